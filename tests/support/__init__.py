@@ -1,0 +1,1 @@
+"""What tests share: the vector loader and independent oracles; no tests in here."""
