@@ -1,0 +1,267 @@
+"""Every vector is well-formed, listed, unchanged and read by a test; a broken one is refused."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import vectors
+from tests.support.vectors import VECTORS, VectorError, check, load
+
+TESTS = VECTORS.parent / "tests"
+NAMES = vectors.names()
+
+PENDING: frozenset[str] = frozenset(
+    {
+        "apdu/atr_japan",
+        "apdu/iso7816_apdu_cases",
+        "apdu/iso7816_status_words",
+        "crypto/cmac",
+        "crypto/cvc_chains",
+        "crypto/iso9797_1_mac_alg3",
+        "crypto/nxp_an10922_diversification",
+        "crypto/sp800_108_cmac_kdf",
+        "crypto/tdes_cbc_sample",
+        "crypto/wycheproof_signature_sample",
+        "crypto/x963_kdf",
+        "securemessaging/bsi_eac2_worked_example",
+        "securemessaging/en14890_sm",
+        "securemessaging/icao9303_bac",
+        "securemessaging/icao9303_pace_ecdh_gm_aes128",
+        "securemessaging/icao9303_sm_3des",
+        "securemessaging/jp_isa_mutual_authenticate",
+        "securemessaging/sm_aes",
+        "tlv/ber_tlv",
+        "tlv/fcp_templates",
+    }
+)
+"""Vector files whose test does not exist yet; one that has a test must leave this set."""
+
+READ_LATER = {
+    "securemessaging/gp_scp02": "issuer domain: for comparison with SCP03",
+    "securemessaging/gp_scp03": "issuer domain: the secure channel of GlobalPlatform",
+    "securemessaging/gp_scp11": "issuer domain: the certificate-based secure channel",
+}
+"""Vector files of the issuer domain's secure channel, a later part of the product, with why."""
+
+NO_VECTORS = ("schemas", "transcripts", "state")
+"""Folders of `vectors/` that hold no published values: schemas, and what our own code produced."""
+
+
+def test_the_index_lists_exactly_the_files_and_schemas_there_are() -> None:
+    assert tuple(sorted(vectors.index())) == NAMES
+    assert vectors.schema_names() == frozenset(NAMES)
+
+
+def test_the_folder_holds_nothing_else() -> None:
+    top = {path.name for path in VECTORS.iterdir()}
+    assert {"README.md", "index.json", "schemas", *vectors.KINDS} <= top
+    assert top <= {"README.md", "index.json", *NO_VECTORS, *vectors.KINDS}
+    for kind in vectors.KINDS:
+        assert {path.suffix for path in (VECTORS / kind).rglob("*")} == {".json"}
+    assert not list(VECTORS.rglob("*.py")), "vectors/ is data only"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_what_the_index_says(name: str) -> None:
+    raw = (VECTORS / f"{name}.json").read_bytes()
+    entry = vectors.index()[name]
+    assert len(raw) == entry["bytes"]
+    assert hashlib.sha256(raw).hexdigest().upper() == entry["sha256"], (
+        "a published value was changed; if that is right, say why and update vectors/index.json"
+    )
+    assert load(name)["title"] == entry["title"]
+
+
+def test_the_readme_speaks_of_every_file() -> None:
+    readme = (VECTORS / "README.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"`{name}`" not in readme] == []
+
+
+# -- every file is read by a test -----------------------------------------------------------------
+
+
+def loads_in(source: str) -> Iterator[str]:
+    """Yield the literal names given to `load(...)` or `vectors.load(...)` in Python source."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called = node.func
+        name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+        argument = node.args[0]
+        if (
+            name == "load"
+            and isinstance(argument, ast.Constant)
+            and isinstance(argument.value, str)
+        ):
+            yield argument.value
+
+
+def loaded_by_tests() -> frozenset[str]:
+    here = Path(__file__)
+    return frozenset(
+        name
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if path != here
+        for name in loads_in(path.read_text(encoding="utf-8"))
+    )
+
+
+def test_the_scan_sees_literal_names_only() -> None:
+    source = 'load("a/b")\nvectors.load("c/d")[0]\nload(name)\ndump("e/f")\n# load("g/h")\nload()'
+    assert list(loads_in(source)) == ["a/b", "c/d"]
+
+
+def test_every_vector_file_is_read_by_a_test() -> None:
+    unread = set(NAMES) - loaded_by_tests()
+    assert unread - PENDING - READ_LATER.keys() == set()
+
+
+def test_tests_name_only_files_that_exist() -> None:
+    assert loaded_by_tests() - set(NAMES) == set()
+
+
+def test_what_is_read_is_neither_pending_nor_read_later() -> None:
+    assert loaded_by_tests() & (PENDING | READ_LATER.keys()) == set()
+
+
+def test_pending_and_read_later_name_files_that_exist() -> None:
+    assert PENDING | READ_LATER.keys() <= set(NAMES)
+    assert PENDING & READ_LATER.keys() == set()
+    assert all(READ_LATER.values())
+
+
+# -- the loader ------------------------------------------------------------------------------------
+
+
+def test_the_loader_gives_each_caller_its_own_copy_and_records_the_name() -> None:
+    first = load("apdu/atr_japan")
+    first["cases"].clear()
+    assert load("apdu/atr_japan")["cases"]
+    assert "apdu/atr_japan" in vectors.read_names()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "atr_japan", "apdu/atr_japan.json", "apdu/none", "index", "../tests/conftest"]
+)
+def test_the_loader_refuses_a_name_that_is_not_in_the_index(name: str) -> None:
+    with pytest.raises(VectorError, match="no vector file"):
+        load(name)
+
+
+def lists_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every list in nested mappings that is not empty."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from lists_in(inner, (*path, key))
+    elif isinstance(value, list) and value:
+        yield path
+
+
+def without_title(document: dict[str, Any]) -> None:
+    del document["title"]
+
+
+def without_source(document: dict[str, Any]) -> None:
+    document["source"] = []
+
+
+def with_another_key(document: dict[str, Any]) -> None:
+    document["case"] = []
+
+
+def with_another_key_in_the_body(document: dict[str, Any]) -> None:
+    body = document.get("cases", document.get("steps"))
+    (body[0] if isinstance(body, list) else body)["unknown"] = "00"
+
+
+def without_a_key_in_the_body(document: dict[str, Any]) -> None:
+    body = document.get("cases", document.get("steps"))
+    required = body[0] if isinstance(body, list) else body
+    # The first key of every kind of entry is one that it cannot do without.
+    del required[next(iter(required))]
+
+
+def without_the_last_entry(document: dict[str, Any]) -> None:
+    body = document.get("cases", document.get("steps"))
+    if isinstance(body, dict):
+        del body[next(reversed(body))]
+    else:
+        body.pop()
+
+
+def without_entries(document: dict[str, Any]) -> None:
+    key = "cases" if "cases" in document else "steps"
+    document[key] = type(document[key])()
+
+
+MISTAKES: tuple[Callable[[dict[str, Any]], None], ...] = (
+    without_title,
+    without_source,
+    with_another_key,
+    with_another_key_in_the_body,
+    without_a_key_in_the_body,
+    without_the_last_entry,
+    without_entries,
+)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mistaken_file_is_refused(name: str, mistake: Callable[[dict[str, Any]], None]) -> None:
+    document = load(name)
+    mistake(document)
+    with pytest.raises(VectorError):
+        check(name, json.dumps(document), vectors.index()[name]["entries"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_other_list_may_be_emptied(name: str) -> None:
+    for path in lists_in(load(name)):
+        document = load(name)
+        inner: Any = document
+        for step in path:
+            inner = inner[step]
+        inner.clear()
+        with pytest.raises(VectorError):
+            check(name, json.dumps(document), vectors.index()[name]["entries"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_truncated_file_is_refused(name: str) -> None:
+    text = (VECTORS / f"{name}.json").read_text(encoding="utf-8").rstrip()
+    for length in {0, 1, len(text) // 3, len(text) // 2, len(text) - 1}:
+        with pytest.raises(VectorError, match="cannot be read"):
+            check(name, text[:length], vectors.index()[name]["entries"])
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"title"', "7", "NaN"])
+def test_a_file_that_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(VectorError):
+        check("apdu/atr_japan", text, 13)
+
+
+def test_a_repeated_key_is_refused() -> None:
+    text = (VECTORS / "apdu/atr_japan.json").read_text(encoding="utf-8")
+    with pytest.raises(VectorError, match="repeated"):
+        check("apdu/atr_japan", text.replace('"label"', '"atr": "3B", "label"', 1), 13)
+
+
+@pytest.mark.parametrize("digits", ["3b00", "3B0", "3B 00", "0x3B", "", "3B0G", 59, None])
+def test_what_is_not_upper_case_hexadecimal_is_refused(digits: object) -> None:
+    document = load("apdu/atr_japan")
+    document["cases"][0]["atr"] = digits
+    with pytest.raises(VectorError, match="schema"):
+        check("apdu/atr_japan", json.dumps(document), 13)
+
+
+def test_a_file_without_a_schema_is_refused() -> None:
+    text = (VECTORS / "apdu/atr_japan.json").read_text(encoding="utf-8")
+    with pytest.raises(VectorError, match="has no schema"):
+        check("apdu/unknown", text, 13)

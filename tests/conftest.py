@@ -1,0 +1,31 @@
+"""Settings that every test shares: how long hypothesis searches, chosen by HYPOTHESIS_PROFILE."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadline and no complaint about slowness: a loaded machine is no reason for a test to fail.
+_ANY_SPEED = (HealthCheck.too_slow,)
+
+# default: while working. ci: the same examples on every run. thorough: overnight, new ones always.
+settings.register_profile(
+    "default", deadline=None, max_examples=100, suppress_health_check=_ANY_SPEED
+)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    max_examples=300,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=_ANY_SPEED,
+)
+settings.register_profile(
+    "thorough",
+    deadline=None,
+    max_examples=10_000,
+    print_blob=True,
+    suppress_health_check=_ANY_SPEED,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
