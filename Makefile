@@ -1,0 +1,143 @@
+# What a developer does with this tree. `make` alone prints the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+# Two targets must not install into one environment at the same time; pytest runs its own workers.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Options for pytest, for example: make test TESTS="-k tlv -x"
+TESTS ?=
+# Seconds that `make fuzz` runs.
+FUZZ_SECONDS ?= 60
+# Set it to anything to leave the system's packages alone.
+NO_SYSTEM_PACKAGES ?=
+
+# What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
+SYSTEM_PACKAGES := pcscd vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
+	gcc swig libpcsclite-dev
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# -- environment ---------------------------------------------------------------------------------
+
+# A stamp file stands for a finished installation, so that an interrupted one is done again.
+BASE := $(VENV)/.installed-base
+DEV := $(VENV)/.installed-dev
+PCSC := $(VENV)/.installed-pcsc
+FUZZ := $(VENV)/.installed-fuzz
+
+$(BASE): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "This needs Python 3.11 or newer with venv (on Debian: the package python3-venv)." >&2; \
+		exit 1; }
+	@$(PIP) install -c constraints.txt setuptools wheel
+	@$(PIP) install -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(BASE)
+	@echo "Installing the developer's tools into $(VENV)"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(PCSC): $(BASE)
+	@echo "Building pyscard in $(VENV)"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[pcsc]'
+	@touch $@
+
+$(FUZZ): $(DEV)
+	@echo "Installing atheris into $(VENV)"
+	@$(PIP) install -c constraints.txt atheris
+	@touch $@
+
+.PHONY: venv
+venv: $(BASE) ## make .venv with the base dependencies; nothing is compiled, no root needed
+
+# -- for everybody -------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(BASE) ## show a card at work; needs Python only
+	@$(BIN)/jukicard demo
+
+.PHONY: test
+test: system-packages $(DEV) ## run all tests; installs what the interop tests need, when it may
+	@if type gcc swig &>/dev/null && test -e /usr/include/PCSC/winscard.h; then \
+		$(MAKE) --no-print-directory $(PCSC); \
+	else \
+		echo "gcc, swig or libpcsclite-dev is missing: pyscard is not built, tests that need it are skipped."; \
+	fi
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# Root, or sudo without a password, installs; anybody else is told what will be missing.
+.PHONY: system-packages
+system-packages: ## install the Debian packages that the interop tests talk to, when it may
+	@missing=(); \
+	for package in $(SYSTEM_PACKAGES); do \
+		[[ "$$(dpkg-query --show --showformat='$${Status}' $$package 2>&1)" == *'ok installed' ]] \
+			|| missing+=($$package); \
+	done; \
+	if test $${#missing[@]} -eq 0; then exit 0; fi; \
+	if test -n "$(NO_SYSTEM_PACKAGES)" || ! command -v apt-get >/dev/null; then may=no; \
+	elif test "$$(id -u)" -eq 0; then may=yes; root=(); \
+	elif sudo -n true 2>/dev/null; then may=yes; root=(sudo -n); \
+	else may=no; fi; \
+	if test $$may = no; then \
+		echo "May not install $${missing[*]}: the interop tests that need them (virtual reader, OpenSC, SoftHSM, pyscard) are skipped."; \
+		exit 0; \
+	fi; \
+	echo "Installing $${missing[*]}"; \
+	"$${root[@]}" apt-get update -qq; \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "$${missing[@]}"
+
+# -- for developers ------------------------------------------------------------------------------
+
+.PHONY: check
+check: lint types imports docs tree ## everything that is checked without running the product
+
+.PHONY: lint
+lint: $(DEV) ## ruff: layout and rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: $(DEV) ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: $(DEV) ## who may import whom
+	@PYTHONPATH=.:host $(BIN)/lint-imports
+
+.PHONY: tree
+tree: $(DEV) ## what may not be in the tree: paths of one machine, registry hosts, loose versions
+	@$(BIN)/python -m pytest -q tests/architecture/test_repository.py
+
+.PHONY: docs
+docs: $(DEV) ## build the manual into docs/_build/html
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
+.PHONY: format
+format: $(DEV) ## rewrite the layout and whatever ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(BASE) ## measure
+	@$(BIN)/python -m benchmarks
+
+.PHONY: fuzz
+fuzz: $(FUZZ) ## coverage-guided fuzzing for FUZZ_SECONDS
+	@$(BIN)/python tests/fuzz/run_atheris.py -max_total_time=$(FUZZ_SECONDS)
+
+.PHONY: clean
+clean: ## remove what was built, and the environment
+	@rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -prune -exec rm -rf {} +
