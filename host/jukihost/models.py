@@ -1,0 +1,109 @@
+"""What the sessions hand out: typed, frozen results, with nothing personal in their repr."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from jukicard.apdu import Aid
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A PC/SC reader: its place in the list, its name, and the card in it (`atr`, else None)."""
+
+    index: int
+    name: str
+    card_present: bool
+    atr: bytes | None
+
+
+class ApplicationState(Enum):
+    """What an application answers when it is selected."""
+
+    PRESENT = "present"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application this library knows, and whether the card has it."""
+
+    name: str
+    title: str
+    aid: Aid
+    state: ApplicationState
+
+
+class CardForm(Enum):
+    """The face of a Juki card (様式第一, 様式第二)."""
+
+    NAME_ONLY = 1
+    WITH_PHOTO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CardInfo:
+    """EF 0003 of the Juki application: about the card, not about its holder.
+
+    `municipality` is the five-digit code of JIS X 0401 and JIS X 0402.
+    """
+
+    municipality: str
+    form: CardForm
+    issued: date
+    expires: date
+
+    def expired(self, today: date) -> bool:
+        """Tell whether the card's last day has passed."""
+        return today > self.expires
+
+
+class ResidentCode:
+    """A resident record code (住民票コード): 11 digits, the last one a check digit.
+
+    The digits show only through `reveal`, never in repr, str or an error.
+    """
+
+    __slots__ = ("_digits",)
+
+    def __init__(self, digits: str) -> None:
+        """Check and keep the digits; ValueError when they are no resident record code."""
+        if not (len(digits) == 11 and digits.isascii() and digits.isdigit()):
+            raise ValueError("a resident record code has 11 digits")
+        if check_digit(digits[:10]) != int(digits[10]):
+            raise ValueError("the check digit of the resident record code is wrong")
+        self._digits = digits
+
+    def reveal(self) -> str:
+        """Return the 11 digits: only for who has the right to see them."""
+        return self._digits
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ResidentCode):
+            return NotImplemented
+        return hmac.compare_digest(self._digits, other._digits)
+
+    def __hash__(self) -> int:
+        return hash(self._digits)
+
+    def __repr__(self) -> str:
+        return "<ResidentCode ***********>"
+
+
+def check_digit(body: str) -> int:
+    """Return the check digit of the first ten digits of a resident record code.
+
+    Ministerial notice 436 of 2002 (総務省告示第436号): weights 2 to 7 and again 2 to 5 from the
+    right, modulo 11. ValueError when `body` is not ten digits.
+    """
+    if not (len(body) == 10 and body.isascii() and body.isdigit()):
+        raise ValueError("the body of a resident record code has ten digits")
+    weights = (2, 3, 4, 5, 6, 7, 2, 3, 4, 5)
+    total = sum(int(digit) * weight for digit, weight in zip(reversed(body), weights, strict=True))
+    rest = total % 11
+    return 0 if rest <= 1 else 11 - rest
