@@ -9,7 +9,8 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Setuptools warns at every editable installation that it is one.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Options for pytest, for example: make test TESTS="-k tlv -x"
 TESTS ?=
@@ -20,7 +21,10 @@ NO_SYSTEM_PACKAGES ?=
 
 # What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
 SYSTEM_PACKAGES := pcscd vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
-	gcc swig libpcsclite-dev
+	gcc libc6-dev swig libpcsclite-dev
+# Of Debian's own Python, two parts are packages for themselves.
+HAS_VENV := import ensurepip, venv
+HAS_HEADERS := import os, sysconfig; assert os.path.exists(sysconfig.get_path("include") + "/Python.h")
 
 .PHONY: help
 help: ## print this list
@@ -39,7 +43,7 @@ $(BASE): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "This needs Python 3.11 or newer with venv (on Debian: the package python3-venv)." >&2; \
 		exit 1; }
-	@$(PIP) install -c constraints.txt setuptools wheel
+	@$(PIP) install -c constraints.txt pip setuptools wheel
 	@$(PIP) install -c constraints.txt --no-build-isolation -e .
 	@touch $@
 
@@ -69,10 +73,11 @@ demo: $(BASE) ## show a card at work; needs Python only
 
 .PHONY: test
 test: system-packages $(DEV) ## run all tests; installs what the interop tests need, when it may
-	@if type gcc swig &>/dev/null && test -e /usr/include/PCSC/winscard.h; then \
+	@if type gcc swig &>/dev/null && test -e /usr/include/PCSC/winscard.h \
+		&& $(BIN)/python -c '$(HAS_HEADERS)' 2>/dev/null; then \
 		$(MAKE) --no-print-directory $(PCSC); \
 	else \
-		echo "gcc, swig or libpcsclite-dev is missing: pyscard is not built, tests that need it are skipped."; \
+		echo "gcc, swig, libpcsclite-dev or Python's headers are missing: pyscard is not built, tests that need it are skipped."; \
 	fi
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
 
@@ -84,6 +89,8 @@ system-packages: ## install the Debian packages that the interop tests talk to, 
 		[[ "$$(dpkg-query --show --showformat='$${Status}' $$package 2>&1)" == *'ok installed' ]] \
 			|| missing+=($$package); \
 	done; \
+	$(PYTHON) -c '$(HAS_VENV)' 2>/dev/null || missing+=(python3-venv); \
+	$(PYTHON) -c '$(HAS_HEADERS)' 2>/dev/null || missing+=(python3-dev); \
 	if test $${#missing[@]} -eq 0; then exit 0; fi; \
 	if test -n "$(NO_SYSTEM_PACKAGES)" || ! command -v apt-get >/dev/null; then may=no; \
 	elif test "$$(id -u)" -eq 0; then may=yes; root=(); \
