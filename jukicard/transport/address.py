@@ -1,0 +1,67 @@
+"""Addresses, and the rule that a card is served on loopback unless somebody says otherwise."""
+
+from __future__ import annotations
+
+import socket
+
+
+class AddressRefused(ValueError):
+    """This address is not loopback, and nobody said that this is meant."""
+
+
+def parse_address(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """Read `host:port`, `[v6 address]:port`, or `host` where a default port exists; ValueError.
+
+    The port is decimal or `0x…` as in a reader file of pcscd, 1 to 65535, or 0 for any free one.
+    """
+    host, colon, port_text = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")) or text.endswith("]"):
+        host, port_text = text, ""
+    host = host.strip("[]")
+    if not host:
+        raise ValueError(f"{text!r} names no host; write for example localhost:35963")
+    if not port_text:
+        if default_port is None:
+            raise ValueError(f"{text!r} names no port; write for example localhost:35963")
+        return host, default_port
+    try:
+        port = int(port_text, 0)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 0xFFFF:
+        raise ValueError(f"{port_text!r} is no port; a port is a number from 0 to 65535")
+    return host, port
+
+
+def format_address(host: str, port: int) -> str:
+    """Return `host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def listen(host: str, port: int, *, allow_remote: bool = False, backlog: int = 8) -> socket.socket:
+    """Open a listening TCP socket (port 0: any free one).
+
+    AddressRefused for an address that other machines reach, unless `allow_remote`: the card
+    carries keys and its protocols have neither encryption nor a password. OSError as from bind.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # The reader driver speaks IPv4 only, so a name with both addresses means that one.
+    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    if not allow_remote and not is_loopback(str(address[0])):
+        raise AddressRefused(
+            f"{host} can be reached from other machines, and a card carries keys; "
+            "listen on 127.0.0.1, or allow it explicitly")
+    server = socket.socket(family, kind, protocol)
+    try:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(address)
+        server.listen(backlog)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a numeric address stays in this machine (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3)."""
+    return address.startswith("127.") or address == "::1"

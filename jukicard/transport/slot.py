@@ -1,0 +1,132 @@
+"""A slot that several threads may touch: the card in it, its power, and what happens when it fails.
+
+The readers for other processes (vpcd, tcp) share it: a card that raises must not end the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from jukicard.transport import CardFault, CardNotPresent, CardPort
+
+
+class CardSlot:
+    """Holds one card or none; every method may be called from any thread.
+
+    A card is worked on by one thread at a time: `remove` waits until a running command is done.
+    A card just inserted has no power, so nobody goes on with it by mistake.
+    """
+
+    def __init__(self, card: CardPort | None = None) -> None:
+        self._card = card
+        self._powered = False
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        card = "no card" if self._card is None else "card"
+        return f"<{type(self).__name__} {card}, power {'on' if self._powered else 'off'}>"
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a card is in the slot."""
+        return self._card is not None
+
+    @property
+    def powered(self) -> bool:
+        """Whether the card in the slot has power."""
+        return self._powered
+
+    @property
+    def atr(self) -> bytes:
+        """The card's ATR; needs no power. CardNotPresent without a card."""
+        with self._lock:
+            card = self._present()
+            return self._guarded(lambda: card.atr)
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in; RuntimeError when one is in already."""
+        with self._lock:
+            if self._card is not None:
+                raise RuntimeError("there is a card in the slot already")
+            self._card = card
+            self._powered = False
+
+    def remove(self) -> CardPort:
+        """Take the card out, which takes its power; CardNotPresent without a card."""
+        with self._lock:
+            card = self._present()
+            self._off()
+            self._card = None
+            return card
+
+    def power_on(self) -> bytes:
+        """Cold reset: take the power, give it again, return the ATR. CardNotPresent, CardFault."""
+        with self._lock:
+            card = self._present()
+            self._off()
+            atr = self._guarded(card.power_on)
+            self._powered = True
+            return atr
+
+    def reset(self) -> bytes:
+        """Warm reset, or a cold one when there was no power. CardNotPresent, CardFault."""
+        with self._lock:
+            card = self._present()
+            atr = self._guarded(card.reset if self._powered else card.power_on)
+            self._powered = True
+            return atr
+
+    def power_off(self) -> None:
+        """Take the power; nothing happens without a card or without power."""
+        with self._lock:
+            self._off()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Give one command to the card. CardNotPresent (also without power), CardFault."""
+        with self._lock:
+            card = self._present()
+            if not self._powered:
+                raise CardNotPresent("the card has no power")
+            try:
+                return card.transmit(command)
+            except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
+                raise self._failed(error) from None
+
+    def _present(self) -> CardPort:
+        if self._card is None:
+            raise CardNotPresent("no card in the slot")
+        return self._card
+
+    def _guarded(self, work: Callable[[], bytes]) -> bytes:
+        try:
+            return work()
+        except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
+            raise self._failed(error) from None
+
+    def _failed(self, error: BaseException) -> CardFault:
+        """Take the failed card's power; return what may be told about the failure."""
+        fault = CardFault(f"the card failed: {describe(error)}")
+        self._off()
+        return fault
+
+    def _off(self) -> None:
+        """Take the power; a card that fails even here has none all the same."""
+        card, was_powered = self._card, self._powered
+        self._powered = False
+        if card is None or not was_powered:
+            return
+        with contextlib.suppress(BaseException):  # it has no power now, whatever it says
+            card.power_off()
+
+
+def describe(error: BaseException) -> str:
+    """Return the kind of an exception and the file and line it came from, nothing of its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    name = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+    return f"{type(error).__name__} at {name}:{trace.tb_lineno}"

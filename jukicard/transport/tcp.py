@@ -1,0 +1,290 @@
+"""A card on a TCP port: this project's own protocol, the card's end.
+
+Unlike vpcd it tells errors, answers every request, and carries every length. Each side first sends
+the 8 bytes `JUKITCP1`; a mismatch closes the connection. Then frames: type (1 byte), length (4
+bytes, big-endian), payload (at most 65,600 bytes).
+
+    request                     answer
+    01 POWER_ON                 81, the ATR
+    02 RESET                    81, the ATR
+    03 TRANSMIT, a command      83, the response
+    04 POWER_OFF                84, empty
+    any, when it failed         FF, a text in UTF-8 that holds no data of the command
+
+A frame that is too long, unknown, or has a payload where none belongs is answered FF and ends the
+connection. One client at a time: another is told FF `busy` and sent away. A client that leaves
+takes the card's power with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from jukicard.transport import (
+    CardFault,
+    CardNotPresent,
+    CardPort,
+    SlotState,
+    SlotStatus,
+    StatusCallback,
+    log_status,
+)
+from jukicard.transport.address import format_address, listen
+from jukicard.transport.slot import CardSlot
+
+MAGIC: Final = b"JUKITCP1"
+MAX_PAYLOAD: Final = 65_600
+"""The longest payload in bytes: any extended APDU fits."""
+
+POWER_ON, RESET, TRANSMIT, POWER_OFF = 0x01, 0x02, 0x03, 0x04
+ATR_ANSWER, RESPONSE, POWERED_OFF, ERROR = 0x81, 0x83, 0x84, 0xFF
+
+_TICK: Final = 1.0  # seconds between looks at the clock while the client is silent
+_GREETING_SECONDS: Final = 5.0  # a client must have sent its 8 bytes by then
+_FRAME_SECONDS: Final = 10.0  # a frame once begun must be complete by then
+_FAREWELL_SECONDS: Final = 0.5  # for a refused client to read why
+
+
+class ProtocolViolation(Exception):
+    """The client sent what the protocol does not know; the text is sent back to it."""
+
+
+class TcpServer:
+    """Serves one card on one TCP port; `insert`, `remove` and `reset` work while it runs.
+
+    `start` returns at once; `close` takes the card's power and ends the threads.
+    """
+
+    def __init__(self, card: CardPort | None, host: str = "127.0.0.1", port: int = 0, *,
+                 allow_remote: bool = False, index: int = 0,
+                 on_status: StatusCallback = log_status) -> None:
+        """`port` 0 takes any free one, to be read from `port` after `start`."""
+        self.index = index
+        self.host, self.port = host, port
+        self._allow_remote = allow_remote
+        self._on_status = on_status
+        self._card = CardSlot(card)
+        self._seat = threading.Condition()  # guards _client
+        self._client: socket.socket | None = None
+        self._listener: socket.socket | None = None
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<TcpServer {self.address}, {self._card!r}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """`host:port` where it listens."""
+        return format_address(self.host, self.port)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a card is in."""
+        return self._card.occupied
+
+    @property
+    def connected(self) -> bool:
+        """Whether a client is there."""
+        return self._client is not None
+
+    @property
+    def powered(self) -> bool:
+        """Whether the card has power."""
+        return self._card.powered
+
+    def start(self) -> None:
+        """Listen and serve; OSError (port taken), AddressRefused (other machines reach it)."""
+        self._listener = listen(self.host, self.port, allow_remote=self._allow_remote)
+        self.port = self._listener.getsockname()[1]
+        self._spawn("tcp-accept", self._accept_clients, self._listener)
+        self._tell(SlotState.WAITING, "listening")
+
+    def close(self) -> None:
+        """Cut the client off, take the card's power, end the threads; again does nothing."""
+        self._stopping.set()
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        self._hang_up()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._threads.clear()
+        if self._listener is not None:
+            self._listener.close()
+        self._card.power_off()
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in; RuntimeError when one is in."""
+        self._card.insert(card)
+        self._tell(SlotState.INSERTED)
+
+    def remove(self) -> CardPort:
+        """Take the card out and return it; the client is told FF at its next request."""
+        card = self._card.remove()
+        self._tell(SlotState.REMOVED)
+        return card
+
+    def reset(self) -> None:
+        """Reset the card behind the client's back; nothing happens to one without power."""
+        if self._card.powered:
+            self._card.reset()
+        elif not self._card.occupied:
+            raise CardNotPresent("no card in the slot")
+
+    def _accept_clients(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                self._stopping.wait(_TICK / 10)
+                continue
+            with contextlib.suppress(OSError):
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self._adopt(client):
+                self._spawn("tcp-client", self._serve, client)
+            else:
+                _send_away(client, "busy: another client has the card")
+
+    def _adopt(self, client: socket.socket) -> bool:
+        """Give this client the seat; one that is just leaving is waited for a moment."""
+        with self._seat:
+            self._seat.wait_for(lambda: self._client is None or self._stopping.is_set(),
+                                _FAREWELL_SECONDS)
+            if self._client is not None or self._stopping.is_set():
+                return False
+            self._client = client
+            return True
+
+    def _serve(self, client: socket.socket) -> None:
+        """Answer one client until it leaves or breaks the protocol."""
+        stream, why = _Stream(client), ""
+        try:
+            stream.send(MAGIC)
+            if stream.take(len(MAGIC), _GREETING_SECONDS) != MAGIC:
+                raise EOFError("the client speaks another protocol")
+            self._tell(SlotState.CONNECTED)
+            while True:
+                stream.send(self._answer(*stream.frame()))
+        except ProtocolViolation as violation:
+            why = str(violation)
+            _send_away(client, why, greet=False)
+        except (EOFError, OSError) as error:
+            why = str(error)
+        finally:
+            self._card.power_off()
+            with self._seat:
+                self._client = None
+                client.close()
+                self._seat.notify_all()
+            if not self._stopping.is_set():
+                self._tell(SlotState.LOST, why)
+
+    def _answer(self, kind: int, payload: bytes) -> bytes:
+        """Obey one request; return the frame to send back."""
+        if kind != TRANSMIT and payload:
+            raise ProtocolViolation(f"request {kind:02X} has no payload")
+        try:
+            match kind:
+                case 0x01:
+                    return _frame(ATR_ANSWER, self._card.power_on())
+                case 0x02:
+                    return _frame(ATR_ANSWER, self._card.reset())
+                case 0x03:
+                    return _frame(RESPONSE, self._card.transmit(payload))
+                case 0x04:
+                    self._card.power_off()
+                    return _frame(POWERED_OFF, b"")
+                case _:
+                    raise ProtocolViolation(f"unknown request {kind:02X}")
+        except CardNotPresent as error:
+            return _frame(ERROR, str(error).encode())
+        except CardFault as fault:
+            self._tell(SlotState.FAULT, str(fault))
+            return _frame(ERROR, str(fault).encode())
+
+    def _hang_up(self) -> None:
+        with self._seat, contextlib.suppress(OSError):
+            self._seat.notify_all()
+            if self._client is not None:
+                self._client.shutdown(socket.SHUT_RDWR)
+
+    def _spawn(self, name: str, work: Callable[[socket.socket], None],
+               sock: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=(sock,), name=name, daemon=True)
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        thread.start()
+
+    def _tell(self, state: SlotState, detail: str = "") -> None:
+        with contextlib.suppress(Exception):  # whoever listens must not end the server
+            self._on_status(SlotStatus(self.index, state, self.address, detail))
+
+
+class _Stream:
+    """Takes whole pieces off a socket; EOFError at the end, TimeoutError half-way, OSError."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(_TICK)
+        self._sock = sock
+
+    def frame(self) -> tuple[int, bytes]:
+        """Return type and payload of the next frame, however long the client thinks first."""
+        header = self.take(5, None)
+        length = int.from_bytes(header[1:], "big")
+        if length > MAX_PAYLOAD:
+            raise ProtocolViolation(f"a payload has at most {MAX_PAYLOAD} bytes, not {length}")
+        return header[0], self.take(length, _FRAME_SECONDS)
+
+    def send(self, frame: bytes) -> None:
+        """Send all of it; TimeoutError when the client takes too long to read it."""
+        self._sock.settimeout(_FRAME_SECONDS)
+        self._sock.sendall(frame)
+        self._sock.settimeout(_TICK)
+
+    def take(self, size: int, seconds: float | None) -> bytes:
+        """Return exactly `size` bytes; `seconds` None waits for the first byte without limit."""
+        buffer, begun = bytearray(), time.monotonic()
+        while len(buffer) < size:
+            try:
+                chunk = self._sock.recv(size - len(buffer))
+            except TimeoutError:
+                chunk = None
+            if chunk == b"":
+                raise EOFError("the client closed the connection")
+            if chunk is None and seconds is None and not buffer:
+                begun = time.monotonic()
+            elif time.monotonic() - begun > (seconds or _FRAME_SECONDS):
+                raise TimeoutError("the client stopped in the middle of a frame")
+            buffer += chunk or b""
+        return bytes(buffer)
+
+
+def _frame(kind: int, payload: bytes) -> bytes:
+    return bytes((kind,)) + len(payload).to_bytes(4, "big") + payload
+
+
+def _send_away(client: socket.socket, why: str, *, greet: bool = True) -> None:
+    """Tell a client why it must leave, and close without the reset that would eat the message."""
+    with contextlib.suppress(OSError):
+        client.settimeout(_FAREWELL_SECONDS)
+        client.sendall((MAGIC if greet else b"") + _frame(ERROR, why.encode()))
+        client.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + _FAREWELL_SECONDS
+        while time.monotonic() < deadline and client.recv(65_536):
+            pass
+    client.close()

@@ -1,0 +1,406 @@
+"""The card's end of the vpcd protocol: a card in a virtual PC/SC reader that any program can use.
+
+The protocol has no standard; this is what Debian's vsmartcard-vpcd 3.3 does. A message is a length
+(2 bytes, big-endian) and as many bytes. From the reader, a message of one byte is control: 00 power
+off, 01 power on, 02 reset, 04 give the ATR; only 04 is answered. Anything else is a command APDU,
+answered with its response.
+
+The driver listens on port 35963, 35964 for its second slot, and so on, and the card connects; or,
+with `DEVICENAME localhost:0x8C7B` in its reader file, the driver connects and the card listens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from jukicard.transport import (
+    CardFault,
+    CardNotPresent,
+    CardPort,
+    SlotState,
+    SlotStatus,
+    StatusCallback,
+    log_status,
+)
+from jukicard.transport.address import format_address, listen
+from jukicard.transport.slot import CardSlot
+
+DEFAULT_PORT: Final = 35_963
+"""The port of the first slot of the virtual reader (0x8C7B)."""
+MAX_MESSAGE: Final = 65_535
+"""The longest message, in bytes: the length field has 16 bits."""
+WRONG_LENGTH: Final = bytes.fromhex("6700")
+
+_OFF, _ON, _RESET, _ATR = 0x00, 0x01, 0x02, 0x04
+_TICK: Final = 0.5  # seconds between looks at the clock while the reader is silent
+_FRAME_SECONDS: Final = 5.0  # a message once begun must be complete after this time
+_SMALL: Final = 4096  # bytes that a socket's buffer always takes at once
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts to reach the driver
+
+
+class ReaderLink:
+    """One connection to a reader: complete messages in, answers out, and the sense of a hang.
+
+    The driver passes a one-byte APDU of a client on as it is. If it happens to be 00, 01 or 02 it
+    looks like control, is not answered, and the driver waits for ever with every client behind
+    it. Only silence tells: a driver that polls the card (it asks for the ATR every 0.4 s) and
+    then falls silent right after a control byte is waiting for an answer nobody can give.
+    """
+
+    def __init__(self, sock: socket.socket, watchdog: float | None) -> None:
+        """`watchdog` is the silence in seconds after which a hang is assumed; None: never."""
+        self._tick = _TICK if watchdog is None else min(_TICK, watchdog / 4)
+        sock.settimeout(self._tick)
+        self._sock = sock
+        self._watchdog = watchdog
+        self._buffer = bytearray()
+        self._heard = time.monotonic()
+        self._last = -1
+        self._polls = 0
+
+    def receive(self) -> bytes:
+        """Return the next message; EOFError, TimeoutError (hang, or half a message), OSError."""
+        length = int.from_bytes(self._take(2), "big")
+        message = self._take(length)
+        self._note(message)
+        return message
+
+    def send(self, answer: bytes) -> None:
+        """Send one answer of at most MAX_MESSAGE bytes, in one piece; OSError."""
+        frame = len(answer).to_bytes(2, "big") + answer
+        if len(frame) <= _SMALL:
+            self._sock.sendall(frame)
+            return
+        self._sock.settimeout(_FRAME_SECONDS)
+        self._sock.sendall(frame)
+        self._sock.settimeout(self._tick)
+
+    def _take(self, size: int) -> bytes:
+        buffer = self._buffer
+        while len(buffer) < size:
+            try:
+                chunk = self._sock.recv(max(4096, size - len(buffer)))
+            except TimeoutError:
+                self._check_silence(inside=bool(buffer) or size != 2)
+                continue
+            if not chunk:
+                raise EOFError("the reader closed the connection")
+            _acknowledge_at_once(self._sock)
+            buffer += chunk
+            self._heard = time.monotonic()
+        taken = bytes(buffer[:size])
+        del buffer[:size]
+        return taken
+
+    def _note(self, message: bytes) -> None:
+        """Remember what a hang is told by: polls, and a control byte as the last message."""
+        code = message[0] if len(message) == 1 else -1
+        if code == _ATR and self._last not in (_ON, _RESET):
+            self._polls += 1
+        self._last = code
+
+    def _check_silence(self, *, inside: bool) -> None:
+        silence = time.monotonic() - self._heard
+        if inside and silence > _FRAME_SECONDS:
+            raise TimeoutError("the reader stopped in the middle of a message")
+        hung = self._polls >= 2 and self._last in (_OFF, _ON, _RESET)
+        if hung and self._watchdog is not None and silence > self._watchdog:
+            raise TimeoutError("the reader hangs after a control byte (a client's 1-byte APDU)")
+
+
+class VpcdSlot:
+    """One slot of a VpcdServer: its card, its connection and its thread.
+
+    `insert`, `remove` and `reset` may be called from any thread while it runs.
+    """
+
+    def __init__(self, index: int, host: str, port: int, card: CardPort | None, *,
+                 listener: socket.socket | None, on_status: StatusCallback,
+                 watchdog: float | None) -> None:
+        self.index = index
+        self.address = format_address(host, port)
+        self._target = (host, port)
+        self._listener = listener
+        self._on_status = on_status
+        self._watchdog = watchdog
+        self._card = CardSlot(card)
+        self._lock = threading.Lock()  # guards _sock against being closed while it is shut down
+        self._sock: socket.socket | None = None
+        self._hung_up = False  # this side ended the connection, so the reader did not get lost
+        self._waker, self._wake = socket.socketpair()
+        self._stopping = False
+        self._told_waiting = False
+        self._pause = _FIRST_PAUSE
+        self._thread = threading.Thread(target=self._run, name=f"vpcd-slot-{index}", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<VpcdSlot {self.index} at {self.address}, {self._card!r}>"
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a card is in the slot."""
+        return self._card.occupied
+
+    @property
+    def connected(self) -> bool:
+        """Whether a reader is there."""
+        return self._sock is not None
+
+    @property
+    def powered(self) -> bool:
+        """Whether the card has power."""
+        return self._card.powered
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in; the reader sees it at its next poll. RuntimeError when one is in."""
+        self._card.insert(card)
+        self._tell(SlotState.INSERTED)
+        self._interrupt(hang_up=False)
+
+    def remove(self) -> CardPort:
+        """Take the card out and return it; CardNotPresent when there is none.
+
+        The connection closes first: the answer of a command that still runs reaches nobody.
+        """
+        if not self._card.occupied:
+            raise CardNotPresent("no card in the slot")
+        self._interrupt(hang_up=True)
+        card = self._card.remove()
+        self._interrupt(hang_up=True)  # the reader may have come back in between
+        self._tell(SlotState.REMOVED)
+        return card
+
+    def reset(self) -> None:
+        """Reset the card behind the reader's back, as another program would.
+
+        Nothing happens to a card without power. CardNotPresent, CardFault.
+        """
+        if self._card.powered:
+            self._card.reset()
+        elif not self._card.occupied:
+            raise CardNotPresent("no card in the slot")
+
+    def _start(self) -> None:
+        self._thread.start()
+
+    def _close(self) -> None:
+        self._stopping = True
+        self._interrupt(hang_up=True)
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
+        self._card.power_off()
+        for sock in (self._listener, self._waker, self._wake):
+            if sock is not None:
+                sock.close()
+
+    # --- the slot's thread ---
+
+    def _run(self) -> None:
+        while not self._stopping:
+            sock = self._accept(self._listener) if self._listener else self._dial()
+            if sock is not None and not self._serve(sock):
+                self._back_off()  # it left without a word: do not fall into a busy loop with it
+
+    def _accept(self, listener: socket.socket) -> socket.socket | None:
+        """Wait for the driver; without a card it is let in and sent away.
+
+        Refusing it (no listener at all) would make the driver close a foreign file descriptor.
+        """
+        if not self._sleep(None, listener):
+            return None
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            self._back_off()
+            return None
+        if self._card.occupied:
+            return sock
+        sock.close()
+        return None
+
+    def _dial(self) -> socket.socket | None:
+        """Try once to reach a driver that listens; wait for a card first when there is none."""
+        if not self._card.occupied:
+            self._sleep(None)
+            return None
+        why = "Connection refused"
+        try:
+            sock = socket.create_connection(self._target, timeout=5)
+            # The ports are ephemeral ones: where nobody listens, TCP may connect us to ourselves.
+            if sock.getsockname() != sock.getpeername():
+                return sock
+            sock.close()
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+        if not self._told_waiting and not self._stopping:
+            self._told_waiting = True
+            self._tell(SlotState.WAITING, why)
+        self._back_off()
+        return None
+
+    def _back_off(self) -> None:
+        self._sleep(self._pause)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    def _serve(self, sock: socket.socket) -> bool:
+        """Answer one reader until it leaves; tell whether it ever sent a message."""
+        if not self._adopt(sock):
+            return True
+        self._told_waiting = False
+        self._tell(SlotState.CONNECTED)
+        link, spoke, why = ReaderLink(sock, self._watchdog), False, ""
+        try:
+            while not self._hung_up:
+                message = link.receive()
+                spoke, self._pause = True, _FIRST_PAUSE
+                answer = self._answer(message)
+                if answer is not None:
+                    link.send(answer)
+        except CardFault as fault:
+            self._tell(SlotState.FAULT, str(fault))
+            spoke = False
+        except (EOFError, TimeoutError, CardNotPresent, OSError) as error:
+            why = str(error)
+        finally:
+            self._drop()
+        if not self._hung_up:
+            self._tell(SlotState.LOST, why)
+        return spoke
+
+    def _answer(self, message: bytes) -> bytes | None:
+        """Obey one message; None for a control byte that has no answer."""
+        card = self._card
+        if len(message) != 1:
+            answer = card.transmit(message)
+            # The answer does not fit this transport; what was asked for is too long.
+            return answer if len(answer) <= MAX_MESSAGE else WRONG_LENGTH
+        match message[0]:
+            case 0x04:
+                return card.atr
+            case 0x01:
+                card.power_on()
+            case 0x02:
+                card.reset()
+            case 0x00:
+                card.power_off()
+            case _:
+                return WRONG_LENGTH  # a client's APDU of one byte
+        return None
+
+    def _adopt(self, sock: socket.socket) -> bool:
+        """Make this the slot's connection, unless the card or the slot went away meanwhile."""
+        with self._lock:
+            if self._card.occupied and not self._stopping:
+                self._sock, self._hung_up = sock, False
+                return True
+        sock.close()
+        return False
+
+    def _drop(self) -> None:
+        self._card.power_off()
+        with self._lock:
+            sock, self._sock = self._sock, None
+            if sock is not None:
+                sock.close()
+
+    def _interrupt(self, *, hang_up: bool) -> None:
+        """Wake the slot's thread, whatever it waits for; with `hang_up` the reader is cut off."""
+        with contextlib.suppress(OSError):
+            self._waker.send(b"\0")
+        if hang_up:
+            with self._lock, contextlib.suppress(OSError):
+                self._hung_up = True
+                if self._sock is not None:
+                    self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _sleep(self, seconds: float | None, other: socket.socket | None = None) -> bool:
+        """Wait (None: for ever) until woken or until `other` can be read; tell whether it can."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        if other is not None:
+            poll.register(other, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
+        if self._wake.fileno() in ready:
+            self._wake.recv(4096)
+        return other is not None and other.fileno() in ready
+
+    def _tell(self, state: SlotState, detail: str = "") -> None:
+        with contextlib.suppress(Exception):  # whoever listens must not end the slot
+            self._on_status(SlotStatus(self.index, state, self.address, detail))
+
+
+class VpcdServer:
+    """Serves one or more cards to the virtual reader driver, one slot and one port each.
+
+    Slot n uses port + n. `listen=False` connects to a driver that listens (the default of Debian's
+    package); `listen=True` waits for a driver that connects. `start` returns at once; `close`
+    takes the cards' power and ends the threads. None among the cards is an empty slot.
+    """
+
+    def __init__(self, cards: Iterable[CardPort | None], host: str = "localhost",
+                 port: int = DEFAULT_PORT, *, listen: bool = False, allow_remote: bool = False,
+                 on_status: StatusCallback = log_status, watchdog: float | None = 2.0) -> None:
+        """`watchdog`: seconds of silence after which a hanging driver is cut off; None: never."""
+        self._cards = tuple(cards)
+        self._host, self._port = host, port
+        self._listen, self._allow_remote = listen, allow_remote
+        self._on_status = on_status
+        self._watchdog = watchdog
+        self.slots: tuple[VpcdSlot, ...] = ()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Open the ports (if it listens) and serve; OSError when a port is taken.
+
+        AddressRefused when it would listen where other machines reach it. With port 0 each slot
+        listens on any free port, to be read from its `address`.
+        """
+        slots: list[VpcdSlot] = []
+        try:
+            for index, card in enumerate(self._cards):
+                slots.append(self._make_slot(index, card))
+        except BaseException:
+            for slot in slots:
+                slot._close()
+            raise
+        self.slots = tuple(slots)
+        for slot in slots:
+            slot._start()
+
+    def close(self) -> None:
+        """Cut the readers off, take the cards' power, end the threads; again does nothing."""
+        for slot in self.slots:
+            slot._close()
+
+    def _make_slot(self, index: int, card: CardPort | None) -> VpcdSlot:
+        port = self._port + index if self._port else 0
+        listener = None
+        if self._listen:
+            listener = listen(self._host, port, allow_remote=self._allow_remote)
+            port = listener.getsockname()[1]
+        return VpcdSlot(index, self._host, port, card, listener=listener,
+                        on_status=self._on_status, watchdog=self._watchdog)
+
+
+def _acknowledge_at_once(sock: socket.socket) -> None:
+    """Turn delayed ACK off until the next receive (the option does not stick).
+
+    The driver sends length and body apart; its second part waits for our ACK, 44 ms each time.
+    """
+    quick = getattr(socket, "TCP_QUICKACK", None)
+    if quick is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, quick, 1)
