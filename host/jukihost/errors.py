@@ -79,6 +79,10 @@ class SecureMessagingError(CardError):
     """A protected answer did not prove where it came from; the secure session is over."""
 
 
+class CardNotAuthentic(CardError):
+    """The card did not prove that it holds the right key: foreign, copied, or something between."""
+
+
 class PinFormatError(CardError):
     """The PIN is not of the form this application uses; nothing was sent, no try is lost."""
 
