@@ -1,0 +1,73 @@
+"""A channel that protects every command and believes no answer that does not prove itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from jukicard.apdu import CommandApdu, ResponseApdu
+from jukihost.connection import exclusive
+from jukihost.securemessaging.session import Iso7816Session
+
+
+class Transmitter(Protocol):
+    """What a command can be given to; every `jukihost.channel.ApduChannel` is one."""
+
+    def transmit(self, command: CommandApdu, /) -> ResponseApdu:
+        """Send one command and return its answer."""
+
+
+class SecureChannel:
+    """A channel around another one, under one secure session.
+
+    Command chaining belongs above it, with `session.short_data` as its limit (every link is
+    protected by itself); GET RESPONSE and the class byte's channel number belong below and above
+    it as `jukihost.channel` says.
+    """
+
+    def __init__(self, inner: Transmitter, session: Iso7816Session, *,
+                 encrypt: Callable[[CommandApdu], bool] | None = None) -> None:
+        """`encrypt` tells of each command whether it is encrypted or only authenticated.
+
+        Without it everything is encrypted.
+        """
+        self.inner = inner
+        self.session = session
+        self._encrypt = encrypt
+
+    @property
+    def alive(self) -> bool:
+        """True while the secure session goes on."""
+        return self.session.alive
+
+    def transmit(self, command: CommandApdu) -> ResponseApdu:
+        """Send one command protected and return the plain form of its proven answer.
+
+        SecureMessagingError when the answer does not prove itself, or the session is over. Any
+        failure on the way ends the session too: nobody knows how far the card has counted.
+        """
+        encrypt = self._encrypt is None or self._encrypt(command)
+        protected = self.session.protect(command, encrypt=encrypt)
+        try:
+            answer = self.inner.transmit(protected)
+        except BaseException:
+            self.session.end("an exchange was cut off")
+            raise
+        return self.session.unprotect(answer, command)
+
+    def replace_session(self, session: Iso7816Session) -> None:
+        """Go on under a new secure session; the old one is over."""
+        self.session.end("another session took its place")
+        self.session = session
+
+    def end(self) -> None:
+        """End the session and forget its keys; sends nothing."""
+        self.session.end()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep other programs away from the card, see `jukihost.connection.exclusive`."""
+        return exclusive(self.inner)
+
+    def __repr__(self) -> str:
+        return f"<SecureChannel, {self.session!r}>"
