@@ -21,7 +21,6 @@ PENDING: frozenset[str] = frozenset(
     {
         "apdu/atr_japan",
         "apdu/iso7816_apdu_cases",
-        "apdu/iso7816_status_words",
         "crypto/cmac",
         "crypto/cvc_chains",
         "crypto/iso9797_1_mac_alg3",

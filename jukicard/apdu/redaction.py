@@ -1,0 +1,146 @@
+"""What of an exchange may be shown: the one place that decides it, for traces and dumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from jukicard.apdu.command import CommandApdu, MalformedApduError
+from jukicard.apdu.ins import Ins
+
+HEADER_BYTES: Final = 4
+"""CLA INS P1 P2: shown always, because no command of this project carries a secret there."""
+MAX_NAME_BYTES: Final = 16
+"""A DF name or a path has at most 16 bytes; a longer SELECT carries something else."""
+
+
+class TraceLevel(Enum):
+    """How much of the data fields is shown; headers, length fields and statuses always are."""
+
+    HEADERS = "headers"
+    """No data at all, not even names of applications."""
+    REDACTED = "redacted"
+    """Data of commands on a short list of harmless ones; the default."""
+    FULL = "full"
+    """Everything. **Shows PINs, keys and resident codes**: for synthetic cards only."""
+
+
+@dataclass(frozen=True, slots=True)
+class BytePattern:
+    """Bytes of which some are hidden: `values` has the byte, or None where any byte may stand."""
+
+    values: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, raw: bytes) -> BytePattern:
+        """Return the pattern of exactly these bytes."""
+        return cls(tuple(raw))
+
+    @classmethod
+    def hidden(cls, count: int) -> BytePattern:
+        """Return the pattern of `count` hidden bytes."""
+        return cls((None,) * count)
+
+    @property
+    def is_exact(self) -> bool:
+        """True when nothing is hidden."""
+        return None not in self.values
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes; ValueError when some are hidden."""
+        shown = bytes(value for value in self.values if value is not None)
+        if len(shown) != len(self.values):
+            raise ValueError(
+                f"{len(self.values) - len(shown)} of {len(self.values)} bytes are hidden"
+            )
+        return shown
+
+    def matches(self, raw: bytes) -> bool:
+        """Tell whether `raw` has this length and these bytes, hidden ones being any."""
+        return len(raw) == len(self.values) and all(
+            value is None or value == byte for value, byte in zip(self.values, raw, strict=True)
+        )
+
+    def __add__(self, other: BytePattern) -> BytePattern:
+        return BytePattern(self.values + other.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __str__(self) -> str:
+        """Return two upper-case hexadecimal digits for a byte, `??` for a hidden one."""
+        return "".join("??" if value is None else f"{value:02X}" for value in self.values)
+
+
+def parse_or_none(raw: bytes) -> CommandApdu | None:
+    """Return the command, or None when `raw` is malformed."""
+    try:
+        return CommandApdu.parse(raw)
+    except MalformedApduError:
+        return None
+
+
+def shows_data(command: CommandApdu | None, level: TraceLevel) -> bool:
+    """Tell whether the data fields of a command and of its response are shown at `level`.
+
+    None stands for a command that is malformed or unknown. Its bytes may be anything.
+    """
+    if level is not TraceLevel.REDACTED:
+        return level is TraceLevel.FULL
+    return command is not None and _is_harmless(command)
+
+
+# A list of what may be shown: whatever is not on it, is not shown. A response that comes through
+# GET RESPONSE is that command's, so it stays hidden. A protected SELECT hides what it selects.
+def _is_harmless(command: CommandApdu) -> bool:
+    """Tell whether it is a whole, unprotected SELECT by file identifier, path or name."""
+    cla = command.cla
+    if cla.secure or cla.chained or not cla.interindustry:
+        return False
+    return (
+        command.ins == Ins.SELECT
+        and command.p1 in _SELECT_P1
+        and len(command.data) <= MAX_NAME_BYTES
+    )
+
+
+# ISO/IEC 7816-4:2020, 11.2.2, coding of P1
+_SELECT_P1: Final = frozenset((0x00, 0x01, 0x02, 0x03, 0x04, 0x08, 0x09))
+
+
+def redact_command(raw: bytes, level: TraceLevel) -> BytePattern:
+    """Return what may be shown of a command: of a malformed one, its first four bytes at most.
+
+    Fewer than four malformed bytes are no header and stay hidden. FULL hides nothing.
+    """
+    if level is TraceLevel.FULL:
+        return BytePattern.of(raw)
+    command = parse_or_none(raw)
+    if command is None:
+        shown = raw[:HEADER_BYTES] if len(raw) >= HEADER_BYTES else b""
+        return BytePattern.of(shown) + BytePattern.hidden(len(raw) - len(shown))
+    if not command.data or shows_data(command, level):
+        return BytePattern.of(raw)
+    start = HEADER_BYTES + (3 if command.extended else 1)
+    end = start + len(command.data)
+    return (
+        BytePattern.of(raw[:start])
+        + BytePattern.hidden(len(command.data))
+        + BytePattern.of(raw[end:])
+    )
+
+
+def redact_response(raw: bytes, command: CommandApdu | None, level: TraceLevel) -> BytePattern:
+    """Return what may be shown of the response to `command` (None: malformed or unknown).
+
+    The status is shown always. A response shorter than a status is hidden, except at FULL.
+    """
+    if level is TraceLevel.FULL:
+        return BytePattern.of(raw)
+    if len(raw) < 2:
+        return BytePattern.hidden(len(raw))
+    if shows_data(command, level):
+        return BytePattern.of(raw)
+    return BytePattern.hidden(len(raw) - 2) + BytePattern.of(raw[-2:])
