@@ -1,0 +1,41 @@
+"""What the Japanese card applications have in common: how they select files and change PINs.
+
+The card family's own command set (JICSAP) is not public; these are the facts measured on cards,
+listed in docs/card.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
+from jukicard.filesystem.commands import SelectBy
+from jukicard.runtime.fileapplet import (
+    ISO_FILE_COMMANDS,
+    PIN_COMMANDS,
+    FileApplet,
+    FileState,
+    Handler,
+)
+
+
+class JicsapApplet(FileApplet):
+    """EFs are selected with P1 02; there is no MF; CHANGE KEY stands beside the ISO commands."""
+
+    select_by: ClassVar[frozenset[SelectBy]] = frozenset({SelectBy.IDENTIFIER, SelectBy.CHILD_EF})
+
+    def select_file(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """SELECT; without a file identifier it does nothing, successfully, as on real cards."""
+        if command.p1 == SelectBy.IDENTIFIER and not command.data:
+            return ResponseApdu()
+        return super().select_file(command, state)
+
+    interindustry: ClassVar[Mapping[int, Handler]] = {
+        **ISO_FILE_COMMANDS,
+        **PIN_COMMANDS,
+        Ins.SELECT: select_file,
+    }
+    proprietary: ClassVar[Mapping[int, Handler]] = {Ins.CHANGE_KEY: FileApplet.change_key}

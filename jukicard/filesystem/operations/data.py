@@ -1,0 +1,58 @@
+"""Commands on data objects of the current DF (ISO/IEC 7816-4:2020, 11.5)."""
+
+from __future__ import annotations
+
+from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv, TlvError, is_constructed
+from jukicard.filesystem.commands import GetData, PutData, refuse
+from jukicard.filesystem.files import DataObject
+from jukicard.filesystem.selection import Selection, check_access
+from jukicard.filesystem.store import FileStore
+
+
+def _declared(selection: Selection, tag: int, name: str) -> DataObject:
+    spec = selection.df.objects.get(tag)
+    if spec is None:
+        refuse(
+            StatusWord.REFERENCED_DATA_NOT_FOUND,
+            f"{name}: no data object {tag:X} in {selection.df.label}",
+        )
+    return spec
+
+
+def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
+    """GET DATA: with even INS one object's value, with odd INS the objects of a tag list."""
+    answer = b""
+    for tag in command.tags:
+        spec = _declared(selection, tag, "GET DATA")
+        check_access(spec.read, selection.security, "GET DATA", f"{tag:X}")
+        value = store.data_object(selection.df, tag)
+        if value is None:
+            refuse(StatusWord.REFERENCED_DATA_NOT_FOUND, f"GET DATA: {tag:X} was never written")
+        # 0100 to 01FF are not BER-TLV tags (11.5.1, table 90)
+        bare = not (command.tagged or spec.wrapped) or 0x0100 <= tag <= 0x01FF
+        answer += value if bare else Tlv(tag, value).encode()
+    return answer
+
+
+def put_data(store: FileStore, selection: Selection, command: PutData) -> bytes:
+    """PUT DATA: replace data objects that the DF declares; a constructed one must be TLV."""
+    for tag, value in command.objects:
+        spec = _declared(selection, tag, "PUT DATA")
+        check_access(spec.write, selection.security, "PUT DATA", f"{tag:X}")
+        if len(value) > spec.max_size:
+            refuse(
+                StatusWord.NOT_ENOUGH_MEMORY,
+                f"PUT DATA: {tag:X} holds at most {spec.max_size} bytes",
+            )
+        if not 0x0100 <= tag <= 0x01FF and is_constructed(tag):
+            _check_template(tag, value)
+        store.put_data_object(selection.df, tag, value)
+    return b""
+
+
+def _check_template(tag: int, value: bytes) -> None:
+    try:
+        Tlv.parse_all(value)
+    except TlvError as error:
+        refuse(StatusWord.INCORRECT_DATA, f"PUT DATA: {tag:X} is a template: {error}")

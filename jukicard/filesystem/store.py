@@ -1,0 +1,86 @@
+"""What a card remembers of a file tree: contents, records, data objects and file states."""
+
+from __future__ import annotations
+
+from jukicard.filesystem.files import (
+    DfNode,
+    EfNode,
+    FileTree,
+    RecordFile,
+    TransparentFile,
+)
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.records import pack_records, unpack_records
+from jukicard.memory import Partition
+
+
+class FileStore:
+    """The contents of one application's files, in its partition of persistent memory."""
+
+    __slots__ = ("_get", "_put", "partition", "tree")
+
+    def __init__(self, tree: FileTree, partition: Partition) -> None:
+        self.tree = tree
+        self.partition = partition
+        self._get = partition.get
+        self._put = partition.put
+
+    def content(self, ef: EfNode) -> bytes:
+        """Return the bytes of a transparent EF, always `size` of them."""
+        content = self._get(ef.content_key)
+        if content is None:
+            spec = ef.spec
+            if not isinstance(spec, TransparentFile):
+                raise TypeError(f"{ef.label} is not transparent")
+            content = bytes((spec.fill,)) * spec.size
+        return content
+
+    def put_content(self, ef: EfNode, content: bytes) -> None:
+        """Replace the bytes of a transparent EF; shorter content is filled up.
+
+        ValueError when it is longer than the file.
+        """
+        spec = ef.spec
+        if not isinstance(spec, TransparentFile):
+            raise TypeError(f"{ef.label} is not transparent")
+        if len(content) > spec.size:
+            raise ValueError(f"{len(content)} bytes do not fit {ef.label} of {spec.size}")
+        self._put(ef.content_key, content + bytes((spec.fill,)) * (spec.size - len(content)))
+
+    def records(self, ef: EfNode) -> list[bytes]:
+        """Return the records of a structured EF, number 1 first."""
+        packed = self._get(ef.content_key)
+        return [] if packed is None else unpack_records(packed)
+
+    def put_records(self, ef: EfNode, records: list[bytes]) -> None:
+        """Replace the records; ValueError when they are too many or too long."""
+        spec = ef.spec
+        if not isinstance(spec, RecordFile):
+            raise TypeError(f"{ef.label} has no records")
+        if len(records) > spec.record_count:
+            raise ValueError(f"{ef.label} holds {spec.record_count} records, not {len(records)}")
+        if any(len(record) > spec.record_size for record in records):
+            raise ValueError(f"a record of {ef.label} has at most {spec.record_size} bytes")
+        self._put(ef.content_key, pack_records(records))
+
+    def data_object(self, df: DfNode, tag: int) -> bytes | None:
+        """Return the value of a data object, None when it was never put."""
+        return self._get(df.object_key(tag))
+
+    def put_data_object(self, df: DfNode, tag: int, value: bytes) -> None:
+        """Replace the value of a data object."""
+        self._put(df.object_key(tag), value)
+
+    def state(self, node: EfNode | DfNode) -> LifeCycleState:
+        """Return the life-cycle state of a file; activated unless something else was written."""
+        raw = self._get(node.state_key)
+        return LifeCycleState.ACTIVATED if raw is None else LifeCycleState(raw[0])
+
+    def is_activated(self, node: EfNode | DfNode) -> bool:
+        """Tell whether a file is usable: the common case, one look-up."""
+        raw = self._get(node.state_key)
+        return raw is None or raw[0] == 0x05
+
+    def put_state(self, node: EfNode | DfNode, state: LifeCycleState) -> None:
+        """Change the life-cycle state of a file."""
+        self._put(node.state_key, bytes((state.byte,)))

@@ -1,0 +1,167 @@
+"""Issuing a card: a profile, its options and a synthetic holder become a personalised `Card`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from jukicard.applets.issuer import AID as ISSUER_AID
+from jukicard.applets.issuer import files as issuer_files
+from jukicard.applets.juki.files import AID as JUKI_AID
+from jukicard.applets.juki.personalisation import CardData, JukiContents
+from jukicard.applets.juki.personalisation import personalise as personalise_juki
+from jukicard.environment import CardEnvironment, FixedClock, SeededRandom, SystemRandom
+from jukicard.errors import IsoError
+from jukicard.memory import PersistentMemory
+from jukicard.profiles.catalogue import PROFILES, Profile
+from jukicard.profiles.codes import draw_resident_code, is_resident_code, random_digits
+from jukicard.runtime.boundary import log_bug
+from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
+from jukicard.runtime.fileapplet import FileApplet
+from jukicard.runtime.options import CardOptions
+from jukicard.runtime.registry import write_applications
+
+DEFAULT_ISSUE_DATE: Final = datetime.date(2015, 4, 1)
+"""When a synthetic card was issued unless told; issue ended on 28 December 2015."""
+VALID_YEARS: Final = 10
+"""How long a card lasts from the day it was made."""
+_ISSUER_NUMBER: Final = bytes.fromhex("813920")
+
+
+class ProfileError(ValueError):
+    """The card asked for cannot be issued; the text says what to give instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """The PINs of a card; the defaults are those documented for synthetic cards."""
+
+    juki: str = field(default="1234", repr=False)
+
+
+def _expiry(issued: datetime.date) -> datetime.date:
+    try:
+        return issued.replace(year=issued.year + VALID_YEARS)
+    except ValueError:  # 29 February, and ten years later there is none
+        return issued.replace(year=issued.year + VALID_YEARS, day=28)
+
+
+def issue_card(
+    profile: str = "juki-v1",
+    *,
+    seed: int | str | bytes | None = None,
+    pin: str | None = None,
+    pins: Pins | None = None,
+    code: str | None = None,
+    municipality: str = "13221",
+    form: int = 2,
+    issued: datetime.date = DEFAULT_ISSUE_DATE,
+    contactless: bool = False,
+    options: Callable[[CardOptions], CardOptions] | None = None,
+    memory: PersistentMemory | None = None,
+    on_bug: Callable[[Exception], None] = log_bug,
+) -> Card:
+    """Issue a synthetic card of a profile and return it, personalised and without power.
+
+    profile: a name in `PROFILES`.
+    seed: the same seed gives the same card, and with the same commands the same bytes. None draws
+        from the operating system.
+    pin: the four digits of the Juki application, a short way to give only that one of `pins`.
+    code: the resident record code, eleven digits with the right check digit; drawn unless given.
+    municipality: five digits. form: 1 name only, 2 with photo and four items.
+    issued: the day the card was made; it lasts ten years.
+    contactless: the card is read through the air, with the ATR readers then make.
+    options: a function that changes the card's options before it is made, for example
+        `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
+    memory: where the card is kept; None: in this process only.
+
+    ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
+    """
+    chosen = _profile(profile)
+    environment = CardEnvironment(
+        random=SystemRandom() if seed is None else SeededRandom(seed),
+        clock=FixedClock(issued),
+        memory=memory,
+    )
+    secret = pins or Pins()
+    juki_pin = secret.juki if pin is None else pin
+    if code is None:
+        code = draw_resident_code(environment.random)
+    elif not is_resident_code(code):
+        raise ProfileError("a resident record code has eleven digits, the last a check digit")
+    contents = JukiContents(
+        card_number=_ISSUER_NUMBER + environment.random.take(5),
+        data=_card_data(municipality, form, issued),
+        code=code,
+        pin=juki_pin,
+    )
+    card_options = CardOptions(
+        atr=chosen.contactless_atr if contactless else chosen.contact_atr, contactless=contactless
+    )
+    if options is not None:
+        card_options = options(card_options)
+    return _make(chosen, environment, card_options, contents, on_bug)
+
+
+def _profile(name: str) -> Profile:
+    profile = PROFILES.get(name)
+    if profile is None:
+        raise ProfileError(f"there is no profile {name!r}; there is {', '.join(PROFILES)}")
+    return profile
+
+
+def _card_data(municipality: str, form: int, issued: datetime.date) -> CardData:
+    if len(municipality) != 5 or not municipality.isascii() or not municipality.isdigit():
+        raise ProfileError("a municipality code has five digits, for example 13221")
+    if form not in (1, 2):
+        raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
+    return CardData(municipality=municipality, form=form, issued=issued, expires=_expiry(issued))
+
+
+def _make(
+    profile: Profile,
+    environment: CardEnvironment,
+    options: CardOptions,
+    contents: JukiContents,
+    on_bug: Callable[[Exception], None],
+) -> Card:
+    memory = environment.memory
+    with memory.transaction():
+        own = memory.partition(CARD_PARTITION)
+        own.put(OPTIONS_KEY, options.to_bytes())
+        own.put(PROFILE_KEY, profile.name.encode())
+        write_applications(own, [(aid, kind, {}) for aid, kind in profile.applications])
+    card = Card(environment, on_bug=on_bug)
+    try:
+        with memory.transaction():
+            _personalise_issuer(_applet(card, ISSUER_AID), profile, contents, environment)
+            personalise_juki(_applet(card, JUKI_AID), contents)
+    except IsoError as refusal:
+        raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
+    return card
+
+
+def _applet(card: Card, aid: bytes) -> FileApplet:
+    application = card.applications.get(aid)
+    if application is None or not isinstance(application.applet, FileApplet):
+        raise ProfileError(f"this profile has no application {aid.hex().upper()}")
+    return application.applet
+
+
+def _personalise_issuer(
+    applet: FileApplet, profile: Profile, contents: JukiContents, environment: CardEnvironment
+) -> None:
+    data = contents.data
+    serial = random_digits(environment.random, 15)
+    root = issuer_files.TREE.root
+    for tag, value in (
+        (issuer_files.ISSUER_IDENTIFICATION, bytes.fromhex("39200000") + b"JUKICARD-TEST"[:12]),
+        (issuer_files.CARD_IDENTIFICATION, serial.encode("ascii")),
+        (issuer_files.CARD_NUMBER, contents.card_number),
+        (issuer_files.MUNICIPALITY, data.municipality.encode("ascii")),
+        (issuer_files.EXPIRY, data.expires.strftime("%Y%m%d").encode("ascii")),
+        (issuer_files.CONTACT_ATR, profile.contact_atr[1:]),
+    ):
+        applet.files.put_data_object(root, tag, value)

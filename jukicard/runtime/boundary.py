@@ -1,0 +1,82 @@
+"""Where a command begins and ends: one transaction, and the one place a refusal gets a status."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.channel import LogicalChannel
+from jukicard.errors import IsoError
+from jukicard.memory import MemoryFailureError, PersistentMemory
+from jukicard.runtime.events import Events, Refusal
+
+_log: Final = logging.getLogger("jukicard.bug")
+
+
+def log_bug(bug: Exception) -> None:
+    """Log an exception that no rule explains: its type and where it happened, never its text.
+
+    The text may hold a command's data.
+    """
+    frames = "".join(traceback.format_tb(bug.__traceback__))
+    _log.error("a bug in the card: %s\n%s", type(bug).__name__, frames)
+
+
+def raise_bug(bug: Exception) -> None:
+    """Raise the exception again: what a test wants instead of a 6F00."""
+    raise bug
+
+
+class Boundary:
+    """The layer that opens the transaction and answers whatever is raised inside.
+
+    An IsoError is a refusal: nothing of the command lands, its status goes out, its reason goes to
+    the observers. Any other exception is a bug: nothing lands, `on_bug` is told, 6F00 goes out.
+    """
+
+    __slots__ = ("_events", "_memory", "_next", "last_refusal", "on_bug")
+
+    def __init__(
+        self,
+        inner: Callable[[CommandApdu, LogicalChannel], ResponseApdu],
+        memory: PersistentMemory,
+        events: Events,
+        on_bug: Callable[[Exception], None],
+    ) -> None:
+        self._next = inner
+        self._memory = memory
+        self._events = events
+        self.on_bug = on_bug
+        self.last_refusal: Refusal | None = None
+
+    def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
+        """Answer a command; never an exception but `on_bug`'s own and a power loss."""
+        memory = self._memory
+        try:
+            memory.begin()
+            response = self._next(command, channel)
+            memory.commit()
+        except IsoError as refusal:
+            memory.rollback()
+            return self.refuse(refusal, command.ins, channel.number)
+        except MemoryFailureError as failure:
+            memory.rollback()
+            full = IsoError(StatusWord.MEMORY_FAILURE, f"nothing was changed: {failure}")
+            return self.refuse(full, command.ins, channel.number)
+        except Exception as bug:  # noqa: BLE001 - the one place where any bug gets its answer
+            memory.rollback()
+            self.on_bug(bug)
+            return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
+        return response
+
+    def refuse(self, refusal: IsoError, ins: int, channel: int) -> ResponseApdu:
+        """Return the answer to a refused command and tell the observers why."""
+        event = self.last_refusal = Refusal(channel, ins, refusal.status, refusal.reason)
+        if self._events.observers:
+            self._events.emit(event)
+        return ResponseApdu(b"", refusal.status)

@@ -1,0 +1,209 @@
+"""The card: power, reset, one command in and one answer out, snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Final
+
+from jukicard.apdu.command import CommandApdu, MalformedApduError
+from jukicard.apdu.status import StatusWord
+from jukicard.environment import CardEnvironment, random_from_state
+from jukicard.errors import IsoError
+from jukicard.memory import ImageError, ImageProblem, MemorySnapshot, PersistentMemory
+from jukicard.runtime.applet import Applet, AppletContext
+from jukicard.runtime.boundary import log_bug
+from jukicard.runtime.events import (
+    CardEvent,
+    Events,
+    Exchange,
+    MemoryCommitted,
+    PoweredOff,
+    PoweredOn,
+    Refusal,
+)
+from jukicard.runtime.options import CardOptions
+from jukicard.runtime.pipeline import Pipeline
+from jukicard.runtime.registry import Application, Registry, applet_class, read_applications
+
+CARD_PARTITION: Final = "card"
+"""The partition of memory that belongs to the card itself and to no application."""
+OPTIONS_KEY: Final = "options"
+PROFILE_KEY: Final = "profile"
+_RANDOM: Final = "random"
+
+
+class CardUnpoweredError(RuntimeError):
+    """A command was sent to a card without power: `power_on` first."""
+
+    def __init__(self) -> None:
+        super().__init__("the card has no power: call power_on() first")
+
+
+class Card:
+    """A software card. Owns its environment, its applications and its channels.
+
+    Made by `jukicard.issue_card`, by `Card.restore`, or from a `CardEnvironment` whose memory
+    holds a personalised card. One thread at a time.
+
+    on_bug: told of an exception that no rule explains before 6F00 goes out; the default logs type
+        and place, `jukicard.runtime.boundary.raise_bug` is for tests.
+    """
+
+    __slots__ = ("_atr", "_pipeline", "_registry", "environment", "events", "on_bug", "options")
+
+    def __init__(
+        self, environment: CardEnvironment, *, on_bug: Callable[[Exception], None] = log_bug
+    ) -> None:
+        """Take the card that `environment.memory` holds; ImageError when it holds none."""
+        self.environment = environment
+        self.on_bug = on_bug
+        self.events = Events()
+        memory = environment.memory.partition(CARD_PARTITION)
+        raw = memory.get(OPTIONS_KEY)
+        if raw is None:
+            raise ImageError(ImageProblem.FOREIGN, "this memory holds no personalised card")
+        self.options = CardOptions.from_bytes(raw)
+        self._atr = self.options.atr
+        self._registry = read_applications(memory, self._make_applet)
+        self._pipeline: Pipeline | None = None
+        environment.memory.on_commit = self._committed
+
+    def _make_applet(self, application: Application) -> Applet:
+        context = AppletContext(
+            aid=application.aid,
+            memory=self.environment.memory.partition(application.partition_name),
+            random=self.environment.random,
+            options=self.options,
+            parameters=MappingProxyType(dict(application.parameters)),
+            events=self.events,
+        )
+        return applet_class(application.type_name)(context)
+
+    def _committed(self, changed: object) -> None:
+        if self.events.observers and isinstance(changed, dict):
+            self.events.emit(
+                MemoryCommitted(tuple(changed), sum(len(keys) for keys in changed.values()))
+            )
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset, whether the card has power or not."""
+        return self._atr
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile the card was made from."""
+        raw = self.environment.memory.partition(CARD_PARTITION).get(PROFILE_KEY)
+        return raw.decode() if raw is not None else ""
+
+    @property
+    def powered(self) -> bool:
+        """True between `power_on` and `power_off`."""
+        return self._pipeline is not None
+
+    @property
+    def applications(self) -> Registry:
+        """The applications on the card."""
+        return self._registry
+
+    @property
+    def last_refusal(self) -> Refusal | None:
+        """Why the last refused command since power-on was refused, for whoever explains it."""
+        return None if self._pipeline is None else self._pipeline.boundary.last_refusal
+
+    def subscribe(self, observer: Callable[[CardEvent], None]) -> Callable[[], None]:
+        """Tell `observer` of every event from now on; call what is returned to end that."""
+        return self.events.subscribe(observer)
+
+    def power_on(self) -> bytes:
+        """Give the card power (again) and return its ATR; nothing volatile is left.
+
+        MemoryFailureError when the card's memory cannot be read.
+        """
+        self._start()
+        if self.events.observers:
+            self.events.emit(PoweredOn(self._atr, warm=False))
+        return self._atr
+
+    def _start(self) -> None:
+        self._pipeline = None
+        self.environment.memory.recover()
+        self._pipeline = Pipeline(
+            self._registry, self.environment.memory, self.options, self.events, self.on_bug
+        )
+
+    def reset(self) -> bytes:
+        """Reset the card with power left on and return its ATR. CardUnpoweredError.
+
+        A contact card forgets all that is volatile. Over the contactless interface the basic
+        channel keeps its application and what was proven to it, as real cards were measured to.
+        """
+        old = self._pipeline
+        if old is None:
+            raise CardUnpoweredError
+        self._start()
+        if self.options.contactless and self._pipeline is not None:
+            basic, before = self._pipeline.channels.basic, old.channels.basic
+            basic.application, basic.state = before.application, before.state
+        if self.events.observers:
+            self.events.emit(PoweredOn(self._atr, warm=True))
+        return self._atr
+
+    def power_off(self) -> None:
+        """Take the power away; everything volatile is gone. Allowed at any time."""
+        self._pipeline = None
+        self.environment.memory.rollback()
+        if self.events.observers:
+            self.events.emit(PoweredOff())
+
+    def transmit(self, raw: bytes) -> bytes:
+        """Answer one command APDU: any bytes of any length get a status word, never an exception.
+
+        CardUnpoweredError without power.
+        """
+        pipeline = self._pipeline
+        if pipeline is None:
+            raise CardUnpoweredError
+        try:
+            command = CommandApdu.parse(raw)
+        except MalformedApduError as error:
+            refusal = IsoError(StatusWord.WRONG_LENGTH, str(error))
+            answer = pipeline.boundary.refuse(refusal, raw[1] if len(raw) > 1 else 0, 0).encode()
+        else:
+            response = pipeline.process(command)
+            answer = response.data + response.status.to_bytes(2, "big")
+        if self.events.observers:
+            self.events.emit(Exchange(bytes(raw), answer))
+        return answer
+
+    def snapshot(self) -> MemorySnapshot:
+        """Return all that the card keeps without power, and where its generator stands.
+
+        Cheap and immutable; holds keys and PINs, so its `to_bytes` is as secret as the card.
+        """
+        memory = self.environment.memory
+        state = self.environment.random.state()
+        return memory.snapshot({**memory.meta, _RANDOM: state.hex()})
+
+    @classmethod
+    def restore(
+        cls, snapshot: MemorySnapshot, *, on_bug: Callable[[Exception], None] = log_bug
+    ) -> Card:
+        """Return a card, without power, that is what `snapshot` was taken of; a fork of it.
+
+        A seeded generator goes on where it stood. ImageError when the snapshot holds no card.
+        """
+        state = bytes.fromhex(snapshot.meta.get(_RANDOM, ""))
+        environment = CardEnvironment(
+            random=random_from_state(state), memory=PersistentMemory.restore(snapshot)
+        )
+        return cls(environment, on_bug=on_bug)
+
+    def fork(self) -> Card:
+        """Return a copy of this card, without power, that goes its own way from here."""
+        return Card.restore(self.snapshot(), on_bug=self.on_bug)
+
+    def __repr__(self) -> str:
+        power = "on" if self.powered else "off"
+        return f"<Card {self.profile}, {len(self._registry)} applications, power {power}>"

@@ -1,0 +1,225 @@
+"""PINs: how they are kept, compared and counted; three tries and the card's function stops."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NoReturn
+
+from jukicard.apdu.status import StatusWord
+from jukicard.errors import IsoError
+from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, AllOf, Verified
+from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
+from jukicard.filesystem.selection import Selection, check_access
+from jukicard.filesystem.store import FileStore
+
+_DIGITS: Final = frozenset(b"0123456789")
+_UPPER: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+class PinCharacters(Enum):
+    """Which characters a PIN may be made of, as ASCII bytes."""
+
+    DIGITS = _DIGITS
+    UPPER_ALPHANUMERIC = _UPPER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinFile(InternalFile):
+    """An internal EF that holds a PIN of `min_length` to `max_length` bytes.
+
+    `tries` is how many wrong values in a row are counted before it blocks (1 to 15; the status
+    word shows one digit). `change` and `unblock` say who may set a new value and who may reset
+    the counter without a code; `resetting_code` is the EF of a PIN that may do it with one.
+    """
+
+    kind: InternalKind = InternalKind.PIN
+    min_length: int = 4
+    max_length: int = 4
+    characters: PinCharacters = PinCharacters.DIGITS
+    tries: int = 3
+    change: AccessCondition = NEVER
+    unblock: AccessCondition = NEVER
+    resetting_code: int | None = None
+
+    def __post_init__(self) -> None:
+        InternalFile.__post_init__(self)
+        if not 1 <= self.tries <= 15:
+            raise ValueError(f"a PIN has 1 to 15 tries, not {self.tries}")
+        if not 1 <= self.min_length <= self.max_length <= 255:
+            raise ValueError("a PIN has 1 to 255 bytes, at least min_length of them")
+
+    def check_value(self, value: bytes) -> None:
+        """Refuse a new value this PIN cannot have: 6700 for its length, 6A80 for a character."""
+        if not self.min_length <= len(value) <= self.max_length:
+            raise IsoError(
+                StatusWord.WRONG_LENGTH,
+                f"{self.fid:04X} has {self.min_length} to {self.max_length} characters",
+            )
+        if not self.characters.value.issuperset(value):
+            raise IsoError(
+                StatusWord.INCORRECT_DATA,
+                f"{self.fid:04X} has only {self.characters.name.lower()} characters",
+            )
+
+
+class PinStore:
+    """The PINs of one application: their values and counters in its partition.
+
+    `changed(file identifier, tries left)` is told of every new counter value.
+    """
+
+    __slots__ = ("_blocked", "_changed", "_store")
+
+    def __init__(
+        self, store: FileStore, blocked: StatusWord, changed: Callable[[int, int], None]
+    ) -> None:
+        self._store = store
+        self._blocked = blocked
+        self._changed = changed
+
+    def set_value(self, ef: EfNode, value: bytes) -> None:
+        """Set value and counter, as personalisation and RESET RETRY COUNTER do."""
+        spec = pin_spec(ef)
+        spec.check_value(value)
+        self._store.partition.put(ef.content_key, value)
+        self._put_tries(ef, spec.tries)
+
+    def tries_left(self, ef: EfNode) -> int:
+        """Return how many wrong values are left; 0 is blocked, and so is a PIN never set."""
+        raw = self._store.partition.get(f"tries/{ef.path}")
+        return 0 if raw is None else raw[0]
+
+    def _put_tries(self, ef: EfNode, tries: int) -> None:
+        self._store.partition.put(f"tries/{ef.path}", bytes((tries,)))
+        self._changed(ef.fid, tries)
+
+    def query(self, ef: EfNode) -> NoReturn:
+        """Answer VERIFY without data: always 63CX, verified or not, blocked or not."""
+        left = self.tries_left(ef)
+        raise IsoError(StatusWord.retries(left), f"VERIFY of {ef.label}: a query, {left} left")
+
+    def compare(self, ef: EfNode, value: bytes, name: str) -> None:
+        """Compare a value with the PIN; IsoError 63CX, or the blocked status without comparing.
+
+        The counter is written first, outside the transaction, so that a guess is never free
+        whatever happens after (docs/tearing.md); a right value restores it.
+        """
+        left = self.tries_left(ef)
+        if not left:
+            raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
+        partition = self._store.partition
+        tries_key = f"tries/{ef.path}"
+        partition.put_now(tries_key, bytes((left - 1,)))
+        expected = partition.get(ef.content_key)
+        spec = pin_spec(ef)
+        if expected is None or not _equal(value, expected):
+            self._changed(ef.fid, left - 1)
+            raise IsoError(
+                StatusWord.retries(left - 1),
+                f"{name} of {ef.label}: wrong value, {left - 1} tries left",
+            )
+        partition.put(tries_key, bytes((spec.tries,)))
+        if left != spec.tries:
+            self._changed(ef.fid, spec.tries)
+
+    def verify(self, ef: EfNode, value: bytes, selection: Selection) -> None:
+        """VERIFY with data: compare, and remember in `selection` that it held or did not."""
+        _check_usable(self._store, ef, "VERIFY")
+        selection.security.verified.discard(ef.fid)
+        self.compare(ef, value, "VERIFY")
+        selection.security.verified.add(ef.fid)
+
+    def change(
+        self, ef: EfNode, data: bytes, selection: Selection, *, with_old: bool, name: str
+    ) -> None:
+        """CHANGE REFERENCE DATA: with the old value in front, or under the change condition."""
+        _check_usable(self._store, ef, name)
+        spec = pin_spec(ef)
+        if with_old:
+            # ISO/IEC 7816-4:2020, 11.6.7: no delimiter; the card knows how long its own value is
+            size = len(self._store.partition.get(ef.content_key) or b"")
+            condition = changes_without_pin(spec.change, ef.fid)
+            check_access(condition, selection.security, name, ef.label)
+            selection.security.verified.discard(ef.fid)
+            self.compare(ef, data[:size], name)
+            selection.security.verified.add(ef.fid)
+            data = data[size:]
+        else:
+            check_access(spec.change, selection.security, name, ef.label)
+            if not self.tries_left(ef):
+                raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
+        spec.check_value(data)
+        self._store.partition.put(ef.content_key, data)
+
+    def reset(
+        self,
+        ef: EfNode,
+        data: bytes,
+        selection: Selection,
+        *,
+        with_code: bool,
+        with_new: bool,
+        code_ef: EfNode | None,
+    ) -> None:
+        """RESET RETRY COUNTER: with a resetting code, or under the unblock condition."""
+        name = "RESET RETRY COUNTER"
+        spec = pin_spec(ef)
+        if with_code:
+            if code_ef is None:
+                raise IsoError(
+                    StatusWord.REFERENCED_DATA_NOT_FOUND,
+                    f"{name} of {ef.label}: it has no resetting code",
+                )
+            size = len(self._store.partition.get(code_ef.content_key) or b"")
+            self.compare(code_ef, data[:size], name)
+            data = data[size:]
+            if with_new != bool(data):
+                raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
+        else:
+            check_access(spec.unblock, selection.security, name, ef.label)
+        if with_new:
+            spec.check_value(data)
+            self._store.partition.put(ef.content_key, data)
+        selection.security.verified.discard(ef.fid)
+        self._put_tries(ef, spec.tries)
+
+
+def pin_spec(ef: EfNode) -> PinFile:
+    """Return the specification of a PIN's EF; 6981 when the EF is none."""
+    spec = ef.spec
+    if not isinstance(spec, PinFile):
+        raise IsoError(StatusWord.INCOMPATIBLE_FILE_STRUCTURE, f"{ef.label} holds no PIN")
+    return spec
+
+
+def changes_without_pin(condition: AccessCondition, fid: int) -> AccessCondition:
+    """Return a change condition without "this PIN is verified": the old value proves that."""
+
+    def is_own(part: AccessCondition) -> bool:
+        return isinstance(part, Verified) and part.pin == fid
+
+    if is_own(condition):
+        return ALWAYS
+    if isinstance(condition, AllOf):
+        rest = tuple(part for part in condition.conditions if not is_own(part))
+        return AllOf(*rest) if rest else ALWAYS
+    return condition
+
+
+def _check_usable(store: FileStore, ef: EfNode, name: str) -> None:
+    if not store.is_activated(ef):
+        raise IsoError(
+            StatusWord.REFERENCE_DATA_NOT_USABLE,
+            f"{name} of {ef.label}: the PIN is {store.state(ef).name.lower()}",
+        )
+
+
+def _equal(value: bytes, expected: bytes) -> bool:
+    """Compare in a time that depends on neither value, nor on how long the right one is."""
+    return hmac.compare_digest(
+        value[:255].ljust(256, b"\0") + len(value).to_bytes(2, "big"),
+        expected.ljust(256, b"\0") + len(expected).to_bytes(2, "big"),
+    )

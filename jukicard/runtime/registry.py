@@ -1,0 +1,134 @@
+"""Which applications are on a card, and how SELECT by name finds one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Final
+
+from jukicard.apdu.aid import Aid
+from jukicard.filesystem.commands import Occurrence
+from jukicard.filesystem.selection import pick_occurrence
+from jukicard.memory import Partition
+from jukicard.runtime.applet import Applet
+
+ENTRY_POINTS: Final = "jukicard.applets"
+"""The entry-point group in which other distributions offer applications."""
+_KEY: Final = "applications"
+_OWN: Final = {
+    "issuer": "jukicard.applets.issuer:IssuerApplet",
+    "juki": "jukicard.applets.juki:JukiApplet",
+}
+
+
+class UnknownAppletError(LookupError):
+    """The card holds a kind of application that is not installed here; the text says which."""
+
+
+def applet_class(type_name: str) -> type[Applet]:
+    """Return the class of a kind of application: one of ours, or one an entry point offers.
+
+    UnknownAppletError when there is none.
+    """
+    own = _OWN.get(type_name)
+    if own is not None:
+        module, _, name = own.partition(":")
+        found = getattr(import_module(module), name)
+    else:
+        points = list(metadata.entry_points(group=ENTRY_POINTS, name=type_name))
+        if not points:
+            raise UnknownAppletError(
+                f"this card has an application of the kind {type_name!r}, which is not installed "
+                f"here: install the package that offers it in the group {ENTRY_POINTS!r}"
+            )
+        found = points[0].load()
+    if not (isinstance(found, type) and issubclass(found, Applet)):
+        raise UnknownAppletError(f"{type_name!r} in the group {ENTRY_POINTS!r} is no application")
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """One application on this card: its name, its kind, and the object that answers."""
+
+    aid: Aid
+    type_name: str
+    parameters: Mapping[str, str]
+    make: Callable[[Application], Applet]
+    made: Applet | None = None
+
+    @property
+    def applet(self) -> Applet:
+        """The object that answers; made when it is first needed."""
+        if self.made is None:
+            self.made = self.make(self)
+        return self.made
+
+    @property
+    def partition_name(self) -> str:
+        """The name of this application's partition of memory."""
+        return f"application {self.aid}"
+
+    def __repr__(self) -> str:
+        return f"<Application {self.type_name} {self.aid}>"
+
+
+class Registry:
+    """The applications in the order they were installed; the first is selected by default."""
+
+    __slots__ = ("_applications",)
+
+    def __init__(self, applications: list[Application]) -> None:
+        self._applications = applications
+
+    def __iter__(self) -> Iterator[Application]:
+        return iter(self._applications)
+
+    def __len__(self) -> int:
+        return len(self._applications)
+
+    @property
+    def default(self) -> Application | None:
+        """What is selected after a reset without being asked for."""
+        return self._applications[0] if self._applications else None
+
+    def find(
+        self, partial: bytes, occurrence: Occurrence, current: Application | None
+    ) -> Application | None:
+        """Return the application a full or truncated name selects, None when there is none."""
+        matches = [
+            application for application in self._applications if application.aid.startswith(partial)
+        ]
+        return pick_occurrence(matches, current, occurrence)
+
+    def get(self, aid: bytes) -> Application | None:
+        """Return the application with exactly this identifier, or None."""
+        return next((found for found in self._applications if found.aid == aid), None)
+
+
+def read_applications(memory: Partition, make: Callable[[Application], Applet]) -> Registry:
+    """Return the registry that `write_applications` wrote."""
+    entries = json.loads(memory.get(_KEY) or b"[]")
+    return Registry(
+        [
+            Application(Aid(entry["aid"]), entry["type"], entry["parameters"], make)
+            for entry in entries
+        ]
+    )
+
+
+def write_applications(
+    memory: Partition, entries: list[tuple[Aid, str, Mapping[str, str]]]
+) -> None:
+    """Write which applications the card has: identifier, kind and parameters of each."""
+    memory.put(
+        _KEY,
+        json.dumps(
+            [
+                {"aid": str(aid), "type": type_name, "parameters": dict(parameters)}
+                for aid, type_name, parameters in entries
+            ]
+        ).encode(),
+    )
