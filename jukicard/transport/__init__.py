@@ -88,5 +88,10 @@ def log_status(status: SlotStatus) -> None:
 
     level = logging.WARNING if status.state is SlotState.FAULT else logging.INFO
     logging.getLogger(__name__).log(
-        level, "slot %d at %s: %s %s", status.slot, status.address, status.state.value,
-        status.detail)
+        level,
+        "slot %d at %s: %s %s",
+        status.slot,
+        status.address,
+        status.state.value,
+        status.detail,
+    )

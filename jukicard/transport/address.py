@@ -50,7 +50,8 @@ def listen(host: str, port: int, *, allow_remote: bool = False, backlog: int = 8
     if not allow_remote and not is_loopback(str(address[0])):
         raise AddressRefused(
             f"{host} can be reached from other machines, and a card carries keys; "
-            "listen on 127.0.0.1, or allow it explicitly")
+            "listen on 127.0.0.1, or allow it explicitly"
+        )
     server = socket.socket(family, kind, protocol)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -30,8 +30,12 @@ class LocalReader:
             self.open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -85,4 +89,5 @@ class LocalReader:
         if self._ready and self._card is not None:
             return self._card
         raise CardNotPresent(
-            "no card in the reader" if self._card is None else "the card has no power: open first")
+            "no card in the reader" if self._card is None else "the card has no power: open first"
+        )

@@ -61,9 +61,16 @@ class TcpServer:
     `start` returns at once; `close` takes the card's power and ends the threads.
     """
 
-    def __init__(self, card: CardPort | None, host: str = "127.0.0.1", port: int = 0, *,
-                 allow_remote: bool = False, index: int = 0,
-                 on_status: StatusCallback = log_status) -> None:
+    def __init__(
+        self,
+        card: CardPort | None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        allow_remote: bool = False,
+        index: int = 0,
+        on_status: StatusCallback = log_status,
+    ) -> None:
         """`port` 0 takes any free one, to be read from `port` after `start`."""
         self.index = index
         self.host, self.port = host, port
@@ -83,8 +90,12 @@ class TcpServer:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -164,8 +175,9 @@ class TcpServer:
     def _adopt(self, client: socket.socket) -> bool:
         """Give this client the seat; one that is just leaving is waited for a moment."""
         with self._seat:
-            self._seat.wait_for(lambda: self._client is None or self._stopping.is_set(),
-                                _FAREWELL_SECONDS)
+            self._seat.wait_for(
+                lambda: self._client is None or self._stopping.is_set(), _FAREWELL_SECONDS
+            )
             if self._client is not None or self._stopping.is_set():
                 return False
             self._client = client
@@ -224,8 +236,7 @@ class TcpServer:
             if self._client is not None:
                 self._client.shutdown(socket.SHUT_RDWR)
 
-    def _spawn(self, name: str, work: Callable[[socket.socket], None],
-               sock: socket.socket) -> None:
+    def _spawn(self, name: str, work: Callable[[socket.socket], None], sock: socket.socket) -> None:
         thread = threading.Thread(target=work, args=(sock,), name=name, daemon=True)
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()

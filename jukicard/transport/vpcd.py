@@ -7,6 +7,7 @@ answered with its response.
 
 The driver listens on port 35963, 35964 for its second slot, and so on, and the card connects; or,
 with `DEVICENAME localhost:0x8C7B` in its reader file, the driver connects and the card listens.
+Version 3.3 then connects once only, and takes pcscd down with it when the card leaves.
 """
 
 from __future__ import annotations
@@ -121,15 +122,26 @@ class VpcdSlot:
     `insert`, `remove` and `reset` may be called from any thread while it runs.
     """
 
-    def __init__(self, index: int, host: str, port: int, card: CardPort | None, *,
-                 listener: socket.socket | None, on_status: StatusCallback,
-                 watchdog: float | None) -> None:
+    def __init__(
+        self,
+        index: int,
+        host: str,
+        port: int,
+        card: CardPort | None,
+        *,
+        listener: socket.socket | None,
+        on_status: StatusCallback,
+        watchdog: float | None,
+        absence: float,
+    ) -> None:
         self.index = index
         self.address = format_address(host, port)
         self._target = (host, port)
         self._listener = listener
         self._on_status = on_status
         self._watchdog = watchdog
+        self._absence = absence
+        self._absent_until = 0.0
         self._card = CardSlot(card)
         self._lock = threading.Lock()  # guards _sock against being closed while it is shut down
         self._sock: socket.socket | None = None
@@ -220,15 +232,16 @@ class VpcdSlot:
         except OSError:
             self._back_off()
             return None
-        if self._card.occupied:
+        if self._card.occupied and time.monotonic() >= self._absent_until:
             return sock
         sock.close()
         return None
 
     def _dial(self) -> socket.socket | None:
         """Try once to reach a driver that listens; wait for a card first when there is none."""
-        if not self._card.occupied:
-            self._sleep(None)
+        absent = self._absent_until - time.monotonic()
+        if absent > 0 or not self._card.occupied:
+            self._sleep(absent if self._card.occupied else None)
             return None
         why = "Connection refused"
         try:
@@ -255,7 +268,8 @@ class VpcdSlot:
             return True
         self._told_waiting = False
         self._tell(SlotState.CONNECTED)
-        link, spoke, why = ReaderLink(sock, self._watchdog), False, ""
+        link, why = ReaderLink(sock, self._watchdog), ""
+        spoke = left = False
         try:
             while not self._hung_up:
                 message = link.receive()
@@ -266,10 +280,12 @@ class VpcdSlot:
         except CardFault as fault:
             self._tell(SlotState.FAULT, str(fault))
             spoke = False
-        except (EOFError, TimeoutError, CardNotPresent, OSError) as error:
+        except EOFError as error:
+            why, left = str(error), True
+        except (TimeoutError, CardNotPresent, OSError) as error:
             why = str(error)
         finally:
-            self._drop()
+            self._drop(stay_away=not left or self._listener is None)
         if not self._hung_up:
             self._tell(SlotState.LOST, why)
         return spoke
@@ -303,8 +319,14 @@ class VpcdSlot:
         sock.close()
         return False
 
-    def _drop(self) -> None:
+    def _drop(self, *, stay_away: bool) -> None:
+        """Close the connection; the card stays away until a polling reader has noticed.
+
+        If it came back at once, pcscd would go on with a card that lost its power.
+        """
         self._card.power_off()
+        if stay_away:
+            self._absent_until = time.monotonic() + self._absence
         with self._lock:
             sock, self._sock = self._sock, None
             if sock is not None:
@@ -344,23 +366,42 @@ class VpcdServer:
     takes the cards' power and ends the threads. None among the cards is an empty slot.
     """
 
-    def __init__(self, cards: Iterable[CardPort | None], host: str = "localhost",
-                 port: int = DEFAULT_PORT, *, listen: bool = False, allow_remote: bool = False,
-                 on_status: StatusCallback = log_status, watchdog: float | None = 2.0) -> None:
-        """`watchdog`: seconds of silence after which a hanging driver is cut off; None: never."""
+    def __init__(
+        self,
+        cards: Iterable[CardPort | None],
+        host: str = "localhost",
+        port: int = DEFAULT_PORT,
+        *,
+        listen: bool = False,
+        allow_remote: bool = False,
+        on_status: StatusCallback = log_status,
+        watchdog: float | None = 2.0,
+        absence: float = 0.6,
+    ) -> None:
+        """Both times are in seconds.
+
+        watchdog: silence after which a driver that hangs is cut off; None: never.
+        absence: how long a card stays away when it was removed or its connection broke; longer
+            than the reader's poll (0.4 s), or programs go on with a card that lost its power.
+        """
         self._cards = tuple(cards)
         self._host, self._port = host, port
         self._listen, self._allow_remote = listen, allow_remote
         self._on_status = on_status
         self._watchdog = watchdog
+        self._absence = absence
         self.slots: tuple[VpcdSlot, ...] = ()
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def start(self) -> None:
@@ -392,8 +433,16 @@ class VpcdServer:
         if self._listen:
             listener = listen(self._host, port, allow_remote=self._allow_remote)
             port = listener.getsockname()[1]
-        return VpcdSlot(index, self._host, port, card, listener=listener,
-                        on_status=self._on_status, watchdog=self._watchdog)
+        return VpcdSlot(
+            index,
+            self._host,
+            port,
+            card,
+            listener=listener,
+            on_status=self._on_status,
+            watchdog=self._watchdog,
+            absence=self._absence,
+        )
 
 
 def _acknowledge_at_once(sock: socket.socket) -> None:

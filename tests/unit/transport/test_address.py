@@ -15,21 +15,25 @@ from jukicard.transport.address import (
 )
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("localhost:35963", ("localhost", 35963)),
-    ("localhost:0x8C7B", ("localhost", 35963)),
-    ("127.0.0.1:0", ("127.0.0.1", 0)),
-    ("[::1]:80", ("::1", 80)),
-    ("::1", ("::1", 7)),
-    ("[::1]", ("::1", 7)),
-    ("card.example", ("card.example", 7)),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost:35963", ("localhost", 35963)),
+        ("localhost:0x8C7B", ("localhost", 35963)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("::1", ("::1", 7)),
+        ("[::1]", ("::1", 7)),
+        ("card.example", ("card.example", 7)),
+    ],
+)
 def test_parse(text: str, expected: tuple[str, int]) -> None:
     assert parse_address(text, 7) == expected
 
 
-@pytest.mark.parametrize("text", [
-    "", ":1", "localhost:65536", "localhost:-1", "localhost:abc", "localhost:1x", "[]:1"])
+@pytest.mark.parametrize(
+    "text", ["", ":1", "localhost:65536", "localhost:-1", "localhost:abc", "localhost:1x", "[]:1"]
+)
 def test_parse_refuses(text: str) -> None:
     with pytest.raises(ValueError, match=r"host|port"):
         parse_address(text, 7)
@@ -46,9 +50,18 @@ def test_format_and_parse_agree(address: tuple[str, int]) -> None:
     assert parse_address(format_address(*address)) == address
 
 
-@pytest.mark.parametrize(("address", "inside"), [
-    ("127.0.0.1", True), ("127.255.0.9", True), ("::1", True),
-    ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("1.127.0.0", False)])
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [
+        ("127.0.0.1", True),
+        ("127.255.0.9", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("1.127.0.0", False),
+    ],
+)
 def test_loopback(address: str, inside: bool) -> None:
     assert is_loopback(address) is inside
 

@@ -32,8 +32,13 @@ class SlotModel(RuleBasedStateMachine):
     @precondition(lambda self: self.card is None)
     @rule()
     def everything_is_refused_without_a_card(self) -> None:
-        for work in (self.slot.remove, self.slot.power_on, self.slot.reset,
-                     lambda: self.slot.transmit(b"\0\0\0\0"), lambda: self.slot.atr):
+        for work in (
+            self.slot.remove,
+            self.slot.power_on,
+            self.slot.reset,
+            lambda: self.slot.transmit(b"\0\0\0\0"),
+            lambda: self.slot.atr,
+        ):
             with pytest.raises(CardNotPresent):
                 work()
 

@@ -134,7 +134,8 @@ def test_another_greeting_closes(server: TcpServer, greeting: bytes, card: EchoC
 
 
 def test_half_a_greeting_or_frame_is_not_waited_for_for_ever(
-        server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server: TcpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tcp, "_TICK", 0.05)
     monkeypatch.setattr(tcp, "_GREETING_SECONDS", 0.1)
     monkeypatch.setattr(tcp, "_FRAME_SECONDS", 0.1)
@@ -178,8 +179,9 @@ def test_reset_behind_the_clients_back(server: TcpServer, card: EchoCard) -> Non
 
 
 @pytest.mark.parametrize("command", [b"\xee", b"\xef"])
-def test_a_card_that_raises_is_told_without_data(server: TcpServer, statuses: Statuses,
-                                                 card: EchoCard, command: bytes) -> None:
+def test_a_card_that_raises_is_told_without_data(
+    server: TcpServer, statuses: Statuses, card: EchoCard, command: bytes
+) -> None:
     with Client(server) as client:
         client.ask(1)
         kind, text = client.ask(3, command + b"\xca\xfe\xba\xbe")
@@ -193,8 +195,9 @@ def test_a_card_that_raises_is_told_without_data(server: TcpServer, statuses: St
         assert client.ask(2) == (0x81, ATR)
 
 
-def test_a_client_that_leaves_takes_the_power_with_it(server: TcpServer, card: EchoCard,
-                                                      statuses: Statuses) -> None:
+def test_a_client_that_leaves_takes_the_power_with_it(
+    server: TcpServer, card: EchoCard, statuses: Statuses
+) -> None:
     with Client(server) as client:
         client.ask(1)
     statuses.wait_for(SlotState.LOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Self
@@ -70,13 +71,21 @@ class Driver:
 class Bench:
     """A driver that listens, a card, and the server between them."""
 
-    def __init__(self, cards: list[EchoCard], watchdog: float | None = None) -> None:
+    def __init__(
+        self, cards: list[EchoCard], watchdog: float | None = None, absence: float = 0
+    ) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(10)
         self.statuses = Statuses()
         self.card = cards[0]
-        self.server = VpcdServer(cards, "127.0.0.1", self.listener.getsockname()[1],
-                                 on_status=self.statuses, watchdog=watchdog)
+        self.server = VpcdServer(
+            cards,
+            "127.0.0.1",
+            self.listener.getsockname()[1],
+            on_status=self.statuses,
+            watchdog=watchdog,
+            absence=absence,
+        )
 
     def driver(self) -> Driver:
         return Driver(self.listener.accept()[0])
@@ -123,8 +132,9 @@ def test_commands_of_every_size_come_through(bench: Bench, size: int) -> None:
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(65_533, 65_535), (65_534, 2), (65_536, 2)])
-def test_an_answer_that_does_not_fit_is_wrong_length(bench: Bench, asked: int,
-                                                     expected: int) -> None:
+def test_an_answer_that_does_not_fit_is_wrong_length(
+    bench: Bench, asked: int, expected: int
+) -> None:
     with bench.driver().power_on() as driver:
         answer = driver.ask(b"\xb0" + asked.to_bytes(3, "big"))
         assert len(answer) == expected
@@ -219,8 +229,47 @@ def test_remove_and_insert_while_it_runs(bench: Bench) -> None:
     with bench.driver().power_on():
         assert other.journal == ["on"]
     states = [status.state for status in bench.statuses.told]
-    assert states[:4] == [SlotState.CONNECTED, SlotState.REMOVED, SlotState.INSERTED,
-                          SlotState.CONNECTED]
+    assert states[:4] == [
+        SlotState.CONNECTED,
+        SlotState.REMOVED,
+        SlotState.INSERTED,
+        SlotState.CONNECTED,
+    ]
+
+
+@pytest.mark.parametrize("how", ["reader leaves", "card fails", "removed and inserted"])
+def test_a_card_stays_away_long_enough_to_be_missed(how: str) -> None:
+    bench = Bench([EchoCard()], absence=0.3)
+    with bench.listener, bench.server, bench.driver().power_on() as driver:
+        if how == "reader leaves":
+            driver.sock.close()
+        elif how == "card fails":
+            driver.send(b"\xee\0\0\0")
+            assert driver.is_closed()
+        else:
+            slot = bench.server.slots[0]
+            slot.insert(slot.remove())
+        left = time.monotonic()
+        with bench.driver().power_on():
+            assert time.monotonic() - left > 0.2
+
+
+def test_a_listening_card_stays_away_only_when_it_left_itself() -> None:
+    with VpcdServer(
+        [EchoCard()], "127.0.0.1", 0, listen=True, absence=60, on_status=Statuses()
+    ) as server:
+        port = int(server.slots[0].address.rpartition(":")[2])
+
+        def dial() -> Driver:
+            return Driver(socket.create_connection(("127.0.0.1", port), timeout=10))
+
+        with dial().power_on():
+            pass
+        with dial().power_on() as driver:  # the reader left by itself, so it knows
+            driver.send(b"\xee\0\0\0")
+            assert driver.is_closed()
+        with dial() as driver:
+            assert driver.is_closed()
 
 
 def test_a_card_removed_during_a_command_answers_nobody(bench: Bench) -> None:
@@ -248,8 +297,9 @@ def test_reset_behind_the_readers_back(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("command", [b"\xee", b"\xef"])
-def test_a_card_that_raises_ends_the_connection_not_the_server(bench: Bench,
-                                                               command: bytes) -> None:
+def test_a_card_that_raises_ends_the_connection_not_the_server(
+    bench: Bench, command: bytes
+) -> None:
     with bench.driver().power_on() as driver:
         driver.send(command + b"\xca\xfe\xba\xbe")
         assert driver.is_closed()
@@ -282,7 +332,8 @@ def hang(driver: Driver, control: bytes) -> None:
 
 @pytest.mark.parametrize("control", [OFF, ON, RESET])
 def test_the_watchdog_frees_a_driver_that_waits_for_the_answer_to_a_control_byte(
-        watched: Bench, control: bytes) -> None:
+    watched: Bench, control: bytes
+) -> None:
     with watched.driver() as driver:
         hang(driver, control)
         assert driver.is_closed()
@@ -299,12 +350,15 @@ def test_without_a_watchdog_the_driver_is_left_alone(bench: Bench) -> None:
             driver.sock.recv(1)
 
 
-@pytest.mark.parametrize("messages", [
-    [ON],  # a reader that does not poll may be silent as long as it likes
-    [ON, GET_ATR, RESET, GET_ATR, OFF],
-    [GET_ATR, GET_ATR, ON, GET_ATR],  # silent, but not after a control byte
-    [GET_ATR, GET_ATR, ON, b"\0\0\0\0"],
-])
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [ON],  # a reader that does not poll may be silent as long as it likes
+        [ON, GET_ATR, RESET, GET_ATR, OFF],
+        [GET_ATR, GET_ATR, ON, GET_ATR],  # silent, but not after a control byte
+        [GET_ATR, GET_ATR, ON, b"\0\0\0\0"],
+    ],
+)
 def test_silence_that_is_no_hang(watched: Bench, messages: list[bytes]) -> None:
     with watched.driver() as driver:
         for message in messages:
@@ -319,8 +373,9 @@ def test_silence_that_is_no_hang(watched: Bench, messages: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("part", [b"\0", b"\0\4", b"\0\4\0\0\0"])
-def test_half_a_message_is_not_waited_for_for_ever(bench: Bench, part: bytes,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_message_is_not_waited_for_for_ever(
+    bench: Bench, part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(vpcd, "_FRAME_SECONDS", 0.1)
     with bench.driver() as driver:
         driver.sock.sendall(part)
@@ -336,8 +391,9 @@ def test_an_early_close_at_any_place(bench: Bench, part: bytes) -> None:
         assert driver.ask(b"\0\0\0\0") == b"\0\0\0\0\x90\x00"
 
 
-def test_a_reader_that_does_not_read_is_dropped(bench: Bench,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_does_not_read_is_dropped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(vpcd, "_FRAME_SECONDS", 0.1)
     with bench.driver().power_on() as driver:
         driver.sock.sendall((b"\0\4\xb0" + (65_000).to_bytes(3, "big")) * 500)
@@ -359,7 +415,10 @@ def test_several_slots_use_the_ports_that_follow() -> None:
     cards = [EchoCard(), None, EchoCard()]
     with VpcdServer(cards, "127.0.0.1", 40_000) as server:
         assert [slot.address for slot in server.slots] == [
-            "127.0.0.1:40000", "127.0.0.1:40001", "127.0.0.1:40002"]
+            "127.0.0.1:40000",
+            "127.0.0.1:40001",
+            "127.0.0.1:40002",
+        ]
         assert [slot.occupied for slot in server.slots] == [True, False, True]
 
 
@@ -372,8 +431,9 @@ class TestListening:
 
     @pytest.fixture
     def server(self, statuses: Statuses) -> Iterator[VpcdServer]:
-        with VpcdServer([EchoCard(), None], "127.0.0.1", 0, listen=True,
-                        on_status=statuses) as server:
+        with VpcdServer(
+            [EchoCard(), None], "127.0.0.1", 0, listen=True, on_status=statuses, absence=0
+        ) as server:
             yield server
 
     @pytest.fixture
@@ -390,8 +450,9 @@ class TestListening:
         with dial(0).power_on():
             pass
 
-    def test_an_empty_slot_lets_in_and_sends_away(self, server: VpcdServer,
-                                                  dial: Callable[[int], Driver]) -> None:
+    def test_an_empty_slot_lets_in_and_sends_away(
+        self, server: VpcdServer, dial: Callable[[int], Driver]
+    ) -> None:
         with dial(1) as driver:
             assert driver.is_closed()
         server.slots[1].insert(EchoCard())
@@ -445,10 +506,8 @@ class CountingSocket(socket.socket):
         self.receives += 1
         return super().recv(size, flags)
 
-    def setsockopt(self, level: int, name: int, value: int | Buffer | None,
-                   *rest: int) -> None:
-        self.acknowledged += (level, name, value) == (
-            socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    def setsockopt(self, level: int, name: int, value: int | Buffer | None, *rest: int) -> None:
+        self.acknowledged += (level, name, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         super().setsockopt(level, name, value, *rest)
 
     def sendall(self, data: Buffer, flags: int = 0, /) -> None:

@@ -1,0 +1,48 @@
+"""The fixture `pcscd`: programs that know nothing of this project use the card through PC/SC.
+
+Without the system's part (see `missing_parts`) the tests are skipped, and with
+JUKICARD_REQUIRE_INTEROP=1 they fail: where they ought to run, a skip would hide that they did not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.pcscd import Pcscd, missing_parts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whoever asks for `pcscd`, and keep them on one worker: they share it."""
+    for item in items:
+        if "pcscd_session" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.interop)
+            item.add_marker(pytest.mark.xdist_group("pcscd"))
+
+
+@pytest.fixture(scope="session")
+def pcscd_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
+    """One daemon for the whole session; use `pcscd`, which leaves empty readers behind."""
+    missing = missing_parts()
+    if missing:
+        said = f"no virtual reader, this is missing: {', '.join(missing)}"
+        if os.environ.get("JUKICARD_REQUIRE_INTEROP") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    daemon = Pcscd(tmp_path_factory.mktemp("pcscd"))
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@pytest.fixture
+def pcscd(pcscd_session: Pcscd) -> Iterator[Pcscd]:
+    """A running pcscd with two empty readers; `insert` a card and use it from any program."""
+    yield pcscd_session
+    for slot in (0, 1):
+        pcscd_session.remove(slot)
