@@ -107,11 +107,11 @@ class ImageFile:
         self.release()
 
     @contextmanager
-    def transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
+    def transaction(self, kind: str, *, opening: bool = False) -> Iterator[sqlite3.Connection]:
         """Run SQL in a transaction: `DEFERRED` to read, `IMMEDIATE` to write.
 
-        Raises `MemoryFailureError` for whatever SQLite reports; the transaction is then undone.
-        One at a time: `RuntimeError` for a second one inside.
+        Raises `MemoryFailureError` for whatever SQLite reports, or `ImageError` for the same while
+        opening; the transaction is then undone. One at a time: `RuntimeError` for one inside.
         """
         if self._pid != os.getpid():
             raise MemoryFailureError(f"{self.path} was opened before a fork: open it again")
@@ -125,7 +125,7 @@ class ImageFile:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._undo()
-                raise _failure(self.path, error) from error
+                raise (_refusal if opening else _failure)(self.path, error) from error
             except BaseException:
                 self._undo()
                 raise
@@ -207,6 +207,8 @@ def check_header(path: Path) -> None:
     version = int.from_bytes(header[60:64], "big")
     if version > SCHEMA_VERSION:
         raise newer_format(str(path), version, SCHEMA_VERSION)
+    if version < 1:
+        raise ImageError(ImageProblem.DAMAGED, f"{path} is damaged (format 0): use another copy")
     page_size = int.from_bytes(header[16:18], "big")
     wanted = int.from_bytes(header[28:32], "big") * (65536 if page_size == 1 else page_size)
     # A commit cut short may have told the size before growing the file; SQLite then undoes it.
@@ -292,6 +294,8 @@ def _unreadable(path: Path, why: str | None) -> ImageError:
 
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# SQLITE_ERROR: a table is missing, for example.
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: make room",
     sqlite3.SQLITE_BUSY: "another process is writing to it: try again",
@@ -314,7 +318,7 @@ def _refusal(path: Path, error: sqlite3.Error) -> ImageError:
     if code in _BUSY:
         sentence = f"{path} is locked by another program: end that program or try again"
         return ImageError(ImageProblem.LOCKED, sentence)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in _DAMAGED:
         return ImageError(ImageProblem.DAMAGED, f"{path} is damaged: use another copy of it")
     return _unreadable(path, str(error))
 

@@ -43,7 +43,7 @@ class SqliteBackend:
         self._generation = 0
         self._file: ImageFile | None = ImageFile.open(path, timeout=timeout)
         try:
-            with self._file.transaction("DEFERRED") as sql:
+            with self._file.transaction("DEFERRED", opening=True) as sql:
                 self._number = _number_of(sql, self._file, card_id)
         except BaseException:
             self.close()
@@ -141,11 +141,11 @@ def create_cards(
 def list_cards(path: StrPath, *, timeout: float = _WAIT) -> list[CardEntry]:
     """Return the cards in a file, in ascending order of their names. A read-only file will do.
 
-    Raises `ImageError` when the file is refused, `MemoryFailureError` when it cannot be read.
+    Raises `ImageError` when the file is refused.
     """
     with (
         ImageFile.open(path, timeout=timeout, writable=False) as file,
-        file.transaction("DEFERRED") as sql,
+        file.transaction("DEFERRED", opening=True) as sql,
     ):
         rows = sql.execute(
             "SELECT card.id, value.key, value.value FROM card LEFT JOIN value"
