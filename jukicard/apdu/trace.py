@@ -110,16 +110,18 @@ class Trace:
         command = parse_or_none(raw)
         self._last = _without_data(command)
         if command is None:
-            self._emit(f"> malformed command of {len(raw)} bytes")
+            self._emit(f"> malformed command of {_count(len(raw))}")
         else:
             self._emit(f"> {describe(command)}")
-        self._emit(f"    {_render_command(raw, command, self._level)}".rstrip())
+        if raw:
+            self._emit(f"    {_render_command(raw, command, self._level)}")
 
     def response(self, raw: bytes) -> None:
         """Render an answer: its data as far as shown, its status and what that means."""
         shown = redact_response(raw, self._last, self._level)
         if len(raw) < 2:
-            self._emit(f"< malformed response: {_render_data(shown)}")
+            data = f": {shown}" if raw and shown.is_exact else ""
+            self._emit(f"< malformed response of {_count(len(raw))}{data}")
         else:
             status = StatusWord(raw[-2] << 8 | raw[-1])
             data = _render_data(BytePattern(shown.values[:-2]))
@@ -178,7 +180,11 @@ def _spaced(pattern: BytePattern) -> str:
 def _render_data(data: BytePattern) -> str:
     if data.is_exact:
         return str(data)
-    return f"<{len(data)} byte{'' if len(data) == 1 else 's'}>"
+    return f"<{_count(len(data))}>"
+
+
+def _count(size: int) -> str:
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def _render_atr(atr: bytes) -> str:

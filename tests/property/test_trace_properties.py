@@ -1,0 +1,127 @@
+"""No secret comes through a trace, whatever the bytes around it, and every dump reads back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jukicard.apdu import (
+    BytePattern,
+    CommandApdu,
+    DumpCommand,
+    DumpEvent,
+    DumpReset,
+    DumpResponse,
+    DumpWriter,
+    MalformedApduError,
+    Trace,
+    TraceLevel,
+    parse_dump,
+    write_dump,
+)
+
+SECRET = bytes.fromhex("C0FFEE5EC2E7D00D")
+"""Eight bytes that nothing else in these tests contains."""
+byte = st.integers(0, 255)
+small = st.binary(max_size=6)
+
+
+def watched(commands: list[tuple[bytes, bytes]], level: TraceLevel) -> str:
+    """Return everything that a trace and a dump of these exchanges show, without blanks."""
+    trace = Trace(level)
+    lines: list[str] = []
+    writer = DumpWriter(lines.append, level)
+    for command, response in commands:
+        for observer in (trace, writer):
+            observer.command(command)
+            observer.response(response)
+    return "".join((trace.text + "".join(lines)).split())
+
+
+def shows(text: str) -> bool:
+    """Tell whether any three consecutive bytes of the secret are in `text`."""
+    return any(SECRET[i : i + 3].hex().upper() in text for i in range(len(SECRET) - 2))
+
+
+# A plain SELECT shows its data and its answer, and is no command to send a secret with.
+shown_at_default = {*range(0x00, 0x04), *range(0x40, 0x50)}
+hiding_headers = st.tuples(byte, byte, byte, byte).filter(
+    lambda header: header[1] != 0xA4 or header[0] not in shown_at_default
+)
+
+
+@given(
+    hiding_headers, small, small, st.integers(0, 256), st.booleans(),
+    st.sampled_from((TraceLevel.REDACTED, TraceLevel.HEADERS)),
+)  # fmt: skip
+def test_the_data_of_a_command_and_its_answer_stay_hidden(
+    header: tuple[int, int, int, int],
+    before: bytes,
+    after: bytes,
+    ne: int,
+    extended: bool,
+    level: TraceLevel,
+) -> None:
+    cla, ins, p1, p2 = header
+    data = before + SECRET + after
+    command = CommandApdu(cla, ins, p1, p2, data, ne, extended=extended)
+    assert not shows(watched([(command.encode(), data + b"\x90\0")], level))
+    assert shows(watched([(command.encode(), b"\x90\0")], TraceLevel.FULL))
+
+
+@given(
+    byte, byte, byte, byte, small, small, st.sampled_from((TraceLevel.REDACTED, TraceLevel.HEADERS))
+)
+def test_what_is_malformed_stays_hidden(
+    cla: int, ins: int, p1: int, p2: int, before: bytes, after: bytes, level: TraceLevel
+) -> None:
+    raw = bytes((cla, ins, p1, p2)) + before + SECRET + after
+    try:
+        CommandApdu.parse(raw)
+    except MalformedApduError:
+        assert not shows(watched([(raw, before + SECRET + b"\x90\0")], level))
+
+
+@given(
+    st.binary(min_size=1, max_size=3), st.sampled_from((TraceLevel.REDACTED, TraceLevel.HEADERS))
+)
+def test_what_is_shorter_than_a_header_stays_hidden(raw: bytes, level: TraceLevel) -> None:
+    trace = Trace(level)
+    trace.command(raw)
+    assert trace.lines[1:] == (f"    <{len(raw)} byte{'s' if len(raw) > 1 else ''}>",)
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=40))), st.sampled_from(TraceLevel)
+)
+def test_a_dump_of_any_bytes_reads_back_and_matches(
+    exchanges: list[tuple[bytes, bytes]], level: TraceLevel
+) -> None:
+    lines: list[str] = []
+    writer = DumpWriter(lines.append, level)
+    for command, response in exchanges:
+        writer.command(command)
+        writer.response(response)
+    events = parse_dump("\n".join(lines))
+    assert len(events) == 2 * len(exchanges)
+    sent = [raw for exchange in exchanges for raw in exchange]
+    for event, raw in zip(events, sent, strict=True):
+        assert not isinstance(event, DumpReset)
+        assert event.pattern.matches(raw)
+        assert event.pattern.is_exact or level is not TraceLevel.FULL
+
+
+patterns = st.lists(st.one_of(st.none(), byte), max_size=20).map(
+    lambda values: BytePattern(tuple(values))
+)
+blocks: st.SearchStrategy[tuple[DumpEvent, ...]] = st.one_of(
+    st.binary(max_size=33).map(lambda atr: (DumpReset(atr),)),
+    patterns.map(lambda command: (DumpCommand(command),)),
+    st.tuples(patterns.map(DumpCommand), patterns.map(DumpResponse)),
+)
+
+
+@given(st.lists(blocks, max_size=6))
+def test_events_survive(given_blocks: list[tuple[DumpEvent, ...]]) -> None:
+    events = tuple(event for block in given_blocks for event in block)
+    assert parse_dump(write_dump(events)) == events
