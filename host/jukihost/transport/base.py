@@ -1,0 +1,68 @@
+"""What every connection of this package does alike: open once, close always, refuse when closed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from jukihost.errors import CommandNotCarried, ConnectionNotOpen
+
+
+class BaseConnection(ABC):
+    """A connection with its context manager; a subclass says how to reach its card."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """Where the card is, for people."""
+
+    @property
+    @abstractmethod
+    def atr(self) -> bytes:
+        """The answer to reset, 2 to 33 bytes. ConnectionNotOpen."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Reach the card and power it on. TransportError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the card; closing twice is allowed, and closing never fails."""
+
+    @abstractmethod
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU and return the answer. TransportError."""
+
+    @abstractmethod
+    def reset(self) -> bytes:
+        """Reset the card without taking its power away and return the new ATR. TransportError."""
+
+    def reconnect(self) -> bytes:
+        """Start afresh after a failure: close, open, return the ATR. TransportError."""
+        self.close()
+        self.open()
+        return self.atr
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.description}>"
+
+
+def not_open() -> ConnectionNotOpen:
+    """Return the error for a connection that is not open."""
+    return ConnectionNotOpen("the connection is not open; use it inside `with`, or call open()")
+
+
+def check_length(command: bytes, longest: int) -> None:
+    """CommandNotCarried unless the command has 2 to `longest` bytes."""
+    if not 2 <= len(command) <= longest:
+        raise CommandNotCarried(f"this connection carries commands of 2 to {longest} bytes, not "
+                                f"{len(command)}; nothing was sent")
