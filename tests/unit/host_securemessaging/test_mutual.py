@@ -214,7 +214,7 @@ def test_flipping_any_byte_of_the_cards_proof_is_refused(suite: Suite) -> None:
             run.finish(proof)
 
 
-def _no_decryption(_cryptogram: object) -> bytes:
+def _no_decryption(data: object) -> bytes:
     raise AssertionError("decrypted before the MAC was right")
 
 
