@@ -1,0 +1,143 @@
+"""What the sessions share: selecting an application, its files, and what its answers mean."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import ClassVar, Final, Self
+
+from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord
+from jukihost.channel import ApduChannel
+from jukihost.connection import exclusive
+from jukihost.errors import CardSuspended, ConnectionNotOpen, ProtocolError, check, error_for
+
+# What a card answers to SELECT when it insists on returning control information.
+_WANTS_FCI: Final = frozenset({StatusWord.INCORRECT_P1_P2, StatusWord.WRONG_P1_P2,
+                               StatusWord.WRONG_LENGTH})
+_LARGEST_OFFSET: Final = 0x7FFF
+_BLOCK: Final = 256
+
+
+class AppletSession:
+    """A conversation with one application of the card; making one sends nothing.
+
+    Used in a `with` block it keeps other programs away from the card until the block ends. A
+    suspended application refuses to open (CardSuspended) unless `allow_suspended`, which is for
+    who resumes it.
+    """
+
+    AID: ClassVar[Aid]
+
+    def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
+        self._channel = channel
+        self._allow_suspended = allow_suspended
+        self._open = False
+        self._suspended = False
+        self._held = ExitStack()
+
+    @property
+    def channel(self) -> ApduChannel:
+        """The channel it speaks through."""
+        return self._channel
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the application said that it is suspended when it was selected."""
+        return self._suspended
+
+    def open(self) -> Self:
+        """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
+        status = select_application(self._channel, self.AID)
+        suspended = isinstance(error_for(_select(self.AID), status), CardSuspended)
+        if not (suspended and self._allow_suspended):
+            check(_select(self.AID), status)
+        self._open, self._suspended = True, suspended
+        return self
+
+    def close(self) -> None:
+        """End the conversation and let other programs at the card; sends nothing."""
+        self._open = False
+        self._held.close()
+
+    def protect(self, channel: ApduChannel) -> None:
+        """Speak through `channel` from now on: a secure channel around `self.channel`."""
+        self._channel = channel
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(exclusive(self._channel))
+            self.open()
+            self._held = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def transmit(self, command: CommandApdu) -> ResponseApdu:
+        """Send a command and return its answer, whatever the status."""
+        if not self._open:
+            raise ConnectionNotOpen("the session is not open; use it inside `with`, or call open()")
+        return self._channel.transmit(command)
+
+    def ask(self, command: CommandApdu, *accepted: StatusWord) -> ResponseApdu:
+        """Send a command that must be answered 9000 or one of `accepted`. StatusError."""
+        response = self.transmit(command)
+        if response.status not in accepted:
+            check(command, response.status)
+        return response
+
+    def select_file(self, identifier: int) -> None:
+        """Select an EF of the application. FileNotFound, SecurityStatusNotSatisfied."""
+        # ISO/IEC 7816-4:2020, 11.2.2: P1 = 02, an EF under the current DF; no answer data
+        self.ask(CommandApdu(0x00, Ins.SELECT, 0x02, 0x0C, identifier.to_bytes(2, "big")))
+
+    def read_binary(self, identifier: int, limit: int = _LARGEST_OFFSET + 1) -> bytes:
+        """Return a transparent EF up to its end or `limit` bytes (32768 at most).
+
+        A file may be longer than its content and filled with FF.
+        """
+        self.select_file(identifier)
+        content = bytearray()
+        limit = min(limit, _LARGEST_OFFSET + 1)
+        while len(content) < limit:
+            wanted = min(_BLOCK, limit - len(content))
+            piece = self._read_block(len(content), wanted)
+            content += piece
+            if len(piece) < wanted:
+                break
+        return bytes(content)
+
+    def read_record(self, identifier: int, number: int) -> bytes:
+        """Return one record (1 to 254) of a record EF. RecordNotFound, FileNotFound."""
+        self.select_file(identifier)
+        # ISO/IEC 7816-4:2020, 11.4.3: P2 = 04, the record with number P1 of the current EF
+        return self.ask(CommandApdu(0x00, Ins.READ_RECORD, number, 0x04, ne=_BLOCK)).data
+
+    def _read_block(self, offset: int, wanted: int) -> bytes:
+        command = CommandApdu(0x00, Ins.READ_BINARY, offset >> 8, offset & 0xFF, ne=wanted)
+        response = self.transmit(command)
+        # Real cards answer 6B00 when the offset is the end of the file, ISO knows 6282 as well.
+        if offset and response.status == StatusWord.WRONG_P1_P2:
+            return b""
+        if response.status != StatusWord.END_OF_FILE:
+            check(command, response.status)
+        if len(response.data) > wanted:
+            raise ProtocolError(f"the card sent {len(response.data)} bytes, {wanted} were asked")
+        return response.data
+
+
+def select_application(channel: ApduChannel, aid: Aid) -> StatusWord:
+    """Select an application by its full name and return the card's status.
+
+    Without control information, which every known card accepts, and with it where a card insists.
+    """
+    response = channel.transmit(_select(aid))
+    if response.status in _WANTS_FCI:
+        response = channel.transmit(CommandApdu(0x00, Ins.SELECT, 0x04, 0x00, aid, _BLOCK))
+    return response.status
+
+
+def _select(aid: Aid) -> CommandApdu:
+    # ISO/IEC 7816-4:2020, 11.2.2: by DF name, first occurrence, no answer data
+    return CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, aid)
