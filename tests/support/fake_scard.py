@@ -1,0 +1,110 @@
+"""A stand-in for `smartcard.scard`: readers and cards in memory, results and errors as PC/SC's.
+
+The numbers are those of PC/SC part 5 as pyscard hands them out, errors with the sign they get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+PRESENT, EMPTY, CHANGED = 0x20, 0x10, 0x02
+READ_AGAIN = bytes.fromhex("9000")
+
+
+@dataclass
+class FakeReader:
+    """A reader; `atr` is that of its card, None when it is empty."""
+
+    name: str
+    atr: bytes | None = None
+    protocol: int = 2
+    answer: Callable[[bytes], bytes] = lambda command: READ_AGAIN
+
+
+@dataclass
+class FakeScard:
+    """The module's functions; `fail[name]` makes one fail with a code, once for each entry."""
+
+    readers: list[FakeReader] = field(default_factory=list)
+    fail: dict[str, list[int]] = field(default_factory=dict)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    contexts: int = 0
+    connected: int = 0
+    held: int = 0
+    on_look: Callable[[], None] = lambda: None
+
+    def _result(self, name: str, *details: Any) -> int:
+        self.calls.append((name, *details))
+        codes = self.fail.get(name)
+        return _signed(codes.pop(0)) if codes else 0
+
+    def _reader(self, name: str) -> FakeReader | None:
+        return next((reader for reader in self.readers if reader.name == name), None)
+
+    def SCardEstablishContext(self, scope: int) -> tuple[int, Any]:
+        result = self._result("SCardEstablishContext", scope)
+        self.contexts += not result
+        return result, 4711
+
+    def SCardReleaseContext(self, context: Any) -> int:
+        self.contexts -= 1
+        return self._result("SCardReleaseContext")
+
+    def SCardListReaders(self, context: Any, groups: Sequence[str]) -> tuple[int, Sequence[str]]:
+        self.on_look()
+        result = self._result("SCardListReaders")
+        if not result and not self.readers:
+            result = _signed(0x8010002E)
+        return result, [reader.name for reader in self.readers]
+
+    def SCardGetStatusChange(
+        self, context: Any, timeout: int, states: Sequence[tuple[str, int]],
+    ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
+        assert timeout == 0
+        found = [(name, self._reader(name)) for name, _ in states]
+        return self._result("SCardGetStatusChange"), [
+            (name, CHANGED | (PRESENT if reader and reader.atr is not None else EMPTY),
+             list(reader.atr or b"") if reader else [])
+            for name, reader in found]
+
+    def SCardConnect(self, context: Any, reader: str, share: int,
+                     protocols: int) -> tuple[int, Any, int]:
+        result = self._result("SCardConnect", reader, share, protocols)
+        found = self._reader(reader)
+        assert found is not None
+        self.connected += not result
+        return result, found, found.protocol
+
+    def SCardReconnect(self, card: FakeReader, share: int, protocols: int,
+                       initialization: int) -> tuple[int, int]:
+        return self._result("SCardReconnect", share, protocols, initialization), card.protocol
+
+    def SCardDisconnect(self, card: FakeReader, disposition: int) -> int:
+        self.connected -= 1
+        self.held = 0
+        return self._result("SCardDisconnect", disposition)
+
+    def SCardStatus(self, card: FakeReader) -> tuple[int, str, int, int, Sequence[int]]:
+        return (self._result("SCardStatus"), card.name, PRESENT, card.protocol,
+                list(card.atr or b""))
+
+    def SCardBeginTransaction(self, card: FakeReader) -> int:
+        result = self._result("SCardBeginTransaction")
+        self.held += not result
+        return result
+
+    def SCardEndTransaction(self, card: FakeReader, disposition: int) -> int:
+        self.held -= 1
+        return self._result("SCardEndTransaction", disposition)
+
+    def SCardTransmit(self, card: FakeReader, protocol: int,
+                      command: Sequence[int]) -> tuple[int, Sequence[int]]:
+        result = self._result("SCardTransmit", protocol, bytes(command))
+        return result, list(card.answer(bytes(command)))
+
+
+def _signed(code: int) -> int:
+    """pyscard hands errors out as signed 32-bit numbers on some platforms."""
+    return code - 0x100000000 if code & 0x80000000 else code
