@@ -7,7 +7,7 @@ listed in docs/card.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -33,9 +33,13 @@ class JicsapApplet(FileApplet):
             return ResponseApdu()
         return super().select_file(command, state)
 
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        **ISO_FILE_COMMANDS,
-        **PIN_COMMANDS,
-        Ins.SELECT: select_file,
-    }
     proprietary: ClassVar[Mapping[int, Handler]] = {Ins.CHANGE_KEY: FileApplet.change_key}
+
+
+JICSAP_COMMANDS: Final[Mapping[int, Handler]] = {
+    **ISO_FILE_COMMANDS,
+    **PIN_COMMANDS,
+    Ins.SELECT: JicsapApplet.select_file,
+}
+"""The interindustry commands of these applications."""
+JicsapApplet.interindustry = JICSAP_COMMANDS

@@ -68,7 +68,8 @@ class Chaining:
         elif command.ins == 0xC0:
             return self._get_response(command, channel, b"")
         response = self._next(command, channel)
-        if len(response.data) > command.ne:
+        size = len(response.data)
+        if size > command.ne or size > channel.limit:
             return self._fit(response, command, channel)
         return response
 
@@ -114,10 +115,11 @@ class Chaining:
     def _fit(response: ResponseApdu, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer with what Ne allows and keep the rest, or tell a reader the right Le."""
         size = len(response.data)
-        if 0 < command.ne < 256 and size <= 256 and command.ins in REPEATABLE:
+        room = min(command.ne, channel.limit)
+        if 0 < command.ne < 256 and size <= min(256, channel.limit) and command.ins in REPEATABLE:
             return ResponseApdu(b"", StatusWord.right_length(size))
-        channel.waiting = response.data[command.ne :]
-        return ResponseApdu(response.data[: command.ne], StatusWord.more_data(len(channel.waiting)))
+        channel.waiting = response.data[room:]
+        return ResponseApdu(response.data[:room], StatusWord.more_data(len(channel.waiting)))
 
     @staticmethod
     def _get_response(
@@ -130,7 +132,8 @@ class Chaining:
             raise IsoError(StatusWord.WRONG_LENGTH, "GET RESPONSE has an Le field and no data")
         if not waiting:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no answer waits to be fetched")
-        part, channel.waiting = waiting[: command.ne], waiting[command.ne :]
+        room = min(command.ne, channel.limit)
+        part, channel.waiting = waiting[:room], waiting[room:]
         if channel.waiting:
             return ResponseApdu(part, StatusWord.more_data(len(channel.waiting)))
         return ResponseApdu(part)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.command import MAX_NE, CommandApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 
+NO_LIMIT: Final = MAX_NE
+"""What `limit` is when answers are not protected: every answer fits."""
 MAX_CHANNELS: Final = 20
 """Channels 0 to 19 can be expressed in a class byte (ISO/IEC 7816-4:2020, 5.4.1)."""
 
@@ -17,10 +19,10 @@ class LogicalChannel:
 
     `application` and `state` belong to the runtime (the selected application and its volatile
     state), `chain` is the command chain being collected, `waiting` what GET RESPONSE will fetch,
-    `messaging` the secure messaging session.
+    `limit` how many bytes an answer may have when it is to be protected.
     """
 
-    __slots__ = ("application", "chain", "messaging", "number", "state", "waiting")
+    __slots__ = ("application", "chain", "limit", "number", "state", "waiting")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -28,7 +30,12 @@ class LogicalChannel:
         self.state: Any = None
         self.chain: CommandApdu | None = None
         self.waiting = b""
-        self.messaging: Any = None
+        self.limit = NO_LIMIT
+
+    def drop_transfers(self) -> None:
+        """Forget a chain half collected and an answer half fetched."""
+        self.chain = None
+        self.waiting = b""
 
     def __repr__(self) -> str:
         return f"<LogicalChannel {self.number}>"
@@ -48,9 +55,7 @@ class ChannelTable:
     @property
     def basic(self) -> LogicalChannel:
         """Channel 0."""
-        channel = self._channels[0]
-        assert channel is not None
-        return channel
+        return self.get(0)
 
     @property
     def open_channels(self) -> list[LogicalChannel]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from jukicard.applets.issuer import AID as ISSUER_AID
 from jukicard.applets.issuer import files as issuer_files
 from jukicard.applets.juki.files import AID as JUKI_AID
+from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.juki.personalisation import CardData, JukiContents
 from jukicard.applets.juki.personalisation import personalise as personalise_juki
 from jukicard.environment import CardEnvironment, FixedClock, SeededRandom, SystemRandom
@@ -17,14 +18,19 @@ from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Profile
 from jukicard.profiles.codes import draw_resident_code, is_resident_code, random_digits
+from jukicard.profiles.masters import TEST_MASTERS, card_keys
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
 from jukicard.runtime.fileapplet import FileApplet
+from jukicard.runtime.keys import KeyPair, WeakKeyError
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import write_applications
+from jukicard.runtime.secured import SecuredApplet
 
 DEFAULT_ISSUE_DATE: Final = datetime.date(2015, 4, 1)
 """When a synthetic card was issued unless told; issue ended on 28 December 2015."""
+KEY_VERSION: Final = 1
+"""The version of the masters that a card is issued with."""
 VALID_YEARS: Final = 10
 """How long a card lasts from the day it was made."""
 _ISSUER_NUMBER: Final = bytes.fromhex("813920")
@@ -59,6 +65,7 @@ def issue_card(
     form: int = 2,
     issued: datetime.date = DEFAULT_ISSUE_DATE,
     contactless: bool = False,
+    masters: Mapping[str, bytes] = TEST_MASTERS,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = log_bug,
@@ -73,6 +80,8 @@ def issue_card(
     municipality: five digits. form: 1 name only, 2 with photo and four items.
     issued: the day the card was made; it lasts ten years.
     contactless: the card is read through the air, with the ATR readers then make.
+    masters: the master key of each purpose of use, from which the card's own keys are derived; a
+        purpose that is left out has no key in the card and no access to it.
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
@@ -91,11 +100,13 @@ def issue_card(
         code = draw_resident_code(environment.random)
     elif not is_resident_code(code):
         raise ProfileError("a resident record code has eleven digits, the last a check digit")
+    card_number = _ISSUER_NUMBER + environment.random.take(5)
     contents = JukiContents(
-        card_number=_ISSUER_NUMBER + environment.random.take(5),
+        card_number=card_number,
         data=_card_data(municipality, form, issued),
         code=code,
         pin=juki_pin,
+        keys=_card_keys(masters, card_number),
     )
     card_options = CardOptions(
         atr=chosen.contactless_atr if contactless else chosen.contact_atr, contactless=contactless
@@ -110,6 +121,21 @@ def _profile(name: str) -> Profile:
     if profile is None:
         raise ProfileError(f"there is no profile {name!r}; there is {', '.join(PROFILES)}")
     return profile
+
+
+def _card_keys(masters: Mapping[str, bytes], card_number: bytes) -> dict[str, KeyPair]:
+    unknown = sorted(set(masters) - set(PURPOSES.values()))
+    if unknown:
+        raise ProfileError(
+            f"there is no purpose {unknown[0]!r}; there is {', '.join(PURPOSES.values())}"
+        )
+    try:
+        return {
+            purpose: card_keys(master, card_number, JUKI_AID, KEY_VERSION)
+            for purpose, master in masters.items()
+        }
+    except ValueError as error:
+        raise ProfileError(str(error)) from None
 
 
 def _card_data(municipality: str, form: int, issued: datetime.date) -> CardData:
@@ -132,12 +158,16 @@ def _make(
         own = memory.partition(CARD_PARTITION)
         own.put(OPTIONS_KEY, options.to_bytes())
         own.put(PROFILE_KEY, profile.name.encode())
-        write_applications(own, [(aid, kind, {}) for aid, kind in profile.applications])
+        write_applications(own, list(profile.applications))
     card = Card(environment, on_bug=on_bug)
     try:
         with memory.transaction():
             _personalise_issuer(_applet(card, ISSUER_AID), profile, contents, environment)
-            personalise_juki(_applet(card, JUKI_AID), contents)
+            juki = _applet(card, JUKI_AID)
+            if isinstance(juki, SecuredApplet):
+                personalise_juki(juki, contents)
+    except WeakKeyError as weak:
+        raise ProfileError(str(weak)) from None
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
     return card

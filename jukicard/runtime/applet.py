@@ -4,21 +4,63 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
 from jukicard.environment import RandomSource
+from jukicard.filesystem.access import SecurityStatus
+from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import Partition
+from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import CardEvent, Events
+from jukicard.runtime.firewall import Grants, Service
 from jukicard.runtime.options import CardOptions
+from jukicard.securemessaging.session import SecureMessagingSession
+
+
+class ApplicationState(Protocol):
+    """What the runtime needs of an application's volatile state on one channel.
+
+    `security` is what has been proven, `messaging` the secure messaging session, `challenge` the
+    challenge that may be answered by the next command and by no later one.
+    """
+
+    security: SecurityStatus
+    messaging: SecureMessagingSession | None
+    challenge: bytes
+
+
+class BasicState:
+    """The least an application's state holds: nothing proven, no session, no challenge."""
+
+    __slots__ = ("challenge", "messaging", "security")
+
+    def __init__(self) -> None:
+        self.security = SecurityStatus()
+        self.messaging: SecureMessagingSession | None = None
+        self.challenge = b""
 
 
 class AppletContext:
-    """All that an application can reach: its memory, randomness, the card's options, its events."""
+    """All that an application can reach: its memory, randomness, the card's options, its events.
 
-    __slots__ = ("_events", "aid", "memory", "options", "parameters", "random")
+    `card` is the state of the card as a whole; only an application with the privilege to change
+    it has it, for the others it is None.
+    """
+
+    __slots__ = (
+        "_card",
+        "_events",
+        "_grants",
+        "aid",
+        "card",
+        "memory",
+        "options",
+        "parameters",
+        "random",
+    )
 
     def __init__(
         self,
@@ -29,13 +71,43 @@ class AppletContext:
         options: CardOptions,
         parameters: Mapping[str, str],
         events: Events,
+        grants: Grants,
+        card: CardState,
+        privileged: bool = False,
     ) -> None:
         self.aid = aid
         self.memory = memory
         self.random = random
         self.options = options
         self.parameters = parameters
+        self.card = card if privileged else None
+        self._card = card
         self._events = events
+        self._grants = grants
+
+    @property
+    def card_usable(self) -> bool:
+        """False while the card is suspended, and when it was ended."""
+        return self._card.usable
+
+    @property
+    def card_state(self) -> LifeCycleState:
+        """The life-cycle state of the card as a whole."""
+        return self._card.now
+
+    def share(self, name: str, service: Service, to: Aid) -> None:
+        """Let the application `to` use a service of this one: bytes in, bytes out.
+
+        What the service raises reaches the caller as its own refusal.
+        """
+        self._grants.share(self.aid, name, service, to)
+
+    def request(self, owner: Aid, name: str, data: bytes) -> bytes:
+        """Use a service that another application shares with this one.
+
+        IsoError with the one status of every denial when it does not.
+        """
+        return self._grants.call(self.aid, owner, name, data)
 
     def emit(self, event: CardEvent) -> None:
         """Tell the emulator's observers; costs one comparison when nobody listens."""
@@ -60,7 +132,7 @@ class Applet(ABC):
         self.context = context
 
     @abstractmethod
-    def new_state(self) -> Any:
+    def new_state(self) -> ApplicationState:
         """Return fresh volatile state: nothing proven, nothing selected."""
 
     @abstractmethod

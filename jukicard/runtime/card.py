@@ -13,6 +13,7 @@ from jukicard.errors import IsoError
 from jukicard.memory import ImageError, ImageProblem, MemorySnapshot, PersistentMemory
 from jukicard.runtime.applet import Applet, AppletContext
 from jukicard.runtime.boundary import log_bug
+from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import (
     CardEvent,
     Events,
@@ -22,6 +23,7 @@ from jukicard.runtime.events import (
     PoweredOn,
     Refusal,
 )
+from jukicard.runtime.firewall import Grants
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.pipeline import Pipeline
 from jukicard.runtime.registry import Application, Registry, applet_class, read_applications
@@ -50,7 +52,17 @@ class Card:
         and place, `jukicard.runtime.boundary.raise_bug` is for tests.
     """
 
-    __slots__ = ("_atr", "_pipeline", "_registry", "environment", "events", "on_bug", "options")
+    __slots__ = (
+        "_atr",
+        "_pipeline",
+        "_registry",
+        "environment",
+        "events",
+        "grants",
+        "on_bug",
+        "options",
+        "state",
+    )
 
     def __init__(
         self, environment: CardEnvironment, *, on_bug: Callable[[Exception], None] = log_bug
@@ -65,6 +77,8 @@ class Card:
             raise ImageError(ImageProblem.FOREIGN, "this memory holds no personalised card")
         self.options = CardOptions.from_bytes(raw)
         self._atr = self.options.atr
+        self.state = CardState(memory, self.events)
+        self.grants = Grants(self.events)
         self._registry = read_applications(memory, self._make_applet)
         self._pipeline: Pipeline | None = None
         environment.memory.on_commit = self._committed
@@ -77,6 +91,9 @@ class Card:
             options=self.options,
             parameters=MappingProxyType(dict(application.parameters)),
             events=self.events,
+            card=self.state,
+            privileged=application.privileged,
+            grants=self.grants,
         )
         return applet_class(application.type_name)(context)
 
@@ -130,7 +147,12 @@ class Card:
         self._pipeline = None
         self.environment.memory.recover()
         self._pipeline = Pipeline(
-            self._registry, self.environment.memory, self.options, self.events, self.on_bug
+            self._registry,
+            self.environment.memory,
+            self.options,
+            self.events,
+            self.on_bug,
+            self.state,
         )
 
     def reset(self) -> bytes:

@@ -155,3 +155,61 @@ def parse_manage_channel(command: CommandApdu) -> OpenChannel | CloseChannel:
             raise IsoError(StatusWord.WRONG_LENGTH, "opening a channel answers one byte")
         return OpenChannel(None)
     return OpenChannel(command.p2)
+
+
+class MutualAuthenticate(NamedTuple):
+    """MUTUAL AUTHENTICATE (11.6.4): the key's reference, 0 the one MSE named, and the message."""
+
+    key: int
+    message: bytes
+
+    def __repr__(self) -> str:
+        return f"MutualAuthenticate(key {self.key}, ...)"
+
+
+class ManageLifeCycle(NamedTuple):
+    """ACTIVATE, DEACTIVATE and TERMINATE of a file (ISO/IEC 7816-9:2017, 6).
+
+    `fid` None is the current file, 3F00 the card as a whole.
+    """
+
+    fid: int | None
+
+
+MUTUAL_MESSAGE: Final = 40
+"""The length of the message of MUTUAL AUTHENTICATE and of its answer, in bytes."""
+
+
+def parse_mutual_authenticate(command: CommandApdu) -> MutualAuthenticate:
+    """Read MUTUAL AUTHENTICATE: P2 81 to 9F names the key, 00 the one that MSE has set."""
+    if command.p1 or command.p2 & 0x60 or command.p2 == 0x80 or 0 < command.p2 < 0x80:
+        raise IsoError(
+            StatusWord.INCORRECT_P1_P2, "MUTUAL AUTHENTICATE has P1 00 and a key reference in P2"
+        )
+    if len(command.data) != MUTUAL_MESSAGE or command.ne < MUTUAL_MESSAGE:
+        raise IsoError(
+            StatusWord.WRONG_LENGTH,
+            f"MUTUAL AUTHENTICATE: {MUTUAL_MESSAGE} bytes in and {MUTUAL_MESSAGE} out",
+        )
+    return MutualAuthenticate(command.p2 & 0x1F, command.data)
+
+
+def parse_manage_life_cycle(command: CommandApdu) -> ManageLifeCycle:
+    """Read ACTIVATE FILE, DEACTIVATE FILE, TERMINATE EF and TERMINATE DF.
+
+    P1 00 without data is the current file; 00 and 02 with a file identifier name an EF of the
+    current DF, and 00 with 3F00 the card.
+    """
+    if command.p2 or command.p1 not in (0x00, 0x02):
+        raise IsoError(StatusWord.INCORRECT_P1_P2, "life cycle: P1 00 or 02, P2 00")
+    if command.ne or len(command.data) not in (0, 2) or (command.p1 and not command.data):
+        raise IsoError(StatusWord.WRONG_LENGTH, "life cycle: a file identifier, or with P1 00 none")
+    return ManageLifeCycle(int.from_bytes(command.data, "big") if command.data else None)
+
+
+def parse_terminate_card_usage(command: CommandApdu) -> None:
+    """Check TERMINATE CARD USAGE: P1-P2 0000, no data (ISO/IEC 7816-9:2017, 6.10)."""
+    if command.p1 or command.p2:
+        raise IsoError(StatusWord.INCORRECT_P1_P2, "TERMINATE CARD USAGE has P1-P2 0000")
+    if command.data or command.ne:
+        raise IsoError(StatusWord.WRONG_LENGTH, "TERMINATE CARD USAGE has no data")

@@ -2,56 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import is_valid_ins
+from jukicard.apdu.ins import Ins, ins_label, is_valid_ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import parse_select
+from jukicard.filesystem.commands import parse_get_data, parse_select
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.runtime.applet import ApplicationState
+from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.commands import CloseChannel, parse_manage_channel
 from jukicard.runtime.events import ApplicationSelected, Events
+from jukicard.runtime.firewall import guarded
+from jukicard.runtime.lifecycle import ObjectKind, Operation, outcome
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import Application, Registry
 
 _INVALID_INS: Final = frozenset(value for value in range(256) if not is_valid_ins(value))
+_ANSWERS_CHALLENGE: Final = frozenset({Ins.MUTUAL_AUTHENTICATE, Ins.GET_CHALLENGE})
+
+STATE_TAG: Final = 0x8A
+"""The data object that says the life-cycle state of the card (GET DATA)."""
+NUMBER_TAG: Final = 0x5A
+"""The data object that says the card number, from which a system finds the card's keys."""
+
+# docs/lifecycle.md: a suspended card lets itself be selected, tells its state and number, and
+# lets the systems authenticate that may resume or end it; a terminated one only tells
+_WHILE_SUSPENDED: Final = frozenset(
+    {
+        Ins.SELECT,
+        Ins.GET_DATA,
+        Ins.GET_CHALLENGE,
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.ACTIVATE_FILE,
+        Ins.TERMINATE_CARD_USAGE,
+    }
+)
+_WHEN_TERMINATED: Final = frozenset({Ins.SELECT, Ins.GET_DATA})
 
 
 class Dispatcher:
     """The innermost layer: finds the application and hands it the command."""
 
-    __slots__ = ("_channels", "_events", "_options", "_registry")
+    __slots__ = ("_card", "_channels", "_events", "_on_bug", "_options", "_registry")
 
     def __init__(
-        self, registry: Registry, channels: ChannelTable, options: CardOptions, events: Events
+        self,
+        registry: Registry,
+        channels: ChannelTable,
+        options: CardOptions,
+        events: Events,
+        card: CardState,
+        on_bug: Callable[[Exception], None],
     ) -> None:
         self._registry = registry
         self._channels = channels
         self._options = options
         self._events = events
+        self._card = card
+        self._on_bug = on_bug
 
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer a whole command."""
         ins = command.ins
+        state: ApplicationState | None = channel.state
+        if state is not None and state.challenge and ins not in _ANSWERS_CHALLENGE:
+            state.challenge = b""  # protocols: a challenge is for the very next command
+        if not self._card.usable:
+            self._check_card_state(command)
         if ins == 0xA4 and command.p1 == 0x04 and command.cla.interindustry:
             return self._select(command, channel)
         if ins == 0x70 and command.cla.interindustry:
             return self._manage_channel(command, channel)
         application: Application | None = channel.application
-        if application is None:
-            self._check_ins(command)
-            raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no application is selected")
         if ins in _INVALID_INS:
-            self._check_ins(command)
-        return application.applet.process(command, channel.state)
-
-    @staticmethod
-    def _check_ins(command: CommandApdu) -> None:
-        if command.ins in _INVALID_INS:
             # ISO/IEC 7816-3:2006, 10.3.3
-            raise IsoError(StatusWord.INS_NOT_SUPPORTED, f"INS {command.ins:02X} is invalid")
+            raise IsoError(StatusWord.INS_NOT_SUPPORTED, f"INS {ins:02X} is invalid")
+        if application is None or state is None:
+            raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no application is selected")
+        budget = application.budget
+        if budget is None:
+            return application.applet.process(command, state)
+        return guarded(lambda: application.applet.process(command, state), budget)
+
+    def _check_card_state(self, command: CommandApdu) -> None:
+        """Let through what a suspended or terminated card still does; 6985 for the rest."""
+        now = self._card.now
+        terminated = now is LifeCycleState.TERMINATED
+        allowed = command.cla.interindustry and command.ins in (
+            _WHEN_TERMINATED if terminated else _WHILE_SUSPENDED
+        )
+        if allowed and command.ins == Ins.GET_DATA:
+            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG}
+        if not allowed:
+            cell = outcome(ObjectKind.CARD, now, Operation.USE)
+            raise IsoError(
+                cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
+            )
 
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""
@@ -70,21 +121,40 @@ class Dispatcher:
             channel.state = found.applet.new_state()
             channel.application = found
         try:
-            response = found.applet.select(command, channel.state)
+            response = self._ask_to_be_selected(found, command, channel)
         except BaseException:
             self.leave(channel)
             raise
         if self._events.observers:
             self._events.emit(ApplicationSelected(channel.number, found.aid, again))
+        if response.status == StatusWord.OK and not self._card.usable:
+            cell = outcome(ObjectKind.CARD, self._card.now, Operation.SELECT)
+            return ResponseApdu(response.data, cell.status)
         return response
 
     @staticmethod
-    def leave(channel: LogicalChannel) -> None:
+    def _ask_to_be_selected(
+        found: Application, command: CommandApdu, channel: LogicalChannel
+    ) -> ResponseApdu:
+        state: ApplicationState = channel.state
+        if found.budget is None:
+            return found.applet.select(command, state)
+        return guarded(lambda: found.applet.select(command, state), found.budget)
+
+    def leave(self, channel: LogicalChannel) -> None:
         """Take the application off a channel; its volatile state is gone whatever it does."""
-        application, state = channel.application, channel.state
-        channel.application = channel.state = channel.messaging = None
-        if application is not None:
-            application.applet.deselect(state)
+        application: Application | None = channel.application
+        state: ApplicationState | None = channel.state
+        channel.application = channel.state = None
+        if application is None or state is None:
+            return
+        try:
+            if application.budget is None:
+                application.applet.deselect(state)
+            else:
+                application.budget.run(lambda: application.applet.deselect(state))
+        except Exception as bug:  # noqa: BLE001 - being left is not something to refuse
+            self._on_bug(bug)
 
     def select_default(self, channel: LogicalChannel) -> None:
         """Select what is selected without being asked for, on a fresh channel."""
@@ -100,7 +170,7 @@ class Dispatcher:
             self.leave(self._channels.close(parsed.number))
             return ResponseApdu()
         opened = self._channels.open(parsed.number)
-        # a channel opened from another than the basic one starts where that one stands; here it
-        # always starts at the default application: proofs never move between channels
+        # 11.1.2 lets a channel start where the one it was opened from stands; here every channel
+        # starts at the default application: proofs never move between channels
         self.select_default(opened)
         return ResponseApdu(bytes((opened.number,)) if parsed.number is None else b"")

@@ -19,7 +19,22 @@ from jukicard.filesystem.store import FileStore
 from jukicard.runtime import commands
 from jukicard.runtime.applet import Applet, AppletContext
 from jukicard.runtime.events import RetryCounterChanged
+from jukicard.runtime.lifecycle import ObjectKind, Operation, check, outcome
 from jukicard.runtime.pin import PinFile, PinStore, pin_spec
+from jukicard.securemessaging.session import SecureMessagingSession
+
+IN_ANY_STATE: Final = frozenset(
+    {
+        Ins.SELECT,
+        Ins.GET_DATA,
+        Ins.GET_CHALLENGE,
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.ACTIVATE_FILE,
+        Ins.DEACTIVATE_FILE,
+        Ins.INSTALL,
+    }
+)
+"""What an application that is not activated still does: be looked at, and be managed."""
 
 Handler: TypeAlias = Callable[[Any, CommandApdu, Any], ResponseApdu]
 _Operation: TypeAlias = Callable[[FileStore, Selection, Any], bytes]
@@ -27,13 +42,14 @@ _Parser: TypeAlias = Callable[[CommandApdu], Any]
 
 
 class FileState(Selection):
-    """Selection and security status, and the challenge that waits to be answered."""
+    """Selection and security status, the challenge that waits, the secure messaging session."""
 
-    __slots__ = ("challenge",)
+    __slots__ = ("challenge", "messaging")
 
     def __init__(self, applet: FileApplet) -> None:
         super().__init__(applet.tree.root)
         self.challenge = b""
+        self.messaging: SecureMessagingSession | None = None
 
 
 def _on_files(parse: _Parser, operate: _Operation) -> Handler:
@@ -67,10 +83,19 @@ class FileApplet(Applet):
         return FileState(self)
 
     def select(self, command: CommandApdu, state: FileState) -> ResponseApdu:
-        """Make the application's DF current and answer its control information."""
+        """Make the application's DF current and answer its control information.
+
+        A deactivated or terminated application answers with a warning, 6283 or 6285.
+        """
         parsed = file_commands.parse_select(command)
-        state.choose_df(self.tree.root)
-        return ResponseApdu(self.control_information(parsed.wanted) if parsed.ne else b"")
+        root = self.tree.root
+        state.choose_df(root)
+        status = StatusWord.OK
+        if not self.files.is_activated(root):
+            cell = outcome(ObjectKind.APPLICATION, self.files.state(root), Operation.SELECT)
+            status = cell.status
+        content = self.control_information(parsed.wanted) if parsed.ne else b""
+        return ResponseApdu(content, status)
 
     def control_information(self, wanted: ControlInformation) -> bytes:
         """Return what SELECT answers about the application itself."""
@@ -83,12 +108,16 @@ class FileApplet(Applet):
         if handler is None:
             if not handlers:
                 raise IsoError(
-                    StatusWord.CLA_NOT_SUPPORTED, f"{self.context.aid} has no proprietary commands"
+                    StatusWord.CLA_NOT_SUPPORTED,
+                    f"{self.context.aid} has no proprietary commands",
                 )
             raise IsoError(
                 StatusWord.INS_NOT_SUPPORTED,
                 f"{self.context.aid} does not know {ins_label(command.ins)}",
             )
+        root = self.tree.root
+        if not self.files.is_activated(root) and command.ins not in IN_ANY_STATE:
+            check(ObjectKind.APPLICATION, self.files.state(root), Operation.USE, root.label)
         return handler(self, command, state)
 
     def _tries_changed(self, fid: int, left: int) -> None:

@@ -18,6 +18,7 @@ class CardOptions:
     blocked_status: what VERIFY answers for a blocked PIN, 6984 (as real cards) or 6983.
     lenient_verify: answer the five-byte VERIFY with Le as a query, not with 6700.
     reselect_keeps_status: selecting the selected application again keeps what was proven.
+    triple_des: whether keys for the triple DES suite of 2003 may be used.
     channels: how many logical channels there are, 1 to 20.
     """
 
@@ -26,6 +27,7 @@ class CardOptions:
     blocked_status: StatusWord = StatusWord.REFERENCE_DATA_NOT_USABLE
     lenient_verify: bool = False
     reselect_keeps_status: bool = True
+    triple_des: bool = False
     channels: int = 20
 
     def to_bytes(self) -> bytes:

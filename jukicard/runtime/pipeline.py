@@ -21,31 +21,14 @@ from jukicard.channel import Chaining, ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.boundary import Boundary
+from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.dispatcher import Dispatcher
 from jukicard.runtime.events import Events
 from jukicard.runtime.options import CardOptions
+from jukicard.runtime.protection import SecureMessagingLayer
 from jukicard.runtime.registry import Registry
 
 Layer: TypeAlias = Callable[[CommandApdu, LogicalChannel], ResponseApdu]
-
-
-class SecureMessagingLayer:
-    """Unprotects a command of an open session and protects its answer; without one, passes on."""
-
-    __slots__ = ("_boundary", "_next")
-
-    def __init__(self, boundary: Boundary) -> None:
-        self._next = boundary.process
-        self._boundary = boundary
-
-    def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
-        """Answer a command that may be protected."""
-        if command.cla.secure:
-            refusal = IsoError(
-                StatusWord.SECURE_MESSAGING_NOT_SUPPORTED, "no secure messaging session is open"
-            )
-            return self._boundary.refuse(refusal, command.ins, channel.number)
-        return self._next(command, channel)
 
 
 class Pipeline:
@@ -60,9 +43,10 @@ class Pipeline:
         options: CardOptions,
         events: Events,
         on_bug: Callable[[Exception], None],
+        card: CardState,
     ) -> None:
         self.channels = ChannelTable(options.channels)
-        self.dispatcher = Dispatcher(registry, self.channels, options, events)
+        self.dispatcher = Dispatcher(registry, self.channels, options, events, card, on_bug)
         chaining = Chaining(self.dispatcher.process)
         self.boundary = Boundary(chaining.process, memory, events, on_bug)
         messaging = SecureMessagingLayer(self.boundary)

@@ -13,9 +13,14 @@ from jukicard.filesystem.commands import Occurrence
 from jukicard.filesystem.selection import pick_occurrence
 from jukicard.memory import Partition
 from jukicard.runtime.applet import Applet
+from jukicard.runtime.firewall import StepBudget
 
 ENTRY_POINTS: Final = "jukicard.applets"
 """The entry-point group in which other distributions offer applications."""
+PRIVILEGE: Final = "privilege"
+"""The parameter that gives an application a privilege: `card`, to suspend, resume and end it."""
+STEP_BUDGET: Final = 1_000_000
+"""How many lines of Python an application from elsewhere may run for one command."""
 _KEY: Final = "applications"
 _OWN: Final = {
     "issuer": "jukicard.applets.issuer:IssuerApplet",
@@ -58,6 +63,7 @@ class Application:
     parameters: Mapping[str, str]
     make: Callable[[Application], Applet]
     made: Applet | None = None
+    budget: StepBudget | None = None
 
     @property
     def applet(self) -> Applet:
@@ -65,6 +71,11 @@ class Application:
         if self.made is None:
             self.made = self.make(self)
         return self.made
+
+    @property
+    def privileged(self) -> bool:
+        """True when this application may change the state of the card as a whole."""
+        return self.parameters.get(PRIVILEGE) == "card"
 
     @property
     def partition_name(self) -> str:

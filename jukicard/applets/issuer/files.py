@@ -8,6 +8,9 @@ from jukicard.apdu.aid import Aid
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import DataObject, DedicatedFile, FileTree
 
+AID: Final = Aid("A0000001510000")
+"""The name under which the issuer security domain of a GlobalPlatform card is known."""
+CARD_STATE: Final = 0x8A
 ISSUER_IDENTIFICATION: Final = 0x42
 CARD_IDENTIFICATION: Final = 0x45
 CARD_NUMBER: Final = 0x5A
@@ -17,7 +20,7 @@ CONTACT_ATR: Final = 0x5F51
 
 TREE: Final = FileTree(
     DedicatedFile(
-        name=Aid("A0000001510000"),
+        name=AID,
         objects=(
             DataObject(tag=ISSUER_IDENTIFICATION, read=ALWAYS, wrapped=True),
             DataObject(tag=CARD_IDENTIFICATION, read=ALWAYS, wrapped=True),

@@ -2,14 +2,75 @@
 
 from __future__ import annotations
 
-from jukicard.applets.jicsap import JicsapApplet
-from jukicard.applets.juki.files import AID, TREE
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv
+from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
+from jukicard.applets.juki.commands import ResidenceState, parse_residence
+from jukicard.applets.juki.files import (
+    AID,
+    CARD_RULES,
+    CARD_STATE,
+    RESIDENCE,
+    RIGHTS_AFTER_MOVING_OUT,
+    TREE,
+)
+from jukicard.errors import IsoError
+from jukicard.filesystem.commands import parse_get_data, parse_put_data
+from jukicard.filesystem.operations import data
+from jukicard.runtime.events import LifeCycleChanged
+from jukicard.runtime.fileapplet import FileState, Handler
+from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet
 
 __all__ = ["AID", "JukiApplet"]
 
+_MOVED_OUT: Final = bytes((ResidenceState.MOVED_OUT,))
 
-class JukiApplet(JicsapApplet):
-    """PIN, resident record code and card data; docs/card.md says who may read and change what."""
+
+class JukiApplet(JicsapApplet, SecuredApplet):
+    """PIN, resident record code, card data and the keys of the purposes of use.
+
+    docs/card.md says who may read and change what. After moving out only the systems for moving
+    in and at the counter get in.
+    """
 
     type_name = "juki"
     tree = TREE
+    card_rules = CARD_RULES
+
+    def check_right(self, right: str) -> None:
+        """Refuse all purposes but moving in and the counter after the holder has moved out."""
+        moved_out = self.files.data_object(self.tree.root, RESIDENCE) == _MOVED_OUT
+        if moved_out and right not in RIGHTS_AFTER_MOVING_OUT:
+            raise IsoError(
+                StatusWord.REFERENCE_DATA_NOT_USABLE,
+                f"authentication for {right}: the holder has moved out",
+            )
+
+    def get_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """GET DATA: the card number, the residence state, and the card's life-cycle state."""
+        parsed = parse_get_data(command)
+        if parsed.tags == (CARD_STATE,):
+            lifecycle = bytes((self.context.card_state.byte,))
+            return ResponseApdu(Tlv(CARD_STATE, lifecycle).encode())
+        return ResponseApdu(data.get_data(self.files, state, parsed))
+
+    def put_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """PUT DATA: the counter notes that the holder moves out, or goes on using the card."""
+        parsed = parse_put_data(command)
+        residence = parse_residence(parsed)
+        data.put_data(self.files, state, parsed)
+        self.context.emit(LifeCycleChanged(self.context.aid, "residence", residence.name.lower()))
+        return ResponseApdu()
+
+    interindustry: ClassVar[Mapping[int, Handler]] = {
+        **JICSAP_COMMANDS,
+        **SECURITY_COMMANDS,
+        Ins.GET_DATA: get_data,
+        Ins.PUT_DATA: put_data,
+    }

@@ -12,7 +12,6 @@ from typing import Final
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.access import (
     ALWAYS,
-    AccessCondition,
     AllOf,
     AnyOf,
     Authenticated,
@@ -29,6 +28,7 @@ from jukicard.filesystem.files import (
     RecordStructure,
     TransparentFile,
 )
+from jukicard.runtime.keys import KeyFile
 from jukicard.runtime.pin import PinFile
 
 AID: Final = Aid("D3921000310001010401")
@@ -37,49 +37,79 @@ AID: Final = Aid("D3921000310001010401")
 PIN: Final = 0x001C
 CODE: Final = 0x0002
 CARD_DATA: Final = 0x0003
+KEYS: Final = 0x0100
+"""The key with reference n is in the internal EF 0100 + n."""
 CARD_NUMBER: Final = 0x5A
+CARD_STATE: Final = 0x8A
+RESIDENCE: Final = 0xC1
 
 COUNTER: Final = "COUNTER"
-READING_PURPOSES: Final = ("RESIDENT_IDENTIFICATION", "WIDE_AREA_ISSUANCE", "MOVE_IN", COUNTER)
-"""The purposes of use for which the resident record code may be read."""
-PURPOSES: Final = (*READING_PURPOSES, "SUSPEND")
-"""Every purpose of use that has a key."""
+MOVE_IN: Final = "MOVE_IN"
+SUSPEND: Final = "SUSPEND"
+PURPOSES: Final = {
+    1: "RESIDENT_IDENTIFICATION",
+    2: "WIDE_AREA_ISSUANCE",
+    3: MOVE_IN,
+    4: COUNTER,
+    5: SUSPEND,
+}
+"""Every purpose of use by the reference of its key."""
+READING_PURPOSES: Final = tuple(name for name in PURPOSES.values() if name != SUSPEND)
+"""The purposes of use for which the resident record code may be read: all but suspension."""
+RIGHTS_AFTER_MOVING_OUT: Final = frozenset({MOVE_IN, COUNTER})
 
-_ENCRYPTED: Final = SecureMessaging(MessagingLevel.ENCRYPTED)
+ENCRYPTED: Final = SecureMessaging(MessagingLevel.ENCRYPTED)
+AUTHENTIC: Final = SecureMessaging(MessagingLevel.MAC)
+AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), AUTHENTIC)
 
+CARD_RULES: Final = AccessRules(
+    activate=AT_THE_COUNTER,
+    deactivate=AllOf(AnyOf(Authenticated(SUSPEND), Authenticated(COUNTER)), AUTHENTIC),
+    terminate=AT_THE_COUNTER,
+)
+"""Who may resume, suspend and end the card through this application."""
 
-def _any_of(purposes: tuple[str, ...]) -> AccessCondition:
-    return AnyOf(*(Authenticated(purpose) for purpose in purposes))
-
+_PIN_FILE: Final = PinFile(
+    fid=PIN,
+    change=AllOf(Verified(PIN), ENCRYPTED),
+    unblock=AllOf(Authenticated(COUNTER), ENCRYPTED),
+)
+_CODE_FILE: Final = RecordFile(
+    fid=CODE,
+    structure=RecordStructure.LINEAR_VARIABLE,
+    record_size=64,
+    record_count=4,
+    access=AccessRules(
+        read=AllOf(
+            AnyOf(*(Authenticated(name) for name in READING_PURPOSES)), Verified(PIN), ENCRYPTED
+        ),
+        update=AllOf(Authenticated(COUNTER), ENCRYPTED),
+    ),
+)
+_CARD_DATA_FILE: Final = TransparentFile(
+    fid=CARD_DATA,
+    size=64,
+    access=AccessRules(
+        read=AnyOf(*(Authenticated(name) for name in PURPOSES.values())),
+        update=AT_THE_COUNTER,
+    ),
+)
 
 TREE: Final = FileTree(
     DedicatedFile(
         name=AID,
         files=(
-            PinFile(
-                fid=PIN,
-                change=Verified(PIN),
-                unblock=Authenticated(COUNTER),
-            ),
-            RecordFile(
-                fid=CODE,
-                structure=RecordStructure.LINEAR_VARIABLE,
-                record_size=64,
-                record_count=4,
-                access=AccessRules(
-                    read=AllOf(_any_of(READING_PURPOSES), Verified(PIN), _ENCRYPTED),
-                    update=AllOf(Authenticated(COUNTER), _ENCRYPTED),
-                ),
-            ),
-            TransparentFile(
-                fid=CARD_DATA,
-                size=64,
-                access=AccessRules(
-                    read=_any_of(PURPOSES),
-                    update=AllOf(Authenticated(COUNTER), SecureMessaging(MessagingLevel.MAC)),
-                ),
+            _PIN_FILE,
+            _CODE_FILE,
+            _CARD_DATA_FILE,
+            *(
+                KeyFile(fid=KEYS + reference, reference=reference, right=right)
+                for reference, right in PURPOSES.items()
             ),
         ),
-        objects=(DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),),
+        objects=(
+            DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),
+            DataObject(tag=RESIDENCE, read=ALWAYS, write=AT_THE_COUNTER, wrapped=True, max_size=1),
+        ),
     )
 )

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jukicard.apdu.tlv import Tlv, encode_simple
-from jukicard.applets.juki.files import CARD_DATA, CARD_NUMBER, CODE, PIN, TREE
+from jukicard.applets.juki.commands import ResidenceState
+from jukicard.applets.juki.files import (
+    CARD_DATA,
+    CARD_NUMBER,
+    CODE,
+    KEYS,
+    PIN,
+    PURPOSES,
+    RESIDENCE,
+    TREE,
+)
 from jukicard.filesystem.store import FileStore
-from jukicard.runtime.fileapplet import FileApplet
+from jukicard.runtime.keys import KeyPair
+from jukicard.runtime.secured import SecuredApplet
 
 CODE_TAG = 0x01
 """The SIMPLE-TLV tag of record 1 of EF 0002."""
@@ -48,6 +60,7 @@ class JukiContents:
     data: CardData
     code: str = field(repr=False)
     pin: str = field(repr=False)
+    keys: Mapping[str, KeyPair] = field(repr=False)
 
 
 def code_record(code: str) -> bytes:
@@ -57,12 +70,18 @@ def code_record(code: str) -> bytes:
     return encode_simple(CODE_TAG, code.encode("ascii"))
 
 
-def personalise(applet: FileApplet, contents: JukiContents) -> None:
+def personalise(applet: SecuredApplet, contents: JukiContents) -> None:
     """Write the contents, inside a transaction of the card's memory.
 
-    IsoError when the PIN is none, ValueError when the code is none.
+    A purpose without a key gets none: no key in the card, no access. IsoError when the PIN is
+    none, ValueError when the code is none, WeakKeyError for a key no system may have.
     """
     files: FileStore = applet.files
+    for reference, purpose in PURPOSES.items():
+        pair = contents.keys.get(purpose)
+        if pair is not None:
+            applet.keys.set_value(TREE.ef(KEYS + reference), pair)
+    files.put_data_object(TREE.root, RESIDENCE, bytes((ResidenceState.RESIDENT,)))
     applet.pins.set_value(TREE.ef(PIN), contents.pin.encode("ascii"))
     files.put_records(TREE.ef(CODE), [code_record(contents.code)])
     files.put_content(TREE.ef(CARD_DATA), contents.data.encode())

@@ -1,0 +1,61 @@
+"""The life cycle of the card as a whole: suspended, resumed, ended; kept where no applet writes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.memory import Partition
+from jukicard.runtime.events import Events, LifeCycleChanged
+from jukicard.runtime.lifecycle import ObjectKind, Operation, check
+
+_KEY: Final = "state"
+_NAMES: Final = {
+    LifeCycleState.ACTIVATED: "activated",
+    LifeCycleState.DEACTIVATED: "suspended",
+    LifeCycleState.TERMINATED: "terminated",
+}
+
+RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
+"""The rights for which a suspended card still lets a system authenticate itself."""
+
+
+class CardState:
+    """The state of the card; absent in memory as long as it is activated, the common case."""
+
+    __slots__ = ("_events", "_memory")
+
+    def __init__(self, memory: Partition, events: Events) -> None:
+        self._memory = memory
+        self._events = events
+
+    @property
+    def now(self) -> LifeCycleState:
+        """The current state."""
+        raw = self._memory.get(_KEY)
+        return LifeCycleState.ACTIVATED if raw is None else LifeCycleState(raw[0])
+
+    @property
+    def usable(self) -> bool:
+        """True while the card is neither suspended nor ended."""
+        return self._memory.get(_KEY) is None
+
+    @property
+    def description(self) -> str:
+        """The state in a word a citizen would use."""
+        return _NAMES[self.now]
+
+    def change(self, operation: Operation) -> None:
+        """Suspend, resume or end the card; IsoError 6985 where the table has no such change.
+
+        The end lands at once: no later refusal in the same command takes it back.
+        """
+        target = check(ObjectKind.CARD, self.now, operation, "as a whole")
+        if target is LifeCycleState.ACTIVATED:
+            self._memory.delete(_KEY)
+        elif target is LifeCycleState.TERMINATED:
+            self._memory.put_now(_KEY, bytes((target.byte,)))
+        else:
+            self._memory.put(_KEY, bytes((target.byte,)))
+        if self._events.observers:
+            self._events.emit(LifeCycleChanged(None, "card", _NAMES[target]))
