@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import Buffer
 
-from jukicard.transport import CardNotPresent, SlotState, vpcd
+from jukicard.transport import CardNotPresent, SlotState, readerlink
 from jukicard.transport.address import AddressRefused
-from jukicard.transport.vpcd import ReaderLink, VpcdServer
+from jukicard.transport.readerlink import ReaderLink
+from jukicard.transport.vpcd import VpcdServer
 from tests.support.echo_card import EchoCard
 from tests.support.statuses import Statuses
 
@@ -376,7 +377,7 @@ def test_silence_that_is_no_hang(watched: Bench, messages: list[bytes]) -> None:
 def test_half_a_message_is_not_waited_for_for_ever(
     bench: Bench, part: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vpcd, "_FRAME_SECONDS", 0.1)
+    monkeypatch.setattr(readerlink, "_FRAME_SECONDS", 0.1)
     with bench.driver() as driver:
         driver.sock.sendall(part)
         assert driver.is_closed()
@@ -394,7 +395,7 @@ def test_an_early_close_at_any_place(bench: Bench, part: bytes) -> None:
 def test_a_reader_that_does_not_read_is_dropped(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vpcd, "_FRAME_SECONDS", 0.1)
+    monkeypatch.setattr(readerlink, "_FRAME_SECONDS", 0.1)
     with bench.driver().power_on() as driver:
         driver.sock.sendall((b"\0\4\xb0" + (65_000).to_bytes(3, "big")) * 500)
         bench.statuses.wait_for(SlotState.LOST)

@@ -1,0 +1,108 @@
+"""The cards a command line names: issued from a profile, or kept in a file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jukicard.cli.problems import UserError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from jukicard.runtime.card import Card
+
+DEFAULT_PROFILE: Final = "juki-v1"
+
+
+class CardSource(NamedTuple):
+    """A card named on the command line: a profile to issue, or a card in an image file."""
+
+    profile: str = ""
+    seed: str | None = None
+    image: str = ""
+    card_id: str = ""
+
+    @property
+    def label(self) -> str:
+        """How the card is called in messages."""
+        return self.image or (self.profile if self.seed is None else f"{self.profile}:{self.seed}")
+
+    def make(self, arguments: argparse.Namespace, stack: ExitStack) -> Card:
+        """Return the card, without power; `stack` closes its file. ProfileError, ImageError."""
+        if self.image:
+            return _open_image(self.image, self.card_id, stack)
+        return issue(self.profile, self.seed or arguments.seed, arguments)
+
+
+def profile_source(text: str) -> CardSource:
+    """Read `PROFILE` or `PROFILE:SEED`; whether there is such a profile, `make` finds out."""
+    profile, colon, seed = text.partition(":")
+    return CardSource(profile=profile, seed=seed if colon else None)
+
+
+def image_source(text: str) -> CardSource:
+    """Read `FILE`, or `FILE#CARD` where a file holds several."""
+    path, _, card_id = text.partition("#")
+    return CardSource(image=path, card_id=card_id)
+
+
+def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card:
+    """Issue a card as the arguments of `add_issue_arguments` say. ProfileError, UserError."""
+    from jukicard.profiles import issue_card
+
+    return issue_card(
+        profile, seed=seed, pin=_read_pin(arguments.pin_file), contactless=arguments.contactless
+    )
+
+
+def _read_pin(path: str | None) -> str | None:
+    """Return the first line of a file; a PIN on the command line would show in a process list."""
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="ascii") as stream:
+            return stream.readline().rstrip("\r\n")
+    except OSError as error:
+        raise UserError(f"the PIN file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"the PIN file {path} holds more than ASCII characters") from None
+
+
+def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
+    from jukicard.environment import CardEnvironment
+    from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
+    from jukicard.runtime.card import Card
+
+    if not card_id:
+        names = [entry.card_id for entry in list_cards(path)]
+        if not names:
+            raise UserError(f"there is no card in {path}: make one with jukicard new")
+        if len(names) > 1:
+            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise UserError(
+                f"there are {len(names)} cards in {path}, name one: {path}#{names[0]}"
+                f" (there is {shown})"
+            )
+        card_id = names[0]
+    backend = SqliteBackend(path, card_id)
+    stack.callback(backend.close)
+    return Card(CardEnvironment(memory=PersistentMemory(backend)))
+
+
+def add_issue_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what says how a card is issued: profile, seed, PIN, interface."""
+    command.add_argument(
+        "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
+    )
+    command.add_argument(
+        "--seed", metavar="SEED", help="the same seed issues the same card; without one each is new"
+    )
+    command.add_argument(
+        "--pin-file",
+        metavar="FILE",
+        help="first line: the PIN of the Juki application (default 1234)",
+    )
+    command.add_argument(
+        "--contactless", action="store_true", help="the card is read through the air: another ATR"
+    )

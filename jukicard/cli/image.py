@@ -1,0 +1,136 @@
+"""`jukicard new` and `jukicard inspect`: a card in a file, made and looked at."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from jukicard.cli.cards import DEFAULT_PROFILE, add_issue_arguments, image_source, issue
+from jukicard.cli.problems import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jukicard.runtime.card import Card
+
+_CARD_ID: Final = "card"
+NEW_EXAMPLES: Final = """\
+  jukicard new card.juki
+  jukicard new --profile juki-v1 --seed 1 --pin-file pin.txt card.juki
+"""
+INSPECT_EXAMPLES: Final = """\
+  jukicard inspect card.juki
+  jukicard inspect --json card.juki
+"""
+
+
+class Report(TypedDict):
+    """What `inspect --json` prints."""
+
+    profile: str
+    atr: str
+    applications: list[ApplicationReport]
+
+
+class ApplicationReport(TypedDict):
+    """One application in a `Report`."""
+
+    aid: str
+    kind: str
+    contents: list[dict[str, str]]
+
+
+def add_new_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of `new`."""
+    add_issue_arguments(command)
+    command.add_argument("--force", action="store_true", help="replace a file that exists")
+    command.add_argument("image", metavar="FILE", help="the card's file, for example card.juki")
+
+
+def new(arguments: argparse.Namespace) -> int:
+    """Issue a card into a new file, all of it or nothing."""
+    from pathlib import Path
+
+    from jukicard.memory import create_card
+
+    path = Path(arguments.image)
+    if path.exists() and not arguments.force:
+        raise _exists(path)
+    card = issue(arguments.profile or DEFAULT_PROFILE, arguments.seed, arguments)
+    # A seeded generator's state is not kept: a card that is opened again would repeat itself.
+    snapshot = card.snapshot().with_meta({"profile": card.profile})
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        create_card(draft, _CARD_ID, snapshot)
+        _put_in_place(draft, path, force=arguments.force)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    print(f"{path}: {card.profile}")
+    return 0
+
+
+def _put_in_place(draft: Path, path: Path, *, force: bool) -> None:
+    """Give the finished file its name in one step, without replacing another unless told."""
+    if force:
+        # A journal left by a crash belongs to the old card and would be played into the new one.
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+        draft.replace(path)
+        return
+    try:
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: take the name first, then fill it
+            path.touch(exist_ok=False)
+            draft.replace(path)
+    except FileExistsError:
+        raise _exists(path) from None
+
+
+def _exists(path: Path) -> UserError:
+    return UserError(f"{path} exists; --force replaces it, and the card in it is lost")
+
+
+def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of `inspect`."""
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.add_argument("source", type=image_source, metavar="FILE[#CARD]")
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """Show what is on a card; secrets and personal data stay on it."""
+    with contextlib.ExitStack() as stack:
+        report = _report(arguments.source.make(arguments, stack))
+    if arguments.json:
+        import json
+
+        print(json.dumps(report, indent=2))
+        return 0
+    print(f"{report['profile']}, ATR {report['atr']}")
+    for application in report["applications"]:
+        print(f"\n{application['kind']} {application['aid']}")
+        for entry in application["contents"]:
+            print(f"  {entry['name']}  {entry['value']}")
+    return 0
+
+
+def _report(card: Card) -> Report:
+    return {
+        "profile": card.profile,
+        "atr": card.atr.hex().upper(),
+        "applications": [
+            {
+                "aid": str(application.aid),
+                "kind": application.type_name,
+                "contents": [
+                    {"name": name, "value": value} for name, value in application.applet.description
+                ],
+            }
+            for application in card.applications
+        ],
+    }

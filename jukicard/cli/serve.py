@@ -1,0 +1,240 @@
+"""`jukicard serve`: cards in readers until told to end, and the operator's commands meanwhile.
+
+Modules are imported where they are used: a tenth of a second after the process started the card
+is in the reader, so nothing is loaded that this run does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
+
+from jukicard.cli.cards import (
+    DEFAULT_PROFILE,
+    CardSource,
+    add_issue_arguments,
+    image_source,
+    profile_source,
+)
+from jukicard.cli.problems import UserError
+
+if TYPE_CHECKING:
+    from jukicard.transport import CardPort, StatusCallback
+    from jukicard.transport.desk import Desk, Slot
+
+EXAMPLES: Final = """\
+  jukicard serve                              a juki-v1 card for pcscd with vsmartcard-vpcd
+  jukicard serve juki-v1:1 juki-v1:2          two cards in two slots, the same ones every time
+  jukicard serve --image card.juki --trace    a card from a file, and what is said to it
+  jukicard serve --tcp 127.0.0.1:4000         without pcscd
+"""
+
+
+def add_serve_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of `serve`."""
+    command.add_argument(
+        "positional",
+        nargs="*",
+        type=profile_source,
+        metavar="PROFILE[:SEED]",
+        help="a card to issue; several fill several slots",
+    )
+    command.add_argument(
+        "--card",
+        dest="cards",
+        action="append",
+        type=profile_source,
+        metavar="PROFILE[:SEED]",
+        help="the same, may be repeated",
+    )
+    command.add_argument(
+        "--image",
+        dest="cards",
+        action="append",
+        type=image_source,
+        metavar="FILE[#CARD]",
+        help="a card kept in a file, may be repeated",
+    )
+    add_issue_arguments(command)
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
+        "--vpcd",
+        metavar="HOST[:PORT]",
+        default="localhost",
+        help="connect to a reader driver that listens (default localhost:35963); "
+        "slot n uses PORT + n",
+    )
+    where.add_argument(
+        "--vpcd-listen", metavar="HOST[:PORT]", help="wait for a reader driver that connects"
+    )
+    where.add_argument(
+        "--tcp",
+        metavar="HOST[:PORT]",
+        help="jukicard's own protocol instead (no port: any free one)",
+    )
+    command.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="listen where other machines reach it, without any protection",
+    )
+    command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
+    command.add_argument(
+        "--control",
+        action="store_true",
+        help="read commands from standard input though it is no terminal: "
+        "insert, remove, reset, status, quit",
+    )
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve the cards until told to end."""
+    with _ended_by_signals(), contextlib.ExitStack() as stack:
+        sources = _sources(arguments)
+        cards: list[CardPort] = [source.make(arguments, stack) for source in sources]
+        if arguments.trace:
+            cards = [_traced(card, slot) for slot, card in enumerate(cards)]
+        desk = _desk([source.label for source in sources], over_tcp=arguments.tcp is not None)
+        start = _serve_vpcd if arguments.tcp is None else _serve_tcp
+        desk.slots = start(stack, cards, arguments, desk.tell)
+        _work(desk, control=arguments.control)
+    return 0
+
+
+def _desk(labels: Sequence[str], *, over_tcp: bool) -> Desk:
+    from jukicard.transport.desk import Desk
+
+    return Desk(labels, _say, waiting="listening at {address}") if over_tcp else Desk(labels, _say)
+
+
+def _sources(arguments: argparse.Namespace) -> list[CardSource]:
+    sources: list[CardSource] = [*arguments.positional, *(arguments.cards or [])]
+    if sources and arguments.profile:
+        raise UserError("--profile names the only card; name several as --card PROFILE:SEED")
+    return sources or [
+        CardSource(profile=arguments.profile or DEFAULT_PROFILE, seed=arguments.seed)
+    ]
+
+
+def _traced(card: CardPort, slot: int) -> CardPort:
+    from jukicard.apdu.trace import Trace
+    from jukicard.transport.traced import TracedCard
+
+    return TracedCard(card, Trace(write=lambda line: _say(f"[{slot}] {line}")))
+
+
+def _serve_vpcd(
+    stack: contextlib.ExitStack,
+    cards: Sequence[CardPort],
+    arguments: argparse.Namespace,
+    tell: StatusCallback,
+) -> Sequence[Slot]:
+    from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
+
+    listening = arguments.vpcd_listen is not None
+    host, port = _address(arguments.vpcd_listen if listening else arguments.vpcd, DEFAULT_PORT)
+    server = VpcdServer(
+        cards, host, port, listen=listening, allow_remote=arguments.allow_remote, on_status=tell
+    )
+    with _listening():
+        stack.enter_context(server)
+    if listening:
+        for slot in server.slots:
+            _say(f"slot {slot.index}: waiting for a reader driver at {slot.address}")
+    return server.slots
+
+
+def _serve_tcp(
+    stack: contextlib.ExitStack,
+    cards: Sequence[CardPort],
+    arguments: argparse.Namespace,
+    tell: StatusCallback,
+) -> Sequence[Slot]:
+    from jukicard.transport.tcp import TcpServer
+
+    host, port = _address(arguments.tcp, 0)
+    servers = [
+        TcpServer(
+            card,
+            host,
+            port + index if port else 0,
+            index=index,
+            on_status=tell,
+            allow_remote=arguments.allow_remote,
+        )
+        for index, card in enumerate(cards)
+    ]
+    for server in servers:
+        with _listening():
+            stack.enter_context(server)
+    return servers
+
+
+def _address(text: str, default_port: int) -> tuple[str, int]:
+    from jukicard.transport.address import parse_address
+
+    try:
+        return parse_address(text, default_port)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[None]:
+    """A port that is taken, or a host that is not ours, is the user's matter."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot listen there: {error.strerror or error}; choose another address or port"
+        ) from None
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP what SIGINT is: a wish to end, not a failure."""
+    import signal
+
+    def end(number: int, _: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    # In the background, reading from the terminal then fails and does not stop the program.
+    before[signal.SIGTTIN] = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _work(desk: Desk, *, control: bool) -> None:
+    """Obey typed commands until `quit` or the end of input, or wait for a signal."""
+    import signal
+
+    if control or _is_in_front(sys.stdin):
+        try:
+            return desk.run(sys.stdin)
+        except OSError:  # put into the background: nobody types any more
+            pass
+    while True:
+        signal.pause()
+
+
+def _is_in_front(stream: TextIO) -> bool:
+    """Tell whether somebody can type into it: a terminal, and this program in its foreground."""
+    try:
+        return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
