@@ -90,6 +90,14 @@ class EcPublicKey:
         except InvalidSignature:
             raise SignatureError from None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, EcPublicKey):
+            return NotImplemented
+        return self.curve is other.curve and self.point == other.point
+
+    def __hash__(self) -> int:
+        return hash(self.point)
+
     def __repr__(self) -> str:
         return f"<EcPublicKey {self.curve.name}>"
 
@@ -188,6 +196,14 @@ class RsaPublicKey:
             self._key.verify(signature, message, PKCS1v15(), _HASHES[hash_name])
         except InvalidSignature:
             raise SignatureError from None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RsaPublicKey):
+            return NotImplemented
+        return (self.modulus, self.exponent) == (other.modulus, other.exponent)
+
+    def __hash__(self) -> int:
+        return hash((self.modulus, self.exponent))
 
     def __repr__(self) -> str:
         return f"<RsaPublicKey, {self.modulus.bit_length()} bits>"

@@ -248,3 +248,16 @@ def test_generated_keys_have_the_exact_length() -> None:
 def test_generation_refuses_other_lengths(bits: int) -> None:
     with pytest.raises(ValueError, match="not made here"):
         generate_rsa(bits, bytes)
+
+
+def test_public_keys_compare_by_value() -> None:
+    public = ec_key(P256).public
+    assert public == EcPublicKey(P256, public.point)
+    assert hash(public) == hash(EcPublicKey(P256, public.point))
+    assert public != ec_key(P521).public
+    assert public != "key"
+    rsa = rsa_key().public
+    assert rsa == RsaPublicKey(rsa.modulus, rsa.exponent)
+    assert hash(rsa) == hash(RsaPublicKey(rsa.modulus, rsa.exponent))
+    assert rsa != rsa_key(seed=2).public
+    assert rsa != "key"
