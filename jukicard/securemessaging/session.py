@@ -26,6 +26,10 @@ class AuthenticationFailed(Exception):
     """
 
 
+class OutOfOrder(Exception):
+    """A step of an authentication was asked for before the one that it needs (6985)."""
+
+
 class SecureMessagingSession(Protocol):
     """One session: keys, counters and what may still be done with them.
 
