@@ -55,7 +55,7 @@ def _expiry(issued: datetime.date) -> datetime.date:
 
 
 def issue_card(
-    profile: str = "juki-v1",
+    profile: str | Profile = "juki-v1",
     *,
     seed: int | str | bytes | None = None,
     pin: str | None = None,
@@ -72,7 +72,8 @@ def issue_card(
 ) -> Card:
     """Issue a synthetic card of a profile and return it, personalised and without power.
 
-    profile: a name in `PROFILES`.
+    profile: a name in `PROFILES`, or a `Profile` of one's own, for example one of them with
+        further applications (`dataclasses.replace`); those are installed empty.
     seed: the same seed gives the same card, and with the same commands the same bytes. None draws
         from the operating system.
     pin: the four digits of the Juki application, a short way to give only that one of `pins`.
@@ -116,7 +117,9 @@ def issue_card(
     return _make(chosen, environment, card_options, contents, on_bug)
 
 
-def _profile(name: str) -> Profile:
+def _profile(name: str | Profile) -> Profile:
+    if isinstance(name, Profile):
+        return name
     profile = PROFILES.get(name)
     if profile is None:
         raise ProfileError(f"there is no profile {name!r}; there is {', '.join(PROFILES)}")

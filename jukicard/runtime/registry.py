@@ -26,17 +26,34 @@ _OWN: Final = {
     "issuer": "jukicard.applets.issuer:IssuerApplet",
     "juki": "jukicard.applets.juki:JukiApplet",
 }
+_OFFERED: Final[dict[str, type[Applet]]] = {}
 
 
 class UnknownAppletError(LookupError):
     """The card holds a kind of application that is not installed here; the text says which."""
 
 
+def offer_applet(offered: type[Applet]) -> type[Applet]:
+    """Make a kind of application known in this process, by its `type_name`; a class decorator.
+
+    For applications that no installed distribution offers as an entry point: a card whose profile
+    names the kind can then be issued and restored. ValueError when another class has the name.
+    """
+    name = offered.type_name
+    if name in _OWN or _OFFERED.get(name, offered) is not offered:
+        raise ValueError(f"there is another kind of application {name!r}: choose another name")
+    _OFFERED[name] = offered
+    return offered
+
+
 def applet_class(type_name: str) -> type[Applet]:
-    """Return the class of a kind of application: one of ours, or one an entry point offers.
+    """Return the class of a kind of application: ours, an offered one, or an entry point's.
 
     UnknownAppletError when there is none.
     """
+    offered = _OFFERED.get(type_name)
+    if offered is not None:
+        return offered
     own = _OWN.get(type_name)
     if own is not None:
         module, _, name = own.partition(":")
