@@ -30,21 +30,27 @@ class ControlInformation(Enum):
     NONE = 0x0C
 
 
+_SHAREABLE: Final = 0x40
+
+
 def descriptor(node: EfNode | DfNode) -> bytes:
-    """Return the value of tag 82: descriptor byte and, for records, coding, size and number."""
+    """Return the value of tag 82: descriptor byte and, for records, coding, size and number.
+
+    Every file is shareable: it may be current on several logical channels at once.
+    """
     # ISO/IEC 7816-4:2020, 7.4.5, tables 10 and 12
     spec = node.spec
     if isinstance(spec, TransparentFile):
-        return bytes((0x01, data_coding(spec.write_function.value)))
+        return bytes((_SHAREABLE | 0x01, data_coding(spec.write_function.value)))
     if isinstance(spec, RecordFile):
         return (
-            bytes((spec.structure.value, data_coding(spec.write_function.value)))
+            bytes((_SHAREABLE | spec.structure.value, data_coding(spec.write_function.value)))
             + spec.record_size.to_bytes(2, "big")
             + bytes((spec.record_count,))
         )
     if isinstance(spec, InternalFile):
-        return bytes((0x08,))
-    return bytes((0x38,))
+        return bytes((_SHAREABLE | 0x08,))
+    return bytes((_SHAREABLE | 0x38,))
 
 
 def data_coding(write_function: int) -> int:
