@@ -83,14 +83,19 @@ def check_activated(store: FileStore, ef: EfNode, command: str) -> None:
             StatusWord.CONDITIONS_NOT_SATISFIED,
             f"{command} of {ef.label}: the file is {store.state(ef).name.lower()}",
         )
-    df: DfNode | None = ef.parent
-    while df is not None:
-        if not store.is_activated(df):
+    check_df_activated(store, ef.parent, command, ef.label)
+
+
+def check_df_activated(store: FileStore, df: DfNode, command: str, what: str) -> None:
+    """Refuse with 6985 when a DF or one above it is not in the activated state."""
+    above: DfNode | None = df
+    while above is not None:
+        if not store.is_activated(above):
             refuse(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"{command} of {ef.label}: {df.label} is {store.state(df).name.lower()}",
+                f"{command} of {what}: {above.label} is {store.state(above).name.lower()}",
             )
-        df = df.parent
+        above = above.parent
 
 
 def _not_found(what: str) -> IsoError:

@@ -173,6 +173,7 @@ class PinStore:
                     StatusWord.REFERENCED_DATA_NOT_FOUND,
                     f"{name} of {ef.label}: it has no resetting code",
                 )
+            _check_usable(self._store, code_ef, name)
             size = len(self._store.partition.get(code_ef.content_key) or b"")
             self.compare(code_ef, data[:size], name)
             data = data[size:]

@@ -6,7 +6,7 @@ from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError, is_constructed
 from jukicard.filesystem.commands import GetData, PutData, refuse
 from jukicard.filesystem.files import DataObject
-from jukicard.filesystem.selection import Selection, check_access
+from jukicard.filesystem.selection import Selection, check_access, check_df_activated
 from jukicard.filesystem.store import FileStore
 
 
@@ -22,6 +22,9 @@ def _declared(selection: Selection, tag: int, name: str) -> DataObject:
 
 def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
     """GET DATA: with even INS one object's value, with odd INS the objects of a tag list."""
+    if selection.df.parent is not None:
+        # an application itself may be looked at in any state (docs/lifecycle.md), a DF in it not
+        check_df_activated(store, selection.df, "GET DATA", "data objects")
     answer = b""
     for tag in command.tags:
         spec = _declared(selection, tag, "GET DATA")
@@ -37,6 +40,7 @@ def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
 
 def put_data(store: FileStore, selection: Selection, command: PutData) -> bytes:
     """PUT DATA: replace data objects that the DF declares; a constructed one must be TLV."""
+    check_df_activated(store, selection.df, "PUT DATA", "data objects")
     for tag, value in command.objects:
         spec = _declared(selection, tag, "PUT DATA")
         check_access(spec.write, selection.security, "PUT DATA", f"{tag:X}")
