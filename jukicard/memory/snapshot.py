@@ -58,11 +58,8 @@ class MemorySnapshot:
             for key, value in values.items():
                 check_name(key)
                 check_value(value)
-        for key, text in meta.items():
-            check_name(key)
-            text.encode()
         self._partitions = {name: dict(values) for name, values in partitions.items() if values}
-        self._meta: Mapping[str, str] = MappingProxyType(dict(meta))
+        self._meta = _checked_meta(meta)
 
     @classmethod
     def adopt(cls, partitions: Contents, meta: Mapping[str, str]) -> Self:
@@ -84,8 +81,8 @@ class MemorySnapshot:
         return MappingProxyType(views)
 
     def with_meta(self, meta: Mapping[str, str]) -> MemorySnapshot:
-        """Return the same values with another `meta`."""
-        return MemorySnapshot(self._partitions, meta)
+        """Return a snapshot of the same values, which it shares, with another `meta`."""
+        return MemorySnapshot.adopt(self._partitions, _checked_meta(meta))
 
     def copies(self) -> Contents:
         """Return the partitions in dictionaries of the caller's own; the values are shared."""
@@ -124,6 +121,13 @@ class MemorySnapshot:
 
     def __repr__(self) -> str:
         return f"<MemorySnapshot, {describe(self._partitions)}>"
+
+
+def _checked_meta(meta: Mapping[str, str]) -> Mapping[str, str]:
+    for key, text in meta.items():
+        check_name(key)
+        text.encode()  # refuses what UTF-8 cannot hold
+    return MappingProxyType(dict(meta))
 
 
 def meta_of(values: Mapping[str, bytes]) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -348,4 +348,16 @@ def test_a_backend_of_ram_is_not_changed_by_what_it_gave_or_took() -> None:
     backend = RamBackend(given)
     given["A"]["x"] = b"2"
     backend.load()["A"]["x"] = b"3"
+    assert backend.load() == {"A": {"x": b"1"}}
+
+
+def test_a_write_to_ram_that_is_interrupted_has_not_happened() -> None:
+    class Interrupted(dict[str, dict[str, bytes | None]]):
+        def items(self) -> Iterator[tuple[str, dict[str, bytes | None]]]:  # type: ignore[override]
+            yield from list(super().items())
+            raise KeyboardInterrupt
+
+    backend = RamBackend({"A": {"x": b"1"}})
+    with pytest.raises(KeyboardInterrupt):
+        backend.write(Interrupted({"A": {"x": b"2"}, "B": {"y": b"2"}}))
     assert backend.load() == {"A": {"x": b"1"}}

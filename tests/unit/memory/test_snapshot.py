@@ -159,6 +159,9 @@ def test_a_snapshot_is_checked_where_it_is_made(
 ) -> None:
     with pytest.raises(error):
         MemorySnapshot(partitions, meta)
+    if meta:
+        with pytest.raises(error):
+            MemorySnapshot({}).with_meta(meta)
 
 
 def test_snapshots_compare_by_contents_and_meta() -> None:

@@ -60,6 +60,12 @@ def opened(path: Path, card_id: str = "card", timeout: float = 0.02) -> Persiste
     return PersistentMemory(SqliteBackend(path, card_id, timeout=timeout))
 
 
+def file_of(memory: PersistentMemory) -> ImageFile:
+    assert isinstance(memory._backend, SqliteBackend)
+    assert memory._backend._file is not None
+    return memory._backend._file
+
+
 def kill_while_writing(path: Path, seconds: float) -> tuple[int, int]:
     """Return the last counter and transaction that the killed process had reported."""
     with other("write_until_killed", str(path), "card") as process:
@@ -73,27 +79,34 @@ def kill_while_writing(path: Path, seconds: float) -> tuple[int, int]:
     return last.get("counter", 0), last.get("transaction", 0)
 
 
+def numbers_in(memory: PersistentMemory) -> tuple[int, int]:
+    """Return the counter and the number that the last whole transaction wrote 40 times."""
+    one, two = memory.partition("one"), memory.partition("two")
+    values = [value for key, value in [*one.items(), *two.items()] if key.startswith("key")]
+    numbers = {int(value.split()[0]) for value in values} or {0}
+    assert len(values) in {0, 40}, "half a transaction"
+    assert len(numbers) == 1, "half a transaction"
+    return int(one.get("counter") or b"0"), numbers.pop()
+
+
 def test_what_was_reported_before_kill_9_is_there_and_nothing_is_half_written(path: Path) -> None:
     chance = random.Random(7816)
-    done = 0
+    before = (0, 0)
     for _ in range(ROUNDS):
         counted, transacted = kill_while_writing(path, chance.uniform(0.001, 0.05))
         assert [entry.card_id for entry in list_cards(path)] == ["card"]
         memory = opened(path)
-        counter = int(memory.partition("one").get("counter") or b"0")
-        values = memory.partition("two").items()
-        values += [item for item in memory.partition("one").items() if item[0].startswith("key")]
-        numbers = {int(value.split()[0]) for _, value in values}
-        assert len(values) in {0, 40}
-        assert len(numbers) <= 1, "half a transaction"
-        number = numbers.pop() if numbers else 0
-        assert counted <= counter <= max(done, counted, transacted) + 1
-        assert transacted <= number <= counter
-        assert number >= counter - 1, "a later number without the one before"
-        assert counter >= done, "a counter went back"
-        done = counter
+        counter, number = numbers_in(memory)
         memory.close()
-    assert done > ROUNDS, "the writer was killed before it wrote anything to speak of"
+        assert counter >= max(before[0], counted), "a counter went back"
+        assert number >= max(before[1], transacted), "a transaction was lost"
+        assert counter <= max(before[0], counted) + 1, "a write that was never asked for"
+        # The writer counts, then transacts, then counts again: what it had not yet done before
+        # the first transaction of this round is the only gap there may be.
+        gap = {counter, counter - 1} if counter > before[0] + 1 else {counter, before[1]}
+        assert number in gap, "a later write without the one before"
+        before = (counter, number)
+    assert before[1] > ROUNDS, "killed before it had written anything to speak of"
 
 
 @pytest.fixture
@@ -171,7 +184,7 @@ def assert_writable(memory: PersistentMemory) -> None:
 
 def test_a_full_disk_changes_nothing(path: Path) -> None:
     memory = opened(path)
-    (file,) = ImageFile._opened.values()
+    file = file_of(memory)
     pages = file._connection.execute("PRAGMA page_count").fetchone()[0]
     file._connection.execute(f"PRAGMA max_page_count = {pages}")
     assert_refused_and_unchanged(memory, "the disk is full: make room")
@@ -242,7 +255,7 @@ def test_a_second_process_on_one_card_cannot_raise_its_counters(path: Path) -> N
 
 def test_looking_at_a_file_does_not_drop_the_locks_of_a_write_in_this_process(path: Path) -> None:
     memory = opened(path)
-    (file,) = ImageFile._opened.values()
+    file = file_of(memory)
 
     with file.transaction("IMMEDIATE"):
         list_cards(path)

@@ -48,15 +48,15 @@ def state(directory: Path) -> dict[str, tuple[int, int, bytes]]:
 
 def refused(opening: str, path: Path, problem: ImageProblem, advice: str) -> None:
     """The opening is refused with one sentence that says what to do; nothing is touched."""
-    before = state(path.parent)
+    before, open_before = state(path.parent), set(ImageFile._opened)
     with pytest.raises(ImageError) as caught:
         OPENINGS[opening](path)
     assert state(path.parent) == before
+    assert set(ImageFile._opened) == open_before, "a refused file is not kept open"
     assert caught.value.problem is problem
     sentence = str(caught.value)
     assert advice in sentence
     assert "\n" not in sentence
-    assert not ImageFile._opened, "a refused file is not kept open"
 
 
 def alter(path: Path, *statements: str) -> None:
