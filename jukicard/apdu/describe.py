@@ -101,9 +101,10 @@ def _binary(command: CommandApdu) -> str:
     name = ins_label(command.ins)
     if command.p1 & 0x80 == 0:
         return f"{name} at offset {command.p1 << 8 | command.p2}"
-    if command.p1 & 0x60:
+    sfi = command.p1 & 0x1F
+    if command.p1 & 0x60 or sfi == 31:
         return _plain(name, command)
-    return f"{name} of SFI {command.p1 & 0x1F:02X} at offset {command.p2}"
+    return f"{name} of {f'SFI {sfi:02X}' if sfi else 'the current EF'} at offset {command.p2}"
 
 
 def _binary_odd(command: CommandApdu) -> str:

@@ -17,14 +17,6 @@ from tests.support.vectors import VECTORS, VectorError, check, load
 TESTS = VECTORS.parent / "tests"
 NAMES = vectors.names()
 
-PENDING: frozenset[str] = frozenset(
-    {
-        "crypto/cvc_chains",
-        "securemessaging/icao9303_pace_ecdh_gm_aes128",
-    }
-)
-"""Vector files whose test does not exist yet; one that has a test must leave this set."""
-
 READ_LATER = {
     "securemessaging/gp_scp02": "issuer domain: for comparison with SCP03",
     "securemessaging/gp_scp03": "issuer domain: the secure channel of GlobalPlatform",
@@ -102,21 +94,17 @@ def test_the_scan_sees_literal_names_only() -> None:
 
 def test_every_vector_file_is_read_by_a_test() -> None:
     unread = set(NAMES) - loaded_by_tests()
-    assert unread - PENDING - READ_LATER.keys() == set()
+    assert unread - READ_LATER.keys() == set()
 
 
 def test_tests_name_only_files_that_exist() -> None:
     assert loaded_by_tests() - set(NAMES) == set()
 
 
-def test_what_is_read_is_neither_pending_nor_read_later() -> None:
-    assert loaded_by_tests() & (PENDING | READ_LATER.keys()) == set()
-
-
-def test_pending_and_read_later_name_files_that_exist() -> None:
-    assert PENDING | READ_LATER.keys() <= set(NAMES)
-    assert PENDING & READ_LATER.keys() == set()
+def test_what_is_read_later_exists_has_a_reason_and_is_not_read_yet() -> None:
+    assert READ_LATER.keys() <= set(NAMES)
     assert all(READ_LATER.values())
+    assert loaded_by_tests() & READ_LATER.keys() == set()
 
 
 # -- the loader ------------------------------------------------------------------------------------

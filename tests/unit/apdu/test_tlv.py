@@ -339,6 +339,12 @@ def test_malformed_simple_objects_are_refused(raw: str) -> None:
         parse_simple(bytes.fromhex(raw))
 
 
+@pytest.mark.parametrize("size", [0, 1, 128, 253, 254])
+def test_a_simple_length_in_its_longer_form_is_refused(size: int) -> None:
+    with pytest.raises(TlvError, match="shortest"):
+        parse_simple(b"\x01\xff" + size.to_bytes(2, "big") + bytes(size))
+
+
 def test_a_simple_value_beyond_two_length_bytes_is_refused() -> None:
     with pytest.raises(ValueError, match="65535"):
         encode_simple(1, bytes(65_536))
