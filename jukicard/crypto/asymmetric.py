@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import (
     NoDigestInfo,
+    Prehashed,
     decode_dss_signature,
     encode_dss_signature,
 )
@@ -131,6 +132,22 @@ class EcPrivateKey:
         scalar = self._key.private_numbers().private_value
         return scalar.to_bytes(self.curve.order_size, "big")
 
+    @property
+    def der(self) -> bytes:
+        """The key in PKCS #8 DER: for key stores only, never for a log."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    def sign_hash(self, digest: bytes) -> bytes:
+        """Return the ECDSA signature r || s over a hash that was made elsewhere.
+
+        ValueError when no hash function here makes hashes of that length.
+        """
+        found = next((h for h in _HASHES.values() if h.digest_size == len(digest)), None)
+        if found is None:
+            raise ValueError(f"a hash of {len(digest)} bytes is not known here")
+        algorithm = ec.ECDSA(Prehashed(found), deterministic_signing=True)
+        return self._raw(self._key.sign(digest, algorithm))
+
     def agree(self, point: bytes) -> bytes:
         """Return the x coordinate of this key times `point`, as long as the field.
 
@@ -142,7 +159,11 @@ class EcPrivateKey:
     def sign(self, hash_name: HashName, message: bytes) -> bytes:
         """Return the ECDSA signature r || s (RFC 6979: the same each time)."""
         algorithm = ec.ECDSA(_HASHES[hash_name], deterministic_signing=True)
-        r, s = decode_dss_signature(self._key.sign(message, algorithm))
+        return self._raw(self._key.sign(message, algorithm))
+
+    def _raw(self, signature: bytes) -> bytes:
+        """Return r || s, each as long as the order."""
+        r, s = decode_dss_signature(signature)
         half = self.curve.order_size
         return r.to_bytes(half, "big") + s.to_bytes(half, "big")
 
@@ -268,6 +289,25 @@ class RsaPrivateKey:
         if len(block) > self.public.size - 11:
             raise ValueError(f"{len(block)} bytes are too many for this key")
         return self._key.sign(block, PKCS1v15(), NoDigestInfo())
+
+    def apply(self, encoded: bytes) -> bytes:
+        """Return RSASP1 (RFC 8017, 5.2.1) of a block that is padded already, for RSASSA-PSS only.
+
+        The library gives no way to it but with its own salt, so this is plain arithmetic: slower
+        than `sign_block` and not in constant time, which an emulator does not claim to be.
+        ValueError when the block is not below the modulus.
+        """
+        message = int.from_bytes(encoded, "big")
+        if message >= self.public.modulus:
+            raise ValueError("the block is not below the modulus")
+        numbers = self._key.private_numbers()
+        first = pow(message, numbers.dmp1, numbers.p)
+        second = pow(message, numbers.dmq1, numbers.q)
+        lift = (first - second) * numbers.iqmp % numbers.p
+        signature = second + lift * numbers.q
+        if pow(signature, self.public.exponent, self.public.modulus) != message:
+            raise ValueError("the signature does not verify")  # a fault would give the key away
+        return signature.to_bytes(self.public.size, "big")
 
     def __repr__(self) -> str:
         return f"<RsaPrivateKey, {self.public.modulus.bit_length()} bits>"

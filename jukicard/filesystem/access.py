@@ -33,10 +33,10 @@ class SecurityStatus:
 
     def describe(self) -> str:
         """Say in words what has been proven, for a refusal's reason; holds no secret."""
-        pins = ", ".join(f"{fid:04X}" for fid in sorted(self.verified)) or "none"
+        pins = ", ".join(f"{fid:04X}" for fid in sorted(self.verified)) or "no"
         rights = ", ".join(sorted(self.authenticated)) or "nothing"
         return (
-            f"authenticated: {rights}; PIN verified: {pins}; "
+            f"has authenticated {rights}; PIN verified: {pins}; "
             f"secure messaging: {self.messaging.name.lower()}"
         )
 

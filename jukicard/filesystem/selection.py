@@ -71,8 +71,7 @@ def check_access(
     if not condition.holds(security):
         raise IsoError(
             StatusWord.SECURITY_STATUS_NOT_SATISFIED,
-            f"{command} of {what}: needs {condition}; missing: {condition.missing(security)}; "
-            f"{security.describe()}",
+            f"{command} of {what}: needs {condition.missing(security)}; {security.describe()}",
         )
 
 

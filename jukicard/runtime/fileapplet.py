@@ -68,7 +68,7 @@ class FileApplet(Applet):
     those of its base. `select_by` lists the ways of SELECT that it has.
     """
 
-    tree: ClassVar[FileTree]
+    tree: FileTree
     select_by: ClassVar[frozenset[file_commands.SelectBy]] = frozenset(file_commands.SelectBy)
     interindustry: ClassVar[Mapping[int, Handler]]
     proprietary: ClassVar[Mapping[int, Handler]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Final
 
 from jukicard.apdu.aid import Aid
@@ -24,6 +24,7 @@ STEP_BUDGET: Final = 1_000_000
 _KEY: Final = "applications"
 _OWN: Final = {
     "issuer": "jukicard.applets.issuer:IssuerApplet",
+    "jpki": "jukicard.applets.jpki:JpkiApplet",
     "juki": "jukicard.applets.juki:JukiApplet",
 }
 _OFFERED: Final[dict[str, type[Applet]]] = {}
@@ -59,6 +60,8 @@ def applet_class(type_name: str) -> type[Applet]:
         module, _, name = own.partition(":")
         found = getattr(import_module(module), name)
     else:
+        from importlib import metadata
+
         points = list(metadata.entry_points(group=ENTRY_POINTS, name=type_name))
         if not points:
             raise UnknownAppletError(

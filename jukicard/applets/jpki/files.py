@@ -1,0 +1,156 @@
+"""The files of the public certificate service (公的個人認証, JPKI), as measured on cards.
+
+docs/card.md lists the sources. On the Juki card the application holds the signature pair only; the
+successor adds the authentication pair. EFs whose purpose is unknown exist and stay closed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jukicard.apdu.aid import Aid
+from jukicard.filesystem.access import (
+    ALWAYS,
+    AccessCondition,
+    AllOf,
+    Authenticated,
+    MessagingLevel,
+    SecureMessaging,
+    Verified,
+)
+from jukicard.filesystem.files import (
+    AccessRules,
+    DataObject,
+    DedicatedFile,
+    ElementaryFile,
+    FileTree,
+    InternalFile,
+    InternalKind,
+    TransparentFile,
+)
+from jukicard.runtime.keys import KeyFile
+from jukicard.runtime.pin import PinCharacters, PinFile
+from jukicard.runtime.signing import KeyAlgorithm, SigningKeyFile
+
+AID: Final = Aid("D392F000260100000001")
+"""The JPKI application, on the Juki card and on its successor."""
+
+SIGN_CERTIFICATE: Final = 0x0001
+SIGN_CA_CERTIFICATE: Final = 0x0002
+TOKEN: Final = 0x0006
+AVAILABILITY: Final = 0x0008
+AUTH_CERTIFICATE: Final = 0x000A
+AUTH_CA_CERTIFICATE: Final = 0x000B
+COUNTER_KEY: Final = 0x0010
+AUTH_KEY: Final = 0x0017
+AUTH_PIN: Final = 0x0018
+SIGN_KEY: Final = 0x001A
+SIGN_PIN: Final = 0x001B
+CARD_NUMBER: Final = 0x5A
+
+CERTIFICATE_SIZE: Final = 2048
+"""The size of a certificate's EF in bytes; what the certificate leaves free is FF."""
+TOKEN_SIZE: Final = 160
+COUNTER: Final = "COUNTER"
+COUNTER_REFERENCE: Final = 4
+
+_AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), SecureMessaging(MessagingLevel.MAC))
+_ENCRYPTED_AT_THE_COUNTER: Final = AllOf(
+    Authenticated(COUNTER), SecureMessaging(MessagingLevel.ENCRYPTED)
+)
+
+
+def _certificate(fid: int, read: AccessCondition = ALWAYS) -> TransparentFile:
+    return TransparentFile(
+        fid=fid,
+        size=CERTIFICATE_SIZE,
+        access=AccessRules(read=read, update=_AT_THE_COUNTER),
+    )
+
+
+def _pair(
+    *, certificate: TransparentFile, ca: int, key: int, pin: PinFile, algorithm: KeyAlgorithm
+) -> tuple[ElementaryFile, ...]:
+    signing = SigningKeyFile(
+        fid=key, use=Verified(pin.fid), generate=_AT_THE_COUNTER, algorithm=algorithm
+    )
+    return certificate, _certificate(ca), signing, pin
+
+
+def _signature_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
+    return _pair(
+        # a certificate of the signature pair says who and where the holder is: not for everyone
+        certificate=_certificate(SIGN_CERTIFICATE, read=Verified(SIGN_PIN)),
+        ca=SIGN_CA_CERTIFICATE,
+        key=SIGN_KEY,
+        pin=PinFile(
+            fid=SIGN_PIN,
+            min_length=6,
+            max_length=16,
+            characters=PinCharacters.UPPER_ALPHANUMERIC,
+            tries=5,
+            change=Verified(SIGN_PIN),
+            unblock=_ENCRYPTED_AT_THE_COUNTER,
+        ),
+        algorithm=algorithm,
+    )
+
+
+def _authentication_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
+    return _pair(
+        certificate=_certificate(AUTH_CERTIFICATE),
+        ca=AUTH_CA_CERTIFICATE,
+        key=AUTH_KEY,
+        pin=PinFile(fid=AUTH_PIN, change=Verified(AUTH_PIN), unblock=_ENCRYPTED_AT_THE_COUNTER),
+        algorithm=algorithm,
+    )
+
+
+def _closed(fid: int) -> InternalFile:
+    return InternalFile(fid=fid, kind=InternalKind.KEY)
+
+
+_EVERYWHERE: Final[tuple[ElementaryFile, ...]] = (
+    TransparentFile(fid=TOKEN, size=TOKEN_SIZE, fill=0x20, access=AccessRules(read=ALWAYS)),
+    KeyFile(fid=COUNTER_KEY, sfi=0x10, reference=COUNTER_REFERENCE, right=COUNTER),
+)
+_ON_THE_SUCCESSOR: Final[tuple[ElementaryFile, ...]] = (
+    TransparentFile(fid=0x0005, size=16),
+    TransparentFile(
+        fid=AVAILABILITY, size=3, access=AccessRules(read=ALWAYS, update=_AT_THE_COUNTER)
+    ),
+    TransparentFile(fid=0x0009, size=16, access=AccessRules(read=ALWAYS)),
+    _closed(0x0016),
+    _closed(0x0019),
+    _closed(0x001C),
+    _closed(0x001E),
+)
+
+
+def _tree(*files: ElementaryFile) -> FileTree:
+    return FileTree(
+        DedicatedFile(
+            name=AID,
+            files=files,
+            objects=(DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),),
+        )
+    )
+
+
+def _juki(algorithm: KeyAlgorithm, *more: ElementaryFile) -> FileTree:
+    return _tree(*_signature_pair(algorithm), *_EVERYWHERE, *more)
+
+
+TREES: Final = {
+    "juki-1024": _juki(KeyAlgorithm.RSA_1024),
+    "juki-2048": _juki(KeyAlgorithm.RSA_2048),
+    "juki-1024-compat": _juki(KeyAlgorithm.RSA_1024, *_authentication_pair(KeyAlgorithm.RSA_1024)),
+    "juki-2048-compat": _juki(KeyAlgorithm.RSA_2048, *_authentication_pair(KeyAlgorithm.RSA_2048)),
+    "mynumber": _tree(
+        *_signature_pair(KeyAlgorithm.RSA_2048),
+        *_authentication_pair(KeyAlgorithm.RSA_2048),
+        *_EVERYWHERE,
+        *_ON_THE_SUCCESSOR,
+    ),
+}
+"""The layouts by the name in the application's parameter `layout`."""
