@@ -10,9 +10,7 @@ import pytest
 
 from jukicard.transport import SlotState
 from tests.support.echo_card import EchoCard
-from tests.support.pcscd import Pcscd
-
-scard = pytest.importorskip("smartcard.scard", reason="pyscard is not installed")
+from tests.support.pcscd import Pcscd, scard
 
 OK = [0x90, 0x00]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import fcntl
+import importlib
 import importlib.util
 import os
 import shutil
@@ -34,6 +35,11 @@ from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
 from tests.support.statuses import Statuses
 
 T = TypeVar("T")
+
+# Without pyscard nothing here starts, and `missing_parts` says why.
+scard: Final[Any] = (
+    importlib.import_module("smartcard.scard") if importlib.util.find_spec("smartcard") else None
+)
 
 SOCKET_DIRECTORY: Final = Path(tempfile.mkdtemp(prefix="jukicard-pcscd-"))
 atexit.register(shutil.rmtree, SOCKET_DIRECTORY, ignore_errors=True)
@@ -65,7 +71,7 @@ def missing_parts() -> list[str]:
     ]
     if not (_DRIVERS / "serial" / "libifdvpcd.so").exists():
         missing.append("vsmartcard-vpcd")
-    if importlib.util.find_spec("smartcard") is None:
+    if scard is None:
         missing.append("pyscard")
     if os.geteuid() != 0:
         missing.append("root (pcscd, and namespaces of its own)")
@@ -119,8 +125,6 @@ class Pcscd:
 
     def start(self) -> None:
         """Start pcscd and wait until the readers are there."""
-        from smartcard import scard
-
         self._process = self.network.run(self._spawn)
         deadline = time.monotonic() + 15
         while self._context is None or scard.SCardListReaders(self._context, [])[1] != [*READERS]:
@@ -149,8 +153,6 @@ class Pcscd:
 
     def stop(self) -> None:
         """Stop what was started here, and nothing else."""
-        from smartcard import scard
-
         if self._context is not None:
             scard.SCardReleaseContext(self._context)
         if self._process is not None:
@@ -177,8 +179,6 @@ class Pcscd:
 
     def wait_for_card(self, slot: int = 0, *, present: bool = True, timeout: float = 10) -> float:
         """Wait until the reader has, or has not, a card; return the seconds that took."""
-        from smartcard import scard
-
         wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
         begun, known = time.monotonic(), scard.SCARD_STATE_UNAWARE
         while (waited := time.monotonic() - begun) < timeout:

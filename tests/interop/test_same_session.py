@@ -1,0 +1,196 @@
+"""One session, told once, over every way to a card: in-process, vpcd without a daemon, TCP, PC/SC.
+
+Whatever a transport may add or lose would show here as a difference between the four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
+
+from jukicard import Card, issue_card
+from jukicard.transport.inprocess import LocalReader
+from jukicard.transport.tcp import TcpServer
+from jukicard.transport.vpcd import VpcdServer
+from jukihost.channel import build_channel
+from jukihost.connection import Connection
+from jukihost.errors import PinBlocked, PinRejected, TransportError
+from jukihost.sessions.juki import JukiSession
+from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.tcp import TcpConnection
+from jukihost.transport.vpcd import VpcdConnection
+from tests.support.pcscd import Pcscd
+from tests.support.statuses import Statuses
+
+ATR = bytes.fromhex("3BE000FF8131FE4514")
+
+
+class Rig(Protocol):
+    """A reader with a card that a test can pull."""
+
+    connection: Connection
+
+    def insert(self, card: Card) -> None: ...
+    def remove(self) -> None: ...
+
+
+class LocalRig:
+    def __init__(self) -> None:
+        self.reader = LocalReader()
+        self.connection: Connection = self.reader
+
+    def insert(self, card: Card) -> None:
+        self.reader.insert(card)
+
+    def remove(self) -> None:
+        self.reader.remove()
+
+
+class TcpRig:
+    def __init__(self, stack: ExitStack) -> None:
+        self.server = stack.enter_context(TcpServer(None, on_status=Statuses()))
+        self.connection: Connection = TcpConnection(self.server.host, self.server.port)
+
+    def insert(self, card: Card) -> None:
+        self.server.insert(card)
+
+    def remove(self) -> None:
+        self.server.remove()
+
+
+class VpcdRig:
+    """The card dials the terminal's own reader, as it would dial the driver."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        reader = VpcdConnection(port=0, wait=10)
+        stack.callback(reader.close)
+        host, port = reader.listen()
+        self.server = stack.enter_context(
+            VpcdServer([None], host, port, on_status=Statuses(), absence=0)
+        )
+        self.connection: Connection = reader
+
+    def insert(self, card: Card) -> None:
+        self.server.slots[0].insert(card)
+
+    def remove(self) -> None:
+        self.server.slots[0].remove()
+
+
+class VpcdListeningRig(VpcdRig):
+    """The terminal's own reader dials a card that listens."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.server = stack.enter_context(
+            VpcdServer([None], "127.0.0.1", 0, listen=True, on_status=Statuses(), absence=0)
+        )
+        port = int(self.server.slots[0].address.rpartition(":")[2])
+        self.connection = VpcdConnection(port=port, listening=False)
+
+
+class PcscRig:
+    def __init__(self, pcscd: Pcscd) -> None:
+        self.pcscd = pcscd
+        self.connection: Connection = PcscConnection(pcscd.readers[0])
+
+    def insert(self, card: Card) -> None:
+        self.pcscd.insert(card)
+
+    def remove(self) -> None:
+        self.pcscd.remove()
+
+
+PCSC = pytest.param("pcsc", marks=[pytest.mark.interop, pytest.mark.xdist_group("pcscd")])
+
+
+@pytest.fixture(params=["local", "tcp", "vpcd", "vpcd-listening", PCSC])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with ExitStack() as stack:
+        make: dict[str, Callable[[], Rig]] = {
+            "local": LocalRig,
+            "tcp": lambda: TcpRig(stack),
+            "vpcd": lambda: VpcdRig(stack),
+            "vpcd-listening": lambda: VpcdListeningRig(stack),
+            "pcsc": lambda: PcscRig(request.getfixturevalue("pcscd")),
+        }
+        yield make[request.param]()
+
+
+@pytest.fixture
+def card() -> Card:
+    return issue_card("juki-v1", seed=1, pin="1234")
+
+
+def tries(connection: Connection) -> int:
+    with JukiSession(build_channel(connection)) as juki:
+        return juki.pin_retries()
+
+
+def test_wrong_pins_block_and_stay_blocked_after_reinsertion(rig: Rig, card: Card) -> None:
+    rig.insert(card)
+    with rig.connection as connection:
+        assert connection.atr == ATR
+        with JukiSession(build_channel(connection)) as juki:
+            assert juki.pin_retries() == 3
+            for left in (2, 1, 0):
+                with pytest.raises((PinRejected, PinBlocked)) as refused:
+                    juki.verify_pin("9999")
+                if isinstance(refused.value, PinRejected):
+                    assert refused.value.retries_left == left
+                assert juki.pin_retries() == left
+            with pytest.raises(PinBlocked):
+                juki.verify_pin("1234")
+    rig.remove()
+    rig.insert(card)
+    with rig.connection as connection:
+        assert tries(connection) == 0
+        with JukiSession(build_channel(connection)) as juki, pytest.raises(PinBlocked):
+            juki.verify_pin("1234")
+
+
+def test_the_right_pin_gives_the_tries_back(rig: Rig, card: Card) -> None:
+    rig.insert(card)
+    with rig.connection as connection, JukiSession(build_channel(connection)) as juki:
+        with pytest.raises(PinRejected):
+            juki.verify_pin("9999")
+        juki.verify_pin("1234")
+        assert juki.pin_retries() == 3
+
+
+def test_a_reset_is_a_reset(rig: Rig, card: Card) -> None:
+    rig.insert(card)
+    with rig.connection as connection:
+        assert tries(connection) == 3
+        before = connection.transmit(bytes.fromhex("00A4020C02001C"))
+        assert connection.reset() == ATR == connection.atr
+        after = connection.transmit(bytes.fromhex("00A4020C02001C"))
+        assert before == bytes.fromhex("9000")
+        assert after != before  # no application is selected any more
+        assert tries(connection) == 3
+
+
+def test_a_pulled_card_is_an_error_and_the_next_one_needs_open(rig: Rig, card: Card) -> None:
+    rig.insert(card)
+    with rig.connection as connection:
+        assert tries(connection) == 3
+        rig.remove()
+        # jukicard's own reader raises its own error: it knows nothing of the host's.
+        with pytest.raises((TransportError, ConnectionError)):
+            connection.transmit(bytes.fromhex("00A4020C02001C"))
+    rig.insert(issue_card("juki-v1", seed=2, pin="1234"))
+    with rig.connection as connection:
+        assert tries(connection) == 3
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 255, 256, 4_000, 32_767])
+def test_the_same_bytes_get_the_same_answer_everywhere(rig: Rig, card: Card, size: int) -> None:
+    """Malformed and over-long commands too."""
+    command = bytes.fromhex("00A404000AD392100031000101040100")[:size].ljust(size, b"\x55")
+    twin = card.fork()
+    twin.power_on()
+    rig.insert(card)
+    with rig.connection as connection:
+        assert connection.transmit(command) == twin.transmit(command)
