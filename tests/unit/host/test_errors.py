@@ -138,6 +138,13 @@ def test_authentication_counts_too(left: int) -> None:
     assert error.retries_left == left
 
 
+@pytest.mark.parametrize("xx", range(256))
+def test_incomplete_answer_says_how_to_get_the_rest(xx: int) -> None:
+    error = error_for(READ, StatusWord(0x6100 | xx))
+    assert type(error) is ProtocolError
+    assert "GET RESPONSE" in str(error)
+
+
 def test_published_statuses_have_a_type_of_their_own() -> None:
     cases = load("apdu/iso7816_status_words")["cases"]
     fixed = [case["sw"] for case in cases if "X" not in case["sw"] and case["sw"] != "9000"]

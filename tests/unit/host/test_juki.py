@@ -307,6 +307,12 @@ def test_files_of_every_size_and_end(size: int, end: str) -> None:
     assert max(command.p1 for command in channel.seen if command.ins == Ins.READ_BINARY) < 0x80
 
 
+def test_a_short_answer_is_the_end_of_a_file() -> None:
+    channel = AnswerChannel(File(300, "9000").answer)
+    JukiSession(channel).open().read_binary(1)
+    assert sum(command.ins == Ins.READ_BINARY for command in channel.seen) == 2
+
+
 @pytest.mark.parametrize("limit", [1, 17, 256, 300])
 def test_no_more_is_read_than_asked(limit: int) -> None:
     file = File(1000, "9000")
