@@ -120,7 +120,9 @@ def change_record(store: FileStore, selection: Selection, command: ChangeRecord)
         spec.structure is RecordStructure.CYCLIC
         and command.mode is RecordMode.PREVIOUS_WITH_IDENTIFIER
     ):
-        # ISO/IEC 7816-4:2020, 11.4.4: "previous" in a cyclic EF writes a new record 1
+        # ISO/IEC 7816-4:2020, 11.4.4: "previous" in a cyclic EF writes a new record 1, whole
+        if command.offset:
+            refuse(StatusWord.WRONG_P1_P2, f"{name} of {ef.label}: outside a new record")
         return _append(store, selection, ef, spec, records, command.data, name)
     number = _number_of(records, selection, command.p1, command.mode, name, ef.label)
     old = records[number - 1]
@@ -201,11 +203,12 @@ def search_record(store: FileStore, selection: Selection, command: SearchRecord)
     ef, spec = _open(store, selection, command.ef, name)
     _allow(store, selection, ef, spec.access.read, name)
     records = store.records(ef)
-    start = command.start or selection.record or (len(records) if command.backward else 1)
+    known = command.start or selection.record
+    start = known or (len(records) if command.backward else 1)
     if not 1 <= start <= len(records):
         refuse(StatusWord.RECORD_NOT_FOUND, f"{name} of {ef.label}: no record to start from")
     numbers = range(start, 0, -1) if command.backward else range(start, len(records) + 1)
-    if command.skip_start:
+    if command.skip_start and known:  # 11.4.1: next to no current record is the first, or last
         numbers = numbers[1:]
     found = bytes(number for number in numbers if _matches(records[number - 1], command))
     if not found:
