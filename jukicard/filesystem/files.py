@@ -8,12 +8,20 @@ from enum import Enum
 from typing import Final
 
 from jukicard.apdu.aid import Aid
+from jukicard.apdu.tlv import encode_tag
 from jukicard.filesystem.access import NEVER, AccessCondition
 
 MF_IDENTIFIER: Final = 0x3F00
 """The file identifier of the master file (ISO/IEC 7816-4:2020, 7.3.1.2)."""
 RESERVED_IDENTIFIERS: Final = frozenset({0x0000, 0x3FFF, 0xFFFF})
 """File identifiers no file may have (ISO/IEC 7816-4:2020, 7.3.1.2)."""
+
+MAX_FILE_SIZE: Final = 65_535
+"""The largest transparent EF: what the size object 80 says in two bytes (7.4.3)."""
+MAX_RECORDS_SIZE: Final = 65_532
+"""The most bytes of records in one EF: with tag and length of object 53 they fit one answer."""
+MAX_OBJECT_SIZE: Final = 65_000
+"""The largest value of a data object; with its tag and length it fits one answer."""
 
 
 class WriteFunction(Enum):
@@ -78,16 +86,27 @@ class ElementaryFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransparentFile(ElementaryFile):
-    """An EF of `size` bytes; what personalisation leaves free is filled with `fill`."""
+    """An EF of `size` bytes, 1 to 65535; what personalisation leaves free is filled with `fill`."""
 
     size: int
     fill: int = 0xFF
     write_function: WriteFunction = WriteFunction.OR
 
+    def __post_init__(self) -> None:
+        # zero arguments would look for the class that slots=True replaced
+        ElementaryFile.__post_init__(self)
+        if not 1 <= self.size <= MAX_FILE_SIZE:
+            raise ValueError(f"a transparent file has 1 to {MAX_FILE_SIZE} bytes, not {self.size}")
+        if not 0 <= self.fill <= 0xFF:
+            raise ValueError(f"fill is one byte, not {self.fill}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFile(ElementaryFile):
-    """An EF of up to `record_count` records of (at most) `record_size` bytes, 1 to 254 records."""
+    """An EF of up to `record_count` records of (at most) `record_size` bytes.
+
+    1 to 254 records, of together at most 65532 bytes.
+    """
 
     structure: RecordStructure
     record_size: int
@@ -95,10 +114,14 @@ class RecordFile(ElementaryFile):
     write_function: WriteFunction = WriteFunction.OR
 
     def __post_init__(self) -> None:
-        # zero arguments would look for the class that slots=True replaced
         ElementaryFile.__post_init__(self)
         if not 1 <= self.record_count <= 254:
             raise ValueError(f"a record file has 1 to 254 records, not {self.record_count}")
+        if not 1 <= self.record_size <= MAX_RECORDS_SIZE // self.record_count:
+            raise ValueError(
+                f"{self.record_count} records of {self.record_size} bytes: together they have "
+                f"1 to {MAX_RECORDS_SIZE} bytes"
+            )
 
 
 class InternalKind(Enum):
@@ -119,14 +142,22 @@ class InternalFile(ElementaryFile):
 class DataObject:
     """A data object that GET DATA finds in a DF, by the number its tag spells.
 
-    `wrapped` says whether GET DATA with even INS answers tag and length as well.
+    `wrapped` says whether GET DATA with even INS answers tag and length as well; `max_size` is
+    the longest value in bytes, up to 65000. The numbers 0100 to 01FF are no tags but may be used
+    (ISO/IEC 7816-4:2020, 11.5.1, table 90).
     """
 
     tag: int
     read: AccessCondition = NEVER
     write: AccessCondition = NEVER
     wrapped: bool = False
-    max_size: int = 65_000
+    max_size: int = MAX_OBJECT_SIZE
+
+    def __post_init__(self) -> None:
+        if not 0x0100 <= self.tag <= 0x01FF:
+            encode_tag(self.tag)
+        if not 0 <= self.max_size <= MAX_OBJECT_SIZE:
+            raise ValueError(f"a data object has up to {MAX_OBJECT_SIZE} bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,13 +242,15 @@ class DfNode:
 class FileTree:
     """The indexed form of a declared DF, made once a class and shared by all cards.
 
-    ValueError when two files of a DF share an identifier, a short one, or a tag.
+    ValueError when two files of a DF share an identifier, a short one, or a tag; and when two
+    internal EFs of the tree share an identifier, because `Verified` names a PIN by it alone.
     """
 
-    __slots__ = ("named", "root")
+    __slots__ = ("_internal", "named", "root")
 
     def __init__(self, declared: DedicatedFile) -> None:
         self.named: list[DfNode] = []
+        self._internal: set[int] = set()
         self.root = self._build(declared, None, "")
 
     def _build(self, declared: DedicatedFile, parent: DfNode | None, path: str) -> DfNode:
@@ -240,9 +273,12 @@ class FileTree:
             node.objects[data_object.tag] = data_object
         return node
 
-    @staticmethod
-    def _add_ef(df: DfNode, ef: EfNode) -> None:
+    def _add_ef(self, df: DfNode, ef: EfNode) -> None:
         df.efs[ef.spec.fid] = ef
+        if isinstance(ef.spec, InternalFile):
+            if ef.spec.fid in self._internal:
+                raise ValueError(f"two internal files {ef.label} in one tree")
+            self._internal.add(ef.spec.fid)
         if ef.spec.sfi is not None:
             if ef.spec.sfi in df.short:
                 raise ValueError(f"two files with short identifier {ef.spec.sfi} in {df.label}")

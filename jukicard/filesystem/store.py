@@ -7,6 +7,7 @@ from jukicard.filesystem.files import (
     EfNode,
     FileTree,
     RecordFile,
+    RecordStructure,
     TransparentFile,
 )
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -53,14 +54,19 @@ class FileStore:
         return [] if packed is None else unpack_records(packed)
 
     def put_records(self, ef: EfNode, records: list[bytes]) -> None:
-        """Replace the records; ValueError when they are too many or too long."""
+        """Replace the records; ValueError when they are too many or not of their size."""
         spec = ef.spec
         if not isinstance(spec, RecordFile):
             raise TypeError(f"{ef.label} has no records")
         if len(records) > spec.record_count:
             raise ValueError(f"{ef.label} holds {spec.record_count} records, not {len(records)}")
-        if any(len(record) > spec.record_size for record in records):
-            raise ValueError(f"a record of {ef.label} has at most {spec.record_size} bytes")
+        fixed = spec.structure is not RecordStructure.LINEAR_VARIABLE
+        if any(
+            len(record) > spec.record_size or (fixed and len(record) != spec.record_size)
+            for record in records
+        ):
+            most = "" if fixed else "at most "
+            raise ValueError(f"a record of {ef.label} has {most}{spec.record_size} bytes")
         self._put(ef.content_key, pack_records(records))
 
     def data_object(self, df: DfNode, tag: int) -> bytes | None:
@@ -68,7 +74,12 @@ class FileStore:
         return self._get(df.object_key(tag))
 
     def put_data_object(self, df: DfNode, tag: int, value: bytes) -> None:
-        """Replace the value of a data object."""
+        """Replace the value of a data object; ValueError when not declared, or too long."""
+        spec = df.objects.get(tag)
+        if spec is None:
+            raise ValueError(f"there is no data object {tag:X} in {df.label}")
+        if len(value) > spec.max_size:
+            raise ValueError(f"{len(value)} bytes do not fit {tag:X} of {spec.max_size}")
         self._put(df.object_key(tag), value)
 
     def state(self, node: EfNode | DfNode) -> LifeCycleState:

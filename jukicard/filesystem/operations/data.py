@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jukicard.apdu.command import MAX_NE
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError, is_constructed
 from jukicard.filesystem.commands import GetData, PutData, refuse
@@ -35,6 +36,10 @@ def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
         # 0100 to 01FF are not BER-TLV tags (11.5.1, table 90)
         bare = not (command.tagged or spec.wrapped) or 0x0100 <= tag <= 0x01FF
         answer += value if bare else Tlv(tag, value).encode()
+        if len(answer) > MAX_NE:
+            refuse(
+                StatusWord.WRONG_LENGTH, f"GET DATA: the tag list asks for more than {MAX_NE} bytes"
+            )
     return answer
 
 
