@@ -60,7 +60,7 @@ def new(arguments: argparse.Namespace) -> int:
         raise _exists(path)
     card = issue(arguments.profile or DEFAULT_PROFILE, arguments.seed, arguments)
     # A seeded generator's state is not kept: a card that is opened again would repeat itself.
-    snapshot = card.snapshot().with_meta({"profile": card.profile})
+    snapshot = card.environment.memory.snapshot({"profile": card.profile})
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         create_card(draft, _CARD_ID, snapshot)

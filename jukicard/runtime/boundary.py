@@ -12,6 +12,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
+from jukicard.filesystem.access import SecurityStatus
 from jukicard.memory import MemoryFailureError, PersistentMemory
 from jukicard.runtime.events import Events, Refusal
 
@@ -66,13 +67,22 @@ class Boundary:
             return self.refuse(refusal, command.ins, channel.number)
         except MemoryFailureError as failure:
             memory.rollback()
+            self._forget(channel)
             full = IsoError(StatusWord.MEMORY_FAILURE, f"nothing was changed: {failure}")
             return self.refuse(full, command.ins, channel.number)
         except Exception as bug:  # noqa: BLE001 - the one place where any bug gets its answer
             memory.rollback()
+            self._forget(channel)
             self.on_bug(bug)
             return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
         return response
+
+    @staticmethod
+    def _forget(channel: LogicalChannel) -> None:
+        """Drop what was proven: after a write that failed nobody knows what it rests on."""
+        if channel.state is not None:
+            channel.state.security = SecurityStatus()
+        channel.drop_transfers()
 
     def refuse(self, refusal: IsoError, ins: int, channel: int) -> ResponseApdu:
         """Return the answer to a refused command and tell the observers why."""

@@ -33,6 +33,7 @@ CARD_PARTITION: Final = "card"
 OPTIONS_KEY: Final = "options"
 PROFILE_KEY: Final = "profile"
 _RANDOM: Final = "random"
+"""The partition of a snapshot that says where a seeded generator stood; as secret as a key."""
 
 
 class CardUnpoweredError(RuntimeError):
@@ -204,9 +205,13 @@ class Card:
 
         Cheap and immutable; holds keys and PINs, so its `to_bytes` is as secret as the card.
         """
-        memory = self.environment.memory
+        taken = self.environment.memory.snapshot()
         state = self.environment.random.state()
-        return memory.snapshot({**memory.meta, _RANDOM: state.hex()})
+        if not state:
+            return taken
+        contents = taken.copies()
+        contents[_RANDOM] = {_RANDOM: state}
+        return MemorySnapshot.adopt(contents, taken.meta)
 
     @classmethod
     def restore(
@@ -216,7 +221,7 @@ class Card:
 
         A seeded generator goes on where it stood. ImageError when the snapshot holds no card.
         """
-        state = bytes.fromhex(snapshot.meta.get(_RANDOM, ""))
+        state = snapshot.partitions.get(_RANDOM, {}).get(_RANDOM, b"")
         environment = CardEnvironment(
             random=random_from_state(state), memory=PersistentMemory.restore(snapshot)
         )

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv, TlvError
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import CURRENT_EF, FileReference
 
@@ -213,3 +214,117 @@ def parse_terminate_card_usage(command: CommandApdu) -> None:
         raise IsoError(StatusWord.INCORRECT_P1_P2, "TERMINATE CARD USAGE has P1-P2 0000")
     if command.data or command.ne:
         raise IsoError(StatusWord.WRONG_LENGTH, "TERMINATE CARD USAGE has no data")
+
+
+class SetKey(NamedTuple):
+    """MANAGE SECURITY ENVIRONMENT, SET AT for mutual authentication: the key's reference."""
+
+    key: int
+
+
+class SetCertificateIssuer(NamedTuple):
+    """MANAGE SECURITY ENVIRONMENT, SET DST: whose key verifies the next certificate."""
+
+    reference: bytes
+
+
+class SetTerminal(NamedTuple):
+    """MANAGE SECURITY ENVIRONMENT, SET AT for terminal authentication."""
+
+    algorithm: bytes
+    reference: bytes
+    ephemeral: bytes
+
+
+class SetChip(NamedTuple):
+    """MANAGE SECURITY ENVIRONMENT, SET AT for chip authentication."""
+
+    algorithm: bytes
+
+
+class VerifyCertificate(NamedTuple):
+    """PERFORM SECURITY OPERATION, VERIFY CERTIFICATE: the content of 7F21."""
+
+    content: bytes
+
+
+class ExternalAuthenticate(NamedTuple):
+    """EXTERNAL AUTHENTICATE of terminal authentication: a signature."""
+
+    signature: bytes
+
+
+class GeneralAuthenticate(NamedTuple):
+    """GENERAL AUTHENTICATE of chip authentication: the terminal's ephemeral public key."""
+
+    point: bytes
+
+
+SecurityEnvironment = SetKey | SetCertificateIssuer | SetTerminal | SetChip
+
+
+def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironment:
+    """Read MSE: SET (ISO/IEC 7816-4:2020, 11.6.11; BSI TR-03110-3, B.11.1 for its objects)."""
+    name = "MANAGE SECURITY ENVIRONMENT"
+    if command.ne or not command.data:
+        raise IsoError(StatusWord.WRONG_LENGTH, f"{name} has data and no Le field")
+    objects = _security_objects(command.data, name)
+    match command.p1, command.p2:
+        case 0xC1, 0xA4 if set(objects) == {0x83} and len(objects[0x83]) == 1:
+            return SetKey(objects[0x83][0] & 0x1F)
+        case 0x81, 0xB6 if set(objects) == {0x83}:
+            return SetCertificateIssuer(objects[0x83])
+        case 0x81, 0xA4 if set(objects) == {0x80, 0x83, 0x91}:
+            return SetTerminal(objects[0x80], objects[0x83], objects[0x91])
+        case 0x41, 0xA4 if {0x80} <= set(objects) <= {0x80, 0x84}:
+            return SetChip(objects[0x80])
+        case (0xC1 | 0x81 | 0x41, 0xA4) | (0x81, 0xB6):
+            raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: other objects than this needs")
+        case _:
+            raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name}: no such environment here")
+
+
+def _security_objects(data: bytes, name: str) -> dict[int, bytes]:
+    try:
+        found = Tlv.parse_all(data)
+    except TlvError as error:
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: {error}") from None
+    objects = {tlv.tag: tlv.value for tlv in found}
+    if len(objects) != len(found):
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: an object comes twice")
+    return objects
+
+
+def parse_verify_certificate(command: CommandApdu) -> VerifyCertificate:
+    """Read PSO: VERIFY CERTIFICATE (ISO/IEC 7816-8:2021, 11.13): P1-P2 00BE."""
+    name = "VERIFY CERTIFICATE"
+    if (command.p1, command.p2) != (0x00, 0xBE):
+        raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name} has P1-P2 00BE")
+    if command.ne or not command.data:
+        raise IsoError(StatusWord.WRONG_LENGTH, f"{name} has data and no Le field")
+    return VerifyCertificate(command.data)
+
+
+def parse_external_authenticate(command: CommandApdu) -> ExternalAuthenticate:
+    """Read EXTERNAL AUTHENTICATE (11.6.4): P1-P2 0000, a signature, no Le field."""
+    if command.p1 or command.p2:
+        raise IsoError(StatusWord.INCORRECT_P1_P2, "EXTERNAL AUTHENTICATE has P1-P2 0000")
+    if not command.data:
+        raise IsoError(StatusWord.WRONG_LENGTH, "EXTERNAL AUTHENTICATE needs a signature")
+    return ExternalAuthenticate(command.data)
+
+
+def parse_general_authenticate(command: CommandApdu) -> GeneralAuthenticate:
+    """Read GENERAL AUTHENTICATE (11.6.5): 7C with the ephemeral public key in 80."""
+    name = "GENERAL AUTHENTICATE"
+    if command.p1 or command.p2:
+        raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name} has P1-P2 0000")
+    if not command.ne or not command.data:
+        raise IsoError(StatusWord.WRONG_LENGTH, f"{name} has data and an Le field")
+    dynamic = _security_objects(command.data, name)
+    if set(dynamic) != {0x7C}:
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: one data object 7C")
+    inner = _security_objects(dynamic[0x7C], name)
+    if set(inner) != {0x80}:
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: the ephemeral key in 80")
+    return GeneralAuthenticate(inner[0x80])

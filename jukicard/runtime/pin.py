@@ -138,21 +138,30 @@ class PinStore:
         """CHANGE REFERENCE DATA: with the old value in front, or under the change condition."""
         _check_usable(self._store, ef, name)
         spec = pin_spec(ef)
-        if with_old:
-            # ISO/IEC 7816-4:2020, 11.6.7: no delimiter; the card knows how long its own value is
-            size = len(self._store.partition.get(ef.content_key) or b"")
-            condition = changes_without_pin(spec.change, ef.fid)
-            check_access(condition, selection.security, name, ef.label)
-            selection.security.verified.discard(ef.fid)
-            self.compare(ef, data[:size], name)
-            selection.security.verified.add(ef.fid)
-            data = data[size:]
-        else:
+        if not with_old:
             check_access(spec.change, selection.security, name, ef.label)
             if not self.tries_left(ef):
                 raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
-        spec.check_value(data)
-        self._store.partition.put(ef.content_key, data)
+            self._put_value(ef, spec, data)
+            return
+        # ISO/IEC 7816-4:2020, 11.6.7: no delimiter; the card knows how long its own value is
+        condition = changes_without_pin(spec.change, ef.fid)
+        check_access(condition, selection.security, name, ef.label)
+        old, new = self._split(ef, data)
+        spec.check_value(new)  # before the comparison: a right old value must not cost a try
+        selection.security.verified.discard(ef.fid)
+        self.compare(ef, old, name)
+        selection.security.verified.add(ef.fid)
+        self._put_value(ef, spec, new)
+
+    def _put_value(self, ef: EfNode, spec: PinFile, value: bytes) -> None:
+        spec.check_value(value)
+        self._store.partition.put(ef.content_key, value)
+
+    def _split(self, ef: EfNode, data: bytes) -> tuple[bytes, bytes]:
+        """Split what is as long as the value kept from what follows it."""
+        size = len(self._store.partition.get(ef.content_key) or b"")
+        return data[:size], data[size:]
 
     def reset(
         self,
@@ -167,23 +176,22 @@ class PinStore:
         """RESET RETRY COUNTER: with a resetting code, or under the unblock condition."""
         name = "RESET RETRY COUNTER"
         spec = pin_spec(ef)
-        if with_code:
-            if code_ef is None:
-                raise IsoError(
-                    StatusWord.REFERENCED_DATA_NOT_FOUND,
-                    f"{name} of {ef.label}: it has no resetting code",
-                )
-            _check_usable(self._store, code_ef, name)
-            size = len(self._store.partition.get(code_ef.content_key) or b"")
-            self.compare(code_ef, data[:size], name)
-            data = data[size:]
-            if with_new != bool(data):
-                raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
-        else:
+        if not with_code:
             check_access(spec.unblock, selection.security, name, ef.label)
+        elif code_ef is None:
+            raise IsoError(
+                StatusWord.REFERENCED_DATA_NOT_FOUND,
+                f"{name} of {ef.label}: it has no resetting code",
+            )
+        code, new = self._split(code_ef, data) if code_ef is not None and with_code else (b"", data)
         if with_new:
-            spec.check_value(data)
-            self._store.partition.put(ef.content_key, data)
+            spec.check_value(new)
+        elif new:
+            raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
+        if code_ef is not None and with_code:
+            self.compare(code_ef, code, name)
+        if with_new:
+            self._put_value(ef, spec, new)
         selection.security.verified.discard(ef.fid)
         self._put_tries(ef, spec.tries)
 

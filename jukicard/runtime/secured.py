@@ -40,6 +40,16 @@ _RULE: Final[Mapping[Operation, Callable[[AccessRules], AccessCondition]]] = {
 }
 
 
+class SecuredState(FileState):
+    """Adds the key that MANAGE SECURITY ENVIRONMENT has named, 0 for none."""
+
+    __slots__ = ("named_key",)
+
+    def __init__(self, applet: SecuredApplet) -> None:
+        super().__init__(applet)
+        self.named_key = 0
+
+
 class SecuredApplet(FileApplet):
     """Adds to `FileApplet` the keys declared in its tree, and what systems do with them.
 
@@ -53,9 +63,13 @@ class SecuredApplet(FileApplet):
         super().__init__(context)
         self.keys = KeyStore(self.tree, self.files, self._tries_changed)
 
+    def new_state(self) -> SecuredState:
+        """Return a state in which nothing is proven and no key is named."""
+        return SecuredState(self)
+
     # -- authentication --------------------------------------------------------------------------
 
-    def mutual_authenticate(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    def mutual_authenticate(self, command: CommandApdu, state: SecuredState) -> ResponseApdu:
         """MUTUAL AUTHENTICATE: both sides prove that they hold the key; a session starts.
 
         The order of work is fixed (docs/card.md): state checks, the challenge is gone, the
@@ -68,9 +82,8 @@ class SecuredApplet(FileApplet):
                 StatusWord.CONDITIONS_NOT_SATISFIED,
                 "MUTUAL AUTHENTICATE: no challenge of 8 bytes was just given",
             )
-        ef, spec = self.keys.find(parsed.key)
+        ef, spec = self.keys.find(parsed.key or state.named_key)
         self.keys.check_usable(ef)
-        self._check_right_while_suspended(spec.right)
         self.check_right(spec.right)
         engine = self.keys.engine(ef)
         if engine.suite is Suite.TRIPLE_DES and not self.context.options.triple_des:
@@ -78,7 +91,7 @@ class SecuredApplet(FileApplet):
                 StatusWord.REFERENCE_DATA_NOT_USABLE,
                 f"key {ef.label} is for triple DES, which this card has switched off",
             )
-        self._start_anew(state)
+        self.start_anew(state)
         left = self.keys.count_attempt(ef)
         try:
             answer, session_keys = engine.answer(
@@ -93,7 +106,7 @@ class SecuredApplet(FileApplet):
         return ResponseApdu(answer)
 
     @staticmethod
-    def _start_anew(state: FileState) -> None:
+    def start_anew(state: FileState) -> None:
         """A new authentication begins: nothing that was proven before counts any more.
 
         The session the command came in, if any, still protects this answer and ends then.
@@ -101,8 +114,11 @@ class SecuredApplet(FileApplet):
         state.security = SecurityStatus()
         state.messaging = None
 
-    def _check_right_while_suspended(self, right: str) -> None:
-        """Only who may resume or end it gets into a suspended card or application."""
+    def check_right(self, right: str) -> None:
+        """Refuse a right that is not granted now; IsoError. An application may add to it.
+
+        Only who may resume or end it gets into a suspended card or application.
+        """
         root = self.tree.root
         if right in RIGHTS_WHILE_SUSPENDED:
             return
@@ -114,8 +130,13 @@ class SecuredApplet(FileApplet):
                 f"authentication for {right}: the card is suspended",
             )
 
-    def check_right(self, right: str) -> None:
-        """Refuse a right that this application does not grant at present; IsoError."""
+    def grants_now(self, right: str) -> bool:
+        """Tell whether `check_right` lets a right pass."""
+        try:
+            self.check_right(right)
+        except IsoError:
+            return False
+        return True
 
     # -- life cycle ------------------------------------------------------------------------------
 

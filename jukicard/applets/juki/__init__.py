@@ -14,25 +14,27 @@ from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
 from jukicard.applets.juki.commands import ResidenceState, parse_residence
 from jukicard.applets.juki.files import (
     AID,
+    CARD_NUMBER,
     CARD_RULES,
     CARD_STATE,
     RESIDENCE,
     RIGHTS_AFTER_MOVING_OUT,
+    ROLE_BITS,
     TREE,
 )
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import parse_get_data, parse_put_data
 from jukicard.filesystem.operations import data
+from jukicard.runtime.certified import CERTIFICATE_COMMANDS, CertifiedApplet
 from jukicard.runtime.events import LifeCycleChanged
 from jukicard.runtime.fileapplet import FileState, Handler
-from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet
 
 __all__ = ["AID", "JukiApplet"]
 
 _MOVED_OUT: Final = bytes((ResidenceState.MOVED_OUT,))
 
 
-class JukiApplet(JicsapApplet, SecuredApplet):
+class JukiApplet(JicsapApplet, CertifiedApplet):
     """PIN, resident record code, card data and the keys of the purposes of use.
 
     docs/card.md says who may read and change what. After moving out only the systems for moving
@@ -42,9 +44,15 @@ class JukiApplet(JicsapApplet, SecuredApplet):
     type_name = "juki"
     tree = TREE
     card_rules = CARD_RULES
+    role_bits = ROLE_BITS
+
+    def card_identifier(self) -> bytes:
+        """Return the card number, which a system reads before it signs."""
+        return self.files.data_object(self.tree.root, CARD_NUMBER) or b""
 
     def check_right(self, right: str) -> None:
         """Refuse all purposes but moving in and the counter after the holder has moved out."""
+        super().check_right(right)
         moved_out = self.files.data_object(self.tree.root, RESIDENCE) == _MOVED_OUT
         if moved_out and right not in RIGHTS_AFTER_MOVING_OUT:
             raise IsoError(
@@ -70,7 +78,7 @@ class JukiApplet(JicsapApplet, SecuredApplet):
 
     interindustry: ClassVar[Mapping[int, Handler]] = {
         **JICSAP_COMMANDS,
-        **SECURITY_COMMANDS,
+        **CERTIFICATE_COMMANDS,
         Ins.GET_DATA: get_data,
         Ins.PUT_DATA: put_data,
     }

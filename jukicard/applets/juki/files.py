@@ -54,6 +54,8 @@ PURPOSES: Final = {
     5: SUSPEND,
 }
 """Every purpose of use by the reference of its key."""
+ROLE_BITS: Final = {reference - 1: purpose for reference, purpose in PURPOSES.items()}
+"""The bit of a certificate's role that grants each purpose of use."""
 READING_PURPOSES: Final = tuple(name for name in PURPOSES.values() if name != SUSPEND)
 """The purposes of use for which the resident record code may be read: all but suspension."""
 RIGHTS_AFTER_MOVING_OUT: Final = frozenset({MOVE_IN, COUNTER})

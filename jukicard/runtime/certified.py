@@ -1,0 +1,241 @@
+"""Authentication by certificate: a system proves a role, and no secret is shared with the card.
+
+The chain of card verifiable certificates, terminal authentication and chip authentication in the
+order of docs/card.md; what is proven opens the same rights that keys open.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.crypto.asymmetric import EcPrivateKey
+from jukicard.crypto.cvc import Certificate, CertificateError, Holder, trust_anchor
+from jukicard.crypto.private import load_private_key
+from jukicard.errors import IsoError
+from jukicard.memory import Partition
+from jukicard.runtime import commands
+from jukicard.runtime.applet import AppletContext
+from jukicard.runtime.events import SecurityStatusChanged
+from jukicard.runtime.fileapplet import Handler
+from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet, SecuredState
+from jukicard.securemessaging.chip import OBJECT_IDENTIFIERS, ChipAuthentication
+from jukicard.securemessaging.iso7816 import Iso7816Session
+from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
+from jukicard.securemessaging.terminal import AuthenticatedTerminal, TerminalAuthentication
+
+TERMINAL_TYPE: Final = bytes.fromhex("88370101")
+"""The type of terminal that certificates for the Juki card speak of: 2.999.1.1, an arc set aside
+for examples (ITU-T X.660)."""
+_ANCHOR: Final = "anchor/"
+_DATE: Final = "date"
+_CHIP_KEY: Final = "chip key"
+_CHALLENGE: Final = 8
+
+
+class TrustStore:
+    """What an application trusts: authorities, the newest date it has seen, the chip's own key."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: Partition) -> None:
+        self._memory = memory
+
+    def anchors(self) -> Iterator[Holder]:
+        """Yield the authorities whose certificates are accepted."""
+        for key, raw in self._memory.items():
+            if key.startswith(_ANCHOR):
+                size = raw[0]
+                yield trust_anchor(Certificate.parse_content(raw[1 + size :]), raw[1 : 1 + size])
+
+    def add_anchor(self, holder: Holder) -> None:
+        """Trust an authority from now on, with the rights that were left of its own."""
+        mask = holder.authorization.mask
+        self._memory.put(
+            f"{_ANCHOR}{holder.reference.hex().upper()}",
+            bytes((len(mask),)) + mask + holder.certificate.content,
+        )
+
+    @property
+    def date(self) -> datetime.date:
+        """The card's date: the newest effective date of an accepted certificate."""
+        raw = self._memory.get(_DATE)
+        return datetime.date.min if raw is None else datetime.date.fromisoformat(raw.decode())
+
+    def set_date(self, date: datetime.date) -> None:
+        """Move the card's date."""
+        self._memory.put(_DATE, date.isoformat().encode())
+
+    def set_chip_key(self, der: bytes) -> None:
+        """Give the chip its key pair of an elliptic curve, PKCS #8; ValueError for another."""
+        if not isinstance(load_private_key(der), EcPrivateKey):
+            raise ValueError("the chip's key is one of an elliptic curve")
+        self._memory.put(_CHIP_KEY, der)
+
+    def chip_key(self) -> EcPrivateKey | None:
+        """Return the chip's key, None when it has none."""
+        raw = self._memory.get(_CHIP_KEY)
+        key = None if raw is None else load_private_key(raw)
+        return key if isinstance(key, EcPrivateKey) else None
+
+
+class CertifiedState(SecuredState):
+    """Adds the attempt that is under way and the terminal it has proven."""
+
+    __slots__ = ("attempt", "chip", "terminal")
+
+    def __init__(self, applet: CertifiedApplet) -> None:
+        super().__init__(applet)
+        self.attempt: TerminalAuthentication | None = None
+        self.terminal: AuthenticatedTerminal | None = None
+        self.chip: bytes = b""
+
+
+class CertifiedApplet(SecuredApplet):
+    """Adds authentication by certificate; `role_bits` says which bit of a role grants what.
+
+    Closed by default: without a trust anchor in its memory no certificate is accepted.
+    """
+
+    role_bits: ClassVar[Mapping[int, str]] = {}
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self.trust = TrustStore(context.memory)
+
+    def new_state(self) -> CertifiedState:
+        """Return a state in which nothing is proven and no attempt is under way."""
+        return CertifiedState(self)
+
+    def card_identifier(self) -> bytes:
+        """Return ID.IC, what a system's signature is bound to; an application must say it."""
+        raise NotImplementedError
+
+    def manage_security_environment(
+        self, command: CommandApdu, state: CertifiedState
+    ) -> ResponseApdu:
+        """MSE: SET, the steps between the others."""
+        parsed = commands.parse_manage_security_environment(command)
+        match parsed:
+            case commands.SetKey():
+                self.keys.find(parsed.key)
+                state.named_key = parsed.key
+            case commands.SetCertificateIssuer():
+                self._attempt(state, fresh=True).select_issuer(parsed.reference)
+            case commands.SetTerminal():
+                self._attempt(state).select_terminal(
+                    parsed.reference, parsed.algorithm, parsed.ephemeral
+                )
+            case commands.SetChip():
+                self._set_chip(parsed.algorithm, state)
+        return ResponseApdu()
+
+    def _attempt(self, state: CertifiedState, *, fresh: bool = False) -> TerminalAuthentication:
+        if state.attempt is None:
+            if not fresh:
+                raise IsoError(
+                    StatusWord.CONDITIONS_NOT_SATISFIED, "no certificate was verified before"
+                )
+            state.attempt = TerminalAuthentication(self.trust.anchors(), self.trust.date)
+        return state.attempt
+
+    def _set_chip(self, algorithm: bytes, state: CertifiedState) -> None:
+        if algorithm not in OBJECT_IDENTIFIERS:
+            raise IsoError(StatusWord.INCORRECT_DATA, "no such protocol of chip authentication")
+        if state.terminal is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "chip authentication comes after terminal authentication",
+            )
+        state.chip = algorithm
+
+    def verify_certificate(self, command: CommandApdu, state: CertifiedState) -> ResponseApdu:
+        """PSO: VERIFY CERTIFICATE: one link of the chain; dates and link certificates are kept."""
+        parsed = commands.parse_verify_certificate(command)
+        attempt = self._attempt(state)
+        known = len(attempt.renewed)
+        attempt.verify_certificate(parsed.content)
+        if attempt.today > self.trust.date:
+            self.trust.set_date(attempt.today)
+        for holder in attempt.renewed[known:]:
+            self.trust.add_anchor(holder)
+        return ResponseApdu()
+
+    def authenticate_externally(self, command: CommandApdu, state: CertifiedState) -> ResponseApdu:
+        """MUTUAL AUTHENTICATE with an Le field, without one EXTERNAL AUTHENTICATE by signature."""
+        if command.ne:
+            return self.mutual_authenticate(command, state)
+        challenge, state.challenge = state.challenge, b""
+        parsed = commands.parse_external_authenticate(command)
+        if len(challenge) != _CHALLENGE:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "EXTERNAL AUTHENTICATE: no challenge of 8 bytes was just given",
+            )
+        attempt = self._attempt(state)
+        self.start_anew(state)
+        state.terminal = None
+        proven = attempt.authenticate(parsed.signature, self.card_identifier(), challenge)
+        if proven.authorization.terminal_type != TERMINAL_TYPE:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "the certificate is for another type of terminal",
+            )
+        state.terminal = proven
+        return ResponseApdu()
+
+    def general_authenticate(self, command: CommandApdu, state: CertifiedState) -> ResponseApdu:
+        """GENERAL AUTHENTICATE: the card proves its key, a session starts, the rights are given."""
+        parsed = commands.parse_general_authenticate(command)
+        terminal, state.terminal = state.terminal, None
+        algorithm, state.chip = state.chip, b""
+        key = self.trust.chip_key()
+        if terminal is None or not algorithm or key is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "GENERAL AUTHENTICATE: no terminal or no protocol was set before",
+            )
+        chip = ChipAuthentication(key, algorithm)
+        answer = chip.answer(parsed.point, terminal.ephemeral, self.context.random.take)
+        self.start_anew(state)
+        for right in self._rights(terminal):
+            state.security.authenticated.add(right)
+            self.context.emit(SecurityStatusChanged(self.context.aid, right, holds=True))
+        state.messaging = Iso7816Session.start(answer.keys)
+        return ResponseApdu(answer.encode())
+
+    def _rights(self, terminal: AuthenticatedTerminal) -> Iterator[str]:
+        """Yield the rights that the whole chain gives and that the application grants now."""
+        for bit, right in self.role_bits.items():
+            if terminal.authorization.grants(bit) and self.grants_now(right):
+                yield right
+
+    def process(self, command: CommandApdu, state: Any) -> ResponseApdu:
+        """Answer a command; what a certificate does not fulfil becomes its status word."""
+        try:
+            return super().process(command, state)
+        except CertificateError as error:
+            state.attempt = None
+            raise IsoError(error.status, f"certificate: {error}") from None
+        except OutOfOrder as error:
+            raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, str(error)) from None
+        except AuthenticationFailed:
+            state.attempt = None
+            raise IsoError(
+                StatusWord.AUTHENTICATION_FAILED, "authentication by certificate failed"
+            ) from None
+
+
+CERTIFICATE_COMMANDS: Final[Mapping[int, Handler]] = {
+    **SECURITY_COMMANDS,
+    Ins.MANAGE_SECURITY_ENVIRONMENT: CertifiedApplet.manage_security_environment,
+    Ins.PERFORM_SECURITY_OPERATION: CertifiedApplet.verify_certificate,
+    Ins.MUTUAL_AUTHENTICATE: CertifiedApplet.authenticate_externally,
+    Ins.GENERAL_AUTHENTICATE: CertifiedApplet.general_authenticate,
+}
+"""Authentication by key and by certificate, and the life cycle."""
