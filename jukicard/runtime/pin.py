@@ -189,6 +189,7 @@ class PinStore:
         elif new:
             raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
         if code_ef is not None and with_code:
+            _check_usable(self._store, code_ef, name)
             self.compare(code_ef, code, name)
         if with_new:
             self._put_value(ef, spec, new)

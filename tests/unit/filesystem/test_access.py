@@ -171,7 +171,7 @@ def test_a_refusal_says_what_was_missing_and_nothing_goes_over_the_wire() -> Non
     assert send(card, "00B0000001") == "6982"
     refusal = card.last_refusal
     assert refusal is not None
-    assert "missing: Verified(0013)" in refusal.reason
+    assert "needs Verified(0013);" in refusal.reason
     assert "PIN verified: 0011" in refusal.reason
 
 
