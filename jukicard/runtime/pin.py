@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, AllOf, Verified
+from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, AllOf, AnyOf, Verified
 from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
 from jukicard.filesystem.selection import Selection, check_access
 from jukicard.filesystem.store import FileStore
@@ -105,7 +105,8 @@ class PinStore:
         """Compare a value with the PIN; IsoError 63CX, or the blocked status without comparing.
 
         The counter is written first, outside the transaction, so that a guess is never free
-        whatever happens after (docs/tearing.md); a right value restores it.
+        whatever happens after (docs/tearing.md); a right value restores it, likewise at once: the
+        value was right even if the rest of the command is refused.
         """
         left = self.tries_left(ef)
         if not left:
@@ -121,7 +122,7 @@ class PinStore:
                 StatusWord.retries(left - 1),
                 f"{name} of {ef.label}: wrong value, {left - 1} tries left",
             )
-        partition.put(tries_key, bytes((spec.tries,)))
+        partition.put_now(tries_key, bytes((spec.tries,)))
         if left != spec.tries:
             self._changed(ef.fid, spec.tries)
 
@@ -207,15 +208,15 @@ def pin_spec(ef: EfNode) -> PinFile:
 
 def changes_without_pin(condition: AccessCondition, fid: int) -> AccessCondition:
     """Return a change condition without "this PIN is verified": the old value proves that."""
-
-    def is_own(part: AccessCondition) -> bool:
-        return isinstance(part, Verified) and part.pin == fid
-
-    if is_own(condition):
+    if isinstance(condition, Verified) and condition.pin == fid:
         return ALWAYS
     if isinstance(condition, AllOf):
-        rest = tuple(part for part in condition.conditions if not is_own(part))
+        parts = [changes_without_pin(part, fid) for part in condition.conditions]
+        rest = [part for part in parts if part is not ALWAYS]
         return AllOf(*rest) if rest else ALWAYS
+    if isinstance(condition, AnyOf):
+        parts = [changes_without_pin(part, fid) for part in condition.conditions]
+        return ALWAYS if ALWAYS in parts else AnyOf(*parts)
     return condition
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 from jukicard import PROFILES, Card, CardOptions, issue_card
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.filesystem.access import (
     ALWAYS,
@@ -186,7 +187,12 @@ class IsoApplet(FileApplet):
         size = command.p1 << 8 | command.p2
         return ResponseApdu(bytes(number % 251 for number in range(size)))
 
-    proprietary: ClassVar[Mapping[int, Handler]] = {0x10: grant, 0x12: fail, 0x14: long_answer}
+    proprietary: ClassVar[Mapping[int, Handler]] = {
+        0x10: grant,
+        0x12: fail,
+        0x14: long_answer,
+        Ins.CHANGE_KEY: FileApplet.change_key,
+    }
 
 
 @offer_applet
