@@ -7,103 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Self
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from typing_extensions import Buffer
 
-from jukicard.transport import CardNotPresent, SlotState, readerlink
+from jukicard.transport import CardNotPresent, SlotState
 from jukicard.transport.address import AddressRefused
 from jukicard.transport.readerlink import ReaderLink
 from jukicard.transport.vpcd import VpcdServer
 from tests.support.echo_card import EchoCard
 from tests.support.statuses import Statuses
-
-ATR = bytes.fromhex("3BE000FF8131FE4514")
-OFF, ON, RESET, GET_ATR = b"\0", b"\1", b"\2", b"\4"
-
-
-class Driver:
-    """The reader's end of one connection, sending length and body apart as Debian's does."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
-        self.sock = sock
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sock.close()
-
-    def send(self, message: bytes) -> None:
-        self.sock.sendall(len(message).to_bytes(2, "big"))
-        self.sock.sendall(message)
-
-    def receive(self) -> bytes:
-        return self._take(int.from_bytes(self._take(2), "big"))
-
-    def _take(self, size: int) -> bytes:
-        taken = b""
-        while len(taken) < size:
-            chunk = self.sock.recv(size - len(taken))
-            assert chunk, "the card closed the connection"
-            taken += chunk
-        return taken
-
-    def ask(self, message: bytes) -> bytes:
-        self.send(message)
-        return self.receive()
-
-    def power_on(self) -> Self:
-        self.send(ON)
-        assert self.ask(GET_ATR) == ATR
-        return self
-
-    def is_closed(self) -> bool:
-        try:
-            return self.sock.recv(1) == b""
-        except ConnectionError:
-            return True
-
-
-class Bench:
-    """A driver that listens, a card, and the server between them."""
-
-    def __init__(
-        self, cards: list[EchoCard], watchdog: float | None = None, absence: float = 0
-    ) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
-        self.statuses = Statuses()
-        self.card = cards[0]
-        self.server = VpcdServer(
-            cards,
-            "127.0.0.1",
-            self.listener.getsockname()[1],
-            on_status=self.statuses,
-            watchdog=watchdog,
-            absence=absence,
-        )
-
-    def driver(self) -> Driver:
-        return Driver(self.listener.accept()[0])
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench([EchoCard()])
-    with bench.listener, bench.server:
-        yield bench
-
-
-@pytest.fixture
-def watched() -> Iterator[Bench]:
-    bench = Bench([EchoCard()], watchdog=0.2)
-    with bench.listener, bench.server:
-        yield bench
+from tests.support.vpcd_driver import ATR, GET_ATR, OFF, RESET, Bench, Driver
 
 
 def test_control_bytes(bench: Bench) -> None:
@@ -321,95 +235,6 @@ def test_a_callback_that_raises_does_not_end_the_slot() -> None:
         listener.settimeout(10)
         with VpcdServer([EchoCard()], "127.0.0.1", listener.getsockname()[1], on_status=complain):
             Driver(listener.accept()[0]).power_on().sock.close()
-
-
-def hang(driver: Driver, control: bytes) -> None:
-    """Do what pcscd does, then pass a client's one-byte APDU that looks like control."""
-    for _ in range(2):
-        assert driver.ask(GET_ATR) == ATR
-    driver.power_on()
-    driver.send(control)
-
-
-@pytest.mark.parametrize("control", [OFF, ON, RESET])
-def test_the_watchdog_frees_a_driver_that_waits_for_the_answer_to_a_control_byte(
-    watched: Bench, control: bytes
-) -> None:
-    with watched.driver() as driver:
-        hang(driver, control)
-        assert driver.is_closed()
-    assert "hangs" in watched.statuses.wait_for(SlotState.LOST).detail
-    with watched.driver().power_on() as driver:
-        assert driver.ask(b"\0\0\0\0") == b"\0\0\0\0\x90\x00"
-
-
-def test_without_a_watchdog_the_driver_is_left_alone(bench: Bench) -> None:
-    with bench.driver() as driver:
-        hang(driver, OFF)
-        driver.sock.settimeout(0.6)
-        with pytest.raises(TimeoutError):
-            driver.sock.recv(1)
-
-
-@pytest.mark.parametrize(
-    "messages",
-    [
-        [ON],  # a reader that does not poll may be silent as long as it likes
-        [ON, GET_ATR, RESET, GET_ATR, OFF],
-        [GET_ATR, GET_ATR, ON, GET_ATR],  # silent, but not after a control byte
-        [GET_ATR, GET_ATR, ON, b"\0\0\0\0"],
-    ],
-)
-def test_silence_that_is_no_hang(watched: Bench, messages: list[bytes]) -> None:
-    with watched.driver() as driver:
-        for message in messages:
-            driver.send(message)
-            if message not in (ON, OFF, RESET):
-                driver.receive()
-        driver.sock.settimeout(0.6)
-        with pytest.raises(TimeoutError):
-            driver.sock.recv(1)
-        driver.sock.settimeout(10)
-        assert driver.ask(GET_ATR) == ATR
-
-
-@pytest.mark.parametrize("part", [b"\0", b"\0\4", b"\0\4\0\0\0"])
-def test_half_a_message_is_not_waited_for_for_ever(
-    bench: Bench, part: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(readerlink, "_FRAME_SECONDS", 0.1)
-    with bench.driver() as driver:
-        driver.sock.sendall(part)
-        assert driver.is_closed()
-    assert "middle" in bench.statuses.wait_for(SlotState.LOST).detail
-
-
-@pytest.mark.parametrize("part", [b"", b"\0", b"\0\4", b"\0\4\0\0\0", b"\xff\xff" + bytes(999)])
-def test_an_early_close_at_any_place(bench: Bench, part: bytes) -> None:
-    with bench.driver() as driver:
-        driver.sock.sendall(part)
-    with bench.driver().power_on() as driver:
-        assert driver.ask(b"\0\0\0\0") == b"\0\0\0\0\x90\x00"
-
-
-def test_a_reader_that_does_not_read_is_dropped(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(readerlink, "_FRAME_SECONDS", 0.1)
-    with bench.driver().power_on() as driver:
-        driver.sock.sendall((b"\0\4\xb0" + (65_000).to_bytes(3, "big")) * 500)
-        bench.statuses.wait_for(SlotState.LOST)
-
-
-@settings(max_examples=40)
-@given(noise=st.binary(max_size=200))
-def test_garbage_harms_nobody(noise: bytes) -> None:
-    bench = Bench([EchoCard()])
-    with bench.listener, bench.server:
-        with bench.driver() as driver:
-            driver.sock.sendall(noise)
-        with bench.driver().power_on() as driver:
-            assert driver.ask(b"\0\0\0\0") == b"\0\0\0\0\x90\x00"
 
 
 def test_several_slots_use_the_ports_that_follow() -> None:
