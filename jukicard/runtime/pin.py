@@ -149,7 +149,7 @@ class PinStore:
         condition = changes_without_pin(spec.change, ef.fid)
         check_access(condition, selection.security, name, ef.label)
         old, new = self._split(ef, data)
-        spec.check_value(new)  # before the comparison: a right old value must not cost a try
+        # compared before the new value is looked at: its length tells how long the old one is
         selection.security.verified.discard(ef.fid)
         self.compare(ef, old, name)
         selection.security.verified.add(ef.fid)
@@ -179,19 +179,18 @@ class PinStore:
         spec = pin_spec(ef)
         if not with_code:
             check_access(spec.unblock, selection.security, name, ef.label)
+            new = data
         elif code_ef is None:
             raise IsoError(
                 StatusWord.REFERENCED_DATA_NOT_FOUND,
                 f"{name} of {ef.label}: it has no resetting code",
             )
-        code, new = self._split(code_ef, data) if code_ef is not None and with_code else (b"", data)
-        if with_new:
-            spec.check_value(new)
-        elif new:
-            raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
-        if code_ef is not None and with_code:
+        else:
             _check_usable(self._store, code_ef, name)
+            code, new = self._split(code_ef, data)
             self.compare(code_ef, code, name)
+            if new and not with_new:
+                raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
         if with_new:
             self._put_value(ef, spec, new)
         selection.security.verified.discard(ef.fid)

@@ -189,6 +189,19 @@ class TestChangeReferenceData:
         play(card, f"0024019104 {NEW_PIN} -> 6984 \n 0024009108 31323334{NEW_PIN} -> 6984")
 
 
+@pytest.mark.parametrize("secret", ["SHORT6", "SECRET9A", "ASLONGASITCANBE1"])
+@pytest.mark.parametrize("filler", ["58", "78"])
+def test_no_answer_tells_how_long_the_old_value_is(card: Card, secret: str, filler: str) -> None:
+    """Every guess is counted, whatever the length of the data: nothing is learnt for free."""
+    changed = (b"SECRET99" + secret.encode()).hex()
+    play(card, f"00240093{len(changed) // 2:02X} {changed} -> 9000")
+    for length in range(1, 40):
+        copy = card.fork()
+        copy.power_on()
+        play(copy, f"{SELECT} -> 9000 \n 00240093{length:02X} {filler * length} -> 63C4")
+        play(copy, f"002C0091{length:02X} {filler * length} -> 63C9")
+
+
 class TestResetRetryCounter:
     def test_with_code_and_new_value(self, card: Card) -> None:
         block(card)
