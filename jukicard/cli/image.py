@@ -23,6 +23,8 @@ NEW_EXAMPLES: Final = """\
 INSPECT_EXAMPLES: Final = """\
   jukicard inspect card.juki
   jukicard inspect --json card.juki
+  jukicard inspect card.juki --send 00A4040C0AD3921000310001010401 --send 00B2011400
+      what the card would answer, and why; sent to a copy, the card stays as it is
 """
 
 
@@ -31,7 +33,9 @@ class Report(TypedDict):
 
     profile: str
     atr: str
+    state: str
     applications: list[ApplicationReport]
+    exchanges: list[dict[str, str]]
 
 
 class ApplicationReport(TypedDict):
@@ -99,30 +103,77 @@ def _exists(path: Path) -> UserError:
 def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
     command.add_argument("--json", action="store_true", help="for programs")
+    command.add_argument(
+        "--send",
+        metavar="APDU",
+        action="append",
+        default=[],
+        type=_apdu,
+        help="ask a copy of the card and say why it refuses; may be repeated",
+    )
     command.add_argument("source", type=image_source, metavar="FILE[#CARD]")
+
+
+def _apdu(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("an APDU is written in hexadecimal digits") from None
 
 
 def inspect(arguments: argparse.Namespace) -> int:
     """Show what is on a card; secrets and personal data stay on it."""
     with contextlib.ExitStack() as stack:
-        report = _report(arguments.source.make(arguments, stack))
+        report = _report(arguments.source.make(arguments, stack), arguments.send)
     if arguments.json:
         import json
 
         print(json.dumps(report, indent=2))
         return 0
-    print(f"{report['profile']}, ATR {report['atr']}")
+    print(f"{report['profile']}, ATR {report['atr']}, {report['state']}")
     for application in report["applications"]:
         print(f"\n{application['kind']} {application['aid']}")
         for entry in application["contents"]:
             print(f"  {entry['name']}  {entry['value']}")
+    for exchange in report["exchanges"]:
+        print(f"\n{exchange['command']}\n  {exchange['answer']}")
+        if exchange["why"]:
+            print(f"  why: {exchange['why']}")
     return 0
 
 
-def _report(card: Card) -> Report:
+def _ask(card: Card, commands: list[bytes]) -> list[dict[str, str]]:
+    """Send commands to a copy of the card; data of answers is not shown, it may be personal."""
+    from jukicard.apdu import MalformedApduError, ResponseApdu
+    from jukicard.apdu.command import CommandApdu
+    from jukicard.apdu.describe import describe
+
+    copy = card.fork()
+    copy.power_on()
+    exchanges = []
+    for raw in commands:
+        answer = ResponseApdu.parse(copy.transmit(raw))
+        try:
+            words = describe(CommandApdu.parse(raw))
+        except MalformedApduError as error:
+            words = f"no command: {error}"
+        refusal = copy.last_refusal
+        refused = refusal is not None and not answer.status.is_ok
+        exchanges.append(
+            {
+                "command": words,
+                "answer": f"{answer.status.hex} {answer.status.meaning}, {len(answer.data)} bytes",
+                "why": refusal.reason if refused and refusal is not None else "",
+            }
+        )
+    return exchanges
+
+
+def _report(card: Card, commands: list[bytes]) -> Report:
     return {
         "profile": card.profile,
         "atr": card.atr.hex().upper(),
+        "state": card.state.description,
         "applications": [
             {
                 "aid": str(application.aid),
@@ -133,4 +184,5 @@ def _report(card: Card) -> Report:
             }
             for application in card.applications
         ],
+        "exchanges": _ask(card, commands) if commands else [],
     }

@@ -23,6 +23,7 @@ from jukicard.cli.cards import (
 from jukicard.cli.problems import UserError
 
 if TYPE_CHECKING:
+    from jukicard.runtime.card import Card
     from jukicard.transport import CardPort, StatusCallback
     from jukicard.transport.desk import Desk, Slot
 
@@ -94,9 +95,10 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve the cards until told to end."""
     with _ended_by_signals(), contextlib.ExitStack() as stack:
         sources = _sources(arguments)
-        cards: list[CardPort] = [source.make(arguments, stack) for source in sources]
+        made = [source.make(arguments, stack) for source in sources]
+        cards: list[CardPort] = list(made)
         if arguments.trace:
-            cards = [_traced(card, slot) for slot, card in enumerate(cards)]
+            cards = [_traced(card, slot) for slot, card in enumerate(made)]
         desk = _desk([source.label for source in sources], over_tcp=arguments.tcp is not None)
         start = _serve_vpcd if arguments.tcp is None else _serve_tcp
         desk.slots = start(stack, cards, arguments, desk.tell)
@@ -119,11 +121,20 @@ def _sources(arguments: argparse.Namespace) -> list[CardSource]:
     ]
 
 
-def _traced(card: CardPort, slot: int) -> CardPort:
+def _traced(card: Card, slot: int) -> CardPort:
+    """Return the card behind a trace that also says why a command was refused."""
     from jukicard.apdu.trace import Trace
+    from jukicard.runtime.events import CardEvent, Refusal
     from jukicard.transport.traced import TracedCard
 
-    return TracedCard(card, Trace(write=lambda line: _say(f"[{slot}] {line}")))
+    trace = Trace(write=lambda line: _say(f"[{slot}] {line}"))
+
+    def explain(event: CardEvent) -> None:
+        if isinstance(event, Refusal):
+            trace.comment(f"why: {event}")
+
+    card.subscribe(explain)
+    return TracedCard(card, trace)
 
 
 def _serve_vpcd(

@@ -12,7 +12,13 @@ from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.control import ControlInformation, control_information
-from jukicard.filesystem.files import EfNode, FileTree, RecordFile, TransparentFile
+from jukicard.filesystem.files import (
+    EfNode,
+    FileTree,
+    InternalFile,
+    RecordFile,
+    TransparentFile,
+)
 from jukicard.filesystem.operations import binary, data, record
 from jukicard.filesystem.selection import Selection, resolve_ef, select
 from jukicard.filesystem.store import FileStore
@@ -187,28 +193,28 @@ class FileApplet(Applet):
 
     @property
     def description(self) -> list[tuple[str, str]]:
-        """Files with sizes and states, PINs with the tries left."""
-        lines = []
-        for node in self.tree.walk():
-            if isinstance(node, EfNode):
-                lines.append(
-                    (node.label, f"{self._describe(node)}, {self.files.state(node).name.lower()}")
-                )
-        return lines
+        """Files with sizes, states and who may read and update them; counters of PINs and keys."""
+        return [
+            (node.label, f"{self.describe(node)}, {self.files.state(node).name.lower()}")
+            for node in self.tree.walk()
+            if isinstance(node, EfNode)
+        ]
 
-    def _describe(self, ef: EfNode) -> str:
+    def describe(self, ef: EfNode) -> str:
+        """Say what one EF is, in a line without a secret; an application may know more kinds."""
         spec = ef.spec
         if isinstance(spec, PinFile):
             left = self.pins.tries_left(ef)
             return f"PIN, {left} of {spec.tries} tries left" if left else "PIN, blocked"
+        if isinstance(spec, InternalFile):
+            return "internal"
+        rules = f"read: {spec.access.read}, update: {spec.access.update}"
         if isinstance(spec, TransparentFile):
-            return f"transparent, {spec.size} bytes"
+            return f"transparent, {spec.size} bytes, {rules}"
         if isinstance(spec, RecordFile):
-            return (
-                f"{spec.structure.name.lower().replace('_', ' ')}, "
-                f"{len(self.files.records(ef))} of {spec.record_count} records"
-            )
-        return "internal"
+            kind = spec.structure.name.lower().replace("_", " ")
+            return f"{kind}, {len(self.files.records(ef))} of {spec.record_count} records, {rules}"
+        return rules
 
 
 ISO_FILE_COMMANDS: Final[Mapping[int, Handler]] = {

@@ -26,7 +26,7 @@ from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.cardstate import RIGHTS_WHILE_SUSPENDED, CardState
 from jukicard.runtime.events import LifeCycleChanged, SecurityStatusChanged
 from jukicard.runtime.fileapplet import FileApplet, FileState, Handler
-from jukicard.runtime.keys import KeyStore
+from jukicard.runtime.keys import KeyFile, KeyStore
 from jukicard.runtime.lifecycle import ObjectKind, Operation, check
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.mutual import CHALLENGE_LENGTH
@@ -137,6 +137,17 @@ class SecuredApplet(FileApplet):
         except IsoError:
             return False
         return True
+
+    def describe(self, ef: EfNode) -> str:
+        """Say what one EF is; of a key its right, version and counter, never its value."""
+        spec = ef.spec
+        if not isinstance(spec, KeyFile):
+            return super().describe(ef)
+        version = self.keys.version(ef)
+        if version is None:
+            return f"key for {spec.right}, not written"
+        left = self.keys.tries_left(ef)
+        return f"key for {spec.right}, version {version}, {left} of {spec.tries} tries left"
 
     # -- life cycle ------------------------------------------------------------------------------
 

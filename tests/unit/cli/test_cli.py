@@ -112,7 +112,7 @@ class TestInspect:
         capsys.readouterr()
         run("inspect", str(image))
         said = capsys.readouterr().out
-        assert said.startswith("juki-v1, ATR 3BE000FF8131FE4514\n")
+        assert said.startswith("juki-v1, ATR 3BE000FF8131FE4514, activated\n")
         assert "D3921000310001010401" in said
         assert "3 of 3 tries left" in said
 
@@ -123,6 +123,39 @@ class TestInspect:
         assert report["profile"] == "juki-v1"
         juki = next(one for one in report["applications"] if one["kind"] == "juki")
         assert {"name", "value"} == set(juki["contents"][0])
+
+    def test_why_a_command_is_refused(
+        self, image: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = image.read_bytes()
+        wrong_pin = ["--send", "0020009C0439393939"]
+        asked = ["--send", "00A4040C0AD3921000310001010401", "--send", "00B2011400", *wrong_pin]
+        run("inspect", str(image), *asked)
+        said = capsys.readouterr().out
+        assert "6982 security status not satisfied, 0 bytes" in said
+        assert "why: READ RECORD of 0002: needs Authenticated(RESIDENT_IDENTIFICATION" in said
+        assert "63C2 failed, 2 tries left" in said
+        assert "9999" not in said
+        assert "39393939" not in said
+        assert image.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("apdu", "answer"), [("00", "6700"), ("", "6700"), ("00B0000000", "6D00")]
+    )
+    def test_a_command_that_cannot_be(
+        self, image: Path, apdu: str, answer: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("inspect", str(image), f"--send={apdu}", "--json")
+        said = capsys.readouterr().out
+        [exchange] = json.loads(said[said.index("{") :])["exchanges"]
+        assert exchange["answer"].startswith(answer)
+        assert exchange["why"]
+
+    def test_a_command_in_other_digits(
+        self, image: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("inspect", str(image), "--send", "00B0X", expect=2)
+        assert "hexadecimal" in capsys.readouterr().err
 
     def test_neither_pin_nor_code_is_shown(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
