@@ -71,6 +71,8 @@ venv: $(BASE) ## make .venv with the base dependencies; nothing is compiled, no 
 demo: $(BASE) ## show a card at work; needs Python only
 	@$(BIN)/jukicard demo
 
+# All workers must collect the same tests in the same order, also where a set decides it: one seed
+# for all, another one for each run, so that whatever depends on it shows.
 .PHONY: test
 test: system-packages $(DEV) ## run all tests; installs what the interop tests need, when it may
 	@if type gcc swig &>/dev/null && test -e /usr/include/PCSC/winscard.h \
@@ -79,7 +81,9 @@ test: system-packages $(DEV) ## run all tests; installs what the interop tests n
 	else \
 		echo "gcc, swig, libpcsclite-dev or Python's headers are missing: pyscard is not built, tests that need it are skipped."; \
 	fi
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+	@export PYTHONHASHSEED=$${PYTHONHASHSEED:-$$RANDOM}; \
+	echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
 
 # Root, or sudo without a password, installs; anybody else is told what will be missing.
 .PHONY: system-packages
