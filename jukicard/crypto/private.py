@@ -18,14 +18,17 @@ SALT_BYTES: Final = 32
 _TRAILER: Final = b"\xbc"
 
 
-def load_private_key(der: bytes) -> PrivateKey:
-    """Read a private key in PKCS #8 DER, RSA or of a known curve; KeyFormatError otherwise."""
+def load_private_key(der: bytes, *, check: bool = True) -> PrivateKey:
+    """Read a private key in PKCS #8 DER, RSA or of a known curve; KeyFormatError otherwise.
+
+    `check` as for `RsaPrivateKey`.
+    """
     try:
-        key = load_der_private_key(der, password=None)
+        key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError):
         raise KeyFormatError("no private key in DER") from None
     if isinstance(key, rsa.RSAPrivateKey):
-        return RsaPrivateKey(der)
+        return RsaPrivateKey(der, check=check)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         for curve in CURVES:
             if curve.library.name == key.curve.name:

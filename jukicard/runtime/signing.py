@@ -82,9 +82,12 @@ class SigningKeys:
         self._random = random
         self._loaded: dict[str, tuple[bytes, PrivateKey]] = {}
 
-    def load(self, ef: EfNode, der: bytes) -> None:
-        """Write a private key (PKCS #8 DER), as personalisation does; KeyFormatError."""
-        load_private_key(der)
+    def load(self, ef: EfNode, der: bytes, *, check: bool = True) -> None:
+        """Write a private key (PKCS #8 DER), as personalisation does; KeyFormatError.
+
+        `check` False skips the slow part for a key that is known to be one.
+        """
+        load_private_key(der, check=check)
         self._store.partition.put(ef.content_key, der)
 
     def key(self, ef: EfNode) -> PrivateKey:
@@ -95,7 +98,7 @@ class SigningKeys:
         known = self._loaded.get(ef.path)
         if known is not None and known[0] is raw:
             return known[1]
-        key = load_private_key(raw)
+        key = load_private_key(raw, check=False)  # it was checked before it was kept
         self._loaded[ef.path] = (raw, key)
         return key
 
