@@ -180,7 +180,7 @@ class IsoApplet(FileApplet):
     def fail(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """Write something and then fail as no rule explains."""
         self.files.put_content(TREE.ef(0x2F01), b"half")
-        raise ZeroDivisionError("1234")
+        raise ZeroDivisionError(command.data)
 
     def long_answer(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """Answer P1-P2 bytes."""
