@@ -8,6 +8,7 @@ from typing import Final
 
 from jukicard.apdu.command import CommandApdu, MalformedApduError
 from jukicard.apdu.status import StatusWord
+from jukicard.channel import LogicalChannel
 from jukicard.environment import CardEnvironment, random_from_state
 from jukicard.errors import IsoError
 from jukicard.memory import ImageError, ImageProblem, MemorySnapshot, PersistentMemory
@@ -160,15 +161,15 @@ class Card:
         """Reset the card with power left on and return its ATR. CardUnpoweredError.
 
         A contact card forgets all that is volatile. Over the contactless interface the basic
-        channel keeps its application and what was proven to it, as real cards were measured to.
+        channel keeps its application and the PINs verified there, as real cards were measured to;
+        what systems have proven, and their secure messaging, ends all the same.
         """
         old = self._pipeline
         if old is None:
             raise CardUnpoweredError
         self._start()
         if self.options.contactless and self._pipeline is not None:
-            basic, before = self._pipeline.channels.basic, old.channels.basic
-            basic.application, basic.state = before.application, before.state
+            _keep_pins(old.channels.basic, self._pipeline.channels.basic)
         if self.events.observers:
             self.events.emit(PoweredOn(self._atr, warm=True))
         return self._atr
@@ -234,3 +235,13 @@ class Card:
     def __repr__(self) -> str:
         power = "on" if self.powered else "off"
         return f"<Card {self.profile}, {len(self._registry)} applications, power {power}>"
+
+
+def _keep_pins(before: LogicalChannel, after: LogicalChannel) -> None:
+    """Give a channel the application of another and the PINs that were verified there."""
+    application: Application | None = before.application
+    if application is None or before.state is None:
+        return
+    after.application = application
+    after.state = application.applet.new_state()
+    after.state.security.verified.update(before.state.security.verified)

@@ -38,6 +38,7 @@ IN_ANY_STATE: Final = frozenset(
         Ins.ACTIVATE_FILE,
         Ins.DEACTIVATE_FILE,
         Ins.INSTALL,
+        Ins.TERMINATE_CARD_USAGE,
     }
 )
 """What an application that is not activated still does: be looked at, and be managed."""
