@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
+from enum import Enum, IntEnum
 
 from jukicard.apdu import Aid
 
@@ -61,6 +61,36 @@ class CardInfo:
     def expired(self, today: date) -> bool:
         """Tell whether the card's last day has passed."""
         return today > self.expires
+
+
+class Purpose(IntEnum):
+    """The systems that may use the Juki application, by the number of their key in it."""
+
+    RESIDENT_IDENTIFICATION = 1
+    """Confirming who the holder is (本人確認)."""
+    WIDE_AREA_ISSUANCE = 2
+    """A copy of the resident record in any municipality (広域交付)."""
+    MOVE_IN = 3
+    """The special notification of moving in (転入届の特例)."""
+    COUNTER = 4
+    """The issuing counter: PINs, contents, life cycle."""
+    SUSPEND = 5
+    """Suspension of a card reported lost (一時停止)."""
+
+
+class CardState(Enum):
+    """The life cycle of the Juki application, as the card states it."""
+
+    ACTIVE = 0x05
+    SUSPENDED = 0x04
+    TERMINATED = 0x0C
+
+
+class Residence(Enum):
+    """Whether the holder still lives where the card belongs."""
+
+    RESIDENT = 0x00
+    MOVED_OUT = 0x01
 
 
 class ResidentCode:

@@ -1,46 +1,213 @@
-"""The Juki application (住基AP): the holder's PIN, the card's dates, the resident record code."""
+"""The Juki application (住基AP): who may use the card for what, its dates, the resident code."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import ClassVar, Final
+import dataclasses
+import operator
+from collections.abc import Iterable
+from enum import Enum
+from functools import reduce
+from typing import ClassVar, Final, Self, TypeVar
 
-from jukicard.apdu import Aid, Tlv, TlvError
-from jukicard.apdu.tlv import parse_simple
-from jukihost.errors import ProtocolError
-from jukihost.models import CardForm, CardInfo, ResidentCode
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from jukicard.apdu import Aid, CommandApdu, Ins
+from jukihost.channel import ApduChannel
+from jukihost.errors import (
+    CardSuspended,
+    ConditionsNotSatisfied,
+    ProtocolError,
+    ReferenceNotUsable,
+    SecurityStatusNotSatisfied,
+    StatusError,
+)
+from jukihost.keys import KeyCustody
+from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
+from jukihost.securemessaging import Iso7816Session, SecureChannel, authenticate
+from jukihost.securemessaging.curves import curve_of, point_of
+from jukihost.securemessaging.eac import TerminalIdentity, establish
+from jukihost.securemessaging.signatures import CertificateError
 from jukihost.sessions import pinfile
+from jukihost.sessions.jukifiles import (
+    INFO_LIMIT,
+    encode_card_info,
+    encode_code,
+    parse_card_info,
+    parse_code,
+)
 from jukihost.sessions.pin import Pin
+from jukihost.sessions.protection import protected
+from jukihost.sessions.refusals import (
+    HolderMovedOut,
+    PinNotVerified,
+    PurposeNotEntitled,
+    TerminalNotAuthenticated,
+)
 from jukihost.sessions.session import AppletSession
 
 EF_PIN: Final = 0x001C
 EF_CODE: Final = 0x0002
 EF_CARD_INFO: Final = 0x0003
 
-_INFO, _MUNICIPALITY, _FORM, _ISSUED, _EXPIRES = 0xFF20, 0xDF21, 0xDF22, 0xDF23, 0xDF24
-_INFO_LIMIT: Final = 256
-"""More than EF 0003 ever holds, in bytes."""
+CARD_NUMBER: Final = 0x5A
+LIFE_CYCLE: Final = 0x8A
+RESIDENCE: Final = 0xC1
+CARD_NUMBER_BYTES: Final = 8
+
+TERMINAL_TYPE: Final = bytes.fromhex("88370101")
+"""What kind of rights a system's certificate names: purpose n is bit n - 1 of its mask."""
+
+_WHOLE_CARD: Final = bytes.fromhex("3F00")
+_NEEDS_PIN: Final = frozenset({Ins.READ_RECORD, Ins.CHANGE_REFERENCE_DATA})
+_Value = TypeVar("_Value", bound=Enum)
 
 
 class JukiSession(AppletSession):
     """A conversation with the Juki application::
 
         with JukiSession(channel) as juki:
+            juki.authenticate(Purpose.RESIDENT_IDENTIFICATION, custody)
             juki.verify_pin(pin)
+            code = juki.read_code()
+
+    In this order: an authentication forgets everything proven before it, the PIN too. From then on
+    secure messaging protects every command, until the session closes or authenticates again.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010401")
 
+    def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
+        super().__init__(channel, allow_suspended=allow_suspended)
+        self._secure: tuple[Iso7816Session, ApduChannel] | None = None
+        self._purposes: frozenset[Purpose] = frozenset()
+        self._verified = False
+
+    # --- opening and closing ---
+
+    def open(self) -> Self:
+        """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
+        self._forget()
+        return super().open()
+
+    def close(self) -> None:
+        """End the conversation and forget its session keys; sends nothing."""
+        self._forget()
+        super().close()
+
+    def explain(self, refusal: StatusError) -> StatusError:
+        """Return what a refusal means here: what is missing, or that the card is suspended."""
+        kind: type[StatusError] | None = None
+        if isinstance(refusal, ConditionsNotSatisfied) and self.suspended:
+            kind = CardSuspended
+        elif isinstance(refusal, SecurityStatusNotSatisfied):
+            kind = self._missing(refusal.ins)
+        return refusal if kind is None else kind(refusal.status, refusal.ins)
+
+    def _missing(self, ins: int) -> type[StatusError]:
+        if not self._purposes:
+            return TerminalNotAuthenticated
+        if ins in _NEEDS_PIN and not self._verified:
+            return PinNotVerified
+        return PurposeNotEntitled
+
+    # --- what anybody may ask ---
+
+    def card_number(self) -> bytes:
+        """Return the card's number, 8 bytes: it makes the card's keys its own."""
+        number = self.get_data(CARD_NUMBER)
+        if len(number) != CARD_NUMBER_BYTES:
+            raise ProtocolError(f"the card number has {len(number)} bytes, not {CARD_NUMBER_BYTES}")
+        return number
+
+    def card_state(self) -> CardState:
+        """Return where in its life the card is."""
+        return _value_of(CardState, self.get_data(LIFE_CYCLE))
+
+    def residence(self) -> Residence:
+        """Return whether the holder still lives where the card belongs."""
+        return _value_of(Residence, self.get_data(RESIDENCE))
+
     def pin_retries(self) -> int:
         """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
         return pinfile.retries_left(self, EF_PIN)
+
+    # --- authentication ---
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        """What the terminal is authenticated for; empty before that."""
+        return self._purposes
+
+    def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
+        """Let card and terminal prove themselves to each other for one purpose.
+
+        The card's keys come from `custody`, of the master's `version` that the card was made with.
+        UnknownKey; AuthenticationRejected when the card does not take the keys, CardNotAuthentic
+        when the terminal does not take the card; HolderMovedOut, CardSuspended.
+        """
+        self._forget()
+        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
+        try:
+            channel = authenticate(self.channel, purpose, keys)
+        except StatusError as refusal:
+            raise self._not_authenticated(refusal) from None
+        self._enter(channel, {purpose})
+
+    def authenticate_by_certificate(
+        self, identity: TerminalIdentity, card_key: ec.EllipticCurvePublicKey
+    ) -> None:
+        """Authenticate by the system's certificate instead of a shared key, for all its purposes.
+
+        `card_key` is the card's public key, whose authenticity the caller has checked.
+        CertificateError for a certificate of another kind (nothing is sent then); StatusError when
+        the card refuses, CardNotAuthentic when it does not hold the key.
+        """
+        purposes = purposes_of(identity)
+        curve = curve_of(card_key)
+        self._forget()
+        try:
+            channel = establish(
+                self.channel, identity, self.card_number(), curve.encode(point_of(card_key)), curve
+            )
+        except StatusError as refusal:
+            raise self._not_authenticated(refusal) from None
+        self._enter(channel, purposes)
+
+    def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
+        self._secure = (channel.session, self.channel)
+        self.protect(protected(self.channel, channel.session))
+        self._purposes = frozenset(purposes)
+
+    def _forget(self) -> None:
+        """Leave secure messaging: the card forgets what was proven, and so does this side."""
+        self._purposes, self._verified = frozenset(), False
+        if self._secure is not None:
+            (session, plain), self._secure = self._secure, None
+            session.end("the terminal left it")
+            self.protect(plain)
+
+    def _not_authenticated(self, refusal: StatusError) -> StatusError:
+        if isinstance(refusal, ReferenceNotUsable) and self._has_moved_out():
+            return HolderMovedOut(refusal.status, refusal.ins)
+        return self.explain(refusal)
+
+    def _has_moved_out(self) -> bool:
+        try:
+            return self.residence() is Residence.MOVED_OUT
+        except StatusError:  # a card that does not say
+            return False
+
+    # --- the holder ---
 
     def verify_pin(self, pin: Pin | str) -> None:
         """Verify the holder's PIN.
 
         PinFormatError before anything is sent; PinRejected with the tries left, PinBlocked.
         """
-        pinfile.verify(self, EF_PIN, Pin.of(pin).encode())
+        encoded = Pin.of(pin).encode()
+        self._verified = False
+        pinfile.verify(self, EF_PIN, encoded)
+        self._verified = True
 
     def change_pin(self, new: Pin | str, *, old: Pin | str | None = None) -> None:
         """Set a new PIN, after `verify_pin` or, with `old`, together with it.
@@ -54,63 +221,103 @@ class JukiSession(AppletSession):
         else:
             pinfile.exchange(self, EF_PIN, Pin.of(old).encode(), encoded)
 
+    # --- contents ---
+
     def card_info(self) -> CardInfo:
         """Return EF 0003: municipality, form, issue and expiry date.
 
         SecurityStatusNotSatisfied before authentication, ProtocolError when it is malformed.
         """
-        return parse_card_info(self.read_binary(EF_CARD_INFO, _INFO_LIMIT))
+        return parse_card_info(self.read_binary(EF_CARD_INFO, INFO_LIMIT))
 
     def read_code(self) -> ResidentCode:
         """Return the resident record code (住民票コード), record 1 of EF 0002.
 
-        SecurityStatusNotSatisfied unless terminal and holder are authenticated and secure
-        messaging is on; ProtocolError when it is malformed.
+        SecurityStatusNotSatisfied (TerminalNotAuthenticated, PinNotVerified) unless terminal and
+        holder are authenticated and secure messaging is on; ProtocolError when it is malformed.
         """
         return parse_code(self.read_record(EF_CODE, 1))
 
+    # --- the counter (purpose COUNTER) ---
 
-def parse_card_info(content: bytes) -> CardInfo:
-    """Read the content of EF 0003, which may be followed by FF. ProtocolError."""
-    try:
-        info, end = Tlv.parse_first(content)
-        if info.tag != _INFO or content[end:].strip(b"\xFF"):
-            raise ValueError("not one data object FF20")
-        values = {child.tag: child.value.decode("ascii") for child in info.children}
-        if len(values) != len(info.children):
-            raise ValueError("a data object twice")
-        found = CardInfo(
-            municipality=_digits(values[_MUNICIPALITY], 5),
-            form=CardForm(int(_digits(values[_FORM], 1))),
-            issued=_date(values[_ISSUED]),
-            expires=_date(values[_EXPIRES]),
+    def unblock_pin(self, new: Pin | str | None = None) -> None:
+        """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
+        encoded = None if new is None else Pin.of(new).encode()
+        pinfile.reset(self, EF_PIN, encoded)
+
+    def write_code(self, code: ResidentCode) -> None:
+        """Replace the resident record code, after the resident had it changed."""
+        self.select_file(EF_CODE)
+        # ISO/IEC 7816-4:2020, 11.4: UPDATE RECORD, P2 = 04, the record with number P1
+        self.ask(CommandApdu(0x00, Ins.UPDATE_RECORD, 1, 0x04, encode_code(code)))
+
+    def update_card_data(self, info: CardInfo) -> None:
+        """Replace EF 0003: municipality, form and dates. ValueError for what cannot be."""
+        content = encode_card_info(info)
+        self.select_file(EF_CARD_INFO)
+        self.ask(CommandApdu(0x00, Ins.UPDATE_BINARY, 0, 0, content))
+
+    def move_out(self) -> None:
+        """Note that the holder has moved out: only the move-in procedure works after that."""
+        self._set_residence(Residence.MOVED_OUT)
+
+    def continue_use(self, municipality: str) -> CardInfo:
+        """Let the card go on in another municipality (継続利用); return its new data.
+
+        `municipality` is the five-digit code of JIS X 0401 and JIS X 0402; ValueError. The data is
+        written first: when the card is pulled out in between, doing it again finishes it.
+        """
+        info = dataclasses.replace(self.card_info(), municipality=municipality)
+        self.update_card_data(info)
+        self._set_residence(Residence.RESIDENT)
+        return info
+
+    def _set_residence(self, residence: Residence) -> None:
+        # ISO/IEC 7816-4:2020, 11.5: PUT DATA, P1-P2 the tag, the data its value
+        self.ask(
+            CommandApdu(
+                0x00, Ins.PUT_DATA, RESIDENCE >> 8, RESIDENCE & 0xFF, bytes((residence.value,))
+            )
         )
-        if found.expires < found.issued:
-            raise ValueError("expires before it was issued")
-    except (TlvError, ValueError, KeyError):
-        raise ProtocolError("the card's own data (EF 0003) is malformed; "
-                            "have the card checked at the counter") from None
-    return found
+
+    # --- life cycle (purpose COUNTER, for suspension SUSPEND as well) ---
+
+    def suspend(self) -> None:
+        """Suspend the card: it answers its state, lets the counter authenticate, and no more."""
+        # ISO/IEC 7816-9:2017, DEACTIVATE FILE; the master file stands for the card
+        self.ask(CommandApdu(0x00, Ins.DEACTIVATE_FILE, 0, 0, _WHOLE_CARD))
+        self._suspended = True
+
+    def resume(self) -> None:
+        """End a suspension; the session was opened with `allow_suspended`."""
+        self.ask(CommandApdu(0x00, Ins.ACTIVATE_FILE, 0, 0, _WHOLE_CARD))
+        self._suspended = False
+
+    def terminate(self) -> None:
+        """End the card for good and close the session. Nothing brings it back."""
+        # ISO/IEC 7816-9:2017, TERMINATE CARD USAGE
+        self.ask(CommandApdu(0x00, Ins.TERMINATE_CARD_USAGE, 0, 0))
+        self.close()
 
 
-def parse_code(record: bytes) -> ResidentCode:
-    """Read record 1 of EF 0002, `01 0B` and eleven digits. ProtocolError, without the content."""
+def purposes_of(identity: TerminalIdentity) -> frozenset[Purpose]:
+    """Return the purposes that every certificate of a chain grants. CertificateError for none."""
+    masks = []
+    for certificate in identity.chain:
+        if certificate.authorization.oid != TERMINAL_TYPE:
+            raise CertificateError("the certificate is for another kind of terminal")
+        masks.append(int.from_bytes(certificate.authorization.mask, "big"))
+    granted = reduce(operator.and_, masks)
+    purposes = frozenset(purpose for purpose in Purpose if granted >> (purpose - 1) & 1)
+    if not purposes:
+        raise CertificateError("the certificate grants no purpose of the Juki application")
+    return purposes
+
+
+def _value_of(kind: type[_Value], raw: bytes) -> _Value:
+    """Read a one-byte data object. ProtocolError for a value that is none."""
     try:
-        [(number, digits)] = parse_simple(record)
-        if number != 1:
-            raise ValueError("another data object")
-        return ResidentCode(digits.decode("ascii"))
-    except (TlvError, ValueError):
-        raise ProtocolError("the resident record code in the card is malformed; "
-                            "have the card checked at the counter") from None
-
-
-def _digits(text: str, count: int) -> str:
-    if len(text) != count or not text.isdigit():
-        raise ValueError("not digits, or not as many as needed")
-    return text
-
-
-def _date(text: str) -> date:
-    digits = _digits(text, 8)
-    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        [value] = raw
+        return kind(value)
+    except ValueError:
+        raise ProtocolError(f"the card states no {kind.__name__} that is known") from None

@@ -19,8 +19,10 @@ class Pin:
     def __init__(self, digits: str) -> None:
         """Check and keep the digits. PinFormatError unless they are four of 0 to 9 in ASCII."""
         if not (len(digits) == PIN_DIGITS and digits.isascii() and digits.isdigit()):
-            raise PinFormatError(f"the PIN is {PIN_DIGITS} digits, 0 to 9; nothing was sent to "
-                                 "the card, no try was used")
+            raise PinFormatError(
+                f"the PIN is {PIN_DIGITS} digits, 0 to 9; nothing was sent to "
+                "the card, no try was used"
+            )
         self._digits = digits
 
     @classmethod

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.apdu import CommandApdu, Ins, StatusWord
-from jukihost.errors import PinRejected, ProtocolError, error_for
+from jukihost.errors import ProtocolError
 from jukihost.sessions.session import AppletSession
 
 _CURRENT_EF: Final = 0x80
 """P2: the reference data of the selected EF."""
-_BLOCKED: Final = frozenset({StatusWord.AUTHENTICATION_METHOD_BLOCKED,
-                             StatusWord.REFERENCE_DATA_NOT_USABLE})
+_BLOCKED: Final = frozenset(
+    {StatusWord.AUTHENTICATION_METHOD_BLOCKED, StatusWord.REFERENCE_DATA_NOT_USABLE}
+)
+_TELL_NOTHING: Final = frozenset({StatusWord.OK, StatusWord(0x6300)})
 
 
 def retries_left(session: AppletSession, identifier: int) -> int:
@@ -27,10 +29,9 @@ def retries_left(session: AppletSession, identifier: int) -> int:
         return status.retries_left
     if status in _BLOCKED:
         return 0
-    error = error_for(command, status)
-    if error is None or isinstance(error, PinRejected):
-        raise ProtocolError(f"the card does not tell how many tries are left ({status.hex})")
-    raise error
+    if status not in _TELL_NOTHING:
+        session.check(command, status)
+    raise ProtocolError(f"the card does not tell how many tries are left ({status.hex})")
 
 
 def verify(session: AppletSession, identifier: int, encoded: bytes) -> None:
@@ -56,3 +57,25 @@ def exchange(session: AppletSession, identifier: int, old: bytes, new: bytes) ->
     """
     session.select_file(identifier)
     session.ask(CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 0x00, _CURRENT_EF, old + new))
+
+
+def change_key(session: AppletSession, identifier: int, new: bytes) -> None:
+    """Replace the PIN in EF `identifier`, verified before, in the form of JICSAP's CHANGE KEY.
+
+    The common application of the successor card takes its PIN this way.
+    """
+    session.select_file(identifier)
+    session.ask(CommandApdu(0x80, Ins.CHANGE_KEY, 0x00, _CURRENT_EF, new))
+
+
+def reset(session: AppletSession, identifier: int, new: bytes | None) -> None:
+    """Give the PIN in EF `identifier` all its tries back, and a `new` value unless it is None.
+
+    ISO/IEC 7816-4:2020, 11.6.10: P1 = 02 with new reference data, P1 = 03 without any. It needs the
+    issuer's right. SecurityStatusNotSatisfied.
+    """
+    session.select_file(identifier)
+    if new is None:
+        session.ask(CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0x03, _CURRENT_EF))
+    else:
+        session.ask(CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0x02, _CURRENT_EF, new))

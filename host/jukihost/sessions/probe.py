@@ -34,7 +34,8 @@ def card_probe(channel: ApduChannel) -> tuple[Application, ...]:
     An answer that is none of "here", "suspended" and "ended" counts as absent. TransportError.
     """
     return tuple(
-        Application(name, title, aid,
-                    _STATES.get(select_application(channel, aid), ApplicationState.ABSENT))
+        Application(
+            name, title, aid, _STATES.get(select_application(channel, aid), ApplicationState.ABSENT)
+        )
         for name, title, aid in KNOWN_APPLICATIONS
     )

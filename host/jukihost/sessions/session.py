@@ -6,14 +6,23 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
-from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord
+from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord, Tlv, TlvError
+from jukicard.apdu.tlv import read_length
 from jukihost.channel import ApduChannel
 from jukihost.connection import exclusive
-from jukihost.errors import CardSuspended, ConnectionNotOpen, ProtocolError, check, error_for
+from jukihost.errors import (
+    CardSuspended,
+    ConnectionNotOpen,
+    ProtocolError,
+    StatusError,
+    check,
+    error_for,
+)
 
 # What a card answers to SELECT when it insists on returning control information.
-_WANTS_FCI: Final = frozenset({StatusWord.INCORRECT_P1_P2, StatusWord.WRONG_P1_P2,
-                               StatusWord.WRONG_LENGTH})
+_WANTS_FCI: Final = frozenset(
+    {StatusWord.INCORRECT_P1_P2, StatusWord.WRONG_P1_P2, StatusWord.WRONG_LENGTH}
+)
 _LARGEST_OFFSET: Final = 0x7FFF
 _BLOCK: Final = 256
 
@@ -70,8 +79,12 @@ class AppletSession:
             self._held = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
@@ -84,8 +97,35 @@ class AppletSession:
         """Send a command that must be answered 9000 or one of `accepted`. StatusError."""
         response = self.transmit(command)
         if response.status not in accepted:
-            check(command, response.status)
+            self.check(command, response.status)
         return response
+
+    def check(self, command: CommandApdu, status: StatusWord) -> None:
+        """Raise what `status` means as the answer to `command`, as this application means it."""
+        error = error_for(command, status)
+        if isinstance(error, StatusError):
+            raise self.explain(error)
+        if error is not None:
+            raise error
+
+    def explain(self, refusal: StatusError) -> StatusError:
+        """Return what a refusal means in this application; a session that knows more says more."""
+        return refusal
+
+    def get_data(self, tag: int) -> bytes:
+        """Return the value of a data object of the application. ReferenceNotFound.
+
+        ProtocolError when the card answers with another object than the one asked for.
+        """
+        # ISO/IEC 7816-4:2020, 11.5: P1-P2 are the tag, the answer is the data object
+        raw = self.ask(CommandApdu(0x00, Ins.GET_DATA, tag >> 8, tag & 0xFF, ne=_BLOCK)).data
+        try:
+            found = Tlv.parse(raw)
+        except TlvError:
+            raise ProtocolError(f"the card's data object {tag:02X} is malformed") from None
+        if found.tag != tag:
+            raise ProtocolError(f"the card sent another data object than {tag:02X}")
+        return found.value
 
     def select_file(self, identifier: int) -> None:
         """Select an EF of the application. FileNotFound, SecurityStatusNotSatisfied."""
@@ -108,6 +148,24 @@ class AppletSession:
                 break
         return bytes(content)
 
+    def read_object(self, identifier: int) -> bytes:
+        """Return the data object that a transparent EF begins with, without what fills the file.
+
+        Empty when the file holds none yet (FF or 00 throughout). ProtocolError for a length that
+        the file does not have.
+        """
+        self.select_file(identifier)
+        content = bytearray(self._read_block(0, _BLOCK))
+        if not content.strip(b"\xff\x00"):
+            return b""
+        size = _object_size(bytes(content))
+        while len(content) < size:
+            piece = self._read_block(len(content), min(_BLOCK, size - len(content)))
+            if not piece:
+                raise ProtocolError(f"EF {identifier:04X} is shorter than its content says")
+            content += piece
+        return bytes(content[:size])
+
     def read_record(self, identifier: int, number: int) -> bytes:
         """Return one record (1 to 254) of a record EF. RecordNotFound, FileNotFound."""
         self.select_file(identifier)
@@ -121,7 +179,7 @@ class AppletSession:
         if offset and response.status == StatusWord.WRONG_P1_P2:
             return b""
         if response.status != StatusWord.END_OF_FILE:
-            check(command, response.status)
+            self.check(command, response.status)
         if len(response.data) > wanted:
             raise ProtocolError(f"the card sent {len(response.data)} bytes, {wanted} were asked")
         return response.data
@@ -141,3 +199,15 @@ def select_application(channel: ApduChannel, aid: Aid) -> StatusWord:
 def _select(aid: Aid) -> CommandApdu:
     # ISO/IEC 7816-4:2020, 11.2.2: by DF name, first occurrence, no answer data
     return CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, aid)
+
+
+def _object_size(head: bytes) -> int:
+    """Return how many bytes a BER-TLV data object has, tag and length included."""
+    try:
+        # Tags of these cards have one byte or two (ISO/IEC 7816-4:2020, 6.3).
+        length, start = read_length(head, 2 if head[0] & 0x1F == 0x1F else 1)
+    except TlvError:
+        raise ProtocolError("the file does not begin with a data object") from None
+    if start + length > _LARGEST_OFFSET + 1:
+        raise ProtocolError(f"the file says it holds {length} bytes, more than any file can")
+    return start + length

@@ -25,7 +25,8 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import ApplicationState, CardForm
-from jukihost.sessions.juki import JukiSession, parse_card_info, parse_code
+from jukihost.sessions.juki import JukiSession
+from jukihost.sessions.jukifiles import parse_card_info, parse_code
 from jukihost.sessions.pin import Pin
 from jukihost.sessions.probe import KNOWN_APPLICATIONS, card_probe
 from tests.support.host_fakes import (

@@ -1,0 +1,37 @@
+"""Refusals that a session can explain better than the status word alone."""
+
+from __future__ import annotations
+
+from jukihost.errors import CardError, ReferenceNotUsable, SecurityStatusNotSatisfied
+
+
+class TerminalNotAuthenticated(SecurityStatusNotSatisfied):
+    """The card wants the terminal authenticated first, under secure messaging."""
+
+    what = "the terminal is not authenticated"
+    advice = "authenticate for a purpose first, then verify the PIN, then try again"
+
+
+class PinNotVerified(SecurityStatusNotSatisfied):
+    """The card wants the holder's PIN first, in the same session."""
+
+    what = "the PIN is not verified"
+    advice = "verify the PIN now; an authentication after that would take it away again"
+
+
+class PurposeNotEntitled(SecurityStatusNotSatisfied):
+    """The purpose that the terminal authenticated for does not include this."""
+
+    what = "the terminal's purpose does not include this"
+    advice = "authenticate for another purpose; what the counter does needs the counter's key"
+
+
+class HolderMovedOut(ReferenceNotUsable):
+    """The key is out of use because the holder has moved out."""
+
+    what = "the holder has moved out, the card does not serve this purpose any more"
+    advice = "only the move-in procedure works; continued use is set at the new counter"
+
+
+class NoCertificate(CardError):
+    """The card has room for a certificate, and none in it."""
