@@ -12,7 +12,9 @@ from typing import ClassVar, Final
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
-from jukicard.filesystem.commands import SelectBy
+from jukicard.apdu.status import StatusWord
+from jukicard.errors import IsoError
+from jukicard.filesystem.commands import SelectBy, parse_select
 from jukicard.runtime.fileapplet import (
     ISO_FILE_COMMANDS,
     PIN_COMMANDS,
@@ -25,11 +27,13 @@ from jukicard.runtime.fileapplet import (
 class JicsapApplet(FileApplet):
     """EFs are selected with P1 02; there is no MF; CHANGE KEY stands beside the ISO commands."""
 
-    select_by: ClassVar[frozenset[SelectBy]] = frozenset({SelectBy.IDENTIFIER, SelectBy.CHILD_EF})
+    select_by: ClassVar[frozenset[SelectBy]] = frozenset({SelectBy.CHILD_EF})
 
     def select_file(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """SELECT; without a file identifier it does nothing, successfully, as on real cards."""
-        if command.p1 == SelectBy.IDENTIFIER and not command.data:
+        if command.p1 == SelectBy.IDENTIFIER:
+            if parse_select(command).reference:
+                raise IsoError(StatusWord.FILE_NOT_FOUND, "SELECT: an EF is selected with P1 02")
             return ResponseApdu()
         return super().select_file(command, state)
 

@@ -71,7 +71,8 @@ class Channels:
         if cla.value == 0x00:
             return self._next(command, self._basic)
         try:
-            if not (cla.interindustry or (cla.value & 0x80 and cla.value != 0xFF)):
+            # A0 to BF are as reserved as 20 to 3F: nothing gives them a channel or a chain
+            if cla.value & 0x60 == 0x20 or cla.value == 0xFF:
                 raise IsoError(StatusWord.CLA_NOT_SUPPORTED, f"class {cla.value:02X} is none")
             channel = self._table.get(cla.channel)
         except IsoError as refusal:
