@@ -152,8 +152,8 @@ class PinStore:
         # compared before the new value is looked at: its length tells how long the old one is
         selection.security.verified.discard(ef.fid)
         self.compare(ef, old, name)
-        selection.security.verified.add(ef.fid)
         self._put_value(ef, spec, new)
+        selection.security.verified.add(ef.fid)
 
     def _put_value(self, ef: EfNode, spec: PinFile, value: bytes) -> None:
         spec.check_value(value)
