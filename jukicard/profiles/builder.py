@@ -90,6 +90,8 @@ def issue_card(
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
     """
     chosen = _profile(profile)
+    if memory is not None and memory.partitions():
+        raise ProfileError("this memory holds a card already: give an empty one")
     environment = CardEnvironment(
         random=SystemRandom() if seed is None else SeededRandom(seed),
         clock=FixedClock(issued),
@@ -97,6 +99,8 @@ def issue_card(
     )
     secret = pins or Pins()
     juki_pin = secret.juki if pin is None else pin
+    if not juki_pin.isascii():
+        raise ProfileError("a PIN is made of ASCII characters")
     if code is None:
         code = draw_resident_code(environment.random)
     elif not is_resident_code(code):
