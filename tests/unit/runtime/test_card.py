@@ -50,16 +50,18 @@ class TestPower:
         play(card, f"00B0000001 -> 6D00 \n {SELECT} -> 9000 \n 00B0000001 -> 6986")
         play(card, "00A4020C024F04 -> 9000 \n 00B0000001 -> 6982")
 
-    def test_a_contactless_reset_keeps_the_basic_channel(self) -> None:
+    def test_a_contactless_reset_keeps_application_and_pins_of_the_basic_channel(self) -> None:
         card = iso_card(contactless=True)
-        play(card, f"{SELECT} -> 9000 \n 00A4020C022F01 -> 9000 \n 80100000 -> 9000")
-        play(card, "80140003 -> 6103")
+        play(card, f"{SELECT} -> 9000 \n 0020009104 31323334 -> 9000 \n 80100000 -> 9000")
+        play(card, "00A4020C022F01 -> 9000 \n 80140003 -> 6103")
         assert card.reset() == card.atr
-        play(card, "00C0000003 -> 6985 \n 00B0000001 -> 00 9000")
-        play(card, "00A4020C024F04 -> 9000 \n 00B0000001 -> FF 9000")
+        play(card, "00C0000003 -> 6985 \n 00B0000001 -> 6986")
+        play(card, "00A4020C024F03 -> 9000 \n 00B0000001 -> FF 9000")
+        # what a system has proven ends: the next one may be another
+        play(card, "00A4020C024F04 -> 9000 \n 00B0000001 -> 6982")
         card.power_off()
         card.power_on()
-        play(card, f"{SELECT} -> 9000 \n 00A4020C024F04 -> 9000 \n 00B0000001 -> 6982")
+        play(card, f"{SELECT} -> 9000 \n 00A4020C024F03 -> 9000 \n 00B0000001 -> 6982")
 
 
 class TestSnapshots:
