@@ -39,6 +39,8 @@ class Ins(IntEnum):
     SEARCH_BINARY_ODD = 0xA1
     SEARCH_RECORD = 0xA2
     SELECT = 0xA4
+    SET_SESSION_KEY = 0xAE
+    """JICSAP SET SESSION KEY, sent with CLA 80."""
     READ_BINARY = 0xB0
     READ_BINARY_ODD = 0xB1
     READ_RECORD = 0xB2

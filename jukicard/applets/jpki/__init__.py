@@ -13,7 +13,7 @@ from jukicard.applets.jpki.commands import parse_compute_signature, parse_genera
 from jukicard.applets.jpki.files import AID, TREES
 from jukicard.filesystem.selection import resolve_ef
 from jukicard.runtime.applet import AppletContext
-from jukicard.runtime.fileapplet import FileApplet, FileState, Handler
+from jukicard.runtime.fileapplet import FileState, Handler
 from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet
 from jukicard.runtime.signing import SigningKeys
 
@@ -54,6 +54,6 @@ class JpkiApplet(JicsapApplet, SecuredApplet):
         Ins.GENERATE_ASYMMETRIC_KEY_PAIR: generate_key_pair,
     }
     proprietary: ClassVar[Mapping[int, Handler]] = {
-        Ins.CHANGE_KEY: FileApplet.change_key,
+        **JicsapApplet.proprietary,
         Ins.PERFORM_SECURITY_OPERATION: compute_signature,
     }

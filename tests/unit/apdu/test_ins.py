@@ -58,6 +58,7 @@ ISO_NAMES = {
 OTHER_NAMES = {
     0x32: "CHANGE KEY",
     0x50: "INITIALIZE UPDATE",
+    0xAE: "SET SESSION KEY",
     0xD8: "PUT KEY",
     0xE6: "INSTALL",
     0xF0: "SET STATUS",
