@@ -23,9 +23,12 @@ STEP_BUDGET: Final = 1_000_000
 """How many lines of Python an application from elsewhere may run for one command."""
 _KEY: Final = "applications"
 _OWN: Final = {
+    "common": "jukicard.applets.common:CommonApplet",
     "issuer": "jukicard.applets.issuer:IssuerApplet",
     "jpki": "jukicard.applets.jpki:JpkiApplet",
     "juki": "jukicard.applets.juki:JukiApplet",
+    "surface": "jukicard.applets.surface:SurfaceApplet",
+    "text": "jukicard.applets.text:TextApplet",
 }
 _OFFERED: Final[dict[str, type[Applet]]] = {}
 

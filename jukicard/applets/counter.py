@@ -1,0 +1,54 @@
+"""What a municipality's counter may do in the applications of the card's face: one key, one right.
+
+How the counter gets in was never published; docs/card.md, section 6, says that this is a design
+of this project, the same in every application.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jukicard.filesystem.access import (
+    ALWAYS,
+    AccessCondition,
+    AllOf,
+    Authenticated,
+    MessagingLevel,
+    SecureMessaging,
+)
+from jukicard.filesystem.files import AccessRules, DataObject
+from jukicard.runtime.keys import KeyFile, KeyPair
+from jukicard.runtime.secured import SecuredApplet
+
+COUNTER: Final = "COUNTER"
+"""The right of the counter, as in the Juki application."""
+COUNTER_REFERENCE: Final = 4
+COUNTER_KEY: Final = KeyFile(
+    fid=0x0100 + COUNTER_REFERENCE, reference=COUNTER_REFERENCE, right=COUNTER
+)
+"""The counter's key: reference and file as in the Juki application, out of the way of what was
+measured on cards."""
+CARD_NUMBER: Final = DataObject(tag=0x5A, read=ALWAYS, wrapped=True)
+"""The card number, from which a system derives the card's own key."""
+
+AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), SecureMessaging(MessagingLevel.MAC))
+ENCRYPTED_AT_THE_COUNTER: Final = AllOf(
+    Authenticated(COUNTER), SecureMessaging(MessagingLevel.ENCRYPTED)
+)
+
+
+def open_data(read: AccessCondition = ALWAYS) -> AccessRules:
+    """Return the rules of a file without personal data: the counter writes it under a MAC."""
+    return AccessRules(read=read, update=AT_THE_COUNTER)
+
+
+def personal_data(read: AccessCondition) -> AccessRules:
+    """Return the rules of a file with personal data: the counter writes it encrypted."""
+    return AccessRules(read=read, update=ENCRYPTED_AT_THE_COUNTER)
+
+
+def install_counter(applet: SecuredApplet, card_number: bytes, key: KeyPair | None) -> None:
+    """Write card number and counter key; without a key the counter has no access."""
+    applet.files.put_data_object(applet.tree.root, CARD_NUMBER.tag, card_number)
+    if key is not None:
+        applet.keys.set_value(applet.tree.ef(COUNTER_KEY.fid), key)

@@ -1,0 +1,40 @@
+"""The surface application (券面事項確認AP): what is printed on the card, signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.status import StatusWord
+from jukicard.applets.cardkey import CardKeyApplet
+from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
+from jukicard.applets.surface.files import AID, CARD_KEY, TREES
+from jukicard.runtime.applet import AppletContext
+from jukicard.runtime.fileapplet import Handler
+from jukicard.runtime.secured import SECURITY_COMMANDS
+
+__all__ = ["AID", "SurfaceApplet"]
+
+
+class SurfaceApplet(CardKeyApplet):
+    """Shows the card's face to whoever knows what is on it, so that a forged face is seen.
+
+    The parameter `layout` says which card it is on: `mynumber` or `juki`, see `files.TREES`.
+    docs/card.md, section 6, lists the files of both.
+    """
+
+    type_name = "surface"
+    tree = TREES["mynumber"]
+    card_key = CARD_KEY
+    session_key_refusal = StatusWord(0x66F1)
+
+    def __init__(self, context: AppletContext) -> None:
+        self.tree = TREES[context.parameters["layout"]]
+        super().__init__(context)
+
+    interindustry: ClassVar[Mapping[int, Handler]] = {**JICSAP_COMMANDS, **SECURITY_COMMANDS}
+    proprietary: ClassVar[Mapping[int, Handler]] = {
+        **JicsapApplet.proprietary,
+        Ins.PERFORM_SECURITY_OPERATION: CardKeyApplet.compute_signature,
+    }
