@@ -1,6 +1,7 @@
 """Kinds of cards and how one is issued: which applications it has and what is written into them."""
 
-from jukicard.profiles.builder import Pins, ProfileError, issue_card
+from jukicard.profiles.builder import issue_card
 from jukicard.profiles.catalogue import PROFILES, Profile
+from jukicard.profiles.order import Pins, ProfileError
 
 __all__ = ["PROFILES", "Pins", "Profile", "ProfileError", "issue_card"]

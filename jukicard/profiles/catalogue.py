@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from jukicard.apdu.aid import Aid
-from jukicard.applets.issuer import AID as ISSUER_AID
+from jukicard.applets.issuer.files import AID as ISSUER_AID
+from jukicard.applets.jpki.files import AID as JPKI_AID
 from jukicard.applets.juki.files import AID as JUKI_AID
 from jukicard.runtime.registry import PRIVILEGE
+
+
+class Generation(Enum):
+    """Which of the two kinds of card a profile is of: they differ in dates, keys and files."""
+
+    JUKI = "juki"
+    MY_NUMBER = "mynumber"
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A kind of card: what it answers to reset and which applications are on it, by AID,
-    kind and parameters."""
+    kind and parameters. `issued` is when a synthetic card of it was made unless told."""
 
     name: str
     title: str
     contact_atr: bytes
     contactless_atr: bytes
     applications: tuple[tuple[Aid, str, Mapping[str, str]], ...]
+    generation: Generation = Generation.JUKI
+    issued: datetime.date = datetime.date(2015, 4, 1)
 
 
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
 _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 
 _PRIVILEGED: Final = MappingProxyType({PRIVILEGE: "card"})
+_PLAIN: Final[Mapping[str, str]] = MappingProxyType({})
+_ISSUER: Final = (ISSUER_AID, "issuer", _PRIVILEGED)
+_JUKI: Final = (JUKI_AID, "juki", _PRIVILEGED)
+_JPKI: Final = (JPKI_AID, "jpki", _PLAIN)
 
 JUKI_V1: Final = Profile(
     name="juki-v1",
     title="Juki card as issued from August 2003",
     contact_atr=_JUKI_CONTACT,
     contactless_atr=_JUKI_CONTACTLESS,
-    applications=((ISSUER_AID, "issuer", _PRIVILEGED), (JUKI_AID, "juki", _PRIVILEGED)),
+    applications=(_ISSUER, _JUKI, _JPKI),
+)
+MY_NUMBER: Final = Profile(
+    name="mynumber",
+    title="My Number card as issued from January 2016",
+    contact_atr=bytes.fromhex("3BDA13FF8131FB468012392F31C173C601C03B"),
+    contactless_atr=bytes.fromhex("3B888001000005E0B381A1007F"),
+    applications=(_ISSUER, _JUKI, _JPKI),
+    generation=Generation.MY_NUMBER,
+    issued=datetime.date(2024, 4, 1),
 )
 
-PROFILES: Final = {profile.name: profile for profile in (JUKI_V1,)}
+PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, MY_NUMBER)}
 """Every profile by its name."""

@@ -18,6 +18,9 @@ MUNICIPALITY: Final = 0xF0
 EXPIRY: Final = 0xF2
 CONTACT_ATR: Final = 0x5F51
 
+ISSUER_NUMBER: Final = bytes.fromhex("39200000") + b"JUKICARD-TST"
+"""The issuer identification of synthetic cards, 16 bytes: Japan, and an issuer there is not."""
+
 TREE: Final = FileTree(
     DedicatedFile(
         name=AID,

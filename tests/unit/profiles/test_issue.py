@@ -72,7 +72,7 @@ class TestContents:
         card = issue_card(
             seed=1,
             code="24727059608",
-            municipality="01100",
+            municipality="01101",
             form=1,
             issued=datetime.date(2008, 2, 29),
         )
@@ -82,13 +82,13 @@ class TestContents:
         found = Tlv.parse(template)
         assert found.tag == 0xFF20
         assert [(child.tag, child.value) for child in found.children] == [
-            (0xDF21, b"01100"),
+            (0xDF21, b"01101"),
             (0xDF22, b"1"),
             (0xDF23, b"20080229"),
             (0xDF24, b"20180228"),
         ]
         card.power_on()
-        play(card, "00CA00F000 -> 3031313030 9000 \n 00CA00F200 -> 3230313830323238 9000")
+        play(card, "00CA00F000 -> 3031313031 9000 \n 00CA00F200 -> 3230313830323238 9000")
 
     @pytest.mark.parametrize(
         ("issued", "expires"),

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import pytest
 
-from jukicard import PROFILES, Card, ProfileError, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.registry import UnknownAppletError, applet_class, offer_applet
@@ -65,9 +65,11 @@ def test_a_profile_of_ones_own_has_further_applications() -> None:
     play(restored, f"00A4040C09{AID} -> 9000 \n 00B0810002 -> 0001 9000")
 
 
-def test_a_profile_without_what_every_card_has_is_refused() -> None:
+def test_a_profile_may_have_nothing_but_an_application_of_ones_own() -> None:
     profile = dataclasses.replace(
         PROFILES["juki-v1"], applications=((Aid(AID), IsoApplet.type_name, {}),)
     )
-    with pytest.raises(ProfileError, match="has no application A0000001510000"):
-        issue_card(profile)
+    card = issue_card(profile)
+    assert [application.aid for application in card.applications] == [Aid(AID)]
+    card.power_on()
+    assert card.transmit(bytes.fromhex("0084000008"))[-2:] == b"\x90\x00", "it is the default"

@@ -1,0 +1,69 @@
+"""What a card is issued with: holder, dates, PINs, keys; settled before anything is written."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from jukicard.apdu.aid import Aid
+from jukicard.environment import RandomSource
+from jukicard.profiles.catalogue import Generation, Profile
+from jukicard.profiles.masters import card_keys
+from jukicard.runtime.keys import KeyPair
+
+if TYPE_CHECKING:
+    from jukicard.profiles.person import Person
+
+KEY_VERSION: Final = 1
+"""The version of the masters that a card is issued with."""
+
+
+class ProfileError(ValueError):
+    """The card asked for cannot be issued; the text says what to give instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """The PINs of a card; the defaults are those documented for synthetic cards.
+
+    juki, common, text, authentication: four digits, each a PIN of its own. signature: the
+    password of the signature key, 6 to 16 capital letters and digits.
+    """
+
+    juki: str = field(default="1234", repr=False)
+    signature: str = field(default="ABC123", repr=False)
+    authentication: str = field(default="1234", repr=False)
+    text: str = field(default="1234", repr=False)
+    common: str = field(default="1234", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One card to be made. `serial` is its number in 15 digits, `card_number` in eight bytes."""
+
+    profile: Profile
+    person: Person = field(repr=False)
+    pins: Pins
+    form: int
+    issued: datetime.date
+    expires: datetime.date
+    masters: Mapping[str, bytes] = field(repr=False)
+    card_number: bytes
+    serial: str
+    rsa_bits: int
+    compat: bool
+    random: RandomSource = field(repr=False)
+
+    def keys_for(self, aid: Aid, purpose: str) -> KeyPair | None:
+        """Return the card's keys for a purpose in one application, None without a master."""
+        master = self.masters.get(purpose)
+        return None if master is None else card_keys(master, self.card_number, aid, KEY_VERSION)
+
+    @property
+    def jpki_layout(self) -> str:
+        """The name of the JPKI application's files on this card."""
+        if self.profile.generation is Generation.MY_NUMBER:
+            return "mynumber"
+        return f"juki-{self.rsa_bits}{'-compat' if self.compat else ''}"
