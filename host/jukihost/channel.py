@@ -65,8 +65,10 @@ class PlainChannel:
         try:
             return ResponseApdu.parse(raw)
         except MalformedApduError:
-            raise ProtocolError(f"the card answered {len(raw)} bytes, which is no status; "
-                                "check the reader and try again") from None
+            raise ProtocolError(
+                f"the card answered {len(raw)} bytes, which is no status; "
+                "check the reader and try again"
+            ) from None
 
     def transaction(self) -> AbstractContextManager[None]:
         """Keep other programs away from the card, where they could come near it."""
@@ -166,9 +168,10 @@ class CommandChaining(ChannelDecorator):
         last = (len(command.data) - 1) // self.limit * self.limit
         link = command.cla.replace(chained=True)
         for start in range(0, last, self.limit):
-            piece = command.data[start:start + self.limit]
+            piece = command.data[start : start + self.limit]
             response = self.inner.transmit(
-                command.replace(cla=link, data=piece, ne=0, extended=False))
+                command.replace(cla=link, data=piece, ne=0, extended=False)
+            )
             if response.status != StatusWord.OK:
                 return response
         return self.inner.transmit(command.replace(data=command.data[last:], extended=False))
@@ -214,8 +217,12 @@ class LogicalChannelChannel(ChannelDecorator):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close; what already went wrong is not hidden by a channel that cannot be closed."""
         try:
             self.close()
@@ -243,8 +250,9 @@ def open_logical_channel(inner: ApduChannel, number: int | None = None) -> Logic
     return LogicalChannelChannel(inner, response.data[0])
 
 
-def build_channel(connection: Connection, *, observer: TraceObserver | None = None,
-                  data_limit: int = SHORT_DATA) -> ChannelDecorator:
+def build_channel(
+    connection: Connection, *, observer: TraceObserver | None = None, data_limit: int = SHORT_DATA
+) -> ChannelDecorator:
     """Put the usual channel on a connection, in the right order; sends nothing.
 
     `observer` sees every exchange on the wire. `data_limit` is the most data in one command,

@@ -294,12 +294,18 @@ class CardFailure(StatusError):
     advice = "read back what should have changed; if it happens again, replace the card"
 
 
-_PIN_COMMANDS: Final = frozenset({Ins.VERIFY, Ins.VERIFY_ODD, Ins.CHANGE_REFERENCE_DATA,
-                                  Ins.RESET_RETRY_COUNTER})
-_AUTHENTICATION_COMMANDS: Final = frozenset({Ins.MUTUAL_AUTHENTICATE, Ins.GENERAL_AUTHENTICATE,
-                                             Ins.GENERAL_AUTHENTICATE_ODD,
-                                             Ins.INTERNAL_AUTHENTICATE,
-                                             Ins.PERFORM_SECURITY_OPERATION})
+_PIN_COMMANDS: Final = frozenset(
+    {Ins.VERIFY, Ins.VERIFY_ODD, Ins.CHANGE_REFERENCE_DATA, Ins.RESET_RETRY_COUNTER}
+)
+_AUTHENTICATION_COMMANDS: Final = frozenset(
+    {
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.GENERAL_AUTHENTICATE,
+        Ins.GENERAL_AUTHENTICATE_ODD,
+        Ins.INTERNAL_AUTHENTICATE,
+        Ins.PERFORM_SECURITY_OPERATION,
+    }
+)
 
 # ISO/IEC 7816-4:2020, 5.6, tables 6 and 7
 _BY_STATUS: Final[Mapping[int, type[StatusError]]] = {
@@ -363,11 +369,15 @@ def error_for(command: CommandApdu, status: StatusWord) -> CardError | None:
     if status == StatusWord.OK:
         return None
     if status.sw1 == 0x61:
-        return ProtocolError("the answer is not complete; use a channel that collects the rest "
-                             "with GET RESPONSE (see build_channel)")
+        return ProtocolError(
+            "the answer is not complete; use a channel that collects the rest "
+            "with GET RESPONSE (see build_channel)"
+        )
     if not 0x62 <= status.sw1 <= 0x6F and status.sw1 >> 4 != 0x9:
-        return ProtocolError(f"{status.hex} is no status of ISO/IEC 7816-4; check the reader, "
-                             "clean the card, and try again")
+        return ProtocolError(
+            f"{status.hex} is no status of ISO/IEC 7816-4; check the reader, "
+            "clean the card, and try again"
+        )
     return _kind_of(command, status)(status, command.ins)
 
 
@@ -383,8 +393,7 @@ def _kind_of(command: CommandApdu, status: StatusWord) -> type[StatusError]:
         return AuthenticationRejected
     elif command.ins == Ins.SELECT and command.p1 == 0x04:
         special = _SELECT_BY_NAME
-    return (special.get(status) or _BY_STATUS.get(status) or _BY_SW1.get(status.sw1)
-            or StatusError)
+    return special.get(status) or _BY_STATUS.get(status) or _BY_SW1.get(status.sw1) or StatusError
 
 
 def check(command: CommandApdu, status: StatusWord) -> None:

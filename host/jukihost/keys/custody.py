@@ -15,13 +15,15 @@ CARD_NUMBER_BYTES: Final = 8
 MAX_VERSION: Final = 255
 """Key versions are 1 to this."""
 
-KEY_REFERENCES: Final[Mapping[str, int]] = MappingProxyType({
-    "RESIDENT_IDENTIFICATION": 1,
-    "WIDE_AREA_ISSUANCE": 2,
-    "MOVE_IN": 3,
-    "COUNTER": 4,
-    "SUSPEND": 5,
-})
+KEY_REFERENCES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "RESIDENT_IDENTIFICATION": 1,
+        "WIDE_AREA_ISSUANCE": 2,
+        "MOVE_IN": 3,
+        "COUNTER": 4,
+        "SUSPEND": 5,
+    }
+)
 """The systems of the Juki application and their key references there; 6 to 31 are free."""
 
 _SYSTEM_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -78,8 +80,9 @@ class KeyInfo:
 class KeyCustody(Protocol):
     """Holds the master keys of systems. They never leave it; keys of single cards do."""
 
-    def derive_card_keys(self, system: str, card_number: bytes, aid: bytes, version: int
-                         ) -> CardKeys:
+    def derive_card_keys(
+        self, system: str, card_number: bytes, aid: bytes, version: int
+    ) -> CardKeys:
         """Return a card's keys for `system` in the application `aid` (5 to 16 bytes).
 
         `card_number` has 8 bytes; `version` is the key version the card names. UnknownKey,

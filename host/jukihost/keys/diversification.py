@@ -18,8 +18,9 @@ _ENCRYPTION: Final = b"\x01"
 _MAC: Final = b"\x02"
 
 
-def derive_card_keys(suite: str, master: bytes, card_number: bytes, aid: bytes, version: int
-                     ) -> CardKeys:
+def derive_card_keys(
+    suite: str, master: bytes, card_number: bytes, aid: bytes, version: int
+) -> CardKeys:
     """Derive K.ENC and K.MAC of one card: DIV(master, CSN || AID || KVN || 01 or 02).
 
     The input layout is this project's. KeyUnfit for a length or version that is none, WeakKey for

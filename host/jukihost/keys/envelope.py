@@ -100,8 +100,10 @@ class EnvelopeKey:
         try:
             return self._aead.decrypt(envelope.nonce, envelope.ciphertext, envelope.header)
         except InvalidTag:
-            raise WrongPassphrase("the passphrase is wrong (or the file was changed on purpose); "
-                                  "try again, or use a copy of the file") from None
+            raise WrongPassphrase(
+                "the passphrase is wrong (or the file was changed on purpose); "
+                "try again, or use a copy of the file"
+            ) from None
 
     def fits(self, envelope: Envelope) -> bool:
         """Tell whether the envelope was made with this salt and cost."""
@@ -131,8 +133,10 @@ class Envelope:
         document = _parse(raw)
         version = document.get("version")
         if isinstance(version, int) and version > VERSION:
-            raise NewerStore(f"the key store has format version {version}, this program knows "
-                             f"{VERSION}; use a newer program")
+            raise NewerStore(
+                f"the key store has format version {version}, this program knows "
+                f"{VERSION}; use a newer program"
+            )
         try:
             return cls._from_document(document, raw)
         except (KeyError, TypeError, ValueError):
@@ -145,14 +149,21 @@ class Envelope:
         body = {name: document[name] for name in _FIELDS[:-1]}
         if not hmac.compare_digest(checksum, _checksum(body)) or _encode(document) != raw:
             raise ValueError("checksum")
-        salt, nonce, ciphertext = (bytes.fromhex(value) for value in (
-            document["kdf"]["salt"], document["cipher"]["nonce"], document["ciphertext"]))
+        salt, nonce, ciphertext = (
+            bytes.fromhex(value)
+            for value in (
+                document["kdf"]["salt"],
+                document["cipher"]["nonce"],
+                document["ciphertext"],
+            )
+        )
         cost = ScryptCost(document["kdf"]["n"])
         # Compared as text: to a dictionary, 1, 1.0 and true are the same.
         header = _encode(_header(salt, cost, nonce))
         if _encode({name: document[name] for name in _FIELDS[:4]}) != header or (
-            len(salt), len(nonce)) != (_SALT_BYTES, _NONCE_BYTES
-        ):
+            len(salt),
+            len(nonce),
+        ) != (_SALT_BYTES, _NONCE_BYTES):
             raise ValueError("header")
         return cls(salt, cost, nonce, ciphertext, header)
 
@@ -161,8 +172,13 @@ def _header(salt: bytes, cost: ScryptCost, nonce: bytes) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "kdf": {"name": "scrypt", "n": cost.n, "r": _BLOCK_SIZE, "p": _PARALLEL,
-                "salt": _hex(salt)},
+        "kdf": {
+            "name": "scrypt",
+            "n": cost.n,
+            "r": _BLOCK_SIZE,
+            "p": _PARALLEL,
+            "salt": _hex(salt),
+        },
         "cipher": {"name": "AES-256-GCM", "nonce": _hex(nonce)},
     }
 

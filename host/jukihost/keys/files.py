@@ -50,7 +50,7 @@ def _write_new(path: Path, content: bytes) -> None:
     try:
         view = memoryview(content)
         while view:
-            view = view[os.write(descriptor, view):]
+            view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

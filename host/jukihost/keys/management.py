@@ -11,9 +11,14 @@ from jukihost.keys.passphrase import Passphrase
 from jukihost.keys.software import DEFAULT_SUITE, SoftwareCustody
 
 
-def new_store(path: str | Path, passphrase: Passphrase, *,
-              systems: Iterable[str] = tuple(KEY_REFERENCES), suite: str = DEFAULT_SUITE,
-              cost: ScryptCost | None = None) -> tuple[KeyInfo, ...]:
+def new_store(
+    path: str | Path,
+    passphrase: Passphrase,
+    *,
+    systems: Iterable[str] = tuple(KEY_REFERENCES),
+    suite: str = DEFAULT_SUITE,
+    cost: ScryptCost | None = None,
+) -> tuple[KeyInfo, ...]:
     """Make a key store with a new master key for each system; return what may be told of them.
 
     `jukihost keys new`. StoreExists when there is a file already, PassphraseTooShort, KeyUnfit for

@@ -29,16 +29,19 @@ def from_file(path: str | Path) -> Passphrase:
 
     The file must be its owner's alone (mode 0600 or less). PassphraseMissing when asked.
     """
+
     def read() -> str:
         try:
             with open(path, encoding="utf-8") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise PassphraseMissing("others may read or change the passphrase file; set "
-                                            "its mode to 0600")
+                    raise PassphraseMissing(
+                        "others may read or change the passphrase file; set its mode to 0600"
+                    )
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
-            raise PassphraseMissing(f"the passphrase file cannot be read: {type(error).__name__}"
-                                    ) from None
+            raise PassphraseMissing(
+                f"the passphrase file cannot be read: {type(error).__name__}"
+            ) from None
         return text.removesuffix("\n").removesuffix("\r")
 
     return read
@@ -46,6 +49,7 @@ def from_file(path: str | Path) -> Passphrase:
 
 def from_environment(variable: str) -> Passphrase:
     """Return a passphrase that an environment variable holds. PassphraseMissing when asked."""
+
     def read() -> str:
         try:
             return os.environ[variable]

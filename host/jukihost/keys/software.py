@@ -84,8 +84,9 @@ class SoftwareCustody:
     failed change leaves the file as it was.
     """
 
-    def __init__(self, path: str | Path, passphrase: Passphrase, *,
-                 cost: ScryptCost | None = None) -> None:
+    def __init__(
+        self, path: str | Path, passphrase: Passphrase, *, cost: ScryptCost | None = None
+    ) -> None:
         """`cost` is for a new store, or one whose passphrase changes; see `ScryptCost`."""
         # A link stays a link when the file behind it is replaced.
         self.path = Path(os.path.realpath(path))
@@ -139,8 +140,9 @@ class SoftwareCustody:
 
         return self._change(system, change)
 
-    def import_key(self, system: str, version: int, key: bytes, *, suite: str = DEFAULT_SUITE
-                   ) -> KeyInfo:
+    def import_key(
+        self, system: str, version: int, key: bytes, *, suite: str = DEFAULT_SUITE
+    ) -> KeyInfo:
         """Take a master key from elsewhere. KeyExists, KeyUnfit; WeakKey for one that is guessable.
 
         WeakKey too when the store has the same key under any name: a system's key is its own.
@@ -164,6 +166,7 @@ class SoftwareCustody:
 
         UnknownKey when there is none yet, KeyUnfit after version 255.
         """
+
         def change(masters: _Masters) -> int:
             newest = _newest(masters, system)
             if newest == MAX_VERSION:
@@ -188,16 +191,21 @@ class SoftwareCustody:
     def inventory(self) -> tuple[KeyInfo, ...]:
         """Return what may be told about every master key, by system and version."""
         self._opened()
-        return tuple(sorted(_info(system, version, master)
-                            for (system, version), master in self._masters.items()))
+        return tuple(
+            sorted(
+                _info(system, version, master)
+                for (system, version), master in self._masters.items()
+            )
+        )
 
     def newest_version(self, system: str) -> int:
         """Return the version that new cards get. UnknownKey."""
         self._opened()
         return _newest(self._masters, system)
 
-    def derive_card_keys(self, system: str, card_number: bytes, aid: bytes, version: int
-                         ) -> CardKeys:
+    def derive_card_keys(
+        self, system: str, card_number: bytes, aid: bytes, version: int
+    ) -> CardKeys:
         """Return one card's keys, see `KeyCustody`. UnknownKey, KeyUnfit."""
         self._opened()
         master = _find(self._masters, system, version)
@@ -232,8 +240,9 @@ class SoftwareCustody:
         try:
             with open(self.path, "rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise StoreUnsafe("others may read or change the key store; set its mode to "
-                                      "0600 (chmod 600)")
+                    raise StoreUnsafe(
+                        "others may read or change the key store; set its mode to 0600 (chmod 600)"
+                    )
                 raw = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             raise StoreNotFound("there is no key store of this name; make one first") from None
@@ -253,8 +262,12 @@ class SoftwareCustody:
             self.open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __reduce__(self) -> NoReturn:
@@ -321,17 +334,27 @@ def _info(system: str, version: int, master: _Master) -> KeyInfo:
 
 
 def _pack(masters: _Masters) -> bytes:
-    rows = [{"system": system, "version": version, "suite": master.suite,
-             "key": master.key.hex().upper()}
-            for (system, version), master in sorted(masters.items(), key=lambda item: item[0])]
+    rows = [
+        {
+            "system": system,
+            "version": version,
+            "suite": master.suite,
+            "key": master.key.hex().upper(),
+        }
+        for (system, version), master in sorted(masters.items(), key=lambda item: item[0])
+    ]
     return json.dumps({"masters": rows}).encode()
 
 
 def _unpack(content: bytes) -> _Masters:
     try:
         rows: list[dict[str, Any]] = json.loads(content)["masters"]
-        masters = {(check_system(row["system"]), check_version(row["version"])):
-                   _Master(row["suite"], bytes.fromhex(row["key"])) for row in rows}
+        masters = {
+            (check_system(row["system"]), check_version(row["version"])): _Master(
+                row["suite"], bytes.fromhex(row["key"])
+            )
+            for row in rows
+        }
         if len(masters) != len(rows) or any(
             MASTER_BYTES.get(master.suite) != len(master.key) for master in masters.values()
         ):

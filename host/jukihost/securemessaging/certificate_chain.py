@@ -55,8 +55,9 @@ def verify_root(root: CvCertificate) -> VerificationKey:
     return key
 
 
-def verify_chain(anchor: CvCertificate, chain: Sequence[CvCertificate],
-                 on: date | None = None) -> VerifiedChain:
+def verify_chain(
+    anchor: CvCertificate, chain: Sequence[CvCertificate], on: date | None = None
+) -> VerifiedChain:
     """Check a chain below a trusted root; CertificateError says which rule it breaks.
 
     `anchor` is trusted as it is, self-signed or a link. With `on`, the newest root and all below
@@ -73,21 +74,27 @@ def verify_chain(anchor: CvCertificate, chain: Sequence[CvCertificate],
         if certificate.role is not Role.ROOT:
             _check_day(issuer, on)
         key = _verify_link(issuer, key, certificate)
-        rights = (certificate.authorization if certificate.role is Role.ROOT
-                  else _conjunction(rights, certificate.authorization))
+        rights = (
+            certificate.authorization
+            if certificate.role is Role.ROOT
+            else _conjunction(rights, certificate.authorization)
+        )
         issuer = certificate
     _check_day(issuer, on)
     return VerifiedChain(issuer, key, rights)
 
 
-def _verify_link(issuer: CvCertificate, issuer_key: VerificationKey, subject: CvCertificate
-                 ) -> VerificationKey:
+def _verify_link(
+    issuer: CvCertificate, issuer_key: VerificationKey, subject: CvCertificate
+) -> VerificationKey:
     name = subject.holder.decode("latin-1")
     if subject.authority != issuer.holder:
         raise CertificateError(f"{name} names another authority than the one above it")
     if subject.role not in _MAY_CERTIFY[issuer.role]:
-        raise CertificateError(f"{name}: a certificate of role {issuer.role.name} cannot certify "
-                               f"role {subject.role.name}")
+        raise CertificateError(
+            f"{name}: a certificate of role {issuer.role.name} cannot certify "
+            f"role {subject.role.name}"
+        )
     if subject.authorization.oid != issuer.authorization.oid or (
         len(subject.authorization.mask) != len(issuer.authorization.mask)
     ):
@@ -116,8 +123,10 @@ def _root_key(root: CvCertificate) -> VerificationKey:
 
 def _check_day(certificate: CvCertificate, on: date | None) -> None:
     if on is not None and not certificate.effective <= on <= certificate.expiration:
-        raise CertificateError(f"{certificate.holder.decode('latin-1')} is valid from "
-                               f"{certificate.effective} to {certificate.expiration}, not on {on}")
+        raise CertificateError(
+            f"{certificate.holder.decode('latin-1')} is valid from "
+            f"{certificate.effective} to {certificate.expiration}, not on {on}"
+        )
 
 
 def _conjunction(left: Authorization, right: Authorization) -> Authorization:

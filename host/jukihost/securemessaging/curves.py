@@ -57,8 +57,10 @@ class Curve:
         """Read an uncompressed point; PointError unless it lies on the curve."""
         if len(raw) != 1 + 2 * self.size or raw[0] != 0x04:
             raise PointError(f"a point of {self.name} is 04 and {2 * self.size} bytes")
-        point = Point(int.from_bytes(raw[1:1 + self.size], "big"),
-                      int.from_bytes(raw[1 + self.size:], "big"))
+        point = Point(
+            int.from_bytes(raw[1 : 1 + self.size], "big"),
+            int.from_bytes(raw[1 + self.size :], "big"),
+        )
         self._check(point)
         return point
 
@@ -95,7 +97,7 @@ class Curve:
         p = self.p
         x = int.from_bytes(self.agree(scalar, point), "big")
         x_next = int.from_bytes(self.agree(scalar + 1, point), "big")
-        squares = x ** 3 + self.a * x + self.b + point.y ** 2
+        squares = x**3 + self.a * x + self.b + point.y**2
         y = (squares - (x_next + x + point.x) * (x - point.x) ** 2) * pow(2 * point.y, -1, p) % p
         product = Point(x, y)
         self._check(product)
@@ -107,16 +109,16 @@ class Curve:
         if left.x == right.x and (left.y + right.y) % p == 0:
             raise PointError("the sum is the point at infinity")
         if left == right:
-            slope = (3 * left.x ** 2 + self.a) * pow(2 * left.y, -1, p) % p
+            slope = (3 * left.x**2 + self.a) * pow(2 * left.y, -1, p) % p
         else:
             slope = (right.y - left.y) * pow(right.x - left.x, -1, p) % p
-        x = (slope ** 2 - left.x - right.x) % p
+        x = (slope**2 - left.x - right.x) % p
         return Point(x, (slope * (left.x - x) - left.y) % p)
 
     def _check(self, point: Point) -> None:
         x, y = point
         if not (0 <= x < self.p and 0 <= y < self.p) or (
-            (y * y - (x ** 3 + self.a * x + self.b)) % self.p
+            (y * y - (x**3 + self.a * x + self.b)) % self.p
         ):
             raise PointError(f"the point is not on {self.name}")
 
@@ -135,11 +137,19 @@ def curve_of(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> Cur
     raise PointError(f"{key.curve.name} is not used here")
 
 
-def _curve(algorithm: ec.EllipticCurve, p: str, a: str, b: str, x: str, y: str, order: str
-           ) -> Curve:
+def _curve(
+    algorithm: ec.EllipticCurve, p: str, a: str, b: str, x: str, y: str, order: str
+) -> Curve:
     numbers = [int(value, 16) for value in (p, a, b, x, y, order)]
-    return Curve(algorithm.name, algorithm, numbers[0], numbers[1], numbers[2],
-                 Point(numbers[3], numbers[4]), numbers[5])
+    return Curve(
+        algorithm.name,
+        algorithm,
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        Point(numbers[3], numbers[4]),
+        numbers[5],
+    )
 
 
 # NIST SP 800-186, 3.2.1.3

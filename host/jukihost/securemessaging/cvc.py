@@ -38,8 +38,15 @@ _EXPIRATION: Final = 0x5F24
 _EXTENSIONS: Final = 0x65
 _OID: Final = 0x06
 _MASK: Final = 0x53
-_BODY_TAGS: Final = [_PROFILE, _AUTHORITY, _PUBLIC_KEY, _HOLDER, _AUTHORIZATION, _EFFECTIVE,
-                     _EXPIRATION]
+_BODY_TAGS: Final = [
+    _PROFILE,
+    _AUTHORITY,
+    _PUBLIC_KEY,
+    _HOLDER,
+    _AUTHORIZATION,
+    _EFFECTIVE,
+    _EXPIRATION,
+]
 _EC_POINT: Final = 0x86
 _EC_WITH_PARAMETERS: Final = [_OID, 0x81, 0x82, 0x83, 0x84, 0x85, _EC_POINT, 0x87]
 _RSA_TAGS: Final = [_OID, 0x81, 0x82]
@@ -99,15 +106,15 @@ class CertificateKey:
                 return rsa.RSAPublicNumbers(self.exponent, modulus).public_key()
             curve = self.curve or inherited
             if curve is None:
-                raise CertificateError("the certificate has no domain parameters, nor has the one "
-                                       "above it")
+                raise CertificateError(
+                    "the certificate has no domain parameters, nor has the one above it"
+                )
             return curve.public_key(curve.decode(self.value))
         except ValueError as error:  # PointError is one
             raise CertificateError(f"the public key is of no use: {error}") from None
 
     @classmethod
-    def of(cls, key: ec.EllipticCurvePublicKey, oid: bytes, *, parameters: bool
-           ) -> CertificateKey:
+    def of(cls, key: ec.EllipticCurvePublicKey, oid: bytes, *, parameters: bool) -> CertificateKey:
         """Return an EC key for a certificate, with its domain parameters or without them."""
         curve = curve_of(key)
         return cls(oid, curve.encode(point_of(key)), curve if parameters else None)
@@ -205,10 +212,17 @@ class CvCertificate:
         profile, authority, key, holder, authorization, effective, expiration = parts
         if profile.value != b"\x00":
             raise CertificateError(f"certificate profile {profile.value.hex().upper()} is not 00")
-        return cls(_reference(authority.value), CertificateKey.parse(key),
-                   _reference(holder.value), _authorization(authorization),
-                   _date(effective.value), _date(expiration.value), extensions,
-                   body.encode(), signature.value)
+        return cls(
+            _reference(authority.value),
+            CertificateKey.parse(key),
+            _reference(holder.value),
+            _authorization(authorization),
+            _date(effective.value),
+            _date(expiration.value),
+            extensions,
+            body.encode(),
+            signature.value,
+        )
 
     @property
     def content(self) -> bytes:
@@ -225,9 +239,17 @@ class CvCertificate:
         return Tlv(_CERTIFICATE, self.content).encode()
 
 
-def issue(*, authority: bytes, holder: bytes, key: ec.EllipticCurvePublicKey,
-          authorization: Authorization, effective: date, expiration: date, sign: Signer,
-          oid: bytes = ECDSA_SHA256) -> CvCertificate:
+def issue(
+    *,
+    authority: bytes,
+    holder: bytes,
+    key: ec.EllipticCurvePublicKey,
+    authorization: Authorization,
+    effective: date,
+    expiration: date,
+    sign: Signer,
+    oid: bytes = ECDSA_SHA256,
+) -> CvCertificate:
     """Make a certificate for `holder`, signed by `authority` with its raw ECDSA signer.
 
     A root's certificate gets its domain parameters, every other inherits them (BSI TR-03110-3,
@@ -236,11 +258,18 @@ def issue(*, authority: bytes, holder: bytes, key: ec.EllipticCurvePublicKey,
     if expiration < effective:
         raise CertificateError("the certificate would expire before it is effective")
     public = CertificateKey.of(key, oid, parameters=authorization.role is Role.ROOT)
-    body = Tlv(_BODY, [
-        Tlv(_PROFILE, b"\x00"), Tlv(_AUTHORITY, authority), public.encode(),
-        Tlv(_HOLDER, holder), authorization.encode(),
-        Tlv(_EFFECTIVE, _date_bytes(effective)), Tlv(_EXPIRATION, _date_bytes(expiration)),
-    ])
+    body = Tlv(
+        _BODY,
+        [
+            Tlv(_PROFILE, b"\x00"),
+            Tlv(_AUTHORITY, authority),
+            public.encode(),
+            Tlv(_HOLDER, holder),
+            authorization.encode(),
+            Tlv(_EFFECTIVE, _date_bytes(effective)),
+            Tlv(_EXPIRATION, _date_bytes(expiration)),
+        ],
+    )
     signed = Tlv(_SIGNATURE, sign(body.encode()))
     return CvCertificate.parse(Tlv(_CERTIFICATE, [body, signed]).encode())
 

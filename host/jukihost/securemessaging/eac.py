@@ -70,7 +70,7 @@ class EphemeralKey:
     @property
     def compressed(self) -> bytes:
         """The x coordinate, which terminal authentication signs."""
-        return self.public[1:1 + self.curve.size]
+        return self.public[1 : 1 + self.curve.size]
 
     def agree(self, other: Point) -> bytes:
         """Return the shared secret with another point. PointError."""
@@ -87,14 +87,24 @@ def present_certificates(channel: Transmitter, chain: Sequence[CvCertificate]) -
     BSI TR-03110-3, B.12).
     """
     for certificate in chain:
-        _set_environment(channel, _SET_FOR_VERIFICATION, _SIGNATURE_TEMPLATE,
-                         Tlv(_PUBLIC_KEY_REFERENCE, certificate.authority))
-        ask(channel, CommandApdu(0x00, Ins.PERFORM_SECURITY_OPERATION, 0x00, 0xBE,
-                                 certificate.content))
+        _set_environment(
+            channel,
+            _SET_FOR_VERIFICATION,
+            _SIGNATURE_TEMPLATE,
+            Tlv(_PUBLIC_KEY_REFERENCE, certificate.authority),
+        )
+        ask(
+            channel,
+            CommandApdu(0x00, Ins.PERFORM_SECURITY_OPERATION, 0x00, 0xBE, certificate.content),
+        )
 
 
-def authenticate_terminal(channel: Transmitter, identity: TerminalIdentity, card_identifier: bytes,
-                          ephemeral: EphemeralKey) -> None:
+def authenticate_terminal(
+    channel: Transmitter,
+    identity: TerminalIdentity,
+    card_identifier: bytes,
+    ephemeral: EphemeralKey,
+) -> None:
     """Prove the terminal to the card (terminal authentication version 2). StatusError.
 
     `card_identifier` is what both sides call this card: its number, or after PACE the x coordinate
@@ -102,9 +112,14 @@ def authenticate_terminal(channel: Transmitter, identity: TerminalIdentity, card
     """
     present_certificates(channel, identity.chain)
     own = identity.chain[-1]
-    _set_environment(channel, _SET_FOR_VERIFICATION, _AUTHENTICATION_TEMPLATE,
-                     Tlv(_MECHANISM, own.key.oid), Tlv(_PUBLIC_KEY_REFERENCE, own.holder),
-                     Tlv(_EPHEMERAL_KEY, ephemeral.compressed))
+    _set_environment(
+        channel,
+        _SET_FOR_VERIFICATION,
+        _AUTHENTICATION_TEMPLATE,
+        Tlv(_MECHANISM, own.key.oid),
+        Tlv(_PUBLIC_KEY_REFERENCE, own.holder),
+        Tlv(_EPHEMERAL_KEY, ephemeral.compressed),
+    )
     signed = card_identifier + get_challenge(channel) + ephemeral.compressed
     # EXTERNAL AUTHENTICATE, ISO/IEC 7816-4:2020, 11.6.4
     ask(channel, CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, 0x00, identity.sign(signed)))
@@ -117,8 +132,9 @@ class ChipAuthentication:
     checked: the protocol proves that the card holds it, not whose it is.
     """
 
-    def __init__(self, card_key: bytes, ephemeral: EphemeralKey, oid: bytes = CA_ECDH_AES128
-                 ) -> None:
+    def __init__(
+        self, card_key: bytes, ephemeral: EphemeralKey, oid: bytes = CA_ECDH_AES128
+    ) -> None:
         """PointError when the key is not on the curve, ValueError for an unknown mechanism."""
         if oid not in _KEY_BYTES:
             raise ValueError(f"mechanism {oid.hex().upper()} is not known")
@@ -137,9 +153,14 @@ class ChipAuthentication:
         return Iso7816Session.aes(k_enc, k_mac)
 
 
-def authenticate_chip(channel: Transmitter, card_key: bytes, ephemeral: EphemeralKey, *,
-                      oid: bytes = CA_ECDH_AES128, key_reference: int | None = None
-                      ) -> SecureChannel:
+def authenticate_chip(
+    channel: Transmitter,
+    card_key: bytes,
+    ephemeral: EphemeralKey,
+    *,
+    oid: bytes = CA_ECDH_AES128,
+    key_reference: int | None = None,
+) -> SecureChannel:
     """Prove the card to the terminal and return the secure channel under new keys.
 
     A channel that is secure already goes on under the new keys and is returned itself.
@@ -147,18 +168,27 @@ def authenticate_chip(channel: Transmitter, card_key: bytes, ephemeral: Ephemera
     StatusError; ValueError as `ChipAuthentication`.
     """
     run = ChipAuthentication(card_key, ephemeral, oid)
-    reference = [] if key_reference is None else [
-        Tlv(_PRIVATE_KEY_REFERENCE, bytes((key_reference,)))]
-    _set_environment(channel, _SET_FOR_COMPUTATION, _AUTHENTICATION_TEMPLATE,
-                     Tlv(_MECHANISM, oid), *reference)
+    reference = (
+        [] if key_reference is None else [Tlv(_PRIVATE_KEY_REFERENCE, bytes((key_reference,)))]
+    )
+    _set_environment(
+        channel, _SET_FOR_COMPUTATION, _AUTHENTICATION_TEMPLATE, Tlv(_MECHANISM, oid), *reference
+    )
     nonce, token = general_authenticate(channel, [Tlv(0x80, ephemeral.public)], [0x81, 0x82])
     return secured(channel, run.finish(nonce, token))
 
 
-def establish(channel: Transmitter, identity: TerminalIdentity, card_identifier: bytes,
-              card_key: bytes, curve: Curve, *, oid: bytes = CA_ECDH_AES128,
-              key_reference: int | None = None, random: RandomSource = os.urandom
-              ) -> SecureChannel:
+def establish(
+    channel: Transmitter,
+    identity: TerminalIdentity,
+    card_identifier: bytes,
+    card_key: bytes,
+    curve: Curve,
+    *,
+    oid: bytes = CA_ECDH_AES128,
+    key_reference: int | None = None,
+    random: RandomSource = os.urandom,
+) -> SecureChannel:
     """Do terminal and chip authentication, one after the other, with one ephemeral key."""
     try:
         curve.decode(card_key)
@@ -178,25 +208,35 @@ def authentication_token(k_mac: bytes, oid: bytes, public: bytes) -> bytes:
     return AesCmac(k_mac)(covered.encode())[:MAC_BYTES]
 
 
-def general_authenticate(channel: Transmitter, sent: list[Tlv], expected: list[int], *,
-                         chained: bool = False, optional: Sequence[int] = ()) -> list[bytes]:
+def general_authenticate(
+    channel: Transmitter,
+    sent: list[Tlv],
+    expected: list[int],
+    *,
+    chained: bool = False,
+    optional: Sequence[int] = (),
+) -> list[bytes]:
     """Exchange dynamic authentication data (ISO/IEC 7816-4:2020, 11.6.6).
 
     Returns the values of the `expected` tags, which the answer has in this order; those of
     `optional` may follow. StatusError, ProtocolError.
     """
     data = Tlv(_DYNAMIC_DATA, sent).encode()
-    answer = ask(channel, CommandApdu(0x10 if chained else 0x00, Ins.GENERAL_AUTHENTICATE, 0, 0,
-                                      data, 256))
+    answer = ask(
+        channel, CommandApdu(0x10 if chained else 0x00, Ins.GENERAL_AUTHENTICATE, 0, 0, data, 256)
+    )
     try:
         outer = Tlv.parse(answer.data)
         objects = outer.children
     except TlvError as error:
         raise ProtocolError(f"the card's authentication data are malformed: {error}") from None
     tags = [tlv.tag for tlv in objects]
-    extra = tags[len(expected):]
-    if (outer.tag != _DYNAMIC_DATA or tags[:len(expected)] != expected
-            or extra != [tag for tag in optional if tag in extra]):
+    extra = tags[len(expected) :]
+    if (
+        outer.tag != _DYNAMIC_DATA
+        or tags[: len(expected)] != expected
+        or extra != [tag for tag in optional if tag in extra]
+    ):
         raise ProtocolError("the card's authentication data are not those of this step")
     return [tlv.value for tlv in objects]
 

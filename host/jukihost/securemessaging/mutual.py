@@ -92,8 +92,9 @@ class MutualAuthentication:
     Every object is good for one run; a second one, or one after a failure, is a ValueError.
     """
 
-    def __init__(self, suite: Suite, k_enc: bytes, k_mac: bytes, *,
-                 random: RandomSource = os.urandom) -> None:
+    def __init__(
+        self, suite: Suite, k_enc: bytes, k_mac: bytes, *, random: RandomSource = os.urandom
+    ) -> None:
         """ValueError when a key has not the suite's length."""
         algorithms = _SUITES[suite]
         if not len(k_enc) == len(k_mac) == algorithms.key_bytes:
@@ -132,12 +133,12 @@ class MutualAuthentication:
         if sent is None:
             raise ValueError("no authentication is under way")
         if len(answer) != MESSAGE_BYTES:
-            raise CardNotAuthentic(f"the card's proof has {len(answer)} bytes, "
-                                   f"not {MESSAGE_BYTES}")
+            raise CardNotAuthentic(f"the card's proof has {len(answer)} bytes, not {MESSAGE_BYTES}")
         cryptogram, mac = answer[:_CRYPTOGRAM_BYTES], answer[_CRYPTOGRAM_BYTES:]
         if not hmac.compare_digest(self._mac_of(cryptogram), mac):
-            raise CardNotAuthentic("the card's proof has a wrong MAC; check that this is the right "
-                                   "card and key")
+            raise CardNotAuthentic(
+                "the card's proof has a wrong MAC; check that this is the right card and key"
+            )
         received = self._cbc.decrypt(bytes(self._algorithms.block), cryptogram)
         rnd_ifd, rnd_ic, k_ifd = sent[:8], sent[8:16], sent[16:]
         if not hmac.compare_digest(received[:16], rnd_ic + rnd_ifd):
@@ -163,8 +164,12 @@ class MutualAuthentication:
         return f"<MutualAuthentication {self.suite}>"
 
 
-def authenticate(channel: Transmitter, key_reference: int, keys: AuthenticationKeys,
-                 random: RandomSource = os.urandom) -> SecureChannel:
+def authenticate(
+    channel: Transmitter,
+    key_reference: int,
+    keys: AuthenticationKeys,
+    random: RandomSource = os.urandom,
+) -> SecureChannel:
     """Authenticate card and terminal to each other and return the secure channel.
 
     GET CHALLENGE and MUTUAL AUTHENTICATE (ISO/IEC 7816-4:2020, 11.6.3 and 11.6.5) in the current
@@ -177,8 +182,14 @@ def authenticate(channel: Transmitter, key_reference: int, keys: AuthenticationK
     run = MutualAuthentication(Suite(keys.suite), keys.k_enc, keys.k_mac, random=random)
     challenge = get_challenge(channel)
     # 80: a reference of this application (ISO/IEC 7816-4:2020, 11.6.1, table 94)
-    command = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, 0x80 | key_reference,
-                          run.begin(challenge), MESSAGE_BYTES)
+    command = CommandApdu(
+        0x00,
+        Ins.MUTUAL_AUTHENTICATE,
+        0x00,
+        0x80 | key_reference,
+        run.begin(challenge),
+        MESSAGE_BYTES,
+    )
     return SecureChannel(channel, run.finish(ask(channel, command).data))
 
 

@@ -86,8 +86,9 @@ class PaceTerminal:
         if self._scalar:
             raise ValueError("a nonce is taken once")
         if len(encrypted_nonce) != AES_BLOCK:
-            raise ProtocolError(f"the card's nonce has {len(encrypted_nonce)} bytes, "
-                                f"not {AES_BLOCK}")
+            raise ProtocolError(
+                f"the card's nonce has {len(encrypted_nonce)} bytes, not {AES_BLOCK}"
+            )
         nonce = self._nonce_cipher.decrypt(bytes(AES_BLOCK), encrypted_nonce)
         self._nonce = int.from_bytes(nonce, "big")
         return self._new_key(self._curve.base)
@@ -139,23 +140,30 @@ class PaceTerminal:
         return f"<PaceTerminal on {self._curve.name}>"
 
 
-def authenticate(channel: Transmitter, parameters: PaceParameters, password: bytes,
-                 random: RandomSource = os.urandom) -> PaceResult:
+def authenticate(
+    channel: Transmitter,
+    parameters: PaceParameters,
+    password: bytes,
+    random: RandomSource = os.urandom,
+) -> PaceResult:
     """Run PACE with the card and return the secure channel.
 
     StatusError (AuthenticationRejected for a wrong password), CardNotAuthentic, ProtocolError.
     """
     run = PaceTerminal(parameters.curve, password, random)
-    ask(channel, CommandApdu(0x00, Ins.MANAGE_SECURITY_ENVIRONMENT, 0xC1, 0xA4,
-                             parameters.environment()))
+    ask(
+        channel,
+        CommandApdu(0x00, Ins.MANAGE_SECURITY_ENVIRONMENT, 0xC1, 0xA4, parameters.environment()),
+    )
     # ICAO Doc 9303-11, 4.4.4.2, table 7: the first three are links of one chain.
-    encrypted_nonce, = general_authenticate(channel, [], [0x80], chained=True)
+    (encrypted_nonce,) = general_authenticate(channel, [], [0x80], chained=True)
     mapping = Tlv(0x81, run.map_key(encrypted_nonce))
-    card_mapping, = general_authenticate(channel, [mapping], [0x82], chained=True)
+    (card_mapping,) = general_authenticate(channel, [mapping], [0x82], chained=True)
     ephemeral = Tlv(0x83, run.ephemeral_key(card_mapping))
-    card_public, = general_authenticate(channel, [ephemeral], [0x84], chained=True)
+    (card_public,) = general_authenticate(channel, [ephemeral], [0x84], chained=True)
     token = Tlv(0x85, run.token(card_public))
     card_token, *authorities = general_authenticate(channel, [token], [0x86], optional=(0x87, 0x88))
     session = run.finish(card_token)
-    return PaceResult(secured(channel, session), card_public[1:1 + parameters.curve.size],
-                      tuple(authorities))
+    return PaceResult(
+        secured(channel, session), card_public[1 : 1 + parameters.curve.size], tuple(authorities)
+    )

@@ -26,8 +26,13 @@ class SecureChannel:
     it as `jukihost.channel` says.
     """
 
-    def __init__(self, inner: Transmitter, session: Iso7816Session, *,
-                 encrypt: Callable[[CommandApdu], bool] | None = None) -> None:
+    def __init__(
+        self,
+        inner: Transmitter,
+        session: Iso7816Session,
+        *,
+        encrypt: Callable[[CommandApdu], bool] | None = None,
+    ) -> None:
         """`encrypt` tells of each command whether it is encrypted or only authenticated.
 
         Without it everything is encrypted.

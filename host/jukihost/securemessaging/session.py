@@ -163,11 +163,21 @@ class Iso7816Session:
     Not for use by two threads at once.
     """
 
-    __slots__ = ("_block", "_cipher", "_commands", "_end", "_limit", "_pending", "_protected",
-                 "_ssc", "_ssc_end")
+    __slots__ = (
+        "_block",
+        "_cipher",
+        "_commands",
+        "_end",
+        "_limit",
+        "_pending",
+        "_protected",
+        "_ssc",
+        "_ssc_end",
+    )
 
-    def __init__(self, cipher: SessionCipher, *, ssc: int = 0,
-                 limit: SessionLimit | None = None) -> None:
+    def __init__(
+        self, cipher: SessionCipher, *, ssc: int = 0, limit: SessionLimit | None = None
+    ) -> None:
         """Begin with the counter at `ssc`; its first value on the wire is one more."""
         self._cipher: SessionCipher | None = cipher
         self._block = cipher.block
@@ -189,8 +199,11 @@ class Iso7816Session:
     @classmethod
     def triple_des(cls, k_enc: bytes, k_mac: bytes, *, ssc: int) -> Iso7816Session:
         """Return a 2-key 3DES session for keys of 16 bytes; ValueError otherwise."""
-        return cls(TripleDesCipher(k_enc, k_mac), ssc=ssc,
-                   limit=SessionLimit(protected_bytes=MAX_3DES_BYTES))
+        return cls(
+            TripleDesCipher(k_enc, k_mac),
+            ssc=ssc,
+            limit=SessionLimit(protected_bytes=MAX_3DES_BYTES),
+        )
 
     @property
     def alive(self) -> bool:
@@ -226,8 +239,10 @@ class Iso7816Session:
             self.end("a command was protected before the last one was answered")
         elif self._commands >= self._limit.commands or self._ssc + 2 >= self._ssc_end:
             self.end("its keys have protected as many commands as they may")
-        elif (self._limit.protected_bytes is not None
-              and self._protected >= self._limit.protected_bytes):
+        elif (
+            self._limit.protected_bytes is not None
+            and self._protected >= self._limit.protected_bytes
+        ):
             self.end("its keys have protected as many bytes as they may")
         self._alive()
         ssc = self._ssc + 1
@@ -235,24 +250,35 @@ class Iso7816Session:
         self._pending = _Pending(command, encrypt, len(protected.data), ssc)
         return protected
 
-    def _wrap(self, cipher: SessionCipher, command: CommandApdu, encrypt: bool, ssc: bytes
-              ) -> CommandApdu:
+    def _wrap(
+        self, cipher: SessionCipher, command: CommandApdu, encrypt: bool, ssc: bytes
+    ) -> CommandApdu:
         cla = _PROTECTED_CLASS[command.cla.value]
         if cla is None:
             raise ValueError(f"class {command.cla.value:02X} is protected already, or cannot be")
         body = _data_object(cipher, ssc, command.ins & 1, encrypt, command.data)
         if command.ne:
             # One byte or two, as the plain command had them; 256 and 65536 are zeros.
-            body += (b"\x97\x02" + (command.ne & 0xFFFF).to_bytes(2, "big") if command.extended
-                     else bytes((0x97, 1, command.ne & 0xFF)))
+            body += (
+                b"\x97\x02" + (command.ne & 0xFFFF).to_bytes(2, "big")
+                if command.extended
+                else bytes((0x97, 1, command.ne & 0xFF))
+            )
         # The header is a block of its own; without any data object nothing follows it.
         message = ssc + pad(bytes((cla.value, command.ins, command.p1, command.p2)), self._block)
         if body:
             message = pad(message + body, self._block)
         body += _MAC_AND_LENGTH + cipher.mac(message)[:MAC_BYTES]
         extended = command.extended or len(body) > 255
-        return CommandApdu(cla, command.ins, command.p1, command.p2, body,
-                           65_536 if extended else 256, extended=extended)
+        return CommandApdu(
+            cla,
+            command.ins,
+            command.p1,
+            command.p2,
+            body,
+            65_536 if extended else 256,
+            extended=extended,
+        )
 
     def unprotect(self, answer: ResponseApdu, command: CommandApdu) -> ResponseApdu:
         """Return the plain form of the answer to `command`, once its MAC is right.
@@ -276,14 +302,18 @@ class Iso7816Session:
         self._protected += pending.size + len(answer.data)
         return ResponseApdu(data, answer.status)
 
-    def _unwrap(self, cipher: SessionCipher, answer: ResponseApdu, pending: _Pending, ssc: bytes
-                ) -> bytes:
+    def _unwrap(
+        self, cipher: SessionCipher, answer: ResponseApdu, pending: _Pending, ssc: bytes
+    ) -> bytes:
         raw, status = answer.data, answer.status
         head, tail = raw[:-_TAIL_BYTES], raw[-_TAIL_BYTES:]
-        if (len(tail) != _TAIL_BYTES or tail[:2] != _STATUS_AND_LENGTH
-                or tail[4:6] != _MAC_AND_LENGTH):
+        if (
+            len(tail) != _TAIL_BYTES
+            or tail[:2] != _STATUS_AND_LENGTH
+            or tail[4:6] != _MAC_AND_LENGTH
+        ):
             raise AnswerNotAuthentic("the answer does not end in a status and a MAC", status)
-        mac = cipher.mac(pad(ssc + raw[:4 - _TAIL_BYTES], self._block))
+        mac = cipher.mac(pad(ssc + raw[: 4 - _TAIL_BYTES], self._block))
         if not hmac.compare_digest(mac[:MAC_BYTES], tail[6:]):
             raise AnswerNotAuthentic("the MAC of the answer is wrong", status)
         if int.from_bytes(tail[2:4], "big") != status:
@@ -293,8 +323,9 @@ class Iso7816Session:
         try:
             return self._open(cipher, head, pending, ssc)
         except (TlvError, PaddingError) as error:
-            raise AnswerNotAuthentic(f"the data of the answer are malformed: {error}",
-                                     status) from None
+            raise AnswerNotAuthentic(
+                f"the data of the answer are malformed: {error}", status
+            ) from None
 
     def _open(self, cipher: SessionCipher, head: bytes, pending: _Pending, ssc: bytes) -> bytes:
         """Read the one data object of an answer whose MAC was right. TlvError, PaddingError."""
@@ -308,7 +339,7 @@ class Iso7816Session:
         if tag != (_CRYPTOGRAM_TLV if odd else _CRYPTOGRAM):
             raise TlvError("not the data object that the command allows")
         if not odd:
-            if head[start:start + 1] != _INDICATOR:
+            if head[start : start + 1] != _INDICATOR:
                 raise PaddingError("the padding indicator is not 01")
             start += 1
         cryptogram = head[start:]

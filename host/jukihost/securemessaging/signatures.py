@@ -112,5 +112,6 @@ def _encode_raw(key: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
     size = curve.order_size
     if len(signature) != 2 * size:
         raise CertificateError(f"a raw signature on {curve.name} has {2 * size} bytes")
-    return encode_dss_signature(int.from_bytes(signature[:size], "big"),
-                                int.from_bytes(signature[size:], "big"))
+    return encode_dss_signature(
+        int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    )

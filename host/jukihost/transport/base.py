@@ -48,8 +48,12 @@ class BaseConnection(ABC):
         self.open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -64,5 +68,7 @@ def not_open() -> ConnectionNotOpen:
 def check_length(command: bytes, longest: int) -> None:
     """CommandNotCarried unless the command has 2 to `longest` bytes."""
     if not 2 <= len(command) <= longest:
-        raise CommandNotCarried(f"this connection carries commands of 2 to {longest} bytes, not "
-                                f"{len(command)}; nothing was sent")
+        raise CommandNotCarried(
+            f"this connection carries commands of 2 to {longest} bytes, not "
+            f"{len(command)}; nothing was sent"
+        )

@@ -41,9 +41,15 @@ class PcscConnection(BaseConnection):
     what it waits for, when it has to.
     """
 
-    def __init__(self, reader: int | str | None = None, *, wait: float = 0.0,
-                 at_close: AtClose = AtClose.POWER_OFF,
-                 on_wait: Callable[[str], None] | None = None, scard: Scard | None = None) -> None:
+    def __init__(
+        self,
+        reader: int | str | None = None,
+        *,
+        wait: float = 0.0,
+        at_close: AtClose = AtClose.POWER_OFF,
+        on_wait: Callable[[str], None] | None = None,
+        scard: Scard | None = None,
+    ) -> None:
         """`scard` stands for the module `smartcard.scard`, which is loaded by `open` otherwise."""
         self._wanted = reader
         self._wait = wait
@@ -156,7 +162,8 @@ class PcscConnection(BaseConnection):
 
     def _connect(self, scard: Scard, reader: str) -> None:
         result, card, protocol = scard.SCardConnect(
-            self._context, reader, pcsc.SHARE_SHARED, _EITHER)
+            self._context, reader, pcsc.SHARE_SHARED, _EITHER
+        )
         expect_success(result, "SCardConnect")
         self._card, self._reader, self._protocol = card, reader, protocol
         self._read_atr(scard)
@@ -166,7 +173,8 @@ class PcscConnection(BaseConnection):
     def _reconnect(self, initialization: int) -> bytes:
         scard = self._module()
         result, protocol = scard.SCardReconnect(
-            self._live(), pcsc.SHARE_SHARED, _EITHER, initialization)
+            self._live(), pcsc.SHARE_SHARED, _EITHER, initialization
+        )
         expect_success(result, "SCardReconnect")
         self._protocol = protocol
         return self._read_atr(scard)
@@ -234,12 +242,14 @@ def _look(scard: Scard, context: Any) -> tuple[Reader, ...]:
         return ()
     expect_success(result, "SCardListReaders")
     result, states = scard.SCardGetStatusChange(
-        context, 0, [(name, pcsc.STATE_UNAWARE) for name in names])
+        context, 0, [(name, pcsc.STATE_UNAWARE) for name in names]
+    )
     if code_of(result) == pcsc.UNKNOWN_READER:  # unplugged between the two calls
         return ()
     expect_success(result, "SCardGetStatusChange")
-    return tuple(_reader(index, name, state, atr)
-                 for index, (name, state, atr) in enumerate(states))
+    return tuple(
+        _reader(index, name, state, atr) for index, (name, state, atr) in enumerate(states)
+    )
 
 
 def _reader(index: int, name: str, state: int, atr: Sequence[int]) -> Reader:
@@ -251,17 +261,22 @@ def _choose(readers: Sequence[Reader], wanted: int | str | None) -> str:
     """Return the name of the one reader to use. NoReader, AmbiguousReader, NoCard."""
     fitting = _fitting(readers, wanted)
     if not fitting:
-        raise NoReader("no reader is attached; plug one in" if not readers
-                       else f"no reader fits {wanted!r}; attached: {_names(readers)}")
+        raise NoReader(
+            "no reader is attached; plug one in"
+            if not readers
+            else f"no reader fits {wanted!r}; attached: {_names(readers)}"
+        )
     if wanted is not None and len(fitting) > 1:
-        raise AmbiguousReader(f"{wanted!r} fits several readers, name one exactly: "
-                              f"{_names(fitting)}")
+        raise AmbiguousReader(
+            f"{wanted!r} fits several readers, name one exactly: {_names(fitting)}"
+        )
     with_card = [reader for reader in fitting if reader.card_present]
     if not with_card:
         raise NoCard(f"no card is in {_names(fitting)}; put one in")
     if len(with_card) > 1:
-        raise AmbiguousReader("cards are in several readers, name the one to use: "
-                              f"{_names(with_card)}")
+        raise AmbiguousReader(
+            f"cards are in several readers, name the one to use: {_names(with_card)}"
+        )
     return with_card[0].name
 
 

@@ -69,16 +69,20 @@ class ReplayConnection(BaseConnection):
         self._check_open()
         event = self._peek()
         if not (isinstance(event, DumpCommand) and event.pattern.matches(command)):
-            raise ReplayMismatch(f"the trace goes on with {_show(event)} (event {self._next + 1} "
-                                 f"of {len(self._events)}), the program sent {_header(command)}; "
-                                 "record it again if the program is right")
+            raise ReplayMismatch(
+                f"the trace goes on with {_show(event)} (event {self._next + 1} "
+                f"of {len(self._events)}), the program sent {_header(command)}; "
+                "record it again if the program is right"
+            )
         answer = self._events[self._next + 1] if self._next + 1 < len(self._events) else None
         if not isinstance(answer, DumpResponse):
             self._next += 1
             raise CardRemoved("the card was pulled out here when the trace was recorded")
         if not answer.pattern.is_exact:
-            raise ReplayMismatch(f"the answer to {_header(command)} is hidden in the trace; only a "
-                                 "trace with all data can be replayed (synthetic cards only)")
+            raise ReplayMismatch(
+                f"the answer to {_header(command)} is hidden in the trace; only a "
+                "trace with all data can be replayed (synthetic cards only)"
+            )
         self._next += 2
         return answer.pattern.raw
 
@@ -87,18 +91,26 @@ class ReplayConnection(BaseConnection):
         self._check_open()
         event = self._peek()
         if not isinstance(event, DumpReset):
-            raise ReplayMismatch(f"the trace goes on with {_show(event)}, the program reset the "
-                                 "card; record it again if the program is right")
+            raise ReplayMismatch(
+                f"the trace goes on with {_show(event)}, the program reset the "
+                "card; record it again if the program is right"
+            )
         return self._reset_to(event)
 
     def check_finished(self) -> None:
         """ReplayMismatch unless every event was played."""
         if not self.finished:
-            raise ReplayMismatch(f"the trace goes on with {_show(self._peek())}, the program "
-                                 "stopped; record it again if the program is right")
+            raise ReplayMismatch(
+                f"the trace goes on with {_show(self._peek())}, the program "
+                "stopped; record it again if the program is right"
+            )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         super().__exit__(kind, error, trace)
         if error is None:
             self.check_finished()

@@ -32,10 +32,15 @@ TIMEOUT: Final = 0x8010000A
 UNKNOWN_READER: Final = 0x80100009
 NO_READERS_AVAILABLE: Final = 0x8010002E
 
-_NO_SERVICE: Final = (PcscUnavailable, "the PC/SC service pcscd is not running; start it, for "
-                                       "example with `sudo systemctl start pcscd`")
-_DENIED: Final = (PcscUnavailable, "this user may not use the PC/SC service; have the "
-                                   "administrator allow it (polkit)")
+_NO_SERVICE: Final = (
+    PcscUnavailable,
+    "the PC/SC service pcscd is not running; start it, for "
+    "example with `sudo systemctl start pcscd`",
+)
+_DENIED: Final = (
+    PcscUnavailable,
+    "this user may not use the PC/SC service; have the administrator allow it (polkit)",
+)
 _GONE: Final = (ReaderGone, "the reader or the PC/SC service is gone; plug it in and reconnect")
 _MUTE: Final = (CardMute, "the card does not answer; turn it round, clean it, or try another one")
 _CUT: Final = (CardMute, "the exchange with the card failed on the way; put it in again")
@@ -77,20 +82,41 @@ class Scard(Protocol):
     def SCardReleaseContext(self, context: Any, /) -> int:
         """Close a context."""
 
-    def SCardListReaders(self, context: Any, groups: Sequence[str], /,
-                         ) -> tuple[int, Sequence[str]]:
+    def SCardListReaders(
+        self,
+        context: Any,
+        groups: Sequence[str],
+        /,
+    ) -> tuple[int, Sequence[str]]:
         """Return the readers' names."""
 
-    def SCardGetStatusChange(self, context: Any, timeout: int, states: Sequence[tuple[str, int]], /,
-                             ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
+    def SCardGetStatusChange(
+        self,
+        context: Any,
+        timeout: int,
+        states: Sequence[tuple[str, int]],
+        /,
+    ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
         """Return name, state and ATR of each reader; the time limit is in milliseconds."""
 
-    def SCardConnect(self, context: Any, reader: str, share: int, protocols: int, /,
-                     ) -> tuple[int, Any, int]:
+    def SCardConnect(
+        self,
+        context: Any,
+        reader: str,
+        share: int,
+        protocols: int,
+        /,
+    ) -> tuple[int, Any, int]:
         """Return a card's handle and the protocol it speaks."""
 
-    def SCardReconnect(self, card: Any, share: int, protocols: int, initialization: int, /,
-                       ) -> tuple[int, int]:
+    def SCardReconnect(
+        self,
+        card: Any,
+        share: int,
+        protocols: int,
+        initialization: int,
+        /,
+    ) -> tuple[int, int]:
         """Take a card again, as it is or reset; return the protocol it speaks."""
 
     def SCardDisconnect(self, card: Any, disposition: int, /) -> int:
@@ -105,8 +131,13 @@ class Scard(Protocol):
     def SCardEndTransaction(self, card: Any, disposition: int, /) -> int:
         """Let other programs in again."""
 
-    def SCardTransmit(self, card: Any, protocol: int, command: Sequence[int], /,
-                      ) -> tuple[int, Sequence[int]]:
+    def SCardTransmit(
+        self,
+        card: Any,
+        protocol: int,
+        command: Sequence[int],
+        /,
+    ) -> tuple[int, Sequence[int]]:
         """Send a command and return the answer."""
 
 
@@ -115,8 +146,9 @@ def load_scard() -> Scard:
     try:
         from smartcard import scard
     except ImportError as error:
-        raise PcscUnavailable("readers need pyscard, which is not installed; run "
-                              "`pip install 'jukicard[pcsc]'`") from error
+        raise PcscUnavailable(
+            "readers need pyscard, which is not installed; run `pip install 'jukicard[pcsc]'`"
+        ) from error
     module: Scard = scard
     return module
 

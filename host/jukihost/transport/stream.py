@@ -28,7 +28,8 @@ class Stream:
         except TimeoutError:
             self.close()
             raise AnswerTimeout(
-                f"the card did not take the command within {timeout:g} s; reconnect") from None
+                f"the card did not take the command within {timeout:g} s; reconnect"
+            ) from None
         except OSError as error:
             self.close()
             raise CardRemoved(GONE) from error
@@ -50,7 +51,8 @@ class Stream:
         except TimeoutError:
             self.close()
             raise AnswerTimeout(
-                "the card did not answer in time; reconnect, and check what it did") from None
+                "the card did not answer in time; reconnect, and check what it did"
+            ) from None
         except OSError as error:
             self.close()
             raise CardRemoved(GONE) from error
@@ -69,8 +71,9 @@ def dial(host: str, port: int, timeout: float) -> Stream:
     try:
         sock = socket.create_connection((host, port), timeout)
     except OSError as error:
-        raise Unreachable(f"nobody answers at {address(host, port)}; "
-                          "start the card there, or check host and port") from error
+        raise Unreachable(
+            f"nobody answers at {address(host, port)}; start the card there, or check host and port"
+        ) from error
     # Nobody listens on a port of the ephemeral range: TCP may connect a socket to itself.
     if sock.getsockname() == sock.getpeername():
         sock.close()
@@ -84,8 +87,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise Unreachable(f"cannot listen at {address(host, port)}; is the port in use (by pcscd "
-                          "with its virtual reader?), or the host another machine?") from error
+        raise Unreachable(
+            f"cannot listen at {address(host, port)}; is the port in use (by pcscd "
+            "with its virtual reader?), or the host another machine?"
+        ) from error
 
 
 def accept(listener: socket.socket, timeout: float) -> Stream:
@@ -94,8 +99,10 @@ def accept(listener: socket.socket, timeout: float) -> Stream:
     try:
         sock, _ = listener.accept()
     except OSError as error:
-        raise Unreachable(f"no card called within {timeout:g} s; start the card and let it "
-                          f"connect to {address(*listener.getsockname()[:2])}") from error
+        raise Unreachable(
+            f"no card called within {timeout:g} s; start the card and let it "
+            f"connect to {address(*listener.getsockname()[:2])}"
+        ) from error
     return Stream(sock)
 
 

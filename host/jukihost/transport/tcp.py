@@ -78,8 +78,10 @@ class TcpConnection(BaseConnection):
         other TransportError the connection is closed.
         """
         if len(command) > MAX_PAYLOAD:
-            raise CommandNotCarried(f"this connection carries commands of up to {MAX_PAYLOAD} "
-                                    f"bytes, not {len(command)}; nothing was sent")
+            raise CommandNotCarried(
+                f"this connection carries commands of up to {MAX_PAYLOAD} "
+                f"bytes, not {len(command)}; nothing was sent"
+            )
         return self._exchange(_TRANSMIT, _RESPONSE, command)
 
     def reset(self) -> bytes:
@@ -91,16 +93,19 @@ class TcpConnection(BaseConnection):
         stream.send(GREETING, self._timeout)
         if stream.receive(len(GREETING), time.monotonic() + self._timeout) != GREETING:
             self._drop()
-            raise ProtocolError(f"what listens at {address(*self._address)} is no card of this "
-                                "protocol; check the port")
+            raise ProtocolError(
+                f"what listens at {address(*self._address)} is no card of this "
+                "protocol; check the port"
+            )
 
     def _power(self, request: int) -> bytes:
         atr = self._exchange(request, _ATR)
         # ISO/IEC 7816-3:2006, 8.2
         if not 2 <= len(atr) <= 33:
             self._drop()
-            raise ProtocolError(f"an ATR has 2 to 33 bytes, this one {len(atr)}; "
-                                "check the program behind the port")
+            raise ProtocolError(
+                f"an ATR has 2 to 33 bytes, this one {len(atr)}; check the program behind the port"
+            )
         return atr
 
     def _exchange(self, request: int, expected: int, payload: bytes = b"") -> bytes:
@@ -108,8 +113,9 @@ class TcpConnection(BaseConnection):
         if stream is None:
             raise not_open()
         try:
-            stream.send(bytes((request,)) + len(payload).to_bytes(4, "big") + payload,
-                        self._timeout)
+            stream.send(
+                bytes((request,)) + len(payload).to_bytes(4, "big") + payload, self._timeout
+            )
             kind, answer = self._receive(stream, time.monotonic() + self._timeout)
         except BaseException:  # an interrupted exchange too: the next answer would be the old one
             self._drop()
@@ -118,16 +124,20 @@ class TcpConnection(BaseConnection):
             raise CardMute(_failure_text(b"" if payload else answer))
         if kind != expected:
             self._drop()
-            raise ProtocolError(f"answer {kind:02X} to request {request:02X}; the two sides do "
-                                "not speak the same protocol")
+            raise ProtocolError(
+                f"answer {kind:02X} to request {request:02X}; the two sides do "
+                "not speak the same protocol"
+            )
         return answer
 
     def _receive(self, stream: Stream, deadline: float) -> tuple[int, bytes]:
         head = stream.receive(5, deadline)
         length = int.from_bytes(head[1:], "big")
         if length > MAX_PAYLOAD:
-            raise ProtocolError(f"a message of {length} bytes, more than {MAX_PAYLOAD}; the two "
-                                "sides do not speak the same protocol")
+            raise ProtocolError(
+                f"a message of {length} bytes, more than {MAX_PAYLOAD}; the two "
+                "sides do not speak the same protocol"
+            )
         return head[0], stream.receive(length, deadline)
 
     def _drop(self) -> None:

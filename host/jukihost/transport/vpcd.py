@@ -32,8 +32,15 @@ class VpcdConnection(BaseConnection):
     the loopback address.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *,
-                 listening: bool = True, timeout: float = 30.0, wait: float = 30.0) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        *,
+        listening: bool = True,
+        timeout: float = 30.0,
+        wait: float = 30.0,
+    ) -> None:
         self._address = (host, port)
         self._listening = listening
         self._timeout = timeout
@@ -119,8 +126,9 @@ class VpcdConnection(BaseConnection):
             raise CardMute("the virtual card has no answer to reset; check the program behind it")
         # ISO/IEC 7816-3:2006, 8.2
         if not 2 <= len(atr) <= 33:
-            raise ProtocolError(f"an ATR has 2 to 33 bytes, this one {len(atr)}; "
-                                "check the program behind the port")
+            raise ProtocolError(
+                f"an ATR has 2 to 33 bytes, this one {len(atr)}; check the program behind the port"
+            )
         return atr
 
     def _exchange(self, message: bytes) -> bytes:

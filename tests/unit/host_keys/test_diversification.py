@@ -40,7 +40,12 @@ def test_application_note(case: dict[str, Any]) -> None:
 
 def test_every_algorithm_of_the_note_has_a_case() -> None:
     assert {case["algorithm"] for case in CASES} == {
-        "AES-128", "AES-192", "AES-256", "2TDEA", "3TDEA"}
+        "AES-128",
+        "AES-192",
+        "AES-256",
+        "2TDEA",
+        "3TDEA",
+    }
 
 
 def test_the_projects_layout() -> None:
@@ -51,10 +56,15 @@ def test_the_projects_layout() -> None:
     assert (keys.suite, keys.version) == ("MA-AES128", 1)
 
 
-@given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8),
-       st.binary(min_size=5, max_size=16), st.integers(1, 255))
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.binary(min_size=8, max_size=8),
+    st.binary(min_size=5, max_size=16),
+    st.integers(1, 255),
+)
 def test_the_layout_is_card_number_aid_version_and_purpose(
-        master: bytes, number: bytes, aid: bytes, version: int) -> None:
+    master: bytes, number: bytes, aid: bytes, version: int
+) -> None:
     keys = derive_card_keys("MA-AES128", master, number, aid, version)
     data = number + aid + bytes((version,))
     for key, purpose in ((keys.k_enc, b"\x01"), (keys.k_mac, b"\x02")):
@@ -74,11 +84,16 @@ def test_short_inputs_differ_from_plain_cmac(master: bytes, data: bytes) -> None
 
 
 def test_each_part_of_the_input_makes_another_key() -> None:
-    found = [derive_card_keys("MA-AES128", master, number, aid, version)
-             for master, number, aid, version in (
-                 (MASTER, CARD_NUMBER, AID, 1), (MASTER[::-1], CARD_NUMBER, AID, 1),
-                 (MASTER, CARD_NUMBER[::-1], AID, 1), (MASTER, CARD_NUMBER, AID[::-1], 1),
-                 (MASTER, CARD_NUMBER, AID, 2))]
+    found = [
+        derive_card_keys("MA-AES128", master, number, aid, version)
+        for master, number, aid, version in (
+            (MASTER, CARD_NUMBER, AID, 1),
+            (MASTER[::-1], CARD_NUMBER, AID, 1),
+            (MASTER, CARD_NUMBER[::-1], AID, 1),
+            (MASTER, CARD_NUMBER, AID[::-1], 1),
+            (MASTER, CARD_NUMBER, AID, 2),
+        )
+    ]
     keys = [key for pair in found for key in (pair.k_enc, pair.k_mac)]
     assert len(set(keys)) == len(keys) == 10
 
@@ -97,11 +112,23 @@ def test_the_suites_are_those_of_secure_messaging() -> None:
     assert set(MASTER_BYTES) == set(Suite)
 
 
-@pytest.mark.parametrize(("number", "aid", "version"), [
-    (7, 8, 1), (9, 8, 1), (0, 8, 1), (8, 4, 1), (8, 17, 1), (8, 0, 1), (8, 8, 0), (8, 8, 256),
-    (8, 8, -1)])
+@pytest.mark.parametrize(
+    ("number", "aid", "version"),
+    [
+        (7, 8, 1),
+        (9, 8, 1),
+        (0, 8, 1),
+        (8, 4, 1),
+        (8, 17, 1),
+        (8, 0, 1),
+        (8, 8, 0),
+        (8, 8, 256),
+        (8, 8, -1),
+    ],
+)
 def test_lengths_and_versions_outside_the_layout_are_refused(
-        number: int, aid: int, version: int) -> None:
+    number: int, aid: int, version: int
+) -> None:
     with pytest.raises(KeyUnfit):
         derive_card_keys("MA-AES128", MASTER, bytes(number), bytes(aid), version)
 

@@ -58,7 +58,7 @@ def test_every_truncation_is_damage() -> None:
 def test_every_flipped_byte_is_refused() -> None:
     for at in range(len(SEALED)):
         for flip in (0x01, 0x20, 0x80, 0xFF):
-            changed = SEALED[:at] + bytes((SEALED[at] ^ flip,)) + SEALED[at + 1:]
+            changed = SEALED[:at] + bytes((SEALED[at] ^ flip,)) + SEALED[at + 1 :]
             with pytest.raises(KeyStoreError) as caught:
                 _open(changed)
             # A changed byte is never taken for a wrong passphrase.
@@ -73,8 +73,12 @@ def test_appended_bytes_are_damage() -> None:
 
 def test_other_ways_to_write_the_same_are_damage() -> None:
     document = json.loads(SEALED)
-    for text in (json.dumps(document), json.dumps(document, indent=2),
-                 SEALED.decode().replace("\n", "\r\n"), SEALED.decode().lower()):
+    for text in (
+        json.dumps(document),
+        json.dumps(document, indent=2),
+        SEALED.decode().replace("\n", "\r\n"),
+        SEALED.decode().lower(),
+    ):
         with pytest.raises(KeyStoreError):
             _open(text.encode())
     with pytest.raises(StoreDamaged):
@@ -83,9 +87,21 @@ def test_other_ways_to_write_the_same_are_damage() -> None:
         _open(SEALED.replace(b'"kdf"', b'"kdf": {}, "kdf"'))
 
 
-@pytest.mark.parametrize("raw", [b"PK\x03\x04", b"{}", b"[]", b"\x7fELF", b"-----BEGIN", b"\xff",
-                                 b'{"format": "jukihost key store"}', b" " + SEALED, SEALED[1:],
-                                 SEALED.decode().encode("utf-16")])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"PK\x03\x04",
+        b"{}",
+        b"[]",
+        b"\x7fELF",
+        b"-----BEGIN",
+        b"\xff",
+        b'{"format": "jukihost key store"}',
+        b" " + SEALED,
+        SEALED[1:],
+        SEALED.decode().encode("utf-16"),
+    ],
+)
 def test_foreign_files_are_said_to_be_foreign(raw: bytes) -> None:
     with pytest.raises(ForeignFile):
         _open(raw)
@@ -166,14 +182,18 @@ def test_a_form_that_is_not_ours_is_damage_though_its_checksum_is_right(change: 
         Envelope.parse(_resealed(CHANGES[change]))
 
 
-@pytest.mark.parametrize("change", [
-    lambda document: document["kdf"].update(salt="00" * 16),
-    lambda document: document["kdf"].update(n=2048),
-    lambda document: document["cipher"].update(nonce="00" * 12),
-    lambda document: document.update(ciphertext=""),
-    lambda document: document.update(ciphertext=document["ciphertext"][:-2]),
-    lambda document: document.update(ciphertext=document["ciphertext"][2:] + "00"),
-], ids=["salt", "n", "nonce", "no ciphertext", "tag cut", "shifted"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["kdf"].update(salt="00" * 16),
+        lambda document: document["kdf"].update(n=2048),
+        lambda document: document["cipher"].update(nonce="00" * 12),
+        lambda document: document.update(ciphertext=""),
+        lambda document: document.update(ciphertext=document["ciphertext"][:-2]),
+        lambda document: document.update(ciphertext=document["ciphertext"][2:] + "00"),
+    ],
+    ids=["salt", "n", "nonce", "no ciphertext", "tag cut", "shifted"],
+)
 def test_a_change_on_purpose_does_not_open(change: Callable[[dict[str, Any]], object]) -> None:
     envelope = Envelope.parse(_resealed(change))
     with pytest.raises(WrongPassphrase):
@@ -213,7 +233,12 @@ def test_costs_that_are_none(n: int) -> None:
 def test_the_cost_of_a_new_store() -> None:
     assert ScryptCost().n == 131_072
     assert json.loads(SEALED)["kdf"] | {"salt": ""} == {
-        "name": "scrypt", "n": 1024, "r": 8, "p": 1, "salt": ""}
+        "name": "scrypt",
+        "n": 1024,
+        "r": 8,
+        "p": 1,
+        "salt": "",
+    }
 
 
 def test_errors_are_of_one_family_and_tell_nothing() -> None:

@@ -22,10 +22,17 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("content", "passphrase"), [
-    (b"correct horse", "correct horse"), (b"correct horse\n", "correct horse"),
-    (b"correct horse\r\n", "correct horse"), (b"correct horse\n\n", "correct horse\n"),
-    (b" correct horse \n", " correct horse "), ("合言葉は鍵です\n".encode(), "合言葉は鍵です")])
+@pytest.mark.parametrize(
+    ("content", "passphrase"),
+    [
+        (b"correct horse", "correct horse"),
+        (b"correct horse\n", "correct horse"),
+        (b"correct horse\r\n", "correct horse"),
+        (b"correct horse\n\n", "correct horse\n"),
+        (b" correct horse \n", " correct horse "),
+        ("合言葉は鍵です\n".encode(), "合言葉は鍵です"),
+    ],
+)
 def test_a_file(file: Path, content: bytes, passphrase: str) -> None:
     file.write_bytes(content)
     assert from_file(file)() == passphrase

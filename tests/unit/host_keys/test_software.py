@@ -60,8 +60,12 @@ def test_a_new_store_has_a_key_for_each_system_of_the_juki_application(path: Pat
     assert len({info.check_value for info in infos}) == 5
     assert list_keys(path, phrase) == infos
     assert list(KEY_REFERENCES.items()) == [
-        ("RESIDENT_IDENTIFICATION", 1), ("WIDE_AREA_ISSUANCE", 2), ("MOVE_IN", 3), ("COUNTER", 4),
-        ("SUSPEND", 5)]
+        ("RESIDENT_IDENTIFICATION", 1),
+        ("WIDE_AREA_ISSUANCE", 2),
+        ("MOVE_IN", 3),
+        ("COUNTER", 4),
+        ("SUSPEND", 5),
+    ]
 
 
 def test_management_rotates(path: Path) -> None:
@@ -119,14 +123,19 @@ def test_a_gap_in_the_versions_is_no_trouble(custody: SoftwareCustody) -> None:
         custody.import_key("COUNTER", 255, os.urandom(16))
 
 
-@pytest.mark.parametrize("operation", [
-    lambda store: store.derive_card_keys("COUNTER", CARD_NUMBER, AID, 1),
-    lambda store: store.rotate("COUNTER"),
-    lambda store: store.delete("COUNTER", 1),
-    lambda store: store.newest_version("COUNTER")],
-    ids=["derive", "rotate", "delete", "newest"])
-def test_what_is_not_there_is_unknown(custody: SoftwareCustody,
-                                      operation: Callable[[SoftwareCustody], Any]) -> None:
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda store: store.derive_card_keys("COUNTER", CARD_NUMBER, AID, 1),
+        lambda store: store.rotate("COUNTER"),
+        lambda store: store.delete("COUNTER", 1),
+        lambda store: store.newest_version("COUNTER"),
+    ],
+    ids=["derive", "rotate", "delete", "newest"],
+)
+def test_what_is_not_there_is_unknown(
+    custody: SoftwareCustody, operation: Callable[[SoftwareCustody], Any]
+) -> None:
     custody.generate("SUSPEND")
     before = custody.path.read_bytes()
     with pytest.raises(UnknownKey):
@@ -134,13 +143,18 @@ def test_what_is_not_there_is_unknown(custody: SoftwareCustody,
     assert custody.path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["", "counter", "1COUNTER", "COUNTER ", "COUNTER\n", "A" * 65,
-                                  "ＣＯＵＮＴＥＲ", "A-B"])
+@pytest.mark.parametrize(
+    "name", ["", "counter", "1COUNTER", "COUNTER ", "COUNTER\n", "A" * 65, "ＣＯＵＮＴＥＲ", "A-B"]
+)
 def test_names_that_are_none_are_refused(custody: SoftwareCustody, name: str) -> None:
-    for operation in (lambda: custody.generate(name), lambda: custody.import_key(name, 1, MASTER),
-                      lambda: custody.rotate(name), lambda: custody.delete(name, 1),
-                      lambda: custody.derive_card_keys(name, CARD_NUMBER, AID, 1),
-                      lambda: custody.newest_version(name)):
+    for operation in (
+        lambda: custody.generate(name),
+        lambda: custody.import_key(name, 1, MASTER),
+        lambda: custody.rotate(name),
+        lambda: custody.delete(name, 1),
+        lambda: custody.derive_card_keys(name, CARD_NUMBER, AID, 1),
+        lambda: custody.newest_version(name),
+    ):
         with pytest.raises(KeyUnfit):
             operation()
 
@@ -148,17 +162,28 @@ def test_names_that_are_none_are_refused(custody: SoftwareCustody, name: str) ->
 @pytest.mark.parametrize("version", [-1, 0, 256, 1000])
 def test_versions_that_are_none_are_refused(custody: SoftwareCustody, version: int) -> None:
     custody.generate("COUNTER")
-    for operation in (lambda: custody.import_key("COUNTER", version, MASTER),
-                      lambda: custody.delete("COUNTER", version),
-                      lambda: custody.derive_card_keys("COUNTER", CARD_NUMBER, AID, version)):
+    for operation in (
+        lambda: custody.import_key("COUNTER", version, MASTER),
+        lambda: custody.delete("COUNTER", version),
+        lambda: custody.derive_card_keys("COUNTER", CARD_NUMBER, AID, version),
+    ):
         with pytest.raises(KeyUnfit):
             operation()
 
 
-WEAK = ["00" * 16, "FF" * 16, "A5" * 16, "000102030405060708090A0B0C0D0E0F",
-        "404142434445464748494A4B4C4D4E4F", "00112233445566778899AABBCCDDEEFF",
-        "FFEEDDCCBBAA99887766554433221100", "0123456789ABCDEF0123456789ABCDEF",
-        "00FF" * 8, "0102030401020304" * 2, "000000000000000000000000DEADBEEF"]
+WEAK = [
+    "00" * 16,
+    "FF" * 16,
+    "A5" * 16,
+    "000102030405060708090A0B0C0D0E0F",
+    "404142434445464748494A4B4C4D4E4F",
+    "00112233445566778899AABBCCDDEEFF",
+    "FFEEDDCCBBAA99887766554433221100",
+    "0123456789ABCDEF0123456789ABCDEF",
+    "00FF" * 8,
+    "0102030401020304" * 2,
+    "000000000000000000000000DEADBEEF",
+]
 
 
 @pytest.mark.parametrize("key", WEAK)
@@ -189,10 +214,12 @@ def test_one_key_does_not_serve_two_systems(custody: SoftwareCustody) -> None:
 
 
 def test_unknown_suites_are_refused(path: Path, custody: SoftwareCustody) -> None:
-    for operation in (lambda: custody.generate("COUNTER", suite="DES"),
-                      lambda: custody.import_key("COUNTER", 1, MASTER, suite="DES"),
-                      lambda: new_store(path.with_name("other"), phrase, suite="DES"),
-                      lambda: new_store(path.with_name("other"), phrase, systems=["x"])):
+    for operation in (
+        lambda: custody.generate("COUNTER", suite="DES"),
+        lambda: custody.import_key("COUNTER", 1, MASTER, suite="DES"),
+        lambda: new_store(path.with_name("other"), phrase, suite="DES"),
+        lambda: new_store(path.with_name("other"), phrase, systems=["x"]),
+    ):
         with pytest.raises(KeyUnfit):
             operation()
     assert not path.with_name("other").exists()
@@ -249,14 +276,22 @@ def test_an_existing_file_is_never_overwritten(path: Path) -> None:
 def test_what_cannot_be_opened_is_left_as_it_is(custody: SoftwareCustody) -> None:
     custody.generate("COUNTER")
     good = custody.path.read_bytes()
-    for raw, error in ((good[:-1], StoreDamaged), (b"", StoreDamaged), (b"foreign", ForeignFile),
-                       (good + b" " * (1 << 20), ForeignFile),
-                       (good.replace(b'"ciphertext": "', b'"ciphertext": "00'), StoreDamaged)):
+    for raw, error in (
+        (good[:-1], StoreDamaged),
+        (b"", StoreDamaged),
+        (b"foreign", ForeignFile),
+        (good + b" " * (1 << 20), ForeignFile),
+        (good.replace(b'"ciphertext": "', b'"ciphertext": "00'), StoreDamaged),
+    ):
         custody.path.write_bytes(raw)
-        for operation in (lambda: again(custody.path), custody.refresh,
-                          lambda: custody.generate("SUSPEND"), lambda: custody.rotate("COUNTER"),
-                          lambda: custody.delete("COUNTER", 1),
-                          lambda: custody.change_passphrase(phrase)):
+        for operation in (
+            lambda: again(custody.path),
+            custody.refresh,
+            lambda: custody.generate("SUSPEND"),
+            lambda: custody.rotate("COUNTER"),
+            lambda: custody.delete("COUNTER", 1),
+            lambda: custody.change_passphrase(phrase),
+        ):
             with pytest.raises(error):
                 operation()
             assert custody.path.read_bytes() == raw
@@ -293,10 +328,27 @@ def test_a_content_that_is_not_of_the_format_is_damage(custody: SoftwareCustody)
     assert isinstance(key, EnvelopeKey)
     row = {"system": "COUNTER", "version": 1, "suite": "MA-AES128", "key": MASTER.hex()}
     odd: list[object] = [
-        [], {}, {"masters": 1}, {"masters": [1]}, {"masters": [{}]}, {"masters": [row, row]}]
-    odd += [{"masters": [{**row, **change}]} for change in (
-        {"suite": "MA-AES192"}, {"suite": "DES"}, {"system": "counter"}, {"system": 5},
-        {"version": 0}, {"version": "1"}, {"version": None}, {"key": "xy"}, {"key": 5})]
+        [],
+        {},
+        {"masters": 1},
+        {"masters": [1]},
+        {"masters": [{}]},
+        {"masters": [row, row]},
+    ]
+    odd += [
+        {"masters": [{**row, **change}]}
+        for change in (
+            {"suite": "MA-AES192"},
+            {"suite": "DES"},
+            {"system": "counter"},
+            {"system": 5},
+            {"version": 0},
+            {"version": "1"},
+            {"version": None},
+            {"key": "xy"},
+            {"key": 5},
+        )
+    ]
     for content in (b"", *(json.dumps(value).encode() for value in odd)):
         custody.path.write_bytes(key.seal(content))
         with pytest.raises(StoreDamaged):
@@ -328,11 +380,16 @@ def test_a_closed_store_gives_out_nothing(custody: SoftwareCustody) -> None:
     custody.generate("COUNTER")
     custody.close()
     custody.close()
-    for operation in (custody.inventory, custody.refresh, lambda: custody.newest_version("COUNTER"),
-                      lambda: custody.derive_card_keys("COUNTER", CARD_NUMBER, AID, 1),
-                      lambda: custody.rotate("COUNTER"), lambda: custody.generate("SUSPEND"),
-                      lambda: custody.delete("COUNTER", 1),
-                      lambda: custody.change_passphrase(phrase)):
+    for operation in (
+        custody.inventory,
+        custody.refresh,
+        lambda: custody.newest_version("COUNTER"),
+        lambda: custody.derive_card_keys("COUNTER", CARD_NUMBER, AID, 1),
+        lambda: custody.rotate("COUNTER"),
+        lambda: custody.generate("SUSPEND"),
+        lambda: custody.delete("COUNTER", 1),
+        lambda: custody.change_passphrase(phrase),
+    ):
         with pytest.raises(StoreNotOpen):
             operation()
     assert custody._masters == {}

@@ -23,12 +23,13 @@ class _PowerLoss(BaseException):
 _STEPS = ["open", "write", "fsync", "close", "replace"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), _PowerLoss()],
-                         ids=["error", "power loss"])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), _PowerLoss()], ids=["error", "power loss"]
+)
 @pytest.mark.parametrize("step", _STEPS)
 def test_an_interrupted_write_keeps_the_old_file(
-        custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch, step: str,
-        error: BaseException) -> None:
+    custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
     """Every call of the operating system fails once, the first time and each time after that."""
     custody.import_key("COUNTER", 1, MASTER)
     old = custody.inventory()
@@ -67,8 +68,9 @@ def _fail_at(function: Callable[..., Any], number: int, error: BaseException) ->
     return wrapper
 
 
-def test_a_write_in_small_pieces_is_complete(custody: SoftwareCustody,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_in_small_pieces_is_complete(
+    custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
     custody.generate("COUNTER")
@@ -77,7 +79,8 @@ def test_a_write_in_small_pieces_is_complete(custody: SoftwareCustody,
 
 
 def test_the_new_file_is_on_disk_before_it_takes_the_old_ones_place(
-        custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch) -> None:
+    custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order: list[str] = []
 
     def noting(step: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,8 +136,10 @@ def _rotate_in_another_process(path: str) -> None:
 def test_many_processes_lose_nothing(custody: SoftwareCustody) -> None:
     custody.generate("COUNTER")
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_rotate_in_another_process, args=(str(custody.path),))
-               for _ in range(2)]
+    workers = [
+        context.Process(target=_rotate_in_another_process, args=(str(custody.path),))
+        for _ in range(2)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -62,7 +62,7 @@ class CardCipher:
         left, right = self.k_mac[:8], self.k_mac[8:]
         value = bytes(8)
         for at in range(0, len(data), 8):
-            block = bytes(a ^ b for a, b in zip(value, data[at:at + 8], strict=True))
+            block = bytes(a ^ b for a, b in zip(value, data[at : at + 8], strict=True))
             value = self._des(left, block, forward=True)
         return self._des(left, self._des(right, value, forward=False), forward=True)
 
@@ -116,10 +116,17 @@ class CardSession:
                     assert cryptogram[0] == 1
                     cryptogram = cryptogram[1:]
                 padded = self.cipher.decrypt(self._iv(), cryptogram)
-                data = padded[:padded.rindex(b"\x80")]
+                data = padded[: padded.rindex(b"\x80")]
                 assert _method_2(data, block) == padded
-        return CommandApdu(command.cla.replace(secure=False), command.ins, command.p1, command.p2,
-                           data, ne, extended=extended)
+        return CommandApdu(
+            command.cla.replace(secure=False),
+            command.ins,
+            command.p1,
+            command.p2,
+            data,
+            ne,
+            extended=extended,
+        )
 
     def wrap(self, answer: ResponseApdu, *, odd: bool, plain: bool = False) -> ResponseApdu:
         self.ssc += 1
@@ -141,9 +148,17 @@ class CardSession:
 class ReferenceCard:
     """A channel that ends in a card with one key, one challenge and one secure session."""
 
-    def __init__(self, suite: str, k_enc: bytes, k_mac: bytes, handler: Handler, *,
-                 key_reference: int = 1, rnd_ic: bytes = bytes(range(8)),
-                 k_ic: bytes = bytes(range(16, 32))) -> None:
+    def __init__(
+        self,
+        suite: str,
+        k_enc: bytes,
+        k_mac: bytes,
+        handler: Handler,
+        *,
+        key_reference: int = 1,
+        rnd_ic: bytes = bytes(range(8)),
+        k_ic: bytes = bytes(range(16, 32)),
+    ) -> None:
         self.name = "3DES" if suite == "MA-3DES" else "AES"
         self.static = CardCipher(self.name, k_enc, k_mac)
         self.handler = handler
@@ -167,7 +182,7 @@ class ReferenceCard:
             plain = self.session.unwrap(command)
             return self.session.wrap(self.handler(plain), odd=bool(command.ins % 2))
         if command.ins == 0x84:
-            self.challenge = self.rnd_ic[:command.ne]
+            self.challenge = self.rnd_ic[: command.ne]
             return ResponseApdu(self.challenge)
         if command.ins == 0x82:
             return self._mutual_authenticate(command)
@@ -187,8 +202,9 @@ class ReferenceCard:
         answer = self.static.encrypt(bytes(self.static.block), challenge + rnd_ifd + self.k_ic)
         secret = bytes(a ^ b for a, b in zip(k_ifd, self.k_ic, strict=True))
         size = len(self.static.k_enc)
-        cipher = CardCipher(self.name, _digest(secret + b"\0\0\0\1", size),
-                            _digest(secret + b"\0\0\0\2", size))
+        cipher = CardCipher(
+            self.name, _digest(secret + b"\0\0\0\1", size), _digest(secret + b"\0\0\0\2", size)
+        )
         ssc = int.from_bytes(challenge[4:] + rnd_ifd[4:], "big") if self.name == "3DES" else 0
         self.session = CardSession(cipher, ssc)
         return ResponseApdu(answer + self._mac(answer))

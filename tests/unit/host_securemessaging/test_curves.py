@@ -84,12 +84,12 @@ def _wrong_points(curve: Curve) -> dict[str, bytes]:
         "infinity": b"\x00",
         "too short": good[:-1],
         "too long": good + b"\0",
-        "compressed": bytes((2 | good[-1] & 1,)) + good[1:1 + size],
+        "compressed": bytes((2 | good[-1] & 1,)) + good[1 : 1 + size],
         "hybrid": bytes((6 | good[-1] & 1,)) + good[1:],
         "zeros": b"\x04" + bytes(2 * size),
         "y off by one": good[:-1] + bytes((good[-1] ^ 1,)),
-        "x and y swapped": b"\x04" + good[1 + size:] + good[1:1 + size],
-        "x not reduced": b"\x04" + beyond.to_bytes(size + 1, "big")[-size:] + good[1 + size:],
+        "x and y swapped": b"\x04" + good[1 + size :] + good[1 : 1 + size],
+        "x not reduced": b"\x04" + beyond.to_bytes(size + 1, "big")[-size:] + good[1 + size :],
         "all ones": b"\x04" + b"\xff" * 2 * size,
         "another curve": other.encode(other.base),
     }
@@ -100,8 +100,12 @@ def test_what_is_no_point_of_the_curve_is_refused(curve: Curve) -> None:
     for name, raw in _wrong_points(curve).items():
         with pytest.raises(PointError):
             pytest.fail(f"{name} was taken as {curve.decode(raw)}")
-    for point in (Point(curve.base.x, curve.base.y + 1), Point(curve.base.x + curve.p, 1),
-                  Point(-1, 1), Point(0, 0)):
+    for point in (
+        Point(curve.base.x, curve.base.y + 1),
+        Point(curve.base.x + curve.p, 1),
+        Point(-1, 1),
+        Point(0, 0),
+    ):
         with pytest.raises(PointError):
             curve.agree(2, point)
 
@@ -117,7 +121,8 @@ def test_published_points(vector: dict[str, str]) -> None:
         return curve.decode(bytes.fromhex(vector[name]))
 
     assert curve.multiply(scalar("map_terminal_private"), curve.base) == point(
-        "map_terminal_public")
+        "map_terminal_public"
+    )
     shared = curve.multiply(scalar("map_terminal_private"), point("map_chip_public"))
     assert shared == point("shared_h")
     generator = curve.add(curve.multiply(scalar("nonce_s"), curve.base), shared)
@@ -132,8 +137,13 @@ def test_published_points(vector: dict[str, str]) -> None:
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
 def test_random_scalars_are_in_range(curve: Curve) -> None:
     size = curve.order_size + 8
-    for raw in (bytes(size), b"\xff" * size, (curve.order - 2).to_bytes(size, "big"),
-                (curve.order - 3).to_bytes(size, "big"), os.urandom(size)):
+    for raw in (
+        bytes(size),
+        b"\xff" * size,
+        (curve.order - 2).to_bytes(size, "big"),
+        (curve.order - 3).to_bytes(size, "big"),
+        os.urandom(size),
+    ):
         scalar = curve.random_scalar({size: raw}.__getitem__)
         assert 1 <= scalar <= curve.order - 2
 

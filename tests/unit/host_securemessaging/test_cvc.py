@@ -27,11 +27,14 @@ VECTORS = load("crypto/cvc_chains")
 CHAINS = VECTORS["cases"]
 SELF_SIGNED = VECTORS["self_signed"]
 BSI = load("securemessaging/bsi_eac2_worked_example")["steps"]["terminal_authentication"]
-EVERY_CERTIFICATE = sorted({
-    *SELF_SIGNED, *(case["trust_anchor"] for case in CHAINS),
-    *(raw for case in CHAINS for raw in case["certificates"]),
-    *(BSI[f"{who}_certificate"] for who in ("cvca", "dv", "terminal")),
-})
+EVERY_CERTIFICATE = sorted(
+    {
+        *SELF_SIGNED,
+        *(case["trust_anchor"] for case in CHAINS),
+        *(raw for case in CHAINS for raw in case["certificates"]),
+        *(BSI[f"{who}_certificate"] for who in ("cvca", "dv", "terminal")),
+    }
+)
 
 
 def _parse(text: str) -> CvCertificate:
@@ -96,7 +99,8 @@ def _check_signatures_of_mixed_chain(anchor: CvCertificate, chain: list[CvCertif
 def test_bsi_worked_example_chain() -> None:
     _check_signatures_of_mixed_chain(
         _parse(BSI["cvca_certificate"]),
-        [_parse(BSI["dv_certificate"]), _parse(BSI["terminal_certificate"])])
+        [_parse(BSI["dv_certificate"]), _parse(BSI["terminal_certificate"])],
+    )
 
 
 @pytest.mark.parametrize("case", CHAINS, ids=lambda case: case["name"])
@@ -106,7 +110,7 @@ def test_every_changed_byte_of_a_published_chain_is_refused(case: dict[str, Any]
     raw = bytes.fromhex(case["certificates"][0])
     refused = 0
     for at in range(len(raw)):
-        changed = raw[:at] + bytes((raw[at] ^ 0x01,)) + raw[at + 1:]
+        changed = raw[:at] + bytes((raw[at] ^ 0x01,)) + raw[at + 1 :]
         try:
             link = CvCertificate.parse(changed)
         except CertificateError:
@@ -147,9 +151,13 @@ class Pki:
     def make(self, issuer: int, subject: int, mask: bytes, /, **changes: Any) -> CvCertificate:
         names = [b"JPTEST00001", b"JPTESTDV00001", b"JPTESTTERM00001"]
         values: dict[str, Any] = {
-            "authority": names[issuer], "holder": names[subject],
-            "key": self.keys[subject].public_key(), "authorization": Authorization(ARC, mask),
-            "effective": FROM, "expiration": TO, "sign": ecdsa_signer(self.keys[issuer]),
+            "authority": names[issuer],
+            "holder": names[subject],
+            "key": self.keys[subject].public_key(),
+            "authorization": Authorization(ARC, mask),
+            "effective": FROM,
+            "expiration": TO,
+            "sign": ecdsa_signer(self.keys[issuer]),
         }
         return issue(**{**values, **changes})
 
@@ -182,12 +190,25 @@ def test_rights_are_never_wider_than_above() -> None:
 def test_a_link_renews_the_root() -> None:
     new = Pki()
     link = PKI.make(0, 0, b"\xc0\x0f", holder=b"JPTEST00002", key=new.keys[0].public_key())
-    dv = new.make(0, 1, DV_MASK, authority=b"JPTEST00002", effective=date(2030, 1, 1),
-                  expiration=date(2030, 12, 31))
+    dv = new.make(
+        0,
+        1,
+        DV_MASK,
+        authority=b"JPTEST00002",
+        effective=date(2030, 1, 1),
+        expiration=date(2030, 12, 31),
+    )
     with pytest.raises(CertificateError, match="JPTEST00002 is valid"):
         verify_chain(PKI.root, [link, dv], date(2030, 2, 1))
-    newer = PKI.make(0, 0, b"\xc0\x0f", holder=b"JPTEST00002", key=new.keys[0].public_key(),
-                     effective=date(2029, 1, 1), expiration=date(2031, 1, 1))
+    newer = PKI.make(
+        0,
+        0,
+        b"\xc0\x0f",
+        holder=b"JPTEST00002",
+        key=new.keys[0].public_key(),
+        effective=date(2029, 1, 1),
+        expiration=date(2031, 1, 1),
+    )
     # The old root has expired by then; it only carries the trust.
     assert verify_chain(PKI.root, [newer, dv], date(2030, 2, 1)).rights.mask == b"\x80\x0f"
     # A root key that signs for a new root does not keep the old one's name alive.
@@ -203,45 +224,69 @@ def _chain_faults() -> dict[str, tuple[str, list[CvCertificate]]]:
     return {
         "empty": ("empty", []),
         "terminal below the root": ("cannot certify", [make(0, 2, TERMINAL_MASK)]),
-        "authority below an authority": ("cannot certify", [
-            dv, make(1, 1, DV_MASK, authority=dv.holder, holder=b"JPTESTDV00002")]),
-        "root below an authority": ("cannot certify", [
-            dv, make(1, 0, ROOT_MASK, holder=b"JPTEST00009")]),
-        "terminal as authority": ("cannot certify", [
-            dv, terminal, make(2, 2, TERMINAL_MASK, holder=b"JPTESTTERM00002")]),
-        "wrong authority": ("another authority", [
-            make(0, 1, DV_MASK, authority=b"JPTEST00007"), terminal]),
+        "authority below an authority": (
+            "cannot certify",
+            [dv, make(1, 1, DV_MASK, authority=dv.holder, holder=b"JPTESTDV00002")],
+        ),
+        "root below an authority": (
+            "cannot certify",
+            [dv, make(1, 0, ROOT_MASK, holder=b"JPTEST00009")],
+        ),
+        "terminal as authority": (
+            "cannot certify",
+            [dv, terminal, make(2, 2, TERMINAL_MASK, holder=b"JPTESTTERM00002")],
+        ),
+        "wrong authority": (
+            "another authority",
+            [make(0, 1, DV_MASK, authority=b"JPTEST00007"), terminal],
+        ),
         "order": ("another authority", [terminal, dv]),
         "missing link": ("another authority", [terminal]),
         "foreign key, right name": ("wrong", [dv, other.terminal]),
         "foreign authority": ("wrong", [other.authority, other.terminal]),
-        "other terminal type": ("another kind", [
-            dv, make(1, 2, TERMINAL_MASK, authorization=Authorization(ARC + b"\x01",
-                                                                      TERMINAL_MASK))]),
+        "other terminal type": (
+            "another kind",
+            [
+                dv,
+                make(
+                    1, 2, TERMINAL_MASK, authorization=Authorization(ARC + b"\x01", TERMINAL_MASK)
+                ),
+            ],
+        ),
         "shorter mask": ("another kind", [dv, make(1, 2, b"\x00")]),
         "longer mask": ("another kind", [dv, make(1, 2, TERMINAL_MASK + b"\xff")]),
-        "own domain parameters": ("root's to choose", [
-            dv, _with_parameters(terminal, PKI.keys[2], parameters)]),
-        "point of another curve": ("of no use", [
-            dv, make(1, 2, TERMINAL_MASK,
-                     key=ec.generate_private_key(ec.BrainpoolP256R1()).public_key())]),
+        "own domain parameters": (
+            "root's to choose",
+            [dv, _with_parameters(terminal, PKI.keys[2], parameters)],
+        ),
+        "point of another curve": (
+            "of no use",
+            [
+                dv,
+                make(
+                    1,
+                    2,
+                    TERMINAL_MASK,
+                    key=ec.generate_private_key(ec.BrainpoolP256R1()).public_key(),
+                ),
+            ],
+        ),
     }
 
 
-def _with_parameters(certificate: CvCertificate, key: ec.EllipticCurvePrivateKey, sign: Any
-                     ) -> CvCertificate:
+def _with_parameters(
+    certificate: CvCertificate, key: ec.EllipticCurvePrivateKey, sign: Any
+) -> CvCertificate:
     """The certificate with domain parameters it should not have, signed anew."""
     public = CertificateKey.of(key.public_key(), ECDSA_SHA256, parameters=True)
     return _rewritten(certificate, 0x7F49, public.encode(), sign)
 
 
-def _rewritten(certificate: CvCertificate, tag: int, part: Tlv | None, sign: Any
-               ) -> CvCertificate:
+def _rewritten(certificate: CvCertificate, tag: int, part: Tlv | None, sign: Any) -> CvCertificate:
     body = Tlv.parse(certificate.body)
     parts = [part if child.tag == tag else child for child in body.children]
     new = Tlv(0x7F4E, [child for child in parts if child is not None])
-    return CvCertificate.parse(
-        Tlv(0x7F21, [new, Tlv(0x5F37, sign(new.encode()))]).encode())
+    return CvCertificate.parse(Tlv(0x7F21, [new, Tlv(0x5F37, sign(new.encode()))]).encode())
 
 
 @pytest.mark.parametrize("fault", list(_chain_faults()))
@@ -251,13 +296,21 @@ def test_a_chain_that_breaks_a_rule_is_refused(fault: str) -> None:
         verify_chain(PKI.root, chain)
 
 
-@pytest.mark.parametrize(("which", "changes"), [
-    (0, {"effective": date(2026, 7, 2)}), (0, {"expiration": date(2026, 6, 30)}),
-    (1, {"effective": date(2026, 7, 2)}), (1, {"expiration": date(2026, 6, 30)})],
-    ids=["authority later", "authority expired", "terminal later", "terminal expired"])
+@pytest.mark.parametrize(
+    ("which", "changes"),
+    [
+        (0, {"effective": date(2026, 7, 2)}),
+        (0, {"expiration": date(2026, 6, 30)}),
+        (1, {"effective": date(2026, 7, 2)}),
+        (1, {"expiration": date(2026, 6, 30)}),
+    ],
+    ids=["authority later", "authority expired", "terminal later", "terminal expired"],
+)
 def test_certificates_of_another_day_are_refused(which: int, changes: dict[str, Any]) -> None:
-    chain = [PKI.make(0, 1, DV_MASK, **(changes if which == 0 else {})),
-             PKI.make(1, 2, TERMINAL_MASK, **(changes if which == 1 else {}))]
+    chain = [
+        PKI.make(0, 1, DV_MASK, **(changes if which == 0 else {})),
+        PKI.make(1, 2, TERMINAL_MASK, **(changes if which == 1 else {})),
+    ]
     verify_chain(PKI.root, chain)
     with pytest.raises(CertificateError, match="not on 2026-07-01"):
         verify_chain(PKI.root, chain, date(2026, 7, 1))
@@ -286,8 +339,9 @@ def test_a_root_without_domain_parameters_is_refused() -> None:
     with pytest.raises(CertificateError, match="no domain parameters"):
         verify_root(root)
     with pytest.raises(CertificateError, match="no domain parameters"):
-        verify_chain(PKI.root, [_rewritten(
-            PKI.root, 0x7F49, bare.encode(), ecdsa_signer(PKI.keys[0]))])
+        verify_chain(
+            PKI.root, [_rewritten(PKI.root, 0x7F49, bare.encode(), ecdsa_signer(PKI.keys[0]))]
+        )
     with pytest.raises(CertificateError, match="no domain parameters"):
         PKI.terminal.key.resolve(None)
 
@@ -327,14 +381,22 @@ BODY_FAULTS: dict[str, tuple[int, Tlv | None]] = {
     "key of an unknown algorithm": (0x7F49, Tlv(0x7F49, [Tlv(0x06, ID_TA + b"\x09\x09"), _POINT])),
     "key with two points": (0x7F49, Tlv(0x7F49, [_OID_TLV, _POINT, _POINT])),
     "key without a point": (0x7F49, Tlv(0x7F49, [_OID_TLV])),
-    "RSA key under an EC algorithm": (0x7F49, Tlv(0x7F49, [
-        _OID_TLV, Tlv(0x81, b"\xff" * 256), Tlv(0x82, b"\x01\0\x01")])),
-    "EC key under an RSA algorithm": (0x7F49, Tlv(0x7F49, [Tlv(0x06, ID_TA + b"\x01\x02"),
-                                                            _POINT])),
-    "RSA key with exponent 1": (0x7F49, Tlv(0x7F49, [
-        Tlv(0x06, ID_TA + b"\x01\x02"), Tlv(0x81, b"\xff" * 256), Tlv(0x82, b"\x01")])),
-    "RSA key without modulus": (0x7F49, Tlv(0x7F49, [
-        Tlv(0x06, ID_TA + b"\x01\x02"), Tlv(0x81, b""), Tlv(0x82, b"\x01\0\x01")])),
+    "RSA key under an EC algorithm": (
+        0x7F49,
+        Tlv(0x7F49, [_OID_TLV, Tlv(0x81, b"\xff" * 256), Tlv(0x82, b"\x01\0\x01")]),
+    ),
+    "EC key under an RSA algorithm": (
+        0x7F49,
+        Tlv(0x7F49, [Tlv(0x06, ID_TA + b"\x01\x02"), _POINT]),
+    ),
+    "RSA key with exponent 1": (
+        0x7F49,
+        Tlv(0x7F49, [Tlv(0x06, ID_TA + b"\x01\x02"), Tlv(0x81, b"\xff" * 256), Tlv(0x82, b"\x01")]),
+    ),
+    "RSA key without modulus": (
+        0x7F49,
+        Tlv(0x7F49, [Tlv(0x06, ID_TA + b"\x01\x02"), Tlv(0x81, b""), Tlv(0x82, b"\x01\0\x01")]),
+    ),
 }
 
 
@@ -347,9 +409,15 @@ def test_a_body_that_is_not_of_the_profile_is_refused_though_signed(fault: str) 
 
 def test_outer_structures_are_refused() -> None:
     body, signature = Tlv.parse(PKI.terminal.body), Tlv(0x5F37, PKI.terminal.signature)
-    for outer in (Tlv(0x7F21, [signature, body]), Tlv(0x7F21, [body]), Tlv(0x7F21, [signature]),
-                  Tlv(0x7F21, [body, signature, signature]), Tlv(0x7F21, b""),
-                  Tlv(0x7F4E, [body, signature]), Tlv(0x7F21, [body, Tlv(0x5F38, b"x")])):
+    for outer in (
+        Tlv(0x7F21, [signature, body]),
+        Tlv(0x7F21, [body]),
+        Tlv(0x7F21, [signature]),
+        Tlv(0x7F21, [body, signature, signature]),
+        Tlv(0x7F21, b""),
+        Tlv(0x7F4E, [body, signature]),
+        Tlv(0x7F21, [body, Tlv(0x5F38, b"x")]),
+    ):
         with pytest.raises(CertificateError):
             CvCertificate.parse(outer.encode())
     for raw in (b"", b"\x7f", b"\x7f\x21", b"\x00"):
@@ -366,17 +434,20 @@ def test_altered_domain_parameters_are_refused() -> None:
             continue
         value = bytearray(child.value)
         value[-1] ^= 1
-        children = [*key.children[:at], Tlv(child.tag, bytes(value)), *key.children[at + 1:]]
+        children = [*key.children[:at], Tlv(child.tag, bytes(value)), *key.children[at + 1 :]]
         with pytest.raises(CertificateError):
             _rewritten(PKI.root, 0x7F49, Tlv(0x7F49, children), ecdsa_signer(PKI.keys[0]))
 
 
 def test_what_cannot_be_issued() -> None:
-    for changes, words in (({"expiration": date(2025, 1, 1)}, "expire"),
-                           ({"expiration": date(2100, 1, 1)}, "2000 to 2099"),
-                           ({"effective": date(1999, 12, 31)}, "2000 to 2099"),
-                           ({"holder": b"short"}, "8 to 16"), ({"authority": b"x" * 17}, "8 to 16"),
-                           ({"oid": ID_TA + b"\x01\x02"}, "data objects of its algorithm")):
+    for changes, words in (
+        ({"expiration": date(2025, 1, 1)}, "expire"),
+        ({"expiration": date(2100, 1, 1)}, "2000 to 2099"),
+        ({"effective": date(1999, 12, 31)}, "2000 to 2099"),
+        ({"holder": b"short"}, "8 to 16"),
+        ({"authority": b"x" * 17}, "8 to 16"),
+        ({"oid": ID_TA + b"\x01\x02"}, "data objects of its algorithm"),
+    ):
         with pytest.raises(CertificateError, match=words):
             PKI.make(1, 2, TERMINAL_MASK, **changes)
 

@@ -45,8 +45,10 @@ from tests.unit.host_securemessaging import naive_curve
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
 
 STEPS = load("securemessaging/bsi_eac2_worked_example")["steps"]
-CA, TA, PACE, SM = (STEPS[name] for name in (
-    "chip_authentication", "terminal_authentication", "pace", "secure_messaging"))
+CA, TA, PACE, SM = (
+    STEPS[name]
+    for name in ("chip_authentication", "terminal_authentication", "pace", "secure_messaging")
+)
 READ = CommandApdu(0x00, 0xB0, 0x00, 0x00, ne=256)
 
 
@@ -88,9 +90,14 @@ def test_a_wrong_chip_token_is_refused_in_every_bit() -> None:
         with pytest.raises(CardNotAuthentic):
             run.finish(_raw(CA["nonce_r"]), changed)
     run = ChipAuthentication(_raw(CA["chip_public"]), _vector_key())
-    for nonce, token in ((CA["nonce_r"], ""), (CA["nonce_r"], CA["t_picc"][:-2]),
-                         (CA["nonce_r"], CA["t_picc"] + "00"), ("", CA["t_picc"]),
-                         (CA["nonce_r"][:-2], CA["t_picc"]), (CA["t_picc"], CA["nonce_r"])):
+    for nonce, token in (
+        (CA["nonce_r"], ""),
+        (CA["nonce_r"], CA["t_picc"][:-2]),
+        (CA["nonce_r"], CA["t_picc"] + "00"),
+        ("", CA["t_picc"]),
+        (CA["nonce_r"][:-2], CA["t_picc"]),
+        (CA["t_picc"], CA["nonce_r"]),
+    ):
         with pytest.raises(CardNotAuthentic):
             run.finish(_raw(nonce), _raw(token))
 
@@ -109,11 +116,14 @@ class _Script:
 
 def test_bsi_terminal_authentication_inside_pace_secure_messaging() -> None:
     """All published commands of the example, byte for byte, and then the signature."""
-    script = _Script([(_raw(exchange["capdu_protected"]), _raw(exchange["rapdu_protected"]))
-                      for exchange in SM["exchanges"]])
+    script = _Script(
+        [
+            (_raw(exchange["capdu_protected"]), _raw(exchange["rapdu_protected"]))
+            for exchange in SM["exchanges"]
+        ]
+    )
     channel = SecureChannel(script, Iso7816Session.aes(_raw(SM["k_enc"]), _raw(SM["k_mac"])))
-    chain = tuple(CvCertificate.parse(_raw(TA[f"{who}_certificate"]))
-                  for who in ("dv", "terminal"))
+    chain = tuple(CvCertificate.parse(_raw(TA[f"{who}_certificate"])) for who in ("dv", "terminal"))
     signed: list[bytes] = []
 
     class _Signed(Exception):
@@ -124,8 +134,12 @@ def test_bsi_terminal_authentication_inside_pace_secure_messaging() -> None:
         raise _Signed
 
     with pytest.raises(_Signed):
-        authenticate_terminal(channel, TerminalIdentity(chain, sign),
-                              _raw(PACE["eph_chip_public"])[1:33], _vector_key())
+        authenticate_terminal(
+            channel,
+            TerminalIdentity(chain, sign),
+            _raw(PACE["eph_chip_public"])[1:33],
+            _vector_key(),
+        )
     assert script.exchanges == []
     root = CvCertificate.parse(_raw(TA["cvca_certificate"]))
     key = chain[-1].key.resolve(root.key.curve)
@@ -141,14 +155,22 @@ _ROOT, _DV, _TERMINAL = (ec.generate_private_key(ec.SECP256R1()) for _ in range(
 
 
 def _issue(issuer: Any, authority: bytes, holder: bytes, key: Any, mask: bytes) -> CvCertificate:
-    return issue(authority=authority, holder=holder, key=key.public_key(),
-                 authorization=Authorization(ARC, mask), effective=_FROM, expiration=_TO,
-                 sign=ecdsa_signer(issuer))
+    return issue(
+        authority=authority,
+        holder=holder,
+        key=key.public_key(),
+        authorization=Authorization(ARC, mask),
+        effective=_FROM,
+        expiration=_TO,
+        sign=ecdsa_signer(issuer),
+    )
 
 
 ANCHOR = _issue(_ROOT, b"JPTEST00001", b"JPTEST00001", _ROOT, b"\xc0\xff")
-CHAIN = (_issue(_ROOT, b"JPTEST00001", b"JPTESTDV00001", _DV, b"\x80\xff"),
-         _issue(_DV, b"JPTESTDV00001", b"JPTESTTERM00001", _TERMINAL, b"\x00\x0f"))
+CHAIN = (
+    _issue(_ROOT, b"JPTEST00001", b"JPTESTDV00001", _DV, b"\x80\xff"),
+    _issue(_DV, b"JPTESTDV00001", b"JPTESTTERM00001", _TERMINAL, b"\x00\x0f"),
+)
 IDENTITY = TerminalIdentity(CHAIN, ecdsa_signer(_TERMINAL))
 KEY_BYTES = {CA_ECDH_AES128: 16, CA_ECDH_AES192: 24, CA_ECDH_AES256: 32}
 
@@ -173,8 +195,9 @@ class EacCard:
         if not command.cla.secure:
             return self.answer(command)
         assert self.session is not None
-        answer = self.session.wrap(self.answer(self.session.unwrap(command)),
-                                   odd=bool(command.ins % 2))
+        answer = self.session.wrap(
+            self.answer(self.session.unwrap(command)), odd=bool(command.ins % 2)
+        )
         self.session = self.next_session or self.session
         return answer
 
@@ -263,9 +286,17 @@ def test_a_whole_run(oid: bytes) -> None:
     assert card.authenticated
     assert channel.transmit(READ).data == b"file"
     assert [(command.ins, command.p1, command.p2) for command in card.seen] == [
-        (0x22, 0x81, 0xB6), (0x2A, 0x00, 0xBE), (0x22, 0x81, 0xB6), (0x2A, 0x00, 0xBE),
-        (0x22, 0x81, 0xA4), (0x84, 0, 0), (0x82, 0, 0), (0x22, 0x41, 0xA4), (0x86, 0, 0),
-        (0xB0, 0, 0)]
+        (0x22, 0x81, 0xB6),
+        (0x2A, 0x00, 0xBE),
+        (0x22, 0x81, 0xB6),
+        (0x2A, 0x00, 0xBE),
+        (0x22, 0x81, 0xA4),
+        (0x84, 0, 0),
+        (0x82, 0, 0),
+        (0x22, 0x41, 0xA4),
+        (0x86, 0, 0),
+        (0xB0, 0, 0),
+    ]
     assert card.seen[6].encode()[:5].hex() == "0082000040"
     general = card.seen[8].encode()
     assert general[:10].hex().upper() == "00860000457C43804104"
@@ -377,8 +408,14 @@ def test_every_refusal_is_a_status_error(at: int) -> None:
 def test_a_card_key_that_is_no_point_is_refused_before_anything_is_sent() -> None:
     card = EacCard()
     other = BRAINPOOL_P256R1.encode(BRAINPOOL_P256R1.base)
-    for key in (b"", b"\x00", other, card.public[:-1], card.public[:-1] + b"\0",
-                b"\x04" + bytes(64)):
+    for key in (
+        b"",
+        b"\x00",
+        other,
+        card.public[:-1],
+        card.public[:-1] + b"\0",
+        b"\x04" + bytes(64),
+    ):
         with pytest.raises(CardNotAuthentic, match="no use"):
             establish(card, IDENTITY, CARD_NUMBER, key, P256)
         with pytest.raises(PointError):

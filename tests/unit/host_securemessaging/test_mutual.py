@@ -25,8 +25,7 @@ from tests.unit.host_securemessaging.reference_card import ReferenceCard
 
 BAC = load("securemessaging/icao9303_bac")["steps"]
 ICAO_SM = load("securemessaging/icao9303_sm_3des")
-ISA = {case["cipher"]: case
-       for case in load("securemessaging/jp_isa_mutual_authenticate")["cases"]}
+ISA = {case["cipher"]: case for case in load("securemessaging/jp_isa_mutual_authenticate")["cases"]}
 READ = CommandApdu(0x00, 0xB0, 0x00, 0x00, ne=256)
 SUITES = list(Suite)
 KEY_BYTES = {Suite.MA_AES128: 16, Suite.MA_AES192: 24, Suite.MA_AES256: 32, Suite.MA_3DES: 16}
@@ -61,8 +60,12 @@ def _feed(*values: bytes) -> Callable[[int], bytes]:
 
 
 def _vector_run(vector: dict[str, str], suite: Suite) -> MutualAuthentication:
-    return MutualAuthentication(suite, _raw(vector["k_enc"]), _raw(vector["k_mac"]),
-                                random=_feed(_raw(vector["rnd_ifd"]), _raw(vector["k_ifd"])))
+    return MutualAuthentication(
+        suite,
+        _raw(vector["k_enc"]),
+        _raw(vector["k_mac"]),
+        random=_feed(_raw(vector["rnd_ifd"]), _raw(vector["k_ifd"])),
+    )
 
 
 def test_icao_appendix_d1_keys() -> None:
@@ -87,8 +90,9 @@ def test_icao_appendix_d3_and_the_session_after_it() -> None:
         assert session.unprotect(protected, command).encode() == _raw(step["rapdu_plain"])
 
 
-@pytest.mark.parametrize(("cipher", "suite"), [("3DES", Suite.MA_3DES),
-                                               ("AES-128", Suite.MA_AES128)])
+@pytest.mark.parametrize(
+    ("cipher", "suite"), [("3DES", Suite.MA_3DES), ("AES-128", Suite.MA_AES128)]
+)
 def test_residence_card_example(cipher: str, suite: Suite) -> None:
     vector = ISA[cipher]
     run = _vector_run(vector, suite)
@@ -134,28 +138,47 @@ class _Transcript:
 # it was computed, not published. The published parts of it have tests of their own above.
 DERIVED = (
     ("0084000008", "4608F919887022129000"),
-    ("0082008128DCD31CFB7CED4B0BB208CDE502F260B818113787DF0BFDC75733A32AD99BCDFE01A89AB20B01546128",
-     "FB9D650BCDBCD216EDCD206B5F35D0E8CCC387BBB896A04E42836FA96C191F164884F13336C6447B9000"),
-    ("0CB081000D9701108E081B82252E6E1BE43000",
-     "87210119586E33A54005C3CB2D989577BC88EA7A9C0267DD3C4CA46A0A50BC5C980194990290008E081B60FC5B80"
-     "09895F9000"),
-    ("0CD681001D871101F6468750E9E03584E28E251EF11D0BC68E08726304F943E6BDD400",
-     "990290008E0831F607A51061A7559000"),
-    ("0CB100011F8510678D30E92F99B12C1C4D18B6A21E578597010C8E084AC1B3B3F36F6E8500",
-     "8510EF2C5E1C182069A56FFF1F53D667B597990290008E08FB707C08A733F8259000"),
-    ("0CA4020C1D871101A33E32E891B8E454447A9E3CCDC3DDF78E0852D4BB9976DF228100",
-     "99026A828E08E2D8F1F39EF6B8D46A82"),
+    (
+        "0082008128DCD31CFB7CED4B0BB208CDE502F260B818113787DF0BFDC75733A32AD99BCDFE01A89AB20B01546128",
+        "FB9D650BCDBCD216EDCD206B5F35D0E8CCC387BBB896A04E42836FA96C191F164884F13336C6447B9000",
+    ),
+    (
+        "0CB081000D9701108E081B82252E6E1BE43000",
+        "87210119586E33A54005C3CB2D989577BC88EA7A9C0267DD3C4CA46A0A50BC5C980194990290008E081B60FC5B80"
+        "09895F9000",
+    ),
+    (
+        "0CD681001D871101F6468750E9E03584E28E251EF11D0BC68E08726304F943E6BDD400",
+        "990290008E0831F607A51061A7559000",
+    ),
+    (
+        "0CB100011F8510678D30E92F99B12C1C4D18B6A21E578597010C8E084AC1B3B3F36F6E8500",
+        "8510EF2C5E1C182069A56FFF1F53D667B597990290008E08FB707C08A733F8259000",
+    ),
+    (
+        "0CA4020C1D871101A33E32E891B8E454447A9E3CCDC3DDF78E0852D4BB9976DF228100",
+        "99026A828E08E2D8F1F39EF6B8D46A82",
+    ),
 )
 
 
 def test_transcript_of_an_aes_session() -> None:
-    keys = Keys("MA-AES128", _raw("FEC19A54599D401703510FB9F0C62CDE"),
-                _raw("3EEF7474FC497329925257C79A04A6B6"))
+    keys = Keys(
+        "MA-AES128",
+        _raw("FEC19A54599D401703510FB9F0C62CDE"),
+        _raw("3EEF7474FC497329925257C79A04A6B6"),
+    )
     line = _Transcript(*DERIVED)
     channel = authenticate(line, 1, keys, _feed(_raw(BAC["rnd_ifd"]), _raw(BAC["k_ifd"])))
-    answers = [channel.transmit(CommandApdu.parse(_raw(command)))
-               for command in ("00B0810010", "00D6810004DEADBEEF", "00B1000104540201000C",
-                               "00A4020C02EEEE")]
+    answers = [
+        channel.transmit(CommandApdu.parse(_raw(command)))
+        for command in (
+            "00B0810010",
+            "00D6810004DEADBEEF",
+            "00B1000104540201000C",
+            "00A4020C02EEEE",
+        )
+    ]
     assert [len(answer.data) for answer in answers] == [16, 0, 12, 0]
     assert answers[2].data[:2] == _raw("530A")
     assert [int(answer.status) for answer in answers] == [0x9000, 0x9000, 0x9000, 0x6A82]
@@ -165,9 +188,12 @@ def test_transcript_of_an_aes_session() -> None:
 
 def _card(suite: Suite, keys: Keys | None = None) -> ReferenceCard:
     keys = keys or _keys(suite)
-    return ReferenceCard(suite, keys.k_enc, keys.k_mac,
-                         lambda command: ResponseApdu(b"read" if command.ins == 0xB0
-                                                      else command.data))
+    return ReferenceCard(
+        suite,
+        keys.k_enc,
+        keys.k_mac,
+        lambda command: ResponseApdu(b"read" if command.ins == 0xB0 else command.data),
+    )
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -203,11 +229,12 @@ def test_flipping_any_byte_of_the_cards_proof_is_refused(suite: Suite) -> None:
     authenticate(card, 1, keys, random)
     proof = card.answers[1].data
     for at in range(len(proof)):
-        run = MutualAuthentication(suite, keys.k_enc, keys.k_mac,
-                                   random=_feed(bytes(range(50, 58)), bytes(range(60, 76))))
+        run = MutualAuthentication(
+            suite, keys.k_enc, keys.k_mac, random=_feed(bytes(range(50, 58)), bytes(range(60, 76)))
+        )
         assert run.begin(card.rnd_ic) == card.seen[1].data
         run._cbc._decrypt = _no_decryption
-        changed = proof[:at] + bytes((proof[at] ^ 0x40,)) + proof[at + 1:]
+        changed = proof[:at] + bytes((proof[at] ^ 0x40,)) + proof[at + 1 :]
         with pytest.raises(CardNotAuthentic, match="MAC"):
             run.finish(changed)
         with pytest.raises(ValueError, match="under way"):
@@ -301,16 +328,20 @@ def test_a_challenge_of_another_length_is_refused(size: int) -> None:
     with pytest.raises(ProtocolError, match=f"{size} bytes"):
         MutualAuthentication(Suite.MA_AES128, bytes(16), bytes(16)).begin(bytes(size))
     with pytest.raises(ProtocolError, match=f"{size} bytes"):
-        authenticate(_Transcript(("0084000008", bytes(size).hex() + "9000")), 1,
-                     _keys(Suite.MA_AES128))
+        authenticate(
+            _Transcript(("0084000008", bytes(size).hex() + "9000")), 1, _keys(Suite.MA_AES128)
+        )
 
 
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("which", ["k_enc", "k_mac"])
 def test_a_terminal_with_a_wrong_key_is_told_the_tries_left(suite: Suite, which: str) -> None:
     keys = _keys(suite)
-    wrong = Keys(suite, bytes(reversed(keys.k_enc)) if which == "k_enc" else keys.k_enc,
-                 bytes(reversed(keys.k_mac)) if which == "k_mac" else keys.k_mac)
+    wrong = Keys(
+        suite,
+        bytes(reversed(keys.k_enc)) if which == "k_enc" else keys.k_enc,
+        bytes(reversed(keys.k_mac)) if which == "k_mac" else keys.k_mac,
+    )
     with pytest.raises(AuthenticationRejected) as caught:
         authenticate(_card(suite), 1, wrong)
     assert caught.value.retries_left == 14
@@ -332,8 +363,13 @@ def test_a_refusal_of_the_card_is_a_status_error(status: int) -> None:
 def test_every_key_reference() -> None:
     keys = _keys(Suite.MA_AES128)
     for reference in range(256):
-        card = ReferenceCard(keys.suite, keys.k_enc, keys.k_mac,
-                             lambda _command: ResponseApdu(), key_reference=reference)
+        card = ReferenceCard(
+            keys.suite,
+            keys.k_enc,
+            keys.k_mac,
+            lambda _command: ResponseApdu(),
+            key_reference=reference,
+        )
         if 1 <= reference <= 31:
             authenticate(card, reference, keys)
             assert card.seen[1].p2 == 0x80 + reference
@@ -376,8 +412,9 @@ def test_the_session_is_dead_after_a_plain_answer() -> None:
             return ResponseApdu() if command.cla.secure else answer
 
     keys = _keys(Suite.MA_AES128)
-    channel = authenticate(_Downgrade(keys.suite, keys.k_enc, keys.k_mac,
-                                      lambda _command: ResponseApdu()), 1, keys)
+    channel = authenticate(
+        _Downgrade(keys.suite, keys.k_enc, keys.k_mac, lambda _command: ResponseApdu()), 1, keys
+    )
     with pytest.raises(AnswerNotAuthentic, match="9000"):
         channel.transmit(READ)
     with pytest.raises(SessionOver):

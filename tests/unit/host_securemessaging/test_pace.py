@@ -54,14 +54,24 @@ class _Script:
 
 
 def test_icao_appendix_g1_byte_for_byte() -> None:
-    script = _Script(*((ICAO[step]["capdu"], ICAO[step]["rapdu"])
-                       for step in ("mse_set_at", "get_nonce", "map_nonce", "key_agreement",
-                                    "mutual_authentication")))
+    script = _Script(
+        *(
+            (ICAO[step]["capdu"], ICAO[step]["rapdu"])
+            for step in (
+                "mse_set_at",
+                "get_nonce",
+                "map_nonce",
+                "key_agreement",
+                "mutual_authentication",
+            )
+        )
+    )
     password = sha1(ICAO["mrz_information_ascii"].encode()).digest()
     assert password == _raw(ICAO["f_mrz_sha1"])
     assert derive_key(password, 3, 16) == _raw(ICAO["k_pi"])
-    result = authenticate(script, PaceParameters(CURVE, 1, ICAO["parameter_id"]), password,
-                          _scalars(ICAO))
+    result = authenticate(
+        script, PaceParameters(CURVE, 1, ICAO["parameter_id"]), password, _scalars(ICAO)
+    )
     assert script.exchanges == []
     assert result.card_identifier == _raw(ICAO["eph_chip_public"])[1:33]
     assert result.authorities == ()
@@ -71,8 +81,9 @@ def test_icao_appendix_g1_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("vector", [ICAO, BSI], ids=["ICAO", "BSI"])
 def test_every_value_of_a_worked_example(vector: dict[str, Any]) -> None:
-    password = (_raw(vector["f_mrz_sha1"]) if "f_mrz_sha1" in vector
-                else vector["password_ascii"].encode())
+    password = (
+        _raw(vector["f_mrz_sha1"]) if "f_mrz_sha1" in vector else vector["password_ascii"].encode()
+    )
     run = PaceTerminal(CURVE, password, _scalars(vector))
     assert derive_key(password, 3, 16) == _raw(vector["k_pi"])
     assert run.map_key(_raw(vector["nonce_z"])) == _raw(vector["map_terminal_public"])
@@ -80,8 +91,10 @@ def test_every_value_of_a_worked_example(vector: dict[str, Any]) -> None:
     assert run.ephemeral_key(_raw(vector["map_chip_public"])) == _raw(vector["eph_terminal_public"])
     token = run.token(_raw(vector["eph_chip_public"]))
     assert token == _raw(vector["t_ifd"] if "t_ifd" in vector else vector["t_pcd"])
-    assert (run._k_enc, run._k_mac) == (_raw(vector.get("ks_enc") or vector["k_enc"]),
-                                        _raw(vector.get("ks_mac") or vector["k_mac"]))
+    assert (run._k_enc, run._k_mac) == (
+        _raw(vector.get("ks_enc") or vector["k_enc"]),
+        _raw(vector.get("ks_mac") or vector["k_mac"]),
+    )
     run.finish(_raw(vector["t_ic"] if "t_ic" in vector else vector["t_picc"]))
 
 
@@ -93,15 +106,30 @@ def test_bsi_worked_example_goes_on_in_its_session() -> None:
     script = _Script(
         (BSI["mse_set_at_capdu"], "9000"),
         (BSI["get_nonce_capdu"], BSI["get_nonce_rapdu"]),
-        ("10860000457C438141" + BSI["map_terminal_public"] + "00",
-         "7C438241" + BSI["map_chip_public"] + "9000"),
-        ("10860000457C438341" + BSI["eph_terminal_public"] + "00",
-         "7C438441" + BSI["eph_chip_public"] + "9000"),
-        (BSI["mutual_authentication_capdu"],
-         "7C2886" + "08" + BSI["t_picc"] + "870D" + b"DECVCAAT00001".hex()
-         + "880D" + b"DECVCAAT00002".hex() + "9000"),
-        *((exchange["capdu_protected"], exchange["rapdu_protected"])
-          for exchange in BSI_STEPS["secure_messaging"]["exchanges"]))
+        (
+            "10860000457C438141" + BSI["map_terminal_public"] + "00",
+            "7C438241" + BSI["map_chip_public"] + "9000",
+        ),
+        (
+            "10860000457C438341" + BSI["eph_terminal_public"] + "00",
+            "7C438441" + BSI["eph_chip_public"] + "9000",
+        ),
+        (
+            BSI["mutual_authentication_capdu"],
+            "7C2886"
+            + "08"
+            + BSI["t_picc"]
+            + "870D"
+            + b"DECVCAAT00001".hex()
+            + "880D"
+            + b"DECVCAAT00002".hex()
+            + "9000",
+        ),
+        *(
+            (exchange["capdu_protected"], exchange["rapdu_protected"])
+            for exchange in BSI_STEPS["secure_messaging"]["exchanges"]
+        ),
+    )
     result = authenticate(script, parameters, b"123456", _scalars(BSI))
     assert result.authorities == (b"DECVCAAT00001", b"DECVCAAT00002")
     for exchange in BSI_STEPS["secure_messaging"]["exchanges"]:
@@ -142,8 +170,7 @@ class PaceCard:
             value = self.lies[step](value)
         return ResponseApdu(Tlv(0x7C, [Tlv(tag, value)]).encode())
 
-    def _step(self, tags: tuple[int, ...]
-              ) -> tuple[str, int, Callable[[bytes], bytes | None]]:
+    def _step(self, tags: tuple[int, ...]) -> tuple[str, int, Callable[[bytes], bytes | None]]:
         steps: dict[tuple[int, ...], tuple[str, int, Callable[[bytes], bytes | None]]] = {
             (): ("nonce", 0x80, self.encrypted_nonce),
             (0x81,): ("mapping", 0x82, self.mapping),
@@ -170,8 +197,9 @@ class PaceCard:
     def mapping(self, terminal: bytes) -> bytes:
         shared = self._multiply(0x1111, self._decode(terminal))
         nonce = int.from_bytes(self.nonce, "big")
-        self.generator = naive_curve.add(self.curve.p, self.curve.a,
-                                         self._multiply(nonce, self.curve.base), shared)
+        self.generator = naive_curve.add(
+            self.curve.p, self.curve.a, self._multiply(nonce, self.curve.base), shared
+        )
         return self._encode(self._multiply(0x1111, self.curve.base))
 
     def key(self, terminal: bytes) -> bytes:
@@ -181,9 +209,10 @@ class PaceCard:
 
     def token(self, terminal_token: bytes) -> bytes | None:
         secret = self._encode(self._multiply(0x2222, self._decode(self.terminal)))
-        secret = secret[1:1 + self.curve.size]
-        cipher = CardCipher("AES", *(sha1(secret + counter).digest()[:16]
-                                     for counter in (b"\0\0\0\1", b"\0\0\0\2")))
+        secret = secret[1 : 1 + self.curve.size]
+        cipher = CardCipher(
+            "AES", *(sha1(secret + counter).digest()[:16] for counter in (b"\0\0\0\1", b"\0\0\0\2"))
+        )
         if terminal_token != cipher.mac(self._covered(self.public)):
             return None
         self.session = CardSession(cipher)
@@ -280,8 +309,11 @@ def test_the_order_of_the_steps_is_fixed() -> None:
     for done in range(4):
         run = PaceTerminal(CURVE, b"123456")
         steps: list[tuple[Callable[[bytes], object], bytes]] = [
-            (run.map_key, bytes(16)), (run.ephemeral_key, point), (run.token, point),
-            (run.finish, bytes(8))]
+            (run.map_key, bytes(16)),
+            (run.ephemeral_key, point),
+            (run.token, point),
+            (run.finish, bytes(8)),
+        ]
         for step, data in steps[:done]:
             step(data)
         for at, (step, data) in enumerate(steps):

@@ -27,12 +27,16 @@ from jukihost.securemessaging.primitives import (
 from tests.support.vectors import load
 
 CMAC_CASES = [case for case in load("crypto/cmac")["cases"] if case["cipher"] == "AES"]
-TWO_KEY_CASES = [case for case in load("crypto/tdes_cbc_sample")["cases"]
-                 if case["key"][:16] == case["key"][32:]]
+TWO_KEY_CASES = [
+    case for case in load("crypto/tdes_cbc_sample")["cases"] if case["key"][:16] == case["key"][32:]
+]
 RETAIL_MAC_CASES = load("crypto/iso9797_1_mac_alg3")["cases"]
 PADDING_CASES = load("crypto/iso9797_1_mac_alg3")["iso9797_padding2"]
-KDF_CASES = [case for case in load("crypto/x963_kdf")["cases"]
-             if not case["shared_info"] and case["sha"] in ("SHA-1", "SHA-256")]
+KDF_CASES = [
+    case
+    for case in load("crypto/x963_kdf")["cases"]
+    if not case["shared_info"] and case["sha"] in ("SHA-1", "SHA-256")
+]
 
 
 def test_the_vector_files_have_cases_for_this_side() -> None:
@@ -66,8 +70,9 @@ def _padded(data: bytes, method: int) -> bytes:
     return pad(data, 8) if method == 2 else data + zeros
 
 
-@pytest.mark.parametrize("case", RETAIL_MAC_CASES,
-                         ids=lambda case: f"{case['mac']}-method{case['padding_method']}")
+@pytest.mark.parametrize(
+    "case", RETAIL_MAC_CASES, ids=lambda case: f"{case['mac']}-method{case['padding_method']}"
+)
 def test_retail_mac(case: dict[str, Any]) -> None:
     mac = RetailMac(bytes.fromhex(case["key"]))
     message = _padded(bytes.fromhex(case["data"]), case["padding_method"])
@@ -87,8 +92,20 @@ def test_padding(case: dict[str, Any]) -> None:
     assert unpad(padded, case["block"]) == data
 
 
-@pytest.mark.parametrize("padded", ["", "00" * 8, "80", "80" + "00" * 8, "11" * 8, "80" + "00" * 15,
-                                    "11" * 8 + "00" * 8, "80" * 7 + "81", "8000000000000001"])
+@pytest.mark.parametrize(
+    "padded",
+    [
+        "",
+        "00" * 8,
+        "80",
+        "80" + "00" * 8,
+        "11" * 8,
+        "80" + "00" * 15,
+        "11" * 8 + "00" * 8,
+        "80" * 7 + "81",
+        "8000000000000001",
+    ],
+)
 def test_wrong_padding_is_refused(padded: str) -> None:
     with pytest.raises(PaddingError):
         unpad(bytes.fromhex(padded), 8)
@@ -128,14 +145,25 @@ def test_xor() -> None:
         xor(b"12", b"1")
 
 
-_MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(min_size=16, max_size=16),
-                               st.integers(1, 5), st.binary(min_size=80, max_size=80)), max_size=8)
+_MESSAGES = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.binary(min_size=16, max_size=16),
+        st.integers(1, 5),
+        st.binary(min_size=80, max_size=80),
+    ),
+    max_size=8,
+)
 
 
-def _check_against_new_contexts(cipher: CbcCipher, algorithm: BlockCipherAlgorithm, block: int,
-                                messages: list[tuple[bool, bytes, int, bytes]]) -> None:
+def _check_against_new_contexts(
+    cipher: CbcCipher,
+    algorithm: BlockCipherAlgorithm,
+    block: int,
+    messages: list[tuple[bool, bytes, int, bytes]],
+) -> None:
     for encrypt, start, blocks, content in messages:
-        iv, data = start[:block], content[:blocks * block]
+        iv, data = start[:block], content[: blocks * block]
         fresh = Cipher(algorithm, modes.CBC(iv))
         if encrypt:
             assert cipher.encrypt(iv, data) == fresh.encryptor().update(data)
@@ -145,14 +173,16 @@ def _check_against_new_contexts(cipher: CbcCipher, algorithm: BlockCipherAlgorit
 
 @given(st.sampled_from([16, 24, 32]), _MESSAGES)
 def test_a_used_aes_context_does_what_a_new_one_does(
-        size: int, messages: list[tuple[bool, bytes, int, bytes]]) -> None:
+    size: int, messages: list[tuple[bool, bytes, int, bytes]]
+) -> None:
     key = bytes(range(size))
     _check_against_new_contexts(aes_cbc(key), AES(key), 16, messages)
 
 
 @given(_MESSAGES)
 def test_a_used_triple_des_context_does_what_a_new_one_does(
-        messages: list[tuple[bool, bytes, int, bytes]]) -> None:
+    messages: list[tuple[bool, bytes, int, bytes]],
+) -> None:
     key = bytes(range(16))
     _check_against_new_contexts(triple_des_cbc(key), TripleDES(key + key[:8]), 8, messages)
 

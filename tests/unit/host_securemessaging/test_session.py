@@ -52,13 +52,18 @@ class CountingCipher:
         return self._inner.mac(message)
 
 
-def _pair(name: str, *, limit: SessionLimit | None = None
-          ) -> tuple[Iso7816Session, CardSession, CountingCipher]:
+def _pair(
+    name: str, *, limit: SessionLimit | None = None
+) -> tuple[Iso7816Session, CardSession, CountingCipher]:
     """A terminal's session with a counting cipher, and the card's."""
-    cipher = CountingCipher(AesCipher(K_ENC, K_MAC) if name == "AES"
-                            else TripleDesCipher(K_ENC, K_MAC))
-    return (Iso7816Session(cipher, ssc=0x1234, limit=limit),
-            CardSession(CardCipher(name, K_ENC, K_MAC), 0x1234), cipher)
+    cipher = CountingCipher(
+        AesCipher(K_ENC, K_MAC) if name == "AES" else TripleDesCipher(K_ENC, K_MAC)
+    )
+    return (
+        Iso7816Session(cipher, ssc=0x1234, limit=limit),
+        CardSession(CardCipher(name, K_ENC, K_MAC), 0x1234),
+        cipher,
+    )
 
 
 def _echo(command: CommandApdu) -> ResponseApdu:
@@ -82,7 +87,8 @@ class _Card:
 
 @pytest.mark.parametrize("name", CIPHERS)
 def test_flipping_any_bit_of_an_answer_ends_the_session_before_anything_is_decrypted(
-        name: str) -> None:
+    name: str,
+) -> None:
     session, card, _ = _pair(name)
     card.unwrap(session.protect(READ))
     good = card.wrap(ResponseApdu(b"twenty bytes of data"), odd=False).encode()
@@ -90,7 +96,7 @@ def test_flipping_any_bit_of_an_answer_ends_the_session_before_anything_is_decry
         for bit in range(8):
             session, _, cipher = _pair(name)
             session.protect(READ)
-            changed = good[:at] + bytes((good[at] ^ 1 << bit,)) + good[at + 1:]
+            changed = good[:at] + bytes((good[at] ^ 1 << bit,)) + good[at + 1 :]
             with pytest.raises(AnswerNotAuthentic):
                 session.unprotect(ResponseApdu.parse(changed), READ)
             assert cipher.decrypted == 0
@@ -200,7 +206,8 @@ def test_a_right_mac_over_wrong_padding_ends_the_session(name: str, plain: str) 
     card.ssc += 1
     block = cipher.block
     padded = {"": b"\x80" + bytes(2 * block - 1), "empty": b"\x80" + bytes(block - 1)}.get(
-        plain, (bytes.fromhex(plain) * block)[:block] if plain not in ("", "empty") else b"")
+        plain, (bytes.fromhex(plain) * block)[:block] if plain not in ("", "empty") else b""
+    )
     iv = bytes(8) if name == "3DES" else card.cipher.encrypt(bytes(16), card._counter())
     body = _do(0x87, _ONE + card.cipher.encrypt(iv, padded)) + _STATUS
     with pytest.raises(AnswerNotAuthentic, match="malformed"):
@@ -268,8 +275,11 @@ def test_the_own_command_sent_back_is_refused() -> None:
     assert cipher.decrypted == 0
 
 
-@pytest.mark.parametrize("plain", [READ, UPDATE, READ_ODD, CommandApdu(0, 0x20, 0, 0x80)],
-                         ids=["case 2", "case 3", "odd", "case 1"])
+@pytest.mark.parametrize(
+    "plain",
+    [READ, UPDATE, READ_ODD, CommandApdu(0, 0x20, 0, 0x80)],
+    ids=["case 2", "case 3", "odd", "case 1"],
+)
 def test_an_equal_command_is_the_same_command(plain: CommandApdu) -> None:
     session, card, _ = _pair("AES")
     card.unwrap(session.protect(plain))
@@ -323,8 +333,11 @@ def test_every_class_byte_is_protected_or_refused(cla: int) -> None:
 
 def test_every_link_of_a_chain_is_protected_by_itself() -> None:
     session, card, _ = _pair("AES")
-    links = [CommandApdu(0x10, 0xDA, 0, 0, b"first"), CommandApdu(0x10, 0xDA, 0, 0, b"second"),
-             CommandApdu(0x00, 0xDA, 0, 0, b"third")]
+    links = [
+        CommandApdu(0x10, 0xDA, 0, 0, b"first"),
+        CommandApdu(0x10, 0xDA, 0, 0, b"second"),
+        CommandApdu(0x00, 0xDA, 0, 0, b"third"),
+    ]
     for link in links:
         protected = session.protect(link)
         assert protected.cla.value == link.cla.value | 0x0C
@@ -389,9 +402,14 @@ def test_the_session_ends_after_so_many_bytes_both_ways() -> None:
     assert len(line.seen) == 1000 // 62 + 1
 
 
-@pytest.mark.parametrize(("make", "size"), [
-    (lambda ssc: Iso7816Session.aes(K_ENC, K_MAC, ssc=ssc), 16),
-    (lambda ssc: Iso7816Session.triple_des(K_ENC, K_MAC, ssc=ssc), 8)], ids=CIPHERS)
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (lambda ssc: Iso7816Session.aes(K_ENC, K_MAC, ssc=ssc), 16),
+        (lambda ssc: Iso7816Session.triple_des(K_ENC, K_MAC, ssc=ssc), 8),
+    ],
+    ids=CIPHERS,
+)
 def test_the_counter_never_overflows(make: Callable[[int], Iso7816Session], size: int) -> None:
     end = 1 << 8 * size
     make(end - 3).protect(READ)
@@ -434,8 +452,9 @@ class _Broken:
         raise self.error
 
 
-@pytest.mark.parametrize("error", [TransportError("gone"), KeyboardInterrupt()],
-                         ids=["transport", "interrupt"])
+@pytest.mark.parametrize(
+    "error", [TransportError("gone"), KeyboardInterrupt()], ids=["transport", "interrupt"]
+)
 def test_a_failure_on_the_way_ends_the_session(error: BaseException) -> None:
     session, _, _ = _pair("AES")
     channel = SecureChannel(_Broken(error), session)

@@ -55,8 +55,9 @@ def test_icao_intermediate_values(step: dict[str, Any]) -> None:
         assert cipher.encrypt(b"", _raw(step["data_padded"])) == _raw(step["encrypted"])
 
 
-@pytest.mark.parametrize("case", ICAO["negative_responses"]["cases"],
-                         ids=lambda case: case["why"][:40])
+@pytest.mark.parametrize(
+    "case", ICAO["negative_responses"]["cases"], ids=lambda case: case["why"][:40]
+)
 def test_icao_negative_answers_are_refused(case: dict[str, Any]) -> None:
     session = _icao_session(f"{int(ICAO['negative_responses']['ssc_before'], 16) - 1:016X}")
     command = CommandApdu(0x00, 0xB0, 0x00, 0x00, ne=256)
@@ -80,8 +81,11 @@ def test_the_negative_answers_have_the_counter_this_test_gives_them() -> None:
     assert session.unprotect(good, command) == ResponseApdu()
 
 
-@pytest.mark.parametrize(("group", "case"), COMMANDS,
-                         ids=[f"{group['name'][:9]} {case['name']}" for group, case in COMMANDS])
+@pytest.mark.parametrize(
+    ("group", "case"),
+    COMMANDS,
+    ids=[f"{group['name'][:9]} {case['name']}" for group, case in COMMANDS],
+)
 def test_aes_command(group: dict[str, Any], case: dict[str, Any]) -> None:
     session = Iso7816Session.aes(*_keys(group), ssc=int(case["ssc_command"], 16) - 1)
     command = CommandApdu.parse(_raw(case["capdu_plain"]))
@@ -131,8 +135,11 @@ def test_bsi_worked_example_in_one_session() -> None:
 def test_en14890_command(case: dict[str, Any]) -> None:
     """The same data objects, with a MAC that may be cut shorter, and without Le."""
     ssc = int(case["ssc_command"], 16) - 1
-    session = (Iso7816Session.aes(*_keys(case), ssc=ssc) if case["cipher"] == "AES-128"
-               else Iso7816Session.triple_des(*_keys(case), ssc=ssc))
+    session = (
+        Iso7816Session.aes(*_keys(case), ssc=ssc)
+        if case["cipher"] == "AES-128"
+        else Iso7816Session.triple_des(*_keys(case), ssc=ssc)
+    )
     protected = session.protect(CommandApdu.parse(_raw(case["capdu_plain"])))
     expected = CommandApdu.parse(_raw(case["capdu_protected"]))
     assert protected.header == expected.header

@@ -33,8 +33,9 @@ def test_rsa_signature(case: dict[str, Any]) -> None:
     _check_signature(ID_TA + b"\x01\x02", RSA_KEY, case)
 
 
-@pytest.mark.parametrize("case", WYCHEPROOF["cases"]["ecdsa_p1363"],
-                         ids=lambda case: str(case["tcId"]))
+@pytest.mark.parametrize(
+    "case", WYCHEPROOF["cases"]["ecdsa_p1363"], ids=lambda case: str(case["tcId"])
+)
 def test_ecdsa_signature(case: dict[str, Any]) -> None:
     point = BRAINPOOL_P256R1.decode(bytes.fromhex(case["public"]))
     key = BRAINPOOL_P256R1.public_key(point)
@@ -57,8 +58,11 @@ def test_bsi_terminal_signature_verifies() -> None:
     root = CvCertificate.parse(bytes.fromhex(vector["cvca_certificate"]))
     terminal = CvCertificate.parse(bytes.fromhex(vector["terminal_certificate"]))
     key = terminal.key.resolve(root.key.curve)
-    signed = bytes.fromhex(steps["pace"]["eph_chip_public"][2:66] + vector["nonce_r_picc"]
-                           + steps["chip_authentication"]["terminal_public"][2:66])
+    signed = bytes.fromhex(
+        steps["pace"]["eph_chip_public"][2:66]
+        + vector["nonce_r_picc"]
+        + steps["chip_authentication"]["terminal_public"][2:66]
+    )
     verify_signature(ECDSA_SHA512, key, signed, bytes.fromhex(vector["signature"]))
     with pytest.raises(CertificateError, match="wrong"):
         verify_signature(ECDSA_SHA256, key, signed, bytes.fromhex(vector["signature"]))
@@ -68,9 +72,11 @@ def test_rsa_terminal_signature_verifies() -> None:
     vectors = load("crypto/cvc_chains")
     vector = vectors["rsa_terminal_authentication"]
     terminal = CvCertificate.parse(bytes.fromhex(vectors["cases"][3]["certificates"][1]))
-    signed = (sha1(bytes.fromhex(vector["pace_eph_chip_public"])).digest()
-              + bytes.fromhex(vector["nonce_r_picc"])
-              + sha1(bytes.fromhex(vector["ca_terminal_public"])).digest())
+    signed = (
+        sha1(bytes.fromhex(vector["pace_eph_chip_public"])).digest()
+        + bytes.fromhex(vector["nonce_r_picc"])
+        + sha1(bytes.fromhex(vector["ca_terminal_public"])).digest()
+    )
     signature = bytes.fromhex(vector["signature"])
     verify_signature(terminal.key.oid, terminal.key.resolve(None), signed, signature)
     with pytest.raises(CertificateError):
@@ -96,16 +102,31 @@ def test_raw_signatures_have_one_length_and_nothing_out_of_range(curve: Any) -> 
     verify_signature(ECDSA_SHA256, key.public_key(), b"message", signature)
     r, s = signature[:size], signature[size:]
     zero, order = bytes(size), curve.order.to_bytes(size, "big")
-    for wrong in (b"", r, signature[:-1], signature + b"\0", b"\0" + signature, zero + s, r + zero,
-                  zero + zero, order + s, r + order, s + r, b"\xff" * 2 * size):
+    for wrong in (
+        b"",
+        r,
+        signature[:-1],
+        signature + b"\0",
+        b"\0" + signature,
+        zero + s,
+        r + zero,
+        zero + zero,
+        order + s,
+        r + order,
+        s + r,
+        b"\xff" * 2 * size,
+    ):
         with pytest.raises(CertificateError):
             verify_signature(ECDSA_SHA256, key.public_key(), b"message", wrong)
 
 
 def test_keys_and_algorithms_that_do_not_fit_are_refused() -> None:
     ec_key = EC_KEY.public_key()
-    for oid, key in ((ID_TA + b"\x01\x02", ec_key), (ID_TA + b"\x01\x04", ec_key),
-                     (ECDSA_SHA256, RSA_KEY)):
+    for oid, key in (
+        (ID_TA + b"\x01\x02", ec_key),
+        (ID_TA + b"\x01\x04", ec_key),
+        (ECDSA_SHA256, RSA_KEY),
+    ):
         with pytest.raises(CertificateError, match="not for"):
             verify_signature(oid, key, b"", bytes(64))
     for oid in (ID_TA + b"\x02\x01", ID_TA + b"\x01\x02"):
