@@ -7,6 +7,7 @@ from typing import Final
 from jukicard.environment import RandomSource
 
 RESIDENT_CODE_DIGITS: Final = 11
+INDIVIDUAL_NUMBER_DIGITS: Final = 12
 
 
 def check_digit(body: str) -> str:
@@ -25,11 +26,20 @@ def check_digit(body: str) -> str:
 
 def is_resident_code(code: str) -> bool:
     """Tell whether eleven digits have the right check digit."""
+    return _is_checked(code, RESIDENT_CODE_DIGITS)
+
+
+def is_individual_number(number: str) -> bool:
+    """Tell whether twelve digits have the right check digit."""
+    return _is_checked(number, INDIVIDUAL_NUMBER_DIGITS)
+
+
+def _is_checked(text: str, digits: int) -> bool:
     return (
-        len(code) == RESIDENT_CODE_DIGITS
-        and code.isascii()
-        and code.isdigit()
-        and check_digit(code[:-1]) == code[-1]
+        len(text) == digits
+        and text.isascii()
+        and text.isdigit()
+        and check_digit(text[:-1]) == text[-1]
     )
 
 
@@ -45,4 +55,10 @@ def random_digits(random: RandomSource, count: int) -> str:
 def draw_resident_code(random: RandomSource) -> str:
     """Return a resident record code (住民票コード): ten random digits and their check digit."""
     body = random_digits(random, RESIDENT_CODE_DIGITS - 1)
+    return body + check_digit(body)
+
+
+def draw_individual_number(random: RandomSource) -> str:
+    """Return an individual number (個人番号): eleven random digits and their check digit."""
+    body = random_digits(random, INDIVIDUAL_NUMBER_DIGITS - 1)
     return body + check_digit(body)
