@@ -12,7 +12,6 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import SecurityStatus
 from jukicard.memory import MemoryFailureError, PersistentMemory
 from jukicard.runtime.events import Events, Refusal
 
@@ -79,10 +78,18 @@ class Boundary:
 
     @staticmethod
     def _forget(channel: LogicalChannel) -> None:
-        """Drop what was proven: after a write that failed nobody knows what it rests on."""
-        if channel.state is not None:
-            channel.state.security = SecurityStatus()
+        """Start anew: after a write that failed nobody knows what the volatile state rests on.
+
+        All of it goes, rights, session and half-done authentication; the application stays selected
+        unless it cannot even give a fresh state.
+        """
         channel.drop_transfers()
+        if channel.application is None:
+            return
+        try:
+            channel.state = channel.application.applet.new_state()
+        except Exception:  # noqa: BLE001 - the answer is about the command before this
+            channel.application = channel.state = None
 
     def refuse(self, refusal: IsoError, ins: int, channel: int) -> ResponseApdu:
         """Return the answer to a refused command and tell the observers why."""
