@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,8 @@ class TestOptions:
                 other = value + b"\x01"
             else:
                 other = type(value)(value - 1)
-            changed = dataclasses.replace(usual, **{field.name: other})
+            values: dict[str, Any] = {field.name: other}
+            changed = dataclasses.replace(usual, **values)
             assert changed != usual
             assert CardOptions.from_bytes(changed.to_bytes()) == changed
             assert type(getattr(CardOptions.from_bytes(changed.to_bytes()), field.name)) is type(
