@@ -120,6 +120,8 @@ TREE: Final = FileTree(
             _records(0x6F01, 2, RecordStructure.LINEAR_FIXED, 4, 5),
             _records(0x6F02, 3, RecordStructure.LINEAR_VARIABLE, 400, 6),
             _records(0x6F03, 4, RecordStructure.CYCLIC, 4, 3),
+            _records(0x6F07, None, RecordStructure.LINEAR_FIXED, 4, 5),
+            _records(0x6F08, None, RecordStructure.LINEAR_VARIABLE, 8, 6),
             _records(0x6F05, None, RecordStructure.LINEAR_VARIABLE, 65_532, 1),
             _records(0x6F06, None, RecordStructure.LINEAR_VARIABLE, 32_766, 2),
             RecordFile(
