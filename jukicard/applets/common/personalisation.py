@@ -46,6 +46,6 @@ def personalise(applet: CommonApplet, contents: CommonContents) -> None:
     information = CardInformation(contents.serial, contents.municipality, contents.expires)
     applet.files.put_records(names.TREE.ef(names.CARD_INFORMATION), [information.encode()])
     applet.files.put_records(names.TREE.ef(names.KEY_REFERENCE), [KeyReference(NAMED_KEY).encode()])
-    applet.signing.load(names.TREE.ef(names.CARD_KEY), contents.card_key.der)
+    applet.signing.load(names.TREE.ef(names.CARD_KEY), contents.card_key.der, check=False)
     applet.pins.set_value(names.TREE.ef(names.PIN), contents.pin.encode("ascii"))
     install_counter(applet, contents.card_number, contents.counter)

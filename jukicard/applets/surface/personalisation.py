@@ -176,7 +176,7 @@ def _write_successor(applet: SurfaceApplet, contents: SurfaceContents) -> None:
         (names.NUMBER_IMAGE, NumberImage.issue(contents.number_image, key, signer)),
     ]
     _write(applet, written)
-    applet.signing.load(applet.tree.ef(names.CARD_KEY), contents.card_key.der)
+    applet.signing.load(applet.tree.ef(names.CARD_KEY), contents.card_key.der, check=False)
     _set(applet, names.BIRTH_CODE, contents.birth_code)
     _set(applet, names.NUMBER_B, contents.number_b)
     _set(applet, names.NUMBER_A, contents.number_a)

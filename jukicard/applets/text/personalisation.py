@@ -75,7 +75,7 @@ def personalise(applet: TextApplet, contents: TextContents) -> None:
     IsoError for a PIN that is none, ValueError for anything else that does not fit its file.
     """
     _write_files(applet, contents)
-    applet.signing.load(names.TREE.ef(names.CARD_KEY), contents.card_key.der)
+    applet.signing.load(names.TREE.ef(names.CARD_KEY), contents.card_key.der, check=False)
     for fid, value in (
         (names.PIN, contents.pin),
         (names.NUMBER_A, contents.number_a),
