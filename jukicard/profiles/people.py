@@ -63,8 +63,9 @@ def draw_person(
     """Draw a synthetic resident for a card that is issued on a day.
 
     What is None is drawn: the municipality, the sex, whether it is a foreign resident and whether
-    names and streets have rare characters: of JIS X 0212, or such as certificates replace. minimum_age: in years on the day
-    of issue, 0 to 104; below 15 there is no signature certificate.
+    names and streets have rare characters: of JIS X 0212, or such as certificates replace.
+    minimum_age: in years on the day of issue, 0 to 104; below 15 there is no signature
+    certificate.
 
     ValueError for an unknown municipality, for a foreign resident before 8 July 2013, and for an
     age that nobody has.
