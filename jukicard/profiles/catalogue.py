@@ -10,9 +10,12 @@ from types import MappingProxyType
 from typing import Final
 
 from jukicard.apdu.aid import Aid
+from jukicard.applets.common.files import AID as COMMON_AID
 from jukicard.applets.issuer.files import AID as ISSUER_AID
 from jukicard.applets.jpki.files import AID as JPKI_AID
 from jukicard.applets.juki.files import AID as JUKI_AID
+from jukicard.applets.surface.files import AID as SURFACE_AID
+from jukicard.applets.text.files import AID as TEXT_AID
 from jukicard.runtime.registry import PRIVILEGE
 
 
@@ -53,15 +56,29 @@ JUKI_V1: Final = Profile(
     contactless_atr=_JUKI_CONTACTLESS,
     applications=(_ISSUER, _JUKI, _JPKI),
 )
+JUKI_V2: Final = Profile(
+    name="juki-v2",
+    title="Juki card as issued from 20 April 2009, with the card surface",
+    contact_atr=_JUKI_CONTACT,
+    contactless_atr=_JUKI_CONTACTLESS,
+    applications=(_ISSUER, _JUKI, (SURFACE_AID, "surface", {"layout": "juki"}), _JPKI),
+)
 MY_NUMBER: Final = Profile(
     name="mynumber",
     title="My Number card as issued from January 2016",
     contact_atr=bytes.fromhex("3BDA13FF8131FB468012392F31C173C601C03B"),
     contactless_atr=bytes.fromhex("3B888001000005E0B381A1007F"),
-    applications=(_ISSUER, _JUKI, _JPKI),
+    applications=(
+        _ISSUER,
+        (COMMON_AID, "common", _PLAIN),
+        _JUKI,
+        (SURFACE_AID, "surface", {"layout": "mynumber"}),
+        (TEXT_AID, "text", _PLAIN),
+        _JPKI,
+    ),
     generation=Generation.MY_NUMBER,
     issued=datetime.date(2024, 4, 1),
 )
 
-PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, MY_NUMBER)}
+PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, JUKI_V2, MY_NUMBER)}
 """Every profile by its name."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jukicard.applets.counter import COUNTER
 from jukicard.applets.issuer import files as issuer_files
 from jukicard.applets.issuer.files import ISSUER_NUMBER
 from jukicard.applets.juki.files import AID as JUKI_AID
-from jukicard.applets.juki.files import COUNTER, PURPOSES
+from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.juki.personalisation import CardData, JukiContents
 from jukicard.applets.juki.personalisation import personalise as personalise_juki
+from jukicard.profiles import faces
 from jukicard.profiles.catalogue import Generation
 from jukicard.profiles.order import Order
 from jukicard.runtime.fileapplet import FileApplet
@@ -111,5 +113,8 @@ PERSONALISERS: Final[Mapping[str, Callable[[Any, Order], None]]] = {
     "issuer": issuer,
     "juki": juki,
     "jpki": jpki,
+    "surface": faces.surface,
+    "text": faces.text,
+    "common": faces.common,
 }
 """By kind of application; one that is not here is installed empty."""

@@ -9,18 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.apdu.aid import Aid
-from jukicard.filesystem.access import (
-    ALWAYS,
-    AccessCondition,
-    AllOf,
-    Authenticated,
-    MessagingLevel,
-    SecureMessaging,
-    Verified,
+from jukicard.applets.counter import (
+    AT_THE_COUNTER,
+    CARD_NUMBER,
+    COUNTER_KEY,
+    ENCRYPTED_AT_THE_COUNTER,
 )
+from jukicard.filesystem.access import ALWAYS, AccessCondition, Verified
 from jukicard.filesystem.files import (
     AccessRules,
-    DataObject,
     DedicatedFile,
     ElementaryFile,
     FileTree,
@@ -28,7 +25,6 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
-from jukicard.runtime.keys import KeyFile
 from jukicard.runtime.pin import PinCharacters, PinFile
 from jukicard.runtime.signing import KeyAlgorithm, SigningKeyFile
 
@@ -41,30 +37,21 @@ TOKEN: Final = 0x0006
 AVAILABILITY: Final = 0x0008
 AUTH_CERTIFICATE: Final = 0x000A
 AUTH_CA_CERTIFICATE: Final = 0x000B
-COUNTER_KEY: Final = 0x0010
 AUTH_KEY: Final = 0x0017
 AUTH_PIN: Final = 0x0018
 SIGN_KEY: Final = 0x001A
 SIGN_PIN: Final = 0x001B
-CARD_NUMBER: Final = 0x5A
 
 CERTIFICATE_SIZE: Final = 2048
 """The size of a certificate's EF in bytes; what the certificate leaves free is FF."""
 TOKEN_SIZE: Final = 160
-COUNTER: Final = "COUNTER"
-COUNTER_REFERENCE: Final = 4
-
-_AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), SecureMessaging(MessagingLevel.MAC))
-_ENCRYPTED_AT_THE_COUNTER: Final = AllOf(
-    Authenticated(COUNTER), SecureMessaging(MessagingLevel.ENCRYPTED)
-)
 
 
 def _certificate(fid: int, read: AccessCondition = ALWAYS) -> TransparentFile:
     return TransparentFile(
         fid=fid,
         size=CERTIFICATE_SIZE,
-        access=AccessRules(read=read, update=_AT_THE_COUNTER),
+        access=AccessRules(read=read, update=AT_THE_COUNTER),
     )
 
 
@@ -72,7 +59,7 @@ def _pair(
     *, certificate: TransparentFile, ca: int, key: int, pin: PinFile, algorithm: KeyAlgorithm
 ) -> tuple[ElementaryFile, ...]:
     signing = SigningKeyFile(
-        fid=key, use=Verified(pin.fid), generate=_AT_THE_COUNTER, algorithm=algorithm
+        fid=key, use=Verified(pin.fid), generate=AT_THE_COUNTER, algorithm=algorithm
     )
     return certificate, _certificate(ca), signing, pin
 
@@ -90,7 +77,7 @@ def _signature_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
             characters=PinCharacters.UPPER_ALPHANUMERIC,
             tries=5,
             change=Verified(SIGN_PIN),
-            unblock=_ENCRYPTED_AT_THE_COUNTER,
+            unblock=ENCRYPTED_AT_THE_COUNTER,
         ),
         algorithm=algorithm,
     )
@@ -101,7 +88,7 @@ def _authentication_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
         certificate=_certificate(AUTH_CERTIFICATE),
         ca=AUTH_CA_CERTIFICATE,
         key=AUTH_KEY,
-        pin=PinFile(fid=AUTH_PIN, change=Verified(AUTH_PIN), unblock=_ENCRYPTED_AT_THE_COUNTER),
+        pin=PinFile(fid=AUTH_PIN, change=Verified(AUTH_PIN), unblock=ENCRYPTED_AT_THE_COUNTER),
         algorithm=algorithm,
     )
 
@@ -112,14 +99,15 @@ def _closed(fid: int) -> InternalFile:
 
 _EVERYWHERE: Final[tuple[ElementaryFile, ...]] = (
     TransparentFile(fid=TOKEN, size=TOKEN_SIZE, fill=0x20, access=AccessRules(read=ALWAYS)),
-    KeyFile(fid=COUNTER_KEY, sfi=0x10, reference=COUNTER_REFERENCE, right=COUNTER),
+    COUNTER_KEY,
 )
 _ON_THE_SUCCESSOR: Final[tuple[ElementaryFile, ...]] = (
     TransparentFile(fid=0x0005, size=16),
     TransparentFile(
-        fid=AVAILABILITY, size=3, access=AccessRules(read=ALWAYS, update=_AT_THE_COUNTER)
+        fid=AVAILABILITY, size=3, access=AccessRules(read=ALWAYS, update=AT_THE_COUNTER)
     ),
     TransparentFile(fid=0x0009, size=16, access=AccessRules(read=ALWAYS)),
+    _closed(0x0010),
     _closed(0x0016),
     _closed(0x0019),
     _closed(0x001C),
@@ -132,7 +120,7 @@ def _tree(*files: ElementaryFile) -> FileTree:
         DedicatedFile(
             name=AID,
             files=files,
-            objects=(DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),),
+            objects=(CARD_NUMBER,),
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jukicard.applets.counter import install_counter
 from jukicard.applets.jpki import JpkiApplet
 from jukicard.applets.jpki.files import (
     AUTH_CA_CERTIFICATE,
@@ -11,8 +12,6 @@ from jukicard.applets.jpki.files import (
     AUTH_KEY,
     AUTH_PIN,
     AVAILABILITY,
-    CARD_NUMBER,
-    COUNTER_KEY,
     SIGN_CA_CERTIFICATE,
     SIGN_CERTIFICATE,
     SIGN_KEY,
@@ -62,7 +61,6 @@ def personalise(applet: JpkiApplet, contents: JpkiContents) -> None:
     """
     files = applet.files
     root = applet.tree.root
-    files.put_data_object(root, CARD_NUMBER, contents.card_number)
     files.put_content(root.efs[TOKEN], token_information(contents.token))
     _write_pair(
         applet, contents.signature, SIGN_CERTIFICATE, SIGN_CA_CERTIFICATE, SIGN_KEY, SIGN_PIN
@@ -73,8 +71,7 @@ def personalise(applet: JpkiApplet, contents: JpkiContents) -> None:
     availability = root.efs.get(AVAILABILITY)
     if availability is not None:
         files.put_content(availability, bytes((_PRESENT, _PRESENT if pair else _ABSENT, 0x00)))
-    if contents.counter is not None:
-        applet.keys.set_value(root.efs[COUNTER_KEY], contents.counter)
+    install_counter(applet, contents.card_number, contents.counter)
 
 
 def token_information(name: str) -> bytes:

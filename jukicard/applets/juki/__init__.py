@@ -10,11 +10,11 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
+from jukicard.applets.counter import CARD_NUMBER
 from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
 from jukicard.applets.juki.commands import ResidenceState, parse_residence
 from jukicard.applets.juki.files import (
     AID,
-    CARD_NUMBER,
     CARD_RULES,
     CARD_STATE,
     RESIDENCE,
@@ -48,7 +48,7 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
 
     def card_identifier(self) -> bytes:
         """Return the card number, which a system reads before it signs."""
-        return self.files.data_object(self.tree.root, CARD_NUMBER) or b""
+        return self.files.data_object(self.tree.root, CARD_NUMBER.tag) or b""
 
     def check_right(self, right: str) -> None:
         """Refuse all purposes but moving in and the counter after the holder has moved out."""

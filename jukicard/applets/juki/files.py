@@ -10,6 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.apdu.aid import Aid
+from jukicard.applets.counter import (
+    AT_THE_COUNTER,
+    CARD_NUMBER,
+    COUNTER,
+    ENCRYPTED_AT_THE_COUNTER,
+    open_data,
+    personal_data,
+)
 from jukicard.filesystem.access import (
     ALWAYS,
     AllOf,
@@ -39,11 +47,9 @@ CODE: Final = 0x0002
 CARD_DATA: Final = 0x0003
 KEYS: Final = 0x0100
 """The key with reference n is in the internal EF 0100 + n."""
-CARD_NUMBER: Final = 0x5A
 CARD_STATE: Final = 0x8A
 RESIDENCE: Final = 0xC1
 
-COUNTER: Final = "COUNTER"
 MOVE_IN: Final = "MOVE_IN"
 SUSPEND: Final = "SUSPEND"
 PURPOSES: Final = {
@@ -62,7 +68,6 @@ RIGHTS_AFTER_MOVING_OUT: Final = frozenset({MOVE_IN, COUNTER})
 
 ENCRYPTED: Final = SecureMessaging(MessagingLevel.ENCRYPTED)
 AUTHENTIC: Final = SecureMessaging(MessagingLevel.MAC)
-AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), AUTHENTIC)
 
 CARD_RULES: Final = AccessRules(
     activate=AT_THE_COUNTER,
@@ -74,27 +79,23 @@ CARD_RULES: Final = AccessRules(
 _PIN_FILE: Final = PinFile(
     fid=PIN,
     change=AllOf(Verified(PIN), ENCRYPTED),
-    unblock=AllOf(Authenticated(COUNTER), ENCRYPTED),
+    unblock=ENCRYPTED_AT_THE_COUNTER,
 )
 _CODE_FILE: Final = RecordFile(
     fid=CODE,
     structure=RecordStructure.LINEAR_VARIABLE,
     record_size=64,
     record_count=4,
-    access=AccessRules(
+    access=personal_data(
         read=AllOf(
             AnyOf(*(Authenticated(name) for name in READING_PURPOSES)), Verified(PIN), ENCRYPTED
-        ),
-        update=AllOf(Authenticated(COUNTER), ENCRYPTED),
+        )
     ),
 )
 _CARD_DATA_FILE: Final = TransparentFile(
     fid=CARD_DATA,
     size=64,
-    access=AccessRules(
-        read=AnyOf(*(Authenticated(name) for name in PURPOSES.values())),
-        update=AT_THE_COUNTER,
-    ),
+    access=open_data(read=AnyOf(*(Authenticated(name) for name in PURPOSES.values()))),
 )
 
 TREE: Final = FileTree(
@@ -110,7 +111,7 @@ TREE: Final = FileTree(
             ),
         ),
         objects=(
-            DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),
+            CARD_NUMBER,
             DataObject(tag=RESIDENCE, read=ALWAYS, write=AT_THE_COUNTER, wrapped=True, max_size=1),
         ),
     )

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jukicard.apdu.tlv import Tlv, encode_simple
+from jukicard.applets.counter import CARD_NUMBER
 from jukicard.applets.juki.commands import ResidenceState
 from jukicard.applets.juki.files import (
     CARD_DATA,
-    CARD_NUMBER,
     CODE,
     KEYS,
     PIN,
@@ -85,4 +85,4 @@ def personalise(applet: SecuredApplet, contents: JukiContents) -> None:
     applet.pins.set_value(TREE.ef(PIN), contents.pin.encode("ascii"))
     files.put_records(TREE.ef(CODE), [code_record(contents.code)])
     files.put_content(TREE.ef(CARD_DATA), contents.data.encode())
-    files.put_data_object(TREE.root, CARD_NUMBER, contents.card_number)
+    files.put_data_object(TREE.root, CARD_NUMBER.tag, contents.card_number)
