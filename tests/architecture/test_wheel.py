@@ -59,7 +59,7 @@ def test_every_module_and_data_file_is_in_it(contents: frozenset[str]) -> None:
     expected = {
         str(path.relative_to(base))
         for base, package in ((ROOT, "jukicard"), (ROOT / "host", "jukihost"))
-        for pattern in ("*.py", "*.json", "py.typed")
+        for pattern in ("*.py", "*.json", "*.jp2", "*.zlib", "py.typed")
         for path in (base / package).rglob(pattern)
     }
     assert expected
