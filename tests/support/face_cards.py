@@ -171,11 +171,13 @@ def common_contents(**changes: object) -> CommonContents:
 
 
 def blank_card(
-    *applications: tuple[Aid, str, Mapping[str, str]], options: CardOptions | None = None
+    *applications: tuple[Aid, str, Mapping[str, str]],
+    options: CardOptions | None = None,
+    atr: str = "3BDA13FF8131FB468012392F31C173C601C03B",
 ) -> Card:
     """A card with these applications and nothing in them."""
     environment = CardEnvironment(random=SeededRandom("face card"))
-    chosen = options or CardOptions(atr=bytes.fromhex("3BDA13FF8131FB468012392F31C173C601C03B"))
+    chosen = options or CardOptions(atr=bytes.fromhex(atr))
     memory = environment.memory
     with memory.transaction():
         own = memory.partition(CARD_PARTITION)
@@ -218,7 +220,11 @@ _SUCCESSOR: Final = {"layout": "mynumber"}
 @cache
 def _snapshot(kind: str) -> MemorySnapshot:
     if kind.startswith("juki"):
-        card = blank_card((SURFACE, "surface", {"layout": "juki"}), (COMMON, "common", {}))
+        card = blank_card(
+            (SURFACE, "surface", {"layout": "juki"}),
+            (COMMON, "common", {}),
+            atr="3BE000FF8131FE4514",
+        )
         personalise(card, juki_contents(kind))
         return card.snapshot()
     card = blank_card((COMMON, "common", {}), (SURFACE, "surface", _SUCCESSOR), (TEXT, "text", {}))
