@@ -63,6 +63,14 @@ class CardInfo:
         return today > self.expires
 
 
+class Sex(Enum):
+    """The sex in an official record (JIS X 0303)."""
+
+    MALE = 1
+    FEMALE = 2
+    NOT_APPLICABLE = 9
+
+
 class Purpose(IntEnum):
     """The systems that may use the Juki application, by the number of their key in it."""
 

@@ -1,0 +1,235 @@
+"""The JPKI application (公的個人認証): certificates, their PINs, and keys that sign in the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import ClassVar, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from jukicard.apdu import Aid, CommandApdu, Ins
+from jukihost.errors import (
+    FileNotFound,
+    ProtocolError,
+    SecurityStatusNotSatisfied,
+    StatusError,
+)
+from jukihost.sessions import pinfile
+from jukihost.sessions.pin import Pin
+from jukihost.sessions.refusals import NoCertificate, PinNotVerified
+from jukihost.sessions.secrets import SignaturePassword
+from jukihost.sessions.session import AppletSession
+
+EF_TOKEN: Final = 0x0006
+EF_AVAILABILITY: Final = 0x0008
+TOKEN_BYTES: Final = 160
+NAME_BYTES: Final = 32
+_ABSENT: Final = 0x00
+_MAX_INPUT: Final = 255
+
+
+class JpkiKey(Enum):
+    """The two key pairs, and where their parts are: certificate, its authority's, key and PIN."""
+
+    SIGNATURE = (0x0001, 0x0002, 0x001A, 0x001B)
+    """署名用: signs documents; its certificate names the holder and needs the password."""
+    AUTHENTICATION = (0x000A, 0x000B, 0x0017, 0x0018)
+    """利用者証明用: logs in; its certificate names nobody. Not on a Juki card."""
+
+    def __init__(self, certificate: int, authority: int, key: int, pin: int) -> None:
+        self.ef_certificate = certificate
+        self.ef_authority = authority
+        self.ef_key = key
+        self.ef_pin = pin
+
+
+class TokenKind(Enum):
+    """What carries the application, by the name in EF 0006."""
+
+    JUKI_CARD = "JPKIAPICCTOKEN"
+    MY_NUMBER_CARD = "JPKIAPICCTOKEN2"
+    ANDROID = "JPKIAPGPSETOKEN"
+    IPHONE = "JPKIAPIOSTOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """EF 0006: the token's name, its kind (None for a name that is not known), all its bytes."""
+
+    name: str
+    kind: TokenKind | None
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Which certificates the card has."""
+
+    signature: bool
+    authentication: bool
+
+
+class SignatureVariant(IntEnum):
+    """What the card does with the data before it signs, by P1; cards of 2003 know the first."""
+
+    DIGEST_INFO = 0x00
+    """PKCS#1 v1.5 padding around the data as it is, which is a DigestInfo."""
+    BARE_SHA256 = 0x01
+    """The card hashes, and pads the hash without a DigestInfo."""
+    PREHASHED = 0x02
+    """The data is a SHA-256 hash; the card adds the DigestInfo."""
+    HASHED = 0x03
+    """The card hashes with SHA-256 and adds the DigestInfo."""
+    PREHASHED_PSS = 0x04
+    """RSASSA-PSS over a SHA-256 hash."""
+    HASHED_PSS = 0x05
+    """RSASSA-PSS; the card hashes."""
+
+
+class JpkiSession(AppletSession):
+    """A conversation with the JPKI application::
+
+    with JpkiSession(channel) as jpki:
+        jpki.verify_password(password)
+        certificate = jpki.certificate(JpkiKey.SIGNATURE)
+        signature = jpki.sign(JpkiKey.SIGNATURE, digest_info)
+    """
+
+    AID: ClassVar[Aid] = Aid("D392F000260100000001")
+
+    def explain(self, refusal: StatusError) -> StatusError:
+        """Return what a refusal means here: without a PIN, only the PIN can be missing."""
+        if isinstance(refusal, SecurityStatusNotSatisfied):
+            return PinNotVerified(refusal.status, refusal.ins)
+        return refusal
+
+    # --- what it is ---
+
+    def token(self) -> TokenInfo:
+        """Return what carries the application. ProtocolError when the name is no text."""
+        content = self.read_binary(EF_TOKEN, TOKEN_BYTES)
+        try:
+            name = content[:NAME_BYTES].decode("ascii").rstrip(" ")
+        except UnicodeDecodeError:
+            raise ProtocolError("the token's name is malformed") from None
+        kinds = {kind.value: kind for kind in TokenKind}
+        return TokenInfo(name, kinds.get(name), content)
+
+    def availability(self) -> Availability:
+        """Return which certificates the card has; on cards that do not say, which keys."""
+        try:
+            raw = self.read_binary(EF_AVAILABILITY, 3)
+        except FileNotFound:
+            return Availability(*(self._has(key.ef_key) for key in JpkiKey))
+        if len(raw) < 2:
+            raise ProtocolError("the card does not say which certificates it has")
+        return Availability(raw[0] != _ABSENT, raw[1] != _ABSENT)
+
+    def _has(self, identifier: int) -> bool:
+        try:
+            self.select_file(identifier)
+        except FileNotFound:
+            return False
+        return True
+
+    # --- certificates ---
+
+    def certificate(self, key: JpkiKey) -> x509.Certificate:
+        """Return the holder's certificate; that of the signature key after `verify_password`.
+
+        FileNotFound on a card without this pair, NoCertificate when none was issued,
+        PinNotVerified, ProtocolError.
+        """
+        return self._certificate(key.ef_certificate)
+
+    def authority_certificate(self, key: JpkiKey) -> x509.Certificate:
+        """Return the certificate of the authority that issued the holder's; free to read."""
+        return self._certificate(key.ef_authority)
+
+    def _certificate(self, identifier: int) -> x509.Certificate:
+        raw = self.read_object(identifier)
+        if not raw:
+            raise NoCertificate("the card holds no such certificate; it is issued at the counter")
+        try:
+            return x509.load_der_x509_certificate(raw)
+        except ValueError:
+            raise ProtocolError("the certificate in the card is malformed") from None
+
+    # --- PINs ---
+
+    def pin_retries(self, key: JpkiKey) -> int:
+        """Return how many tries the key's PIN has left, 0 when it is blocked; costs no try."""
+        return pinfile.retries_left(self, key.ef_pin)
+
+    def verify_password(self, password: SignaturePassword | str) -> None:
+        """Verify the password of the signature key. PinFormatError, PinRejected, PinBlocked."""
+        encoded = SignaturePassword.of(password).encode()
+        pinfile.verify(self, JpkiKey.SIGNATURE.ef_pin, encoded)
+
+    def verify_pin(self, pin: Pin | str) -> None:
+        """Verify the PIN of the authentication key. PinFormatError, PinRejected, PinBlocked."""
+        pinfile.verify(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.of(pin).encode())
+
+    def change_password(self, new: SignaturePassword | str) -> None:
+        """Replace the password of the signature key, after `verify_password`.
+
+        PinFormatError for one that is too short or has no letter or no digit; PinNotVerified.
+        """
+        password = SignaturePassword.of(new)
+        password.check_new()
+        pinfile.change(self, JpkiKey.SIGNATURE.ef_pin, password.encode())
+
+    def change_pin(self, new: Pin | str) -> None:
+        """Replace the PIN of the authentication key, after `verify_pin`. PinFormatError."""
+        pinfile.change(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.of(new).encode())
+
+    # --- signatures ---
+
+    def sign(
+        self, key: JpkiKey, data: bytes, variant: SignatureVariant = SignatureVariant.DIGEST_INFO
+    ) -> bytes:
+        """Let the card sign `data`, 1 to 255 bytes; return the signature, as long as the key.
+
+        The key's PIN comes first (PinNotVerified). WrongParameters for a variant that the card
+        does not know; ConditionsNotSatisfied or WrongLength for data that does not fit the key.
+        """
+        if not 1 <= len(data) <= _MAX_INPUT:
+            raise ValueError(f"the card signs 1 to {_MAX_INPUT} bytes, not {len(data)}")
+        self.select_file(key.ef_key)
+        # JICSAP, COMPUTE DIGITAL SIGNATURE: P2 = 80, the key in the selected EF
+        command = CommandApdu(0x80, Ins.PERFORM_SECURITY_OPERATION, variant, 0x80, data, 256)
+        return self.ask(command).data
+
+    def signing_key(self, key: JpkiKey) -> CardSigningKey:
+        """Return a key that signs in the card, with its certificates; reads both.
+
+        The PIN comes first, and the session must stay open while the key is used.
+        """
+        return CardSigningKey(
+            self.certificate(key),
+            (self.authority_certificate(key),),
+            lambda digest_info: self.sign(key, digest_info),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CardSigningKey:
+    """A key in the card: `sign` takes a DigestInfo and returns the RSA signature (PKCS#1 v1.5).
+
+    `authorities` are the certificates above the holder's, as far as the card has them.
+    """
+
+    certificate: x509.Certificate
+    authorities: tuple[x509.Certificate, ...]
+    sign: Callable[[bytes], bytes] = field(repr=False)
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The public key in the certificate. ProtocolError when it is no RSA key."""
+        key = self.certificate.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise ProtocolError("the certificate's key is no RSA key")
+        return key

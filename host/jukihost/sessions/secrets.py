@@ -1,0 +1,169 @@
+"""Secrets of the successor card that a person knows or reads off: checked before they are sent.
+
+Like `Pin`, none of them shows in a repr, an error or a pickle.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import date
+from typing import Final, NoReturn, Self
+
+from jukihost.errors import PinFormatError
+
+OLDEST_PASSWORD: Final = 4
+"""Characters of the shortest password that a card may still have, from the first years."""
+SHORTEST_PASSWORD: Final = 6
+"""Characters of the shortest new password."""
+LONGEST_PASSWORD: Final = 16
+
+# The first day of each era, newest first (昭和, 平成, 令和 and before); the year 1 is that year.
+_ERAS: Final = (
+    date(2019, 5, 1),
+    date(1989, 1, 8),
+    date(1926, 12, 25),
+    date(1912, 7, 30),
+    date(1868, 1, 25),
+)
+
+
+class Secret:
+    """Characters that go to the card as ASCII and are shown nowhere."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Check and keep the characters. PinFormatError; nothing is sent then."""
+        self._text = self._checked(text)
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, value: Self | str) -> Self:
+        """Return a secret for what a caller may pass. PinFormatError."""
+        return cls(value) if isinstance(value, str) else value
+
+    def encode(self) -> bytes:
+        """Return what goes to the card."""
+        return self._text.encode("ascii")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return hmac.compare_digest(self.encode(), other.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} ****>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is not stored or sent anywhere but to a card")
+
+
+class SignaturePassword(Secret):
+    """The password of the signature key (署名用パスワード): 6 to 16 letters and digits.
+
+    Small letters become capitals, as every client does: the card knows capitals only. Cards of the
+    first years may have 4 or 5 characters; such a password can be verified, not chosen.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        capital = text.upper() if text.isascii() else ""
+        if not (OLDEST_PASSWORD <= len(capital) <= LONGEST_PASSWORD and capital.isalnum()):
+            raise PinFormatError(
+                f"the signature password is {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} letters and "
+                "digits; nothing was sent to the card, no try was used"
+            )
+        return capital
+
+    def check_new(self) -> None:
+        """Check the rules for a new password: long enough, a letter and a digit. PinFormatError."""
+        if len(self._text) < SHORTEST_PASSWORD or self._text.isalpha() or self._text.isdigit():
+            raise PinFormatError(
+                f"a new signature password is {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} letters "
+                "and digits with at least one of each; nothing was sent to the card"
+            )
+
+
+class BirthPin(Secret):
+    """Six digits, the birth date: for the age check of the card surface application."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        return _digits(text, "the birth number", 6)
+
+    @classmethod
+    def of_date(cls, born: date) -> Self:
+        """Return it for a birth date: the year of the era, month, day. ValueError before 1868."""
+        return cls(era_date(born))
+
+
+class NumberA(Secret):
+    """Verification number A (照合番号A).
+
+    On the successor card the twelve digits of the My Number (個人番号); on a Juki card without
+    photo the expiry date in eight digits.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        return _digits(text, "verification number A", 12, 8)
+
+    @classmethod
+    def of_expiry(cls, expires: date) -> Self:
+        """Return the number of a Juki card without photo."""
+        return cls(f"{expires:%Y%m%d}")
+
+
+class NumberB(Secret):
+    """Verification number B (照合番号B), 14 digits that are printed on the card's face."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        return _digits(text, "verification number B", 14)
+
+    @classmethod
+    def of_face(cls, born: date, expiry_year: int, security_code: str) -> Self:
+        """Return the successor's: birth date, year of expiry, security code (セキュリティコード).
+
+        The birth date has the year of its era. PinFormatError, ValueError.
+        """
+        return cls(f"{era_date(born)}{expiry_year:04}{security_code}")
+
+    @classmethod
+    def of_juki_card(cls, expires: date, born: date, *, foreign: bool = False) -> Self:
+        """Return that of a Juki card with photo: expiry date and birth date.
+
+        The birth year is the era's, for foreign residents the last two digits of the common one.
+        """
+        return cls(f"{expires:%Y%m%d}" + (f"{born:%y%m%d}" if foreign else era_date(born)))
+
+
+def era_date(day: date) -> str:
+    """Return a day as YYMMDD with the year of its era (和暦). ValueError before the era Meiji."""
+    for first in _ERAS:
+        if day >= first:
+            return f"{day.year - first.year + 1:02}{day:%m%d}"
+    raise ValueError("no one on a card was born before the era Meiji")
+
+
+def _digits(text: str, name: str, *counts: int) -> str:
+    if not (len(text) in counts and text.isascii() and text.isdigit()):
+        wanted = " or ".join(str(count) for count in counts)
+        raise PinFormatError(
+            f"{name} has {wanted} digits; nothing was sent to the card, no try was used"
+        )
+    return text

@@ -1,0 +1,177 @@
+"""The card surface application (券面事項確認): what is printed on the card, as images and data.
+
+The verification numbers are printed on the face or in its QR code; there is no PIN to remember.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar, Final
+
+from jukicard.apdu import Aid
+from jukihost.errors import SecurityStatusNotSatisfied, StatusError
+from jukihost.models import Sex
+from jukihost.sessions import pinfile
+from jukihost.sessions.jukifiles import digits
+from jukihost.sessions.refusals import PinNotVerified
+from jukihost.sessions.secrets import BirthPin, NumberA, NumberB
+from jukihost.sessions.session import AppletSession
+from jukihost.sessions.templates import birth_date, day_of, interpret, sex_of, template
+
+EF_BIRTH: Final = 0x0001
+EF_FACE: Final = 0x0002
+EF_BASIC_INFO: Final = 0x0003
+EF_CERTIFICATE: Final = 0x0004
+EF_NUMBER_IMAGE: Final = 0x0005
+EF_BIRTH_PIN: Final = 0x0011
+EF_NUMBER_B: Final = 0x0012
+EF_NUMBER_A: Final = 0x0013
+
+
+@dataclass(frozen=True, slots=True)
+class BirthRecord:
+    """EF 0001: the birth date alone, for an age check, with its signature."""
+
+    birth: date | None = field(repr=False)
+    birth_text: str = field(repr=False)
+    public_key: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """EF 0002: what the card shows; nothing of it in the repr.
+
+    `name_image`, `address_image` and `security_code_image` are PNG files, `photo` is a JPEG 2000
+    file. `birth` is None where the register does not know month or day.
+    """
+
+    birth: date | None = field(repr=False)
+    birth_text: str = field(repr=False)
+    sex: Sex = field(repr=False)
+    expires: date
+    name_image: bytes = field(repr=False)
+    address_image: bytes = field(repr=False)
+    photo: bytes = field(repr=False)
+    security_code_image: bytes = field(repr=False)
+    public_key: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceInfo:
+    """EF 0003: the application's version bytes, its issuer's key, the municipality."""
+
+    version: bytes
+    key_identifier: bytes
+    municipality: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberImage:
+    """EF 0005: the My Number as an image (PNG), with its signature."""
+
+    image: bytes = field(repr=False)
+    public_key: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+class SurfaceSession(AppletSession):
+    """A conversation with the card surface application::
+
+    with SurfaceSession(channel) as surface:
+        surface.verify_number_b(NumberB.of_face(born, 2035, "1234"))
+        photo = surface.face().photo
+    """
+
+    AID: ClassVar[Aid] = Aid("D3921000310001010402")
+
+    def explain(self, refusal: StatusError) -> StatusError:
+        """Return what a refusal means here: only a number can be missing."""
+        if isinstance(refusal, SecurityStatusNotSatisfied):
+            return PinNotVerified(refusal.status, refusal.ins)
+        return refusal
+
+    # --- numbers ---
+
+    def birth_pin_retries(self) -> int:
+        """Return how many tries the birth number has left, 0 when it is blocked; costs none."""
+        return pinfile.retries_left(self, EF_BIRTH_PIN)
+
+    def number_a_retries(self) -> int:
+        """Return how many tries verification number A has left; costs none."""
+        return pinfile.retries_left(self, EF_NUMBER_A)
+
+    def number_b_retries(self) -> int:
+        """Return how many tries verification number B has left; costs none."""
+        return pinfile.retries_left(self, EF_NUMBER_B)
+
+    def verify_birth(self, pin: BirthPin | str) -> None:
+        """Verify the birth date, for an age check. PinFormatError, PinRejected, PinBlocked."""
+        pinfile.verify(self, EF_BIRTH_PIN, BirthPin.of(pin).encode())
+
+    def verify_number_a(self, number: NumberA | str) -> None:
+        """Verify number A, which opens everything. PinFormatError, PinRejected, PinBlocked."""
+        pinfile.verify(self, EF_NUMBER_A, NumberA.of(number).encode())
+
+    def verify_number_b(self, number: NumberB | str) -> None:
+        """Verify number B, which opens the face. PinFormatError, PinRejected, PinBlocked."""
+        pinfile.verify(self, EF_NUMBER_B, NumberB.of(number).encode())
+
+    # --- contents ---
+
+    def birth(self) -> BirthRecord:
+        """Return the birth date, after `verify_birth`. PinNotVerified, ProtocolError."""
+        name = "the birth date"
+        values = template(self.read_object(EF_BIRTH), 0xFF10, name)
+        return interpret(
+            name,
+            lambda: BirthRecord(
+                birth_date(values[0xDF11]),
+                values[0xDF11].decode("ascii"),
+                values[0xDF12],
+                values[0xDF13],
+            ),
+        )
+
+    def face(self) -> Face:
+        """Return what the card shows, after number A or B. PinNotVerified, ProtocolError."""
+        name = "the card's face"
+        values = template(self.read_object(EF_FACE), 0xFF20, name)
+        return interpret(
+            name,
+            lambda: Face(
+                birth=birth_date(values[0xDF22]),
+                birth_text=values[0xDF22].decode("ascii"),
+                sex=sex_of(values[0xDF23]),
+                expires=day_of(values[0xDF29]),
+                name_image=values[0xDF25],
+                address_image=values[0xDF26],
+                photo=values[0xDF27],
+                security_code_image=values[0xDF2A],
+                public_key=values[0xDF24],
+                signature=values[0xDF28],
+            ),
+        )
+
+    def basic_info(self) -> SurfaceInfo:
+        """Return what the application says about itself; free to read. ProtocolError."""
+        name = "the basic information"
+        values = template(self.read_object(EF_BASIC_INFO), 0xFF30, name)
+        return interpret(
+            name,
+            lambda: SurfaceInfo(
+                values[0xDF31], values[0xDF32], digits(values[0xDF34].decode("ascii"), 5)
+            ),
+        )
+
+    def certificate(self) -> bytes:
+        """Return the card verifiable certificate of the key that signed the contents, as it is."""
+        return self.read_object(EF_CERTIFICATE)
+
+    def number_image(self) -> NumberImage:
+        """Return the image of the My Number, after number A only. PinNotVerified."""
+        name = "the image of the My Number"
+        values = template(self.read_object(EF_NUMBER_IMAGE), 0xFF40, name)
+        return interpret(name, lambda: NumberImage(values[0xDF41], values[0xDF42], values[0xDF43]))
