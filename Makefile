@@ -49,7 +49,7 @@ $(BASE): pyproject.toml constraints.txt
 
 $(DEV): $(BASE)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,sign]'
 	@touch $@
 
 $(PCSC): $(BASE)

@@ -1,0 +1,134 @@
+"""Signatures in PDF files (PAdES baseline), by the library pyHanko (extra `sign`)."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from jukihost.signing.key import DEFAULT_HASH, HashName, SigningError, SigningKey, sign_digest
+from jukihost.signing.raw import SignatureInvalid
+from jukihost.signing.report import (
+    VerifiedSignature,
+    certificate_of,
+    load,
+    need_extra,
+    readable,
+    run,
+)
+from jukihost.signing.validity import Trust
+
+if TYPE_CHECKING:
+    from pyhanko.sign.signers import Signer
+
+FIELD: Final = "Signature1"
+"""The name of the signature field, unless told."""
+
+
+class PdfNotSignable(SigningError):
+    """The file is no PDF file that a signature can be put into; nothing was signed."""
+
+
+def sign_pdf(
+    pdf: bytes,
+    key: SigningKey,
+    *,
+    field: str = FIELD,
+    reason: str | None = None,
+    location: str | None = None,
+    name: HashName = DEFAULT_HASH,
+) -> bytes:
+    """Return the file with an invisible signature appended; what was there stays, byte for byte.
+
+    PdfNotSignable (encrypted, damaged, a field of this name signed already), SigningError for
+    SHA-1, WrongCardSignature, StatusError, ExtraMissing.
+    """
+    need_extra()
+    if name is HashName.SHA1:
+        raise SigningError("PDF files are not signed with SHA-1 any more; use SHA-256")
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.pdf_utils.misc import PdfError
+    from pyhanko.sign.fields import SigSeedSubFilter
+    from pyhanko.sign.general import SigningError as LibraryError
+    from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
+
+    metadata = PdfSignatureMetadata(
+        field_name=field,
+        md_algorithm=name.name.lower(),
+        reason=reason,
+        location=location,
+        subfilter=SigSeedSubFilter.PADES,
+    )
+    try:
+        writer = IncrementalPdfFileWriter(BytesIO(pdf))
+        signing = PdfSigner(metadata, _card_signer(key)).async_sign_pdf(writer)
+        signed: Any = run(signing)
+    except (PdfError, LibraryError, ValueError) as error:
+        raise PdfNotSignable(f"the PDF file cannot be signed: {error}") from None
+    content: bytes = signed.getvalue()
+    return content
+
+
+def verify_pdf(pdf: bytes, trust: Trust) -> tuple[VerifiedSignature, ...]:
+    """Check every signature in the file and their certificates; return them, oldest first.
+
+    Each signature's `content` is the revision of the file that it covers. What was added after the
+    last signature makes it SignatureInvalid, and so does a file without any signature.
+    CertificateNotValid and its kinds, ExtraMissing.
+    """
+    need_extra()
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    with readable("the PDF file"):
+        reader = PdfFileReader(BytesIO(pdf))
+        signatures = list(reader.embedded_regular_signatures)
+    if not signatures:
+        raise SignatureInvalid("the PDF file has no signature")
+    return tuple(
+        _verify(pdf, signature, trust, last=signature is signatures[-1]) for signature in signatures
+    )
+
+
+def _verify(pdf: bytes, signature: Any, trust: Trust, *, last: bool) -> VerifiedSignature:
+    from pyhanko.sign.diff_analysis import ModificationLevel
+    from pyhanko.sign.validation import SignatureCoverageLevel, async_validate_pdf_signature
+
+    with readable("the signature in the PDF file"):
+        status = run(
+            async_validate_pdf_signature(signature, signer_validation_context=trust.context())
+        )
+    if not (status.intact and status.valid):
+        raise SignatureInvalid("the PDF file was changed after it was signed")
+    complete = (
+        status.coverage == SignatureCoverageLevel.ENTIRE_FILE
+        # Proofs for the long term are added behind the signature that they are for.
+        or status.modification_level == ModificationLevel.LTA_UPDATES
+        or (not last and status.coverage == SignatureCoverageLevel.ENTIRE_REVISION)
+    )
+    if not (complete and status.docmdp_ok):
+        raise SignatureInvalid("something was added to the PDF file after it was signed")
+    signer = certificate_of(status.signing_cert)
+    trust.check(signer, tuple(certificate_of(it) for it in signature.other_embedded_certs))
+    end = signature.byte_range[2] + signature.byte_range[3]
+    return VerifiedSignature(signer, status.signer_reported_dt, pdf[:end])
+
+
+def _card_signer(key: SigningKey) -> Signer:
+    """Return pyHanko's signer for a key that signs elsewhere."""
+    from pyhanko.sign.signers import Signer
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+    class CardSigner(Signer):
+        """Asks the card for the signature, and nobody when only the size is wanted."""
+
+        async def async_sign_raw(
+            self, data: bytes, digest_algorithm: str, dry_run: bool = False
+        ) -> bytes:
+            if dry_run:
+                return bytes(key.public_key.key_size // 8)
+            name = HashName[digest_algorithm.upper()]
+            return sign_digest(key, name.digest(data), name)
+
+    make_store: Any = SimpleCertificateStore
+    store = make_store()
+    store.register_multiple([load(authority) for authority in key.authorities])
+    return CardSigner(signing_cert=load(key.certificate), cert_registry=store)

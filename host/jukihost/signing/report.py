@@ -1,0 +1,85 @@
+"""What the checking of every kind of signature shares: its result, and the libraries' errors."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from jukihost.signing.key import SigningError
+from jukihost.signing.raw import SignatureInvalid
+
+_T = TypeVar("_T")
+_EXTRA: Final = ("pyhanko", "pyhanko_certvalidator", "asn1crypto", "lxml", "signxml")
+
+
+class ExtraMissing(SigningError):
+    """This needs the extra `sign`, which is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSignature:
+    """A signature that was right, by a certificate that was valid.
+
+    `claimed_time` is when the signer says that it was made: nobody vouches for it. `content` is
+    exactly what was signed; believe nothing else of the file.
+    """
+
+    signer: x509.Certificate
+    claimed_time: datetime | None
+    content: bytes = field(repr=False)
+
+
+def need_extra() -> None:
+    """Check that the libraries of the extra `sign` are there. ExtraMissing."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(
+            "this needs further libraries; install them with pip install 'jukicard[sign]'"
+        )
+
+
+def certificate_of(certificate: Any) -> x509.Certificate:
+    """Return the package's certificate for one of asn1crypto."""
+    return x509.load_der_x509_certificate(certificate.dump())
+
+
+def load(certificate: x509.Certificate) -> Any:
+    """Return asn1crypto's certificate for one of the package."""
+    from asn1crypto import x509 as asn1_x509
+
+    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Turn whatever a library finds wrong with a file into SignatureInvalid.
+
+    Files come from strangers, and the libraries have no one exception for malformed ones.
+    """
+    try:
+        yield
+    except SigningError:
+        raise
+    except Exception as error:
+        raise SignatureInvalid(
+            f"{what} cannot be read or checked ({type(error).__name__})"
+        ) from error
+
+
+def run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run what a library does asynchronously to its end, also where a loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
