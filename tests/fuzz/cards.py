@@ -1,0 +1,20 @@
+"""The cards that are fuzzed: every profile, and one with the application that has all files."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jukicard import PROFILES, Card, issue_card
+from jukicard.runtime.boundary import raise_bug
+from tests.support.iso_applet import iso_card
+
+ALL_FILES = "all files"
+NAMES = (ALL_FILES, *PROFILES)
+
+
+@cache
+def card(name: str) -> Card:
+    """Return the original of a card to be forked; exceptions that no rule explains are raised."""
+    if name == ALL_FILES:
+        return iso_card(on_bug=raise_bug)
+    return issue_card(name, seed=11, pin="1234", on_bug=raise_bug)

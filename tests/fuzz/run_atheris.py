@@ -1,0 +1,69 @@
+"""Coverage-guided fuzzing of a card: any bytes are a sequence of commands, resets and power cuts.
+
+    python tests/fuzz/run_atheris.py -max_total_time=60
+
+Options are libFuzzer's. Starts from the sequences in tests/fuzz/corpus/*.txt; what it finds worth
+keeping goes to tests/fuzz/corpus-local/, which git ignores. A sequence that fails is printed step
+by step, ready for tests/fuzz/regressions/. Needs the package atheris (make fuzz installs it).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "host")]
+
+import atheris  # noqa: E402
+
+with atheris.instrument_imports(include=["jukicard"]):
+    from tests.fuzz.cards import NAMES, card
+    from tests.fuzz.steps import Run, decode, parse_text
+
+HERE = Path(__file__).parent
+LOCAL = HERE / "corpus-local"
+
+
+def one_input(data: bytes) -> None:
+    """Run one input: its first byte chooses the card, the rest is the sequence."""
+    if not data:
+        return
+    name = NAMES[data[0] % len(NAMES)]
+    done = []
+    run = Run(card(name))
+    try:
+        for step in decode(data[1:]):
+            done.append(str(step))
+            run.do(step)
+        run.finish()
+    except BaseException:
+        print(f"# fails on {name!r}", *done, sep="\n", file=sys.stderr)
+        raise
+
+
+def write_seeds(folder: Path) -> int:
+    """Write every seed sequence for every card into `folder` and return how many there are."""
+    folder.mkdir(exist_ok=True)
+    scripts = sorted(HERE.glob("corpus/*.txt"))
+    if not scripts:
+        raise SystemExit("there is no seed sequence in tests/fuzz/corpus")
+    for script in scripts:
+        steps = b"".join(step.encode() for step in parse_text(script.read_text()))
+        for number, _ in enumerate(NAMES):
+            (folder / f"seed-{number}-{script.stem}").write_bytes(bytes((number,)) + steps)
+    return len(scripts) * len(NAMES)
+
+
+def main() -> None:
+    """Prepare cards and seeds, then hand over to libFuzzer, which does not return."""
+    for name in NAMES:
+        card(name)
+    print(f"{write_seeds(LOCAL)} seeds in {LOCAL.relative_to(ROOT)}", file=sys.stderr)
+    arguments = [sys.argv[0], "-timeout=20", "-max_len=4096", *sys.argv[1:], str(LOCAL)]
+    atheris.Setup(arguments, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

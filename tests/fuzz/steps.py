@@ -1,0 +1,165 @@
+"""Sequences of what a terminal may do to a card, as bytes, as text, and done.
+
+One format for three users: random sequences, coverage-guided fuzzing, and the list of inputs that
+once failed. Every string of bytes is some sequence, and a small change of it a similar one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from jukicard import Card
+from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
+from jukicard.runtime.fileapplet import FileApplet
+from jukicard.testing.faults import FaultyBackend
+
+RESET: Final = 0xF0
+POWER: Final = 0xF1
+FORK: Final = 0xF2
+CUT: Final = 0xF3
+"""The next write but n loses power; the step's argument is n and whether the write lands."""
+_NAMES: Final = {RESET: "reset", POWER: "power", FORK: "fork"}
+MAX_STEPS: Final = 200
+
+STATUS_BYTES: Final = frozenset(range(0x61, 0x6F)) | {0x90}
+"""First bytes of a status word that ISO/IEC 7816-4 gives a meaning; 6F is not among them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done: a command sent, or (with `kind`) something done to the power."""
+
+    command: bytes = b""
+    kind: int = 0
+    argument: int = 0
+
+    def __str__(self) -> str:
+        if not self.kind:
+            return self.command.hex().upper()
+        if self.kind == CUT:
+            return f"cut {self.argument}"
+        return _NAMES[self.kind]
+
+    def encode(self) -> bytes:
+        if self.kind == CUT:
+            return bytes((CUT, self.argument))
+        if self.kind:
+            return bytes((self.kind,))
+        size = len(self.command)
+        if size < 0xE0:
+            return bytes((size,)) + self.command
+        return b"\xef" + size.to_bytes(3, "big") + self.command
+
+
+def parse_text(text: str) -> list[Step]:
+    """Read one step a line: hexadecimal, or `reset`, `power`, `fork`, `cut n`; `#` comments."""
+    kinds = {name: kind for kind, name in _NAMES.items()}
+    steps = []
+    for line in text.splitlines():
+        words = line.partition("#")[0].strip()
+        if not words:
+            continue
+        if words in kinds:
+            steps.append(Step(kind=kinds[words]))
+        elif words.startswith("cut "):
+            steps.append(Step(kind=CUT, argument=int(words[4:])))
+        else:
+            steps.append(Step(bytes.fromhex(words)))
+    return steps
+
+
+def decode(data: bytes) -> Iterator[Step]:
+    """Read any bytes as a sequence: the inverse of joining `Step.encode`, and defined for all."""
+    offset = 0
+    for _ in range(MAX_STEPS):
+        if offset >= len(data):
+            return
+        first = data[offset]
+        offset += 1
+        if first in _NAMES:
+            yield Step(kind=first)
+            continue
+        if first == CUT:
+            yield Step(kind=CUT, argument=data[offset] if offset < len(data) else 1)
+            offset += 1
+            continue
+        size = first
+        if first >= 0xE0:
+            size = int.from_bytes(data[offset : offset + 3], "big") % 66_000
+            offset += 3
+        yield Step(data[offset : offset + size])
+        offset += size
+
+
+def capacity(card: Card) -> int:
+    """Return how many bytes the declared files and objects of a card can hold, generously."""
+    total = 4096
+    for application in card.applications:
+        applet = application.applet
+        if not isinstance(applet, FileApplet):
+            continue
+        for node in applet.tree.walk():
+            spec = node.spec
+            total += 512  # keys, states, counters
+            total += getattr(spec, "size", 0)
+            total += getattr(spec, "record_count", 0) * (getattr(spec, "record_size", 0) + 2)
+            total += sum(declared.max_size + 64 for declared in getattr(spec, "objects", ()))
+    return total
+
+
+@dataclass
+class Run:
+    """A card of its own, over a backend that can lose power, and what is watched about it."""
+
+    card: Card
+    backend: FaultyBackend = field(init=False)
+    limit: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        original = self.card
+        self.limit = len(original.snapshot().to_bytes()) + capacity(original)
+        self.backend = FaultyBackend(RamBackend())
+        environment = original.fork().environment
+        environment.memory = PersistentMemory.restore(original.snapshot(), self.backend)
+        self.card = Card(environment, on_bug=original.on_bug)
+        self.card.power_on()
+
+    def do(self, step: Step) -> bytes:
+        """Do one step and check what must always hold; the answer is empty when there is none."""
+        if step.kind == RESET:
+            assert self.card.reset() == self.card.atr
+        elif step.kind == POWER:
+            self.card.power_off()
+            self.card.power_on()
+        elif step.kind == FORK:
+            fork = self.card.fork()
+            fork.power_on()
+            assert fork.snapshot() == self.card.snapshot()
+        elif step.kind == CUT:
+            self.backend.landed = bool(step.argument & 1)
+            self.backend.cut_after = self.backend.writes + 1 + (step.argument >> 1) % 4
+        else:
+            return self._send(step.command)
+        return b""
+
+    def _send(self, command: bytes) -> bytes:
+        try:
+            answer = self.card.transmit(command)
+        except PowerLoss:
+            self.backend.cut_after = None
+            self.card.power_on()
+            return b""
+        assert 2 <= len(answer) <= 65_538
+        assert answer[-2] in STATUS_BYTES, f"status {answer[-2:].hex().upper()}"
+        if len(answer) > 2:
+            assert answer[-2] in (0x90, 0x61, 0x62), "an error has no data"
+        return answer
+
+    def finish(self) -> None:
+        """Check what must hold of what is left."""
+        self.backend.cut_after = None
+        assert len(self.card.snapshot().to_bytes()) <= self.limit, "the card has grown"
+        self.card.power_on()
+        assert self.card.transmit(bytes.fromhex("00A4040000"))[-2:] in (b"\x90\x00", b"\x62\x83")
