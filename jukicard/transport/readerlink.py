@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from typing import Final
 
@@ -13,6 +14,8 @@ OFF, ON, RESET, ATR = 0x00, 0x01, 0x02, 0x04
 
 _TICK: Final = 0.5  # seconds between looks at the clock while the reader is silent
 _FRAME_SECONDS: Final = 5.0  # a message once begun must be complete after this time
+_CHUNK: Final = 512  # bytes asked of the socket at once, unless more are known to come
+_QUICK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 _SMALL: Final = 4096  # bytes that a socket's buffer always takes at once
 
 
@@ -28,19 +31,34 @@ class ReaderLink:
     def __init__(self, sock: socket.socket, watchdog: float | None) -> None:
         """`watchdog` is the silence in seconds after which a hang is assumed; None: never."""
         self._tick = _TICK if watchdog is None else min(_TICK, watchdog / 4)
-        sock.settimeout(self._tick)
         self._sock = sock
+        self._wait_in_kernel()
         self._watchdog = watchdog
         self._buffer = bytearray()
         self._heard = time.monotonic()
         self._last = -1
         self._polls = 0
 
+    def _wait_in_kernel(self) -> None:
+        """Wait with the kernel's own timeouts: Python's are one system call more each time."""
+        sock = self._sock
+        sock.settimeout(None)
+        limit = struct.pack("@ll", 0, max(1, int(self._tick * 1_000_000)))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
     def receive(self) -> bytes:
         """Return the next message; EOFError, TimeoutError (hang, or half a message), OSError."""
-        length = int.from_bytes(self._take(2), "big")
+        header = self._take(2)
+        length = header[0] << 8 | header[1]
+        if not self._buffer:
+            _acknowledge_at_once(self._sock)
         message = self._take(length)
-        self._note(message)
+        if length == 1:
+            self._note(message[0])
+            _acknowledge_at_once(self._sock)  # a control byte may have no answer that would do it
+        else:
+            self._last = -1
         return message
 
     def send(self, answer: bytes) -> None:
@@ -51,28 +69,30 @@ class ReaderLink:
             return
         self._sock.settimeout(_FRAME_SECONDS)
         self._sock.sendall(frame)
-        self._sock.settimeout(self._tick)
+        self._wait_in_kernel()
 
     def _take(self, size: int) -> bytes:
         buffer = self._buffer
         while len(buffer) < size:
             try:
-                chunk = self._sock.recv(max(4096, size - len(buffer)))
-            except TimeoutError:
+                chunk = self._sock.recv(max(_CHUNK, size - len(buffer)))
+            except BlockingIOError:  # what the kernel's timeout looks like
                 self._check_silence(inside=bool(buffer) or size != 2)
                 continue
             if not chunk:
                 raise EOFError("the reader closed the connection")
-            _acknowledge_at_once(self._sock)
-            buffer += chunk
             self._heard = time.monotonic()
+            if len(chunk) == size and not buffer:
+                return chunk
+            buffer += chunk
+            if len(buffer) < size:
+                _acknowledge_at_once(self._sock)
         taken = bytes(buffer[:size])
         del buffer[:size]
         return taken
 
-    def _note(self, message: bytes) -> None:
+    def _note(self, code: int) -> None:
         """Remember what a hang is told by: polls, and a control byte as the last message."""
-        code = message[0] if len(message) == 1 else -1
         if code == ATR and self._last not in (ON, RESET):
             self._polls += 1
         self._last = code
@@ -91,6 +111,5 @@ def _acknowledge_at_once(sock: socket.socket) -> None:
 
     The driver sends length and body apart; its second part waits for our ACK, 44 ms each time.
     """
-    quick = getattr(socket, "TCP_QUICKACK", None)
-    if quick is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, quick, 1)
+    if _QUICK is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, _QUICK, 1)

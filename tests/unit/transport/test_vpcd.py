@@ -17,7 +17,7 @@ from jukicard.transport.readerlink import ReaderLink
 from jukicard.transport.vpcd import VpcdServer
 from tests.support.echo_card import EchoCard
 from tests.support.statuses import Statuses
-from tests.support.vpcd_driver import ATR, GET_ATR, OFF, RESET, Bench, Driver
+from tests.support.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
 
 
 def test_control_bytes(bench: Bench) -> None:
@@ -324,13 +324,16 @@ def test_close_wakes_every_slot_and_may_be_repeated() -> None:
 
 
 class CountingSocket(socket.socket):
-    """Counts how often delayed ACK was turned off, and how often something was sent."""
+    """Counts how often delayed ACK was turned off, and how often something was sent.
+
+    The length of a message is received apart from its body, as the driver sends it.
+    """
 
     receives = acknowledged = sends = 0
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         self.receives += 1
-        return super().recv(size, flags)
+        return super().recv(2 if self.receives % 2 else size, flags)
 
     def setsockopt(self, level: int, name: int, value: int | Buffer | None, *rest: int) -> None:
         self.acknowledged += (level, name, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -341,7 +344,8 @@ class CountingSocket(socket.socket):
         super().sendall(data, flags)
 
 
-def test_every_receive_is_acknowledged_at_once_and_every_answer_is_one_send() -> None:
+def test_what_the_driver_waits_for_is_acknowledged_at_once_and_an_answer_is_one_send() -> None:
+    """The length, because the body waits for that; a body is acknowledged by its answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener, CountingSocket() as sock:
         sock.connect(listener.getsockname())
         driver = Driver(listener.accept()[0])
@@ -351,6 +355,11 @@ def test_every_receive_is_acknowledged_at_once_and_every_answer_is_one_send() ->
                 Driver(copy).send(b"\0\1\2\3")
             assert link.receive() == b"\0\1\2\3"
             link.send(b"\x90\x00")
-            assert sock.acknowledged == sock.receives
+            assert sock.receives == 2 * count
+            assert sock.acknowledged == count
             assert sock.sends == count
+        with driver.sock.dup() as copy:
+            Driver(copy).send(ON)  # has no answer that would acknowledge it
+        assert link.receive() == ON
+        assert sock.acknowledged == 3 + 2
         driver.sock.close()
