@@ -83,7 +83,6 @@ class Card:
         self.grants = Grants(self.events)
         self._registry = read_applications(memory, self._make_applet)
         self._pipeline: Pipeline | None = None
-        environment.memory.on_commit = self._committed
 
     def _make_applet(self, application: Application) -> Applet:
         context = AppletContext(
@@ -133,6 +132,7 @@ class Card:
 
     def subscribe(self, observer: Callable[[CardEvent], None]) -> Callable[[], None]:
         """Tell `observer` of every event from now on; call what is returned to end that."""
+        self.environment.memory.on_commit = self._committed  # costs nothing before anyone listens
         return self.events.subscribe(observer)
 
     def power_on(self) -> bytes:
