@@ -68,6 +68,33 @@ CONDITIONS: Final[dict[int, AccessCondition]] = {
 """Transparent EFs whose every operation stands under this one condition."""
 
 
+ONE_RIGHT: Final = {
+    "read": AccessRules(read=ALWAYS),
+    "update": AccessRules(update=ALWAYS),
+    "write": AccessRules(write=ALWAYS),
+}
+"""Rules that allow one group of operations; 4F11 to 4F13 and 4F21 to 4F23 have them in turn."""
+
+
+def _one_right() -> tuple[ElementaryFile, ...]:
+    binary = (
+        TransparentFile(fid=0x4F11 + place, sfi=None, size=4, access=rules)
+        for place, rules in enumerate(ONE_RIGHT.values())
+    )
+    records = (
+        RecordFile(
+            fid=0x4F21 + place,
+            sfi=None,
+            structure=RecordStructure.LINEAR_FIXED,
+            record_size=4,
+            record_count=3,
+            access=rules,
+        )
+        for place, rules in enumerate(ONE_RIGHT.values())
+    )
+    return (*binary, *records)
+
+
 def _transparent(fid: int, size: int, function: WriteFunction, fill: int) -> TransparentFile:
     return TransparentFile(
         fid=fid, sfi=None, size=size, fill=fill, write_function=function, access=OPEN
@@ -135,6 +162,7 @@ TREE: Final = FileTree(
             ),
             TransparentFile(fid=0x4F00, sfi=None, size=4),
             *_guarded(),
+            *_one_right(),
             DedicatedFile(
                 fid=0x7F10,
                 files=(
@@ -154,6 +182,8 @@ TREE: Final = FileTree(
             DataObject(tag=0xC1, read=ALWAYS, write=ALWAYS, max_size=600),
             DataObject(tag=0xC2, read=Verified(PIN), write=Verified(PIN)),
             DataObject(tag=0xC3),
+            DataObject(tag=0xC4, read=ALWAYS),
+            DataObject(tag=0xC5, write=ALWAYS),
             DataObject(tag=0xF0, read=ALWAYS, write=ALWAYS),
             DataObject(tag=0x7F64, read=ALWAYS, write=ALWAYS, max_size=64, wrapped=True),
             DataObject(tag=0x0101, read=ALWAYS, write=ALWAYS, wrapped=True),
@@ -218,7 +248,11 @@ def personalise(card: Card, aid: Aid) -> None:
         applet.files.put_content(TREE.ef(0x7F10, 0x2F01), b"in 7F10!")
         applet.files.put_records(TREE.ef(0x6F01), list(FIXED))
         applet.files.put_records(TREE.ef(0x6F02), list(VARIABLE))
+        for place in range(len(ONE_RIGHT)):
+            applet.files.put_records(applet.tree.ef(0x4F21 + place), [b"abcd"])
         applet.files.put_data_object(TREE.root, 0x5A, b"\x01\x02\x03")
+        applet.files.put_data_object(TREE.root, 0xC4, b"\x44")
+        applet.files.put_data_object(TREE.root, 0xC5, b"\x55")
         applet.files.put_data_object(TREE.root, 0xC1, bytes(range(256)) * 2)
 
 

@@ -22,7 +22,7 @@ from jukicard.filesystem.access import (
 )
 from jukicard.filesystem.files import AccessRules, DataObject, TransparentFile
 from jukicard.runtime.pin import PinFile
-from tests.support.iso_applet import CONDITIONS, PASSWORD, PIN, selected_iso_card
+from tests.support.iso_applet import CONDITIONS, ONE_RIGHT, PASSWORD, PIN, selected_iso_card
 from tests.support.transcript import play, send, status
 
 PROOFS = ("pin", "password", "right", "mac", "encrypted")
@@ -156,6 +156,55 @@ def test_on_the_wire_after_everything_that_can_be_proven_plainly(fid: int) -> No
                 answer = status(forked, command)
                 wanted = {"9000", "6282"} if holds else {"6982"}
                 assert answer in wanted, (name, proofs)
+
+
+GROUPS = {
+    "00B0000001": "read",
+    "00B1000003 540100 00": "read",
+    "00A0000001 FF 00": "read",
+    "00A1000006 540100 5301FF 00": "read",
+    "00D6000001 FF": "update",
+    "00D7000006 540100 5301FF": "update",
+    "000E0000": "update",
+    "000F0000": "update",
+    "00D0000001 FF": "write",
+    "00D1000006 540100 5301FF": "write",
+    "00B2010400": "read",
+    "00B3010403 540100 00": "read",
+    "00A2010401 61 00": "read",
+    "00DC010404 61626364": "update",
+    "00DD010406 540100 530161": "update",
+    "000C0104": "update",
+    "00D2010404 61626364": "write",
+    "00E2000004 61626364": "write",
+}
+"""Every command on bytes and on records, and the group of table 24 that it belongs to."""
+
+
+@pytest.mark.parametrize("command", GROUPS)
+@pytest.mark.parametrize("allowed", ONE_RIGHT)
+def test_each_command_asks_for_its_own_right(command: str, allowed: str) -> None:
+    card = selected_iso_card()
+    on_records = command[2:4] in ("B2", "B3", "A2", "DC", "DD", "0C", "D2", "E2")
+    fid = (0x4F21 if on_records else 0x4F11) + list(ONE_RIGHT).index(allowed)
+    play(card, f"00A4020C02{fid:04X} -> 9000")
+    assert status(card, command) == ("9000" if GROUPS[command] == allowed else "6982")
+
+
+def test_data_objects_have_a_right_to_read_and_one_to_write() -> None:
+    play(
+        selected_iso_card(),
+        """
+        00CA00C400 -> 44 9000
+        00DA00C401 AA -> 6982
+        00DB3FFF03 C401AA -> 6982
+        00CA00C500 -> 6982
+        00CB3FFF03 5C01C5 00 -> 6982
+        00DA00C501 AA -> 9000
+        00DB3FFF03 C501AA -> 9000
+        00CA00C400 -> 44 9000
+        """,
+    )
 
 
 def forked_on(card: Card) -> Card:
