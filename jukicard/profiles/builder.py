@@ -98,9 +98,8 @@ def issue_card(
         compat=compat,
         random=random,
     )
-    card_options = CardOptions(
-        atr=chosen.contactless_atr if contactless else chosen.contact_atr, contactless=contactless
-    )
+    atr = chosen.contactless_atr if contactless else chosen.contact_atr
+    card_options = CardOptions(atr=atr, contactless=contactless)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     return _make(order, environment, options(card_options) if options else card_options, on_bug)
 
@@ -145,7 +144,10 @@ def _expiry(profile: Profile, person: Person, issued: datetime.date) -> datetime
     from jukicard.profiles.person import card_expiry, juki_card_expiry
 
     rule = card_expiry if profile.generation is Generation.MY_NUMBER else juki_card_expiry
-    return rule(person, issued)
+    try:
+        return rule(person, issued)
+    except (ValueError, OverflowError):
+        raise ProfileError("a card issued on that day would expire after year 9999") from None
 
 
 def _checked_pins(pins: Pins, pin: str | None) -> Pins:
@@ -181,23 +183,11 @@ def _make(
     options: CardOptions,
     on_bug: Callable[[Exception], None],
 ) -> Card:
-    memory = environment.memory
-    with memory.transaction():
-        own = memory.partition(CARD_PARTITION)
-        own.put(OPTIONS_KEY, options.to_bytes())
-        own.put(PROFILE_KEY, order.profile.name.encode())
-        write_applications(
-            own,
-            [
-                (aid, kind, {**parameters, "layout": order.jpki_layout})
-                if kind == "jpki"
-                else (aid, kind, parameters)
-                for aid, kind, parameters in order.profile.applications
-            ],
-        )
-    card = Card(environment, on_bug=on_bug)
+    # one transaction: a card that is cut off while it is made is none
     try:
-        with memory.transaction():
+        with environment.memory.transaction():
+            _write_card(order, environment.memory, options)
+            card = Card(environment, on_bug=on_bug)
             for application in card.applications:
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
@@ -207,3 +197,18 @@ def _make(
     except (WeakKeyError, ValueError) as problem:
         raise ProfileError(f"the card cannot be personalised: {problem}") from None
     return card
+
+
+def _write_card(order: Order, memory: PersistentMemory, options: CardOptions) -> None:
+    own = memory.partition(CARD_PARTITION)
+    own.put(OPTIONS_KEY, options.to_bytes())
+    own.put(PROFILE_KEY, order.profile.name.encode())
+    write_applications(
+        own,
+        [
+            (aid, kind, {**parameters, "layout": order.jpki_layout})
+            if kind == "jpki"
+            else (aid, kind, parameters)
+            for aid, kind, parameters in order.profile.applications
+        ],
+    )

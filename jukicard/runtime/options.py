@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from jukicard.apdu.status import StatusWord
+from jukicard.channel.logical import MAX_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class CardOptions:
     reselect_keeps_status: bool = True
     triple_des: bool = False
     channels: int = 20
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise ValueError(f"a card has 1 to {MAX_CHANNELS} channels, not {self.channels}")
 
     def to_bytes(self) -> bytes:
         """Return what memory keeps."""

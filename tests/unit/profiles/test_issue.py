@@ -11,9 +11,10 @@ import pytest
 from jukicard import PROFILES, Card, CardOptions, Pins, ProfileError, issue_card
 from jukicard.apdu import StatusWord, Tlv
 from jukicard.environment import CardEnvironment
-from jukicard.memory import PersistentMemory, RamBackend
+from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.profiles.codes import is_resident_code
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
+from jukicard.testing.faults import FaultyBackend
 from tests.support.transcript import play, send
 
 SELECT = "00A4040C0AD3921000310001010401"
@@ -235,3 +236,25 @@ def test_a_card_kept_in_a_backend_is_found_there_again() -> None:
     again = Card(CardEnvironment(memory=PersistentMemory(backend)))
     again.power_on()
     play(again, f"{SELECT} -> 9000 \n 0020009C -> 63C2")
+
+
+def test_a_cut_while_a_card_is_made_leaves_none() -> None:
+    """At every write: afterwards the memory holds the whole card, or nothing."""
+    whole = issue_card(seed=1).environment.memory.snapshot()
+    cuts = 0
+    for landed in (False, True):
+        for number in range(1, 10):
+            backend = RamBackend()
+            try:
+                issue_card(
+                    seed=1,
+                    memory=PersistentMemory(
+                        FaultyBackend(backend, cut_after=number, landed=landed)
+                    ),
+                )
+                break
+            except PowerLoss:
+                cuts += 1
+            found = PersistentMemory(backend).snapshot()
+            assert found == whole or not found.partitions
+    assert cuts
