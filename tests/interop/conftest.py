@@ -1,16 +1,16 @@
 """The fixture `pcscd`: programs that know nothing of this project use the card through PC/SC.
 
 Without the system's part (see `missing_parts`) the tests are skipped, and with
-JUKICARD_REQUIRE_INTEROP=1 they fail: where they ought to run, a skip would hide that they did not.
+JUKICARD_REQUIRE_INTEROP=1 they fail: see `tests.support.missing`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.missing import require
 from tests.support.pcscd import Pcscd, missing_parts
 
 
@@ -26,12 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def pcscd_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
     """One daemon for the whole session; use `pcscd`, which leaves empty readers behind."""
-    missing = missing_parts()
-    if missing:
-        said = f"no virtual reader, this is missing: {', '.join(missing)}"
-        if os.environ.get("JUKICARD_REQUIRE_INTEROP") == "1":
-            pytest.fail(said)
-        pytest.skip(said)
+    require("virtual reader", missing_parts())
     daemon = Pcscd(tmp_path_factory.mktemp("pcscd"))
     try:
         daemon.start()
