@@ -7,29 +7,9 @@ docs/card.md, section 6, says where each is known from.
 from __future__ import annotations
 
 import datetime
-from typing import Final
 
+from jukicard.applets.eras import era_year
 from jukicard.applets.objects import eight_digits
-
-_ERAS: Final = (
-    datetime.date(2019, 5, 1),  # 令和
-    datetime.date(1989, 1, 8),  # 平成
-    datetime.date(1926, 12, 25),  # 昭和
-    datetime.date(1912, 7, 30),  # 大正
-    datetime.date(1868, 10, 23),  # 明治
-)
-"""The first days of the eras, from the latest on; the day an era begins on belongs to it."""
-
-
-def era_year(day: datetime.date) -> int:
-    """Return the year of the Japanese era; its first year is 1, however short.
-
-    ValueError before Meiji, 23 October 1868.
-    """
-    for first in _ERAS:
-        if day >= first:
-            return day.year - first.year + 1
-    raise ValueError("no era is known here before 23 October 1868")
 
 
 def birth_digits(birth: datetime.date, *, gregorian: bool = False) -> str:

@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import Final
+
+from jukicard.applets.eras import ERAS, Era, era_of, era_year
+
+__all__ = [
+    "ERAS",
+    "JAPAN",
+    "Era",
+    "birthday_after",
+    "era_of",
+    "era_year",
+    "written",
+    "years_before",
+]
 
 JAPAN: Final = datetime.timezone(datetime.timedelta(hours=9))
 """Japan standard time: dates on cards and in certificates are meant in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Era:
-    """An era: its number in the certificate, name, initial and first day."""
-
-    number: int
-    name: str
-    initial: str
-    first: datetime.date
-
-
-ERAS: Final = (
-    Era(5, "令和", "R", datetime.date(2019, 5, 1)),
-    Era(4, "平成", "H", datetime.date(1989, 1, 8)),
-    Era(3, "昭和", "S", datetime.date(1926, 12, 25)),
-    Era(2, "大正", "T", datetime.date(1912, 7, 30)),
-    Era(1, "明治", "M", datetime.date(1868, 10, 23)),
-)
-"""From the latest to the first; the day an era begins on belongs to it."""
-
-
-def era_of(day: datetime.date) -> Era:
-    """Return the era of a day; ValueError for one before Meiji (23 October 1868)."""
-    for era in ERAS:
-        if day >= era.first:
-            return era
-    raise ValueError("no era is known here before 23 October 1868")
-
-
-def era_year(day: datetime.date) -> int:
-    """Return the year of the era; its first year is 1, however short. ValueError before Meiji."""
-    return day.year - era_of(day).first.year + 1
 
 
 def written(day: datetime.date) -> str:
@@ -48,11 +27,6 @@ def written(day: datetime.date) -> str:
     year = era_year(day)
     text = f"{era_of(day).name}{'元' if year == 1 else year}年{day.month}月{day.day}日"
     return text.translate(_FULL_WIDTH)
-
-
-def six_digits(day: datetime.date) -> str:
-    """Return year of the era, month and day, two digits each. ValueError before Meiji."""
-    return f"{era_year(day):02}{day.month:02}{day.day:02}"
 
 
 _FULL_WIDTH: Final = {ord("0") + digit: ord("０") + digit for digit in range(10)}

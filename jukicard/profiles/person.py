@@ -9,7 +9,7 @@ from typing import Final
 
 from jukicard.profiles.characters import CertificateText, certificate_text
 from jukicard.profiles.codes import is_individual_number, is_resident_code
-from jukicard.profiles.eras import birthday_after, era_of, six_digits, years_before
+from jukicard.profiles.eras import birthday_after, era_of, years_before
 from jukicard.profiles.places import Municipality, municipality
 
 SEPARATOR: Final = "　"
@@ -122,7 +122,9 @@ class Person:
     def birth_number(self) -> str:
         """The birth date in six digits, as the card shows it: with the year of the era, of a
         foreign resident with the last two digits of the year."""
-        return f"{self.birth:%y%m%d}" if self.is_foreign else six_digits(self.birth)
+        from jukicard.applets.verification import birth_digits
+
+        return birth_digits(self.birth, gregorian=self.is_foreign)
 
     def age(self, day: datetime.date) -> int:
         """Return the age in full years on a day."""
@@ -131,14 +133,19 @@ class Person:
     def reference_b(self, expires: datetime.date) -> str:
         """Return the successor's reference number B (照合番号B): birth, year of expiry, security
         code; 14 digits."""
-        return f"{self.birth_number}{expires.year:04}{self.security_code}"
+        from jukicard.applets.verification import number_b
+
+        return number_b(self.birth, expires, self.security_code, gregorian=self.is_foreign)
 
     def surface_number(self, form: int, expires: datetime.date) -> str:
         """Return a Juki card's reference number (照合番号): the expiry date, and with form 2 the
         birth date; 8 or 14 digits. ValueError for another form."""
         if form not in (1, 2):
             raise ValueError("form is 1 (name only) or 2 (photo and four items)")
-        return f"{expires:%Y%m%d}" + (self.birth_number if form == 2 else "")
+        from jukicard.applets.verification import juki_number
+
+        birth = self.birth if form == 2 else None
+        return juki_number(expires, birth, gregorian=self.is_foreign)
 
     def __repr__(self) -> str:
         return f"<Person of {self.municipality.code}>"

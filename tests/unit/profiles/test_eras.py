@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jukicard.applets.verification import birth_digits
 from jukicard.profiles.eras import (
     ERAS,
     birthday_after,
     era_of,
     era_year,
-    six_digits,
     written,
     years_before,
 )
@@ -40,7 +40,7 @@ DAYS = st.dates(datetime.date(1868, 10, 23), datetime.date(2100, 12, 31))
 def test_eras_begin_on_their_first_day(day: str, number: int, digits: str, text: str) -> None:
     date = datetime.date.fromisoformat(day)
     assert era_of(date).number == number
-    assert six_digits(date) == digits
+    assert birth_digits(date) == digits
     assert written(date) == text
 
 
