@@ -13,10 +13,10 @@ class TerminalNotAuthenticated(SecurityStatusNotSatisfied):
 
 
 class PinNotVerified(SecurityStatusNotSatisfied):
-    """The card wants the holder's PIN first, in the same session."""
+    """The card wants a PIN, password or number of the holder first, in the same session."""
 
-    what = "the PIN is not verified"
-    advice = "verify the PIN now; an authentication after that would take it away again"
+    what = "the holder's PIN, password or number is not verified"
+    advice = "verify it in this session, and after its authentication if it needs one"
 
 
 class PurposeNotEntitled(SecurityStatusNotSatisfied):

@@ -108,32 +108,26 @@ class BirthPin(Secret):
 
 
 class NumberA(Secret):
-    """Verification number A (照合番号A).
+    """Verification number A (照合番号A): the twelve digits of the My Number (個人番号)."""
 
-    On the successor card the twelve digits of the My Number (個人番号); on a Juki card without
-    photo the expiry date in eight digits.
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        return _digits(text, "verification number A", 12)
+
+
+class NumberB(Secret):
+    """Verification number B (照合番号B), 14 digits that are printed on the card's face.
+
+    A Juki card has one number only: 14 digits as well, or 8 on a card without photo.
     """
 
     __slots__ = ()
 
     @classmethod
     def _checked(cls, text: str) -> str:
-        return _digits(text, "verification number A", 12, 8)
-
-    @classmethod
-    def of_expiry(cls, expires: date) -> Self:
-        """Return the number of a Juki card without photo."""
-        return cls(f"{expires:%Y%m%d}")
-
-
-class NumberB(Secret):
-    """Verification number B (照合番号B), 14 digits that are printed on the card's face."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _checked(cls, text: str) -> str:
-        return _digits(text, "verification number B", 14)
+        return _digits(text, "the verification number", 14, 8)
 
     @classmethod
     def of_face(cls, born: date, expiry_year: int, security_code: str) -> Self:
@@ -144,12 +138,15 @@ class NumberB(Secret):
         return cls(f"{era_date(born)}{expiry_year:04}{security_code}")
 
     @classmethod
-    def of_juki_card(cls, expires: date, born: date, *, foreign: bool = False) -> Self:
-        """Return that of a Juki card with photo: expiry date and birth date.
+    def of_juki_card(
+        cls, expires: date, born: date | None = None, *, foreign: bool = False
+    ) -> Self:
+        """Return that of a Juki card: the expiry date, and with photo the birth date.
 
         The birth year is the era's, for foreign residents the last two digits of the common one.
         """
-        return cls(f"{expires:%Y%m%d}" + (f"{born:%y%m%d}" if foreign else era_date(born)))
+        birth = "" if born is None else f"{born:%y%m%d}" if foreign else era_date(born)
+        return cls(f"{expires:%Y%m%d}{birth}")
 
 
 def era_date(day: date) -> str:

@@ -1,17 +1,19 @@
 """The card surface application (券面事項確認): what is printed on the card, as images and data.
 
 The verification numbers are printed on the face or in its QR code; there is no PIN to remember.
+Juki cards have this application from 2009 on, with fewer parts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar, Final
 
 from jukicard.apdu import Aid
 from jukihost.errors import SecurityStatusNotSatisfied, StatusError
-from jukihost.models import Sex
+from jukihost.models import CardForm, Sex
 from jukihost.sessions import pinfile
 from jukihost.sessions.jukifiles import digits
 from jukihost.sessions.refusals import PinNotVerified
@@ -31,11 +33,14 @@ EF_NUMBER_A: Final = 0x0013
 
 @dataclass(frozen=True, slots=True)
 class BirthRecord:
-    """EF 0001: the birth date alone, for an age check, with its signature."""
+    """EF 0001: the birth date alone, for an age check, with its signature.
+
+    `public_key` is that of the card, None on Juki cards.
+    """
 
     birth: date | None = field(repr=False)
     birth_text: str = field(repr=False)
-    public_key: bytes = field(repr=False)
+    public_key: bytes | None = field(repr=False)
     signature: bytes = field(repr=False)
 
 
@@ -44,28 +49,36 @@ class Face:
     """EF 0002: what the card shows; nothing of it in the repr.
 
     `name_image`, `address_image` and `security_code_image` are PNG files, `photo` is a JPEG 2000
-    file. `birth` is None where the register does not know month or day.
+    file. `form` is the face of a Juki card, None on the successor. What a card does not show is
+    None: on a Juki card without photo all but `expires`, on one with photo the security code.
+    `birth` is None too where the register does not know month or day, `birth_text` is not then.
     """
 
-    birth: date | None = field(repr=False)
-    birth_text: str = field(repr=False)
-    sex: Sex = field(repr=False)
+    form: CardForm | None
     expires: date
-    name_image: bytes = field(repr=False)
-    address_image: bytes = field(repr=False)
-    photo: bytes = field(repr=False)
-    security_code_image: bytes = field(repr=False)
-    public_key: bytes = field(repr=False)
+    birth: date | None = field(repr=False)
+    birth_text: str | None = field(repr=False)
+    sex: Sex | None = field(repr=False)
+    name_image: bytes | None = field(repr=False)
+    address_image: bytes | None = field(repr=False)
+    photo: bytes | None = field(repr=False)
+    security_code_image: bytes | None = field(repr=False)
+    public_key: bytes | None = field(repr=False)
     signature: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SurfaceInfo:
-    """EF 0003: the application's version bytes, its issuer's key, the municipality."""
+    """EF 0003: make and issuer's key (None on Juki cards), version, municipality, face.
 
+    `form` is the face of a Juki card, None on the successor.
+    """
+
+    make: bytes | None
+    key_identifier: bytes | None
     version: bytes
-    key_identifier: bytes
     municipality: str
+    form: CardForm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,10 @@ class SurfaceSession(AppletSession):
         pinfile.verify(self, EF_NUMBER_A, NumberA.of(number).encode())
 
     def verify_number_b(self, number: NumberB | str) -> None:
-        """Verify number B, which opens the face. PinFormatError, PinRejected, PinBlocked."""
+        """Verify number B, or a Juki card's only one, which opens the face.
+
+        PinFormatError, PinRejected, PinBlocked.
+        """
         pinfile.verify(self, EF_NUMBER_B, NumberB.of(number).encode())
 
     # --- contents ---
@@ -130,7 +146,7 @@ class SurfaceSession(AppletSession):
             lambda: BirthRecord(
                 birth_date(values[0xDF11]),
                 values[0xDF11].decode("ascii"),
-                values[0xDF12],
+                values.get(0xDF12),
                 values[0xDF13],
             ),
         )
@@ -139,21 +155,7 @@ class SurfaceSession(AppletSession):
         """Return what the card shows, after number A or B. PinNotVerified, ProtocolError."""
         name = "the card's face"
         values = template(self.read_object(EF_FACE), 0xFF20, name)
-        return interpret(
-            name,
-            lambda: Face(
-                birth=birth_date(values[0xDF22]),
-                birth_text=values[0xDF22].decode("ascii"),
-                sex=sex_of(values[0xDF23]),
-                expires=day_of(values[0xDF29]),
-                name_image=values[0xDF25],
-                address_image=values[0xDF26],
-                photo=values[0xDF27],
-                security_code_image=values[0xDF2A],
-                public_key=values[0xDF24],
-                signature=values[0xDF28],
-            ),
-        )
+        return interpret(name, lambda: _face(values))
 
     def basic_info(self) -> SurfaceInfo:
         """Return what the application says about itself; free to read. ProtocolError."""
@@ -162,7 +164,11 @@ class SurfaceSession(AppletSession):
         return interpret(
             name,
             lambda: SurfaceInfo(
-                values[0xDF31], values[0xDF32], digits(values[0xDF34].decode("ascii"), 5)
+                make=values.get(0xDF31),
+                key_identifier=values.get(0xDF32),
+                version=values[0xDF33],
+                municipality=digits(values[0xDF34].decode("ascii"), 5),
+                form=_form(values.get(0xDF36)),
             ),
         )
 
@@ -175,3 +181,37 @@ class SurfaceSession(AppletSession):
         name = "the image of the My Number"
         values = template(self.read_object(EF_NUMBER_IMAGE), 0xFF40, name)
         return interpret(name, lambda: NumberImage(values[0xDF41], values[0xDF42], values[0xDF43]))
+
+
+_PHOTO_CARD: Final = frozenset({0xDF22, 0xDF23, 0xDF25, 0xDF26, 0xDF27})
+_SHOWN: Final = {
+    None: _PHOTO_CARD | {0xDF24, 0xDF2A},
+    CardForm.WITH_PHOTO: _PHOTO_CARD,
+    CardForm.NAME_ONLY: frozenset[int](),
+}
+"""What each kind of card shows beside its last day."""
+
+
+def _face(values: Mapping[int, bytes]) -> Face:
+    """Return the face; KeyError or ValueError when a part is missing or impossible."""
+    form = _form(values.get(0xDF2B))
+    if not _SHOWN[form] <= values.keys():
+        raise ValueError("a part is missing")
+    birth, sex = values.get(0xDF22), values.get(0xDF23)
+    return Face(
+        form=form,
+        expires=day_of(values[0xDF29]),
+        birth=None if birth is None else birth_date(birth),
+        birth_text=None if birth is None else birth.decode("ascii"),
+        sex=None if sex is None else sex_of(sex),
+        name_image=values.get(0xDF25),
+        address_image=values.get(0xDF26),
+        photo=values.get(0xDF27),
+        security_code_image=values.get(0xDF2A),
+        public_key=values.get(0xDF24),
+        signature=values[0xDF28],
+    )
+
+
+def _form(value: bytes | None) -> CardForm | None:
+    return None if value is None else CardForm(int(value.decode("ascii")))

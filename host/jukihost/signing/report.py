@@ -77,9 +77,15 @@ def readable(what: str) -> Iterator[None]:
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Run what a library does asynchronously to its end, also where a loop is running already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_a_loop():
         return asyncio.run(work)
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -23,6 +23,7 @@ from tests.support.host_fakes import (
     listening_card,
 )
 
+ROOT = Path(__file__).parents[3]
 READER = "ACS ACR39U [bold] 00 00"
 
 
@@ -322,15 +323,15 @@ def test_help_loads_nothing_it_does_not_need() -> None:
             "print(sorted(m for m in sys.modules if m.split('.')[0] in "
             "('rich', 'smartcard', 'cryptography', 'socket')), file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          cwd=Path(cli.__file__).parents[2],
-                          env={"PYTHONPATH": str(Path(cli.__file__).parents[1])})
+                          cwd=ROOT,
+                          env={"PYTHONPATH": str(ROOT / "host")})
     assert done.stderr.strip() == "[]"
 
 
 def test_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "jukihost", "pin"], capture_output=True, text=True,
-                          check=False, cwd=Path(cli.__file__).parents[2],
-                          env={"PYTHONPATH": str(Path(cli.__file__).parents[1])})
+                          check=False, cwd=ROOT,
+                          env={"PYTHONPATH": str(ROOT / "host")})
     assert done.returncode == 2
     assert "usage:" in done.stderr
 
@@ -380,7 +381,7 @@ def test_vpcd_waits_for_the_card_to_call(card: FakeJukiCard, monkeypatch: pytest
         calling.__enter__()
 
     calling = dialling_card(("127.0.0.1", port), lambda stream: vpcd(card, stream))
-    monkeypatch.setattr(cli, "_say", call_when_told)
+    monkeypatch.setattr("jukihost.cli.output.say", call_when_told)
     assert cli.main(["status", "--json", "--vpcd", f"127.0.0.1:{port}", "--wait", "5"]) == 0
     calling.__exit__(None, None, None)
     assert said == [f"waiting 5 s for a card to call 127.0.0.1:{port} ..."]

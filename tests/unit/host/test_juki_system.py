@@ -359,7 +359,7 @@ def test_nothing_proven() -> None:
 
 def test_pin_missing() -> None:
     juki = authenticated(PIN_FILE, ("002401800435363738", "6982"))
-    with pytest.raises(PinNotVerified, match="verify the PIN now"):
+    with pytest.raises(PinNotVerified, match="verify it in this session"):
         juki.change_pin("5678")
 
 

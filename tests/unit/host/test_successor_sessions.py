@@ -13,12 +13,12 @@ from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukicard.apdu.tlv import encode_length
 from jukihost.channel import PlainChannel
 from jukihost.errors import PinFormatError, ProtocolError
-from jukihost.models import Sex
+from jukihost.models import CardForm, Sex
 from jukihost.sessions.common import CommonSession, parse_common
 from jukihost.sessions.refusals import PinNotVerified
 from jukihost.sessions.secrets import BirthPin, NumberA, NumberB, era_date
 from jukihost.sessions.session import AppletSession
-from jukihost.sessions.surface import SurfaceSession
+from jukihost.sessions.surface import Face, SurfaceSession
 from jukihost.sessions.text import TextSession, parse_attributes
 from tests.support.host_fakes import AnswerChannel, ScriptedConnection, answers
 
@@ -291,7 +291,7 @@ def test_numbers_of_the_surface() -> None:
             ("00A4020C020011", "9000"),
             ("0020008006353530323137", "9000"),
             ("00A4020C020013", "9000"),
-            ("00200080083230313930343230", "9000"),
+            ("002000800C323039373335353830323837", "9000"),
             ("00A4020C020012", "9000"),
             ("002000800E3230313930343230353530323137", "9000"),
         )
@@ -302,7 +302,7 @@ def test_numbers_of_the_surface() -> None:
         surface.number_b_retries(),
     ] == [3, 10, 10]
     surface.verify_birth(BirthPin.of_date(date(1980, 2, 17)))
-    surface.verify_number_a(NumberA.of_expiry(date(2019, 4, 20)))
+    surface.verify_number_a("209735580287")
     surface.verify_number_b(NumberB.of_juki_card(date(2019, 4, 20), date(1980, 2, 17)))
 
 
@@ -403,6 +403,46 @@ def test_number_of_a_foreign_residents_juki_card() -> None:
     assert number.encode() == b"20190420800217"
 
 
+def test_number_of_a_juki_card_without_photo() -> None:
+    assert NumberB.of_juki_card(date(2019, 4, 20)).encode() == b"20190420"
+
+
+JUKI_WITH_PHOTO = [
+    *(child for child in Tlv.parse(FACE).children if child.tag not in (0xDF24, 0xDF2A)),
+    Tlv(0xDF2B, b"2"),
+]
+JUKI_NAME_ONLY = [
+    Tlv(0xDF21, bytes(6)),
+    Tlv(0xDF29, b"20190420"),
+    Tlv(0xDF2B, b"1"),
+    Tlv(0xDF28, b"signature"),
+]
+
+
+def face_of(parts: list[Tlv]) -> Face:
+    channel = files(SurfaceSession, ef0002=Tlv(0xFF20, parts).encode())
+    return SurfaceSession(channel).open().face()
+
+
+def test_faces_of_juki_cards() -> None:
+    with_photo, name_only = face_of(JUKI_WITH_PHOTO), face_of(JUKI_NAME_ONLY)
+    assert (with_photo.form, with_photo.photo) == (CardForm.WITH_PHOTO, bytes(5000))
+    assert (with_photo.security_code_image, with_photo.public_key) == (None, None)
+    assert (name_only.form, name_only.expires) == (CardForm.NAME_ONLY, date(2019, 4, 20))
+    assert (name_only.birth, name_only.birth_text, name_only.sex, name_only.photo) == (None,) * 4
+
+
+@pytest.mark.parametrize("tag", [0xDF22, 0xDF23, 0xDF25, 0xDF26, 0xDF27, 0xDF28, 0xDF29])
+def test_face_of_a_juki_card_with_a_part_missing(tag: int) -> None:
+    with pytest.raises(ProtocolError, match="face"):
+        face_of([child for child in JUKI_WITH_PHOTO if child.tag != tag])
+
+
+def test_form_that_is_none() -> None:
+    with pytest.raises(ProtocolError, match="face"):
+        face_of([*JUKI_WITH_PHOTO[:-1], Tlv(0xDF2B, b"3")])
+
+
 @pytest.mark.parametrize("text", ["", "123", "1234567890123", "12345678901x", "１２３４５６７８"])
 def test_numbers_that_are_none(text: str) -> None:
     for kind in (NumberA, NumberB, BirthPin):
@@ -412,5 +452,5 @@ def test_numbers_that_are_none(text: str) -> None:
 
 
 def test_kinds_of_secrets_are_not_each_other() -> None:
-    assert NumberA("20190420") != BirthPin("201904")
+    assert NumberB("20190420") != BirthPin("201904")
     assert repr(NumberB("1" * 14)) == "<NumberB ****>"

@@ -1,0 +1,176 @@
+"""The arguments that several commands take, and the text at the end of every help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from jukihost.models import Purpose
+
+EPILOG: Final = """\
+examples:
+  jukihost readers
+  jukihost status --reader 0
+  jukihost status --tcp 127.0.0.1:35999 --json
+  jukihost status --vpcd 127.0.0.1:35963        wait there for a virtual card to call
+  jukihost pin verify                           asks for the PIN, without showing it
+  printf '1234\\n5678\\n' | jukihost pin change --pin-file -
+  jukihost keys new --test test.keys            the public keys of synthetic cards
+  jukihost code read --keys test.keys --purpose RESIDENT_IDENTIFICATION
+  jukihost card suspend --keys test.keys
+  jukihost jpki sign letter.pdf --out signed.pdf
+  jukihost jpki verify signed.pdf --anchor ca.pem
+
+exit codes:
+  0  done
+  1  the card refused (wrong or blocked PIN, suspended card, ...), or something is not authentic
+  2  wrong usage, a PIN of the wrong form, or a key store that cannot be used; nothing was sent
+  3  no reader, no card, or the connection failed
+"""
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def make_parser(
+    make: Callable[..., argparse.ArgumentParser], *names: str, **options: Any
+) -> argparse.ArgumentParser:
+    """Return a parser that keeps the lines of its texts as they are."""
+    return make(*names, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    help_text: str,
+    run: Callable[[argparse.Namespace], int] | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command; without `run` it is a group of further ones."""
+    parser = make_parser(
+        commands.add_parser, name, help=help_text, description=help_text, epilog=EPILOG
+    )
+    if run is not None:
+        parser.set_defaults(run=run)
+    return parser
+
+
+def add_group(commands: Commands, name: str, help_text: str) -> Commands:
+    """Add a group of commands and return it."""
+    return add_command(commands, name, help_text).add_subparsers(required=True, metavar="ACTION")
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add where the card is, and how to show it."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--reader",
+        metavar="R",
+        help="PC/SC reader: its number, name, or a part "
+        "of the name (default: the one with a card in it)",
+    )
+    for option, meaning in (
+        ("--tcp", "a card that listens on TCP"),
+        ("--vpcd", "be the vpcd reader at this address; a virtual card calls"),
+        ("--vpcd-dial", "a virtual vpcd card that listens"),
+    ):
+        where.add_argument(option, metavar="HOST:PORT", type=_address, help=meaning)
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=30.0,
+        help="how long to wait for a card (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="show the exchange on standard error; PINs are left out",
+    )
+    add_json(parser)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the other form of the result."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_pin_file(parser: argparse.ArgumentParser, lines: str) -> None:
+    """Add where PINs come from when nobody types them."""
+    parser.add_argument(
+        "--pin-file",
+        metavar="FILE",
+        help=f"read {lines} from the lines of a file, - for standard input, instead of asking",
+    )
+
+
+def add_passphrase(parser: argparse.ArgumentParser) -> None:
+    """Add where the passphrase of a key store comes from."""
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help="read the key store's passphrase "
+        "from a file that is its owner's alone (default: the environment variable "
+        "JUKIHOST_PASSPHRASE, else asking)",
+    )
+
+
+def add_keys(
+    parser: argparse.ArgumentParser, purpose: Purpose | None, *, required: bool = True
+) -> None:
+    """Add the key store and the purpose to authenticate for; None: the purpose must be given."""
+    parser.add_argument(
+        "--keys", metavar="FILE", required=required, help="the key store to authenticate with"
+    )
+    add_passphrase(parser)
+    parser.add_argument(
+        "--purpose",
+        metavar="PURPOSE",
+        type=_purpose,
+        default=purpose,
+        required=purpose is None,
+        help="what the card is used for: "
+        f"{', '.join(Purpose.__members__)}"
+        + ("" if purpose is None else f" (default: {purpose.name})"),
+    )
+    parser.add_argument(
+        "--key-version",
+        metavar="N",
+        type=key_version,
+        default=1,
+        help="the version of the key the card was made with (default: %(default)s)",
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (
+        colon and host.strip("[]") and port.isascii() and port.isdigit() and int(port) <= 0xFFFF
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, for example 127.0.0.1:35963")
+    return host.strip("[]"), int(port)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 to 86400")
+    return seconds
+
+
+def _purpose(text: str) -> Purpose:
+    try:
+        return Purpose[text.upper().replace("-", "_")]
+    except KeyError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no purpose; there is {', '.join(Purpose.__members__)}"
+        ) from None
+
+
+def key_version(text: str) -> int:
+    """Return the version of a key that an argument says, 1 to 255."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 255):
+        raise argparse.ArgumentTypeError(f"{text!r} is no key version, 1 to 255")
+    return int(text)

@@ -1,0 +1,178 @@
+"""`jukihost keys`: the master keys of systems, in an encrypted file."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jukihost.cli import output, prompts
+from jukihost.cli.arguments import (
+    Commands,
+    add_command,
+    add_group,
+    add_json,
+    add_passphrase,
+    key_version,
+)
+from jukihost.cli.output import UsageError
+from jukihost.models import Purpose
+
+if TYPE_CHECKING:
+    from jukihost.keys import KeyInfo, SoftwareCustody
+
+TEST_KEY_PREFIX: Final = "jukicard test master key: "
+"""With a system's name behind it, its SHA-256 begins with the master key of synthetic cards."""
+TEST_KEY_BYTES: Final = 16
+_SUITE: Final = "MA-AES128"
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this module."""
+    actions = add_group(commands, "keys", "keep the master keys of systems in an encrypted file")
+    new = _action(actions, "new", "make a key store with a new key for each system", _new)
+    new.add_argument(
+        "--system",
+        metavar="NAME",
+        action="append",
+        help="a system to draw a key for; may be repeated (default: "
+        f"{', '.join(Purpose.__members__)})",
+    )
+    new.add_argument(
+        "--test",
+        action="store_true",
+        help="fill it with the published keys of "
+        "synthetic cards instead: they are WORTHLESS, everybody has them",
+    )
+    take = _action(actions, "import", "take a master key from elsewhere", _import)
+    take.add_argument("system", metavar="SYSTEM", help="whose key it is")
+    take.add_argument(
+        "--version",
+        metavar="N",
+        type=key_version,
+        default=1,
+        help="the key's version (default: %(default)s)",
+    )
+    take.add_argument(
+        "--key-file",
+        metavar="KEYFILE",
+        help="read the key, in hexadecimal, from a file, - for standard input, instead of asking",
+    )
+    _action(actions, "list", "show which keys there are, never the keys", _list)
+    rotate = _action(
+        actions, "rotate", "draw the next version of a system's key; the older stay", _rotate
+    )
+    rotate.add_argument("system", metavar="SYSTEM", help="whose key to renew")
+    delete = _action(
+        actions, "delete", "delete a key for good: its cards cannot be used any more", _delete
+    )
+    delete.add_argument("system", metavar="SYSTEM", help="whose key to delete")
+    delete.add_argument(
+        "--version", metavar="N", type=key_version, required=True, help="which version"
+    )
+    delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def _action(
+    actions: Commands, name: str, text: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser = add_command(actions, name, text, run)
+    parser.add_argument("keys", metavar="FILE", help="the key store")
+    add_passphrase(parser)
+    add_json(parser)
+    return parser
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from jukihost.keys import SoftwareCustody, new_store
+
+    if arguments.test and arguments.system:
+        raise UsageError("--test brings its own systems; leave --system out")
+    passphrase = prompts.passphrase(arguments, new=True)
+    if not arguments.test:
+        systems = arguments.system or list(Purpose.__members__)
+        return _show(arguments, new_store(arguments.keys, passphrase, systems=systems))
+    custody = SoftwareCustody(arguments.keys, passphrase)
+    custody.create()
+    try:
+        with custody:
+            for purpose in Purpose:
+                custody.import_key(purpose.name, 1, published_master(purpose.name), suite=_SUITE)
+            made = custody.inventory()
+    except BaseException:
+        Path(arguments.keys).unlink(missing_ok=True)
+        raise
+    output.say(
+        "jukihost: these are the published test keys: they are WORTHLESS and only for "
+        "synthetic cards"
+    )
+    return _show(arguments, made)
+
+
+def published_master(system: str) -> bytes:
+    """Return the public master key that synthetic cards are made with."""
+    return hashlib.sha256((TEST_KEY_PREFIX + system).encode("ascii")).digest()[:TEST_KEY_BYTES]
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as custody:
+        if arguments.key_file is None:
+            text = prompts.hidden("master key, in hexadecimal: ", "use --key-file")
+        else:
+            text = output.read_file(arguments.key_file, "the key file").decode("ascii", "replace")
+        try:
+            key = bytes.fromhex(text.strip())
+        except ValueError:
+            raise UsageError("the key is not hexadecimal") from None
+        return _show(
+            arguments,
+            [custody.import_key(arguments.system, arguments.version, key, suite=_suite_for(key))],
+        )
+
+
+def _suite_for(key: bytes) -> str:
+    return {24: "MA-AES192", 32: "MA-AES256"}.get(len(key), _SUITE)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as custody:
+        return _show(arguments, custody.inventory())
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as custody:
+        return _show(arguments, [custody.rotate(arguments.system)])
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    prompts.confirmed(
+        arguments,
+        f"Cards of version {arguments.version} cannot be used by {arguments.system} any more.",
+        arguments.system,
+    )
+    with _open(arguments) as custody:
+        custody.delete(arguments.system, arguments.version)
+    return output.done(arguments, "the key is deleted")
+
+
+def _open(arguments: argparse.Namespace) -> SoftwareCustody:
+    custody = prompts.custody(arguments)
+    custody.open()
+    return custody
+
+
+def _show(arguments: argparse.Namespace, keys: Iterable[KeyInfo]) -> int:
+    rows = [
+        (info.system, info.version, info.suite, info.check_value.hex().upper()) for info in keys
+    ]
+    if arguments.json:
+        names = ("system", "version", "suite", "check_value")
+        output.print_json([dict(zip(names, row, strict=True)) for row in rows])
+        return output.OK
+    table = output.table("system", "version", "suite", "check value")
+    for row in rows:
+        output.add_row(table, *(str(cell) for cell in row))
+    output.print_table(table)
+    return output.OK

@@ -1,0 +1,132 @@
+"""Secrets from a person or a file, never from an argument: PINs, passwords, passphrases."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from jukihost.cli.output import UsageError
+
+if TYPE_CHECKING:
+    from jukihost.keys import SoftwareCustody
+    from jukihost.keys.passphrase import Passphrase
+    from jukihost.sessions.juki import JukiSession
+    from jukihost.sessions.pin import Pin
+
+VARIABLE: Final = "JUKIHOST_PASSPHRASE"
+_T = TypeVar("_T")
+
+
+def pins(arguments: argparse.Namespace, *prompts: str) -> list[Pin]:
+    """Read as many PINs as there are prompts, from the file that was named or by asking.
+
+    PinFormatError, UsageError; the last of several typed ones, a new PIN, is asked for twice.
+    """
+    from jukihost.sessions.pin import Pin
+
+    return secrets(arguments, Pin, *prompts)
+
+
+def secrets(arguments: argparse.Namespace, make: Callable[[str], _T], *prompts: str) -> list[_T]:
+    """Read secrets of another kind, like `pins`."""
+    if arguments.pin_file is None:
+        return [make(_ask(prompt)) for prompt in prompts]
+    lines = _lines(arguments.pin_file)
+    if len(lines) != len(prompts):
+        raise UsageError(f"the PIN file must have {len(prompts)} line(s), it has {len(lines)}")
+    return [make(line) for line in lines]
+
+
+def new_pin(arguments: argparse.Namespace, *before: str) -> list[Pin]:
+    """Read PINs of which the last is a new one: typed, it is asked for twice. UsageError."""
+    found = pins(arguments, *before, "new PIN: ")
+    if arguments.pin_file is None and pins(arguments, "new PIN again: ") != found[-1:]:
+        raise UsageError("the two new PINs are not the same; nothing was sent to the card")
+    return found
+
+
+def hidden(prompt: str, otherwise: str) -> str:
+    """Ask for something without showing it; `otherwise` says what to do without a terminal."""
+    from getpass import getpass
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"there is no terminal to type on; {otherwise}")
+    try:
+        return getpass(prompt)
+    except EOFError:
+        raise UsageError("nothing was typed") from None
+
+
+def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
+    """Have the user type `word` before what cannot be undone, unless `--yes`. UsageError."""
+    if arguments.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to confirm on; use --yes")
+    try:
+        typed = input(f"{question} Type {word!r} to go on: ")
+    except EOFError:
+        typed = ""
+    if typed.strip() != word:
+        raise UsageError("not confirmed; nothing was done")
+
+
+def passphrase(arguments: argparse.Namespace, *, new: bool = False) -> Passphrase:
+    """Return where the passphrase comes from: the file, the environment, or a person."""
+    from jukihost.keys.passphrase import from_environment, from_file
+
+    if arguments.passphrase_file is not None:
+        return from_file(arguments.passphrase_file)
+    if VARIABLE in os.environ:
+        return from_environment(VARIABLE)
+    return _typed_twice if new else _typed
+
+
+def custody(arguments: argparse.Namespace) -> SoftwareCustody:
+    """Return the key store that was named, not yet open."""
+    from jukihost.keys import SoftwareCustody
+
+    return SoftwareCustody(arguments.keys, passphrase(arguments))
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace) -> Iterator[Callable[[JukiSession], None]]:
+    """Open the key store and return what authenticates a session as the arguments say.
+
+    The store is opened before the card is reached: a wrong passphrase costs no command.
+    """
+    with custody(arguments) as keys:
+        yield lambda juki: juki.authenticate(arguments.purpose, keys, version=arguments.key_version)
+
+
+def _typed() -> str:
+    return hidden("passphrase of the key store: ", "use --passphrase-file")
+
+
+def _typed_twice() -> str:
+    first = hidden("passphrase of the new key store: ", "use --passphrase-file")
+    if hidden("passphrase again: ", "use --passphrase-file") != first:
+        raise UsageError("the two passphrases are not the same; nothing was written")
+    return first
+
+
+def _ask(prompt: str) -> str:
+    try:
+        return hidden(prompt, "use --pin-file")
+    except UsageError as error:
+        raise UsageError(f"{error} (nothing was sent to the card)") from None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read the PIN file: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError("the PIN file is no text") from None
+    return text.splitlines()

@@ -1,0 +1,64 @@
+"""From the arguments to a card: the connection that was asked for, and the channel on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from jukihost.cli import output
+
+if TYPE_CHECKING:
+    from jukihost.channel import ApduChannel
+    from jukihost.transport.base import BaseConnection
+
+
+@contextmanager
+def connected(
+    arguments: argparse.Namespace,
+    *,
+    verifies: bool = True,
+) -> Iterator[tuple[BaseConnection, ApduChannel]]:
+    """Open the connection that was asked for and the channel on it.
+
+    `verifies` is False where nothing is proven: the card is left as it was found then.
+    """
+    from jukihost.channel import build_channel
+
+    trace = None
+    if arguments.trace:
+        from jukicard.apdu.trace import Trace
+
+        trace = Trace(write=lambda line: print(line, file=sys.stderr))
+    with _connection(arguments, verifies=verifies) as connection:
+        if trace is not None:
+            trace.reset(connection.atr)
+        yield connection, build_channel(connection, observer=trace)
+
+
+def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnection:
+    """Make the connection that was asked for; who verified nothing leaves the card powered."""
+    if arguments.tcp:
+        from jukihost.transport.tcp import TcpConnection
+
+        return TcpConnection(*arguments.tcp)
+    if arguments.vpcd or arguments.vpcd_dial:
+        from jukihost.transport.vpcd import VpcdConnection
+
+        if arguments.vpcd_dial:
+            return VpcdConnection(*arguments.vpcd_dial, listening=False)
+        virtual = VpcdConnection(*arguments.vpcd, wait=arguments.wait)
+        host, port = virtual.listen()
+        output.say(f"waiting {arguments.wait:g} s for a card to call {host}:{port} ...")
+        return virtual
+    from jukihost.transport.pcsc import AtClose, PcscConnection
+
+    wanted = arguments.reader
+    return PcscConnection(
+        int(wanted) if wanted and wanted.isascii() and wanted.isdigit() else wanted,
+        wait=arguments.wait,
+        at_close=AtClose.POWER_OFF if verifies else AtClose.LEAVE,
+        on_wait=lambda what: output.say(f"waiting {arguments.wait:g} s for {what} ..."),
+    )
