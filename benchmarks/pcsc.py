@@ -1,0 +1,111 @@
+"""A private pcscd with two virtual readers and a card program in each; see tests/support/pcscd.py.
+
+The cards are processes of their own, as they are in use: a card in this process would share its
+interpreter lock with the program that asks it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.tasks import Transmit
+from jukicard.transport.vpcd import DEFAULT_PORT
+from tests.support.pcscd import READERS, Pcscd, missing_parts, scard
+
+_HERE: Final = Path(__file__).parent
+OURS: Final = (
+    sys.executable, "-m", "jukicard", "serve", "--profile", "juki-v1", "--seed", "1",
+    "--vpcd", "localhost:{port}",
+)  # fmt: skip
+"""A `juki-v1` card; its PIN is 1234."""
+BARE: Final = (sys.executable, str(_HERE / "bare_card.py"), "localhost", "{port}")
+VICC: Final = (sys.executable, str(_HERE / "vicc_card.py"), "localhost", "{port}")
+
+
+class _NoSlots:
+    """In place of the cards that the tests put into the readers from their own process."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextlib.contextmanager
+def daemon() -> Iterator[Pcscd | None]:
+    """Run a pcscd of our own; None where it cannot be, and the reason is printed."""
+    missing = missing_parts()
+    if missing:
+        print(f"not measured over PC/SC, this is missing: {', '.join(missing)}")
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        running = Pcscd(Path(directory))
+        running.slots = _NoSlots()  # type: ignore[assignment]
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+
+
+@contextlib.contextmanager
+def cards(running: Pcscd, *programs: Sequence[str]) -> Iterator[list[Transmit]]:
+    """Put a card program into each reader and return what transmits to each."""
+    with contextlib.ExitStack() as stack:
+        transmits = []
+        for slot, program in enumerate(programs):
+            stack.enter_context(_process(running, slot, program))
+            running.wait_for_card(slot)
+            transmits.append(stack.enter_context(_connected(slot)))
+        yield transmits
+
+
+@contextlib.contextmanager
+def _process(running: Pcscd, slot: int, program: Sequence[str]) -> Iterator[None]:
+    command = [part.format(port=DEFAULT_PORT + slot) for part in program]
+    process = running.network.run(
+        lambda: subprocess.Popen(
+            command, cwd=_HERE.parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(10)
+        running.wait_for_card(slot, present=False)
+
+
+@contextlib.contextmanager
+def _connected(slot: int) -> Iterator[Callable[[bytes], bytes]]:
+    """Connect to the card in a reader, for this program alone."""
+    context = _well(scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM))
+    protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+    result, handle, protocol = scard.SCardConnect(
+        context, READERS[slot], scard.SCARD_SHARE_EXCLUSIVE, protocols
+    )
+    if result:
+        raise RuntimeError(scard.SCardGetErrorMessage(result))
+    header = scard.SCARD_PCI_T1 if protocol == scard.SCARD_PROTOCOL_T1 else scard.SCARD_PCI_T0
+
+    def transmit(command: bytes) -> bytes:
+        return bytes(_well(scard.SCardTransmit(handle, header, list(command))))
+
+    try:
+        yield transmit
+    finally:
+        scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
+        scard.SCardReleaseContext(context)
+
+
+def _well(answer: Sequence[Any]) -> Any:
+    result, value = answer
+    if result:
+        raise RuntimeError(scard.SCardGetErrorMessage(result))
+    return value
