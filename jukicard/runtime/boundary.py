@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Callable
-from typing import Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
@@ -15,16 +12,17 @@ from jukicard.errors import IsoError
 from jukicard.memory import MemoryFailureError, PersistentMemory
 from jukicard.runtime.events import Events, Refusal
 
-_log: Final = logging.getLogger("jukicard.bug")
-
 
 def log_bug(bug: Exception) -> None:
     """Log an exception that no rule explains: its type and where it happened, never its text.
 
     The text may hold a command's data.
     """
+    import logging  # a card without a bug starts faster without them
+    import traceback
+
     frames = "".join(traceback.format_tb(bug.__traceback__))
-    _log.error("a bug in the card: %s\n%s", type(bug).__name__, frames)
+    logging.getLogger("jukicard.bug").error("a bug in the card: %s\n%s", type(bug).__name__, frames)
 
 
 def raise_bug(bug: Exception) -> None:
