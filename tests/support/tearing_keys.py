@@ -254,6 +254,12 @@ def sign(subject: Subject, ins: int) -> Iterator[Scenario]:
                 subject, ef, NOTHING, "nothing proven", lambda p2: _sign(ins, p2, 32),
                 succeeds=False,
             )  # fmt: skip
+    yield Scenario(
+        name="COMPUTE DIGITAL SIGNATURE without a key",
+        before=subject.select,
+        act=sends(_sign(ins, 0x80, 32)),
+        succeeds=False,
+    )
 
 
 def _sign(ins: int, p2: int, size: int) -> CommandApdu:
