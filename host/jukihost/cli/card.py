@@ -16,7 +16,7 @@ from jukihost.cli.arguments import (
 from jukihost.cli.pin import authenticated
 from jukihost.cli.reach import connected
 from jukihost.cli.status import info_fields, or_none, tries
-from jukihost.errors import AppletNotFound, CardTerminated
+from jukihost.errors import CardTerminated, StatusError
 from jukihost.models import CardState, Purpose
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _jpki_fields(channel: ApduChannel) -> dict[str, object]:
     try:
         with JpkiSession(channel) as jpki:
             return {"JPKI": jpki.token().name}
-    except AppletNotFound:
+    except StatusError:  # not there, suspended or ended with the card
         return {"JPKI": None}
 
 
