@@ -318,6 +318,14 @@ def put_data(subject: Subject, ins: int) -> Iterator[Scenario]:
                 act=sends(command),
                 changes=frozenset({subject.place(root.object_key(spec.tag))}),
             )
+        if plan is not None and ins & 1:
+            more = command.replace(data=command.data + Tlv(0x5F7D, b"\x01").encode())
+            yield Scenario(
+                name=f"PUT DATA {spec.tag:X} and an object that is not there",
+                before=subject.proving(plan),
+                act=sends(more),
+                succeeds=False,
+            )
         if plan != NOTHING:
             yield Scenario(
                 name=f"PUT DATA {spec.tag:X}, without what it needs",
