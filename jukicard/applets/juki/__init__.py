@@ -23,7 +23,7 @@ from jukicard.applets.juki.files import (
     TREE,
 )
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import parse_get_data, parse_put_data
+from jukicard.filesystem.commands import PutData, parse_get_data, parse_put_data, parse_put_data_odd
 from jukicard.filesystem.operations import data
 from jukicard.runtime.certified import CERTIFICATE_COMMANDS, CertifiedApplet
 from jukicard.runtime.events import LifeCycleChanged
@@ -70,7 +70,13 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
 
     def put_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """PUT DATA: the counter notes that the holder moves out, or goes on using the card."""
-        parsed = parse_put_data(command)
+        return self._put(parse_put_data(command), state)
+
+    def put_data_odd(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """PUT DATA with a template in the data field: the same object, the same values."""
+        return self._put(parse_put_data_odd(command), state)
+
+    def _put(self, parsed: PutData, state: FileState) -> ResponseApdu:
         residence = parse_residence(parsed)
         data.put_data(self.files, state, parsed)
         self.context.emit(LifeCycleChanged(self.context.aid, "residence", residence.name.lower()))
@@ -81,4 +87,5 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
         **CERTIFICATE_COMMANDS,
         Ins.GET_DATA: get_data,
         Ins.PUT_DATA: put_data,
+        Ins.PUT_DATA_ODD: put_data_odd,
     }

@@ -170,6 +170,10 @@ class TestFiles:
 
     def test_the_residence_is_changed_at_the_counter_only(self, card: Card) -> None:
         play(card, "00DA00C101 01 -> 6982 \n 00DA00C101 02 -> 6A80 \n 00DA005A01 01 -> 6A88")
+
+    def test_and_so_with_its_odd_instruction(self, card: Card) -> None:
+        play(card, "00DB3FFF03 C10101 -> 6982 \n 00DB3FFF03 C10102 -> 6A80")
+        play(card, "00DB3FFF03 5A0101 -> 6A88 \n 00DB3FFF06 C10101 C10100 -> 6A88")
         play(card, "00DB3FFF03 C10101 -> 6982 \n 00CA00C100 -> C10100 9000")
 
 
