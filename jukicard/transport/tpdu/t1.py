@@ -168,7 +168,7 @@ class T1Card:
 
     def _accept(self, pcb: IBlock, inf: bytes) -> Block:
         self._expected ^= 1
-        self._outstanding = None
+        self._outstanding, self._answer = None, b""
         self._command += inf
         if not pcb.more:
             return self._execute()
