@@ -10,7 +10,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from jukihost.signing.key import DEFAULT_HASH, HashName, RemoteRsaKey, SigningError, SigningKey
 from jukihost.signing.raw import SignatureInvalid
-from jukihost.signing.report import VerifiedSignature, certificate_of, need_extra, readable, run
+from jukihost.signing.report import (
+    VerifiedSignature,
+    any_usage,
+    certificate_of,
+    need_extra,
+    readable,
+    run,
+)
 from jukihost.signing.validity import Trust
 
 _HASHES: Final[Mapping[HashName, hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
@@ -74,8 +81,16 @@ def verify_cms(signature: bytes, trust: Trust, data: bytes | None = None) -> Ver
 def _status(signed: Any, covered: bytes, trust: Trust, *, attached: bool) -> Any:
     from pyhanko.sign.validation import async_validate_cms_signature, async_validate_detached_cms
 
-    context = trust.context()
+    context, usage = trust.context(), any_usage()
     with readable("the signature"):
         if attached:
-            return run(async_validate_cms_signature(signed, validation_context=context))
-        return run(async_validate_detached_cms(covered, signed, signer_validation_context=context))
+            return run(
+                async_validate_cms_signature(
+                    signed, validation_context=context, key_usage_settings=usage
+                )
+            )
+        return run(
+            async_validate_detached_cms(
+                covered, signed, signer_validation_context=context, key_usage_settings=usage
+            )
+        )

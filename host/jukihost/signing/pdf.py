@@ -9,6 +9,7 @@ from jukihost.signing.key import DEFAULT_HASH, HashName, SigningError, SigningKe
 from jukihost.signing.raw import SignatureInvalid
 from jukihost.signing.report import (
     VerifiedSignature,
+    any_usage,
     certificate_of,
     load,
     need_extra,
@@ -94,7 +95,11 @@ def _verify(pdf: bytes, signature: Any, trust: Trust, *, last: bool) -> Verified
 
     with readable("the signature in the PDF file"):
         status = run(
-            async_validate_pdf_signature(signature, signer_validation_context=trust.context())
+            async_validate_pdf_signature(
+                signature,
+                signer_validation_context=trust.context(),
+                key_usage_settings=any_usage(),
+            )
         )
     if not (status.intact and status.valid):
         raise SignatureInvalid("the PDF file was changed after it was signed")

@@ -59,6 +59,13 @@ def load(certificate: x509.Certificate) -> Any:
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
 
 
+def any_usage() -> Any:
+    """Return pyHanko's rule for the signer's key: `Trust.check` looks at its usage itself."""
+    from pyhanko.sign.validation.settings import KeyUsageConstraints
+
+    return KeyUsageConstraints(key_usage=set())
+
+
 @contextmanager
 def readable(what: str) -> Iterator[None]:
     """Turn whatever a library finds wrong with a file into SignatureInvalid.

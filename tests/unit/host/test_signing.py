@@ -15,7 +15,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,36 +155,6 @@ def test_cms(detached: bool, name: HashName) -> None:
         assert verify_cms(signature, TRUST).content == b"text\r\n"
     with pytest.raises(SignatureInvalid):
         verify_cms(signature, TRUST, b"text\n")
-
-
-def test_cms_that_another_program_accepts(tmp_path: Path) -> None:
-    (tmp_path / "signature").write_bytes(sign_cms(KEY, b"text"))
-    (tmp_path / "text").write_bytes(b"text")
-    (tmp_path / "root").write_bytes(AUTHORITY.certificate.public_bytes(Encoding.PEM))
-    done = subprocess.run(
-        [
-            "openssl",
-            "cms",
-            "-verify",
-            "-inform",
-            "DER",
-            "-in",
-            "signature",
-            "-content",
-            "text",
-            "-CAfile",
-            "root",
-            "-purpose",
-            "any",
-            "-attime",
-            str(int(NOW.timestamp())),
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == b"text"
 
 
 def test_cms_with_sha1_is_not_made() -> None:

@@ -2,79 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from jukicard import Card, issue_card
 from jukicard.profiles.masters import TEST_MASTERS
-from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.cli.keys import published_master
 from jukihost.keys import software
-from jukihost.keys.envelope import ScryptCost
 from jukihost.models import Purpose
-from tests.support.host_pki import Authority, blank_pdf
-
-PASSPHRASE = "correct horse battery"
-CODE = "12345678903"
-Run = Callable[..., int]
-
-
-class Typed(io.TextIOWrapper):
-    """Standard input with this text in it."""
-
-    def __init__(self, text: str, terminal: bool = False) -> None:
-        super().__init__(io.BytesIO(text.encode()))
-        self._terminal = terminal
-
-    def isatty(self) -> bool:
-        return self._terminal
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key stores whose passphrase costs little."""
-    monkeypatch.setattr(software, "ScryptCost", lambda: ScryptCost(1 << 10))
-    monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
-    monkeypatch.setattr("sys.stdin", Typed(""))
-
-
-@pytest.fixture
-def card() -> Card:
-    return issue_card("juki-v1", seed=1, code=CODE)
-
-
-@pytest.fixture
-def run(card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs a command on the card, with what is on its standard input as `typed`."""
-    with TcpServer(card) as server:
-
-        def command(*arguments: str, typed: str = "", terminal: bool = False) -> int:
-            monkeypatch.setattr("sys.stdin", Typed(typed, terminal))
-            return cli.main([*arguments, "--tcp", f"{server.host}:{server.port}"])
-
-        yield command
-
-
-@pytest.fixture
-def keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """A key store with the keys of synthetic cards."""
-    path = str(tmp_path / "test.keys")
-    assert cli.main(["keys", "new", "--test", path]) == 0
-    capsys.readouterr()
-    return path
-
-
-def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
-    return json.loads(capsys.readouterr().out)
-
+from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed, as_json
 
 # --- keys ---
 
@@ -227,7 +165,7 @@ def test_code_needs_a_purpose(run: Run, keys: str, capsys: pytest.CaptureFixture
 
 
 def test_key_that_the_store_has_not(
-    run: Run, keys: str, card: Card, capsys: pytest.CaptureFixture[str]
+    run: Run, keys: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("code", "read", "--keys", keys, "--purpose", "COUNTER", "--pin-file", "-")
     assert run(*arguments, "--key-version", "2", typed="1234\n") == 2
@@ -351,213 +289,6 @@ def test_info_of_an_ended_card(run: Run, keys: str, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert run("card", "info", "--json") == 0
     assert as_json(capsys)["state"] == "terminated"
-
-
-# --- JPKI ---
-
-
-@pytest.fixture
-def successor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with TcpServer(issue_card("mynumber", seed=1)) as server:
-
-        def command(*arguments: str, typed: str = "", terminal: bool = False) -> int:
-            monkeypatch.setattr("sys.stdin", Typed(typed, terminal))
-            return cli.main([*arguments, "--tcp", f"{server.host}:{server.port}"])
-
-        yield command
-
-
-def test_jpki_status(successor: Run, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert successor("jpki", "status", "--json") == 0
-    assert as_json(capsys) == {
-        "token": "JPKIAPICCTOKEN2",
-        "signature": True,
-        "authentication": True,
-        "pin_retries": {"signature": 5, "authentication": 3},
-    }
-    assert run("jpki", "status") == 0
-    out = capsys.readouterr().out
-    assert "5 tries left" in out
-    assert "absent" in out
-
-
-def test_certificates(successor: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert successor("jpki", "cert", "--key", "authentication", "--json") == 0
-    assert as_json(capsys)["kind"] == "authentication"
-    assert successor("jpki", "cert", "--authority", "--json") == 0
-    assert as_json(capsys)["kind"] == "authority"
-    assert successor("jpki", "cert", "--pin-file", "-", "--json", typed="abc123\n") == 0
-    certificate = as_json(capsys)
-    assert (certificate["kind"], certificate["key_bits"]) == ("signature", 2048)
-    assert "address" not in certificate
-    assert successor("jpki", "cert", "--holder", "--pin-file", "-", typed="ABC123\n") == 0
-    assert "address" in capsys.readouterr().out
-    out = str(tmp_path / "own.pem")
-    assert successor("jpki", "cert", "--pin-file", "-", "--out", out, typed="ABC123\n") == 0
-    assert Path(out).read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
-    assert successor("jpki", "cert", "--authority", "--out", out) == 2
-    assert "--force" in capsys.readouterr().err
-    assert successor("jpki", "cert", "--authority", "--out", out, "--force") == 0
-
-
-def test_wrong_password(successor: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert successor("jpki", "cert", "--pin-file", "-", typed="WRONG1\n") == 1
-    captured = capsys.readouterr()
-    assert "4 tries left" in captured.err
-    assert "WRONG1" not in captured.err + captured.out
-    assert successor("jpki", "cert", "--pin-file", "-", typed="abc\n") == 2
-    assert successor("jpki", "status") == 0
-    assert "4 tries left" in capsys.readouterr().out
-
-
-XML = b'<return Id="return"><sum>100</sum></return>'
-AT = ("--at", "2024-06-01")
-
-
-@pytest.fixture
-def anchor(successor: Run, tmp_path: Path) -> str:
-    path = str(tmp_path / "ca.pem")
-    assert successor("jpki", "cert", "--authority", "--out", path) == 0
-    return path
-
-
-@pytest.mark.parametrize(
-    ("form", "name", "content"),
-    [
-        (None, "letter.txt", b"text"),
-        (None, "letter.pdf", blank_pdf()),
-        (None, "return.xml", XML),
-        ("cms-attached", "letter.txt", b"text"),
-        ("xml-detached", "return.xml", XML),
-    ],
-)
-def test_sign_and_verify(
-    successor: Run,
-    anchor: str,
-    tmp_path: Path,
-    form: str | None,
-    name: str,
-    content: bytes,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    source, out = tmp_path / name, str(tmp_path / f"signed-{name}")
-    source.write_bytes(content)
-    options = [] if form is None else ["--form", form]
-    assert (
-        successor(
-            "jpki", "sign", str(source), "--out", out, *options, "--pin-file", "-", typed="ABC123\n"
-        )
-        == 0
-    )
-    beside = (
-        ["--content", str(source)]
-        if form == "xml-detached" or (form is None and name.endswith(".txt"))
-        else []
-    )
-    check = ["jpki", "verify", out, "--anchor", anchor, *options, *beside]
-    capsys.readouterr()
-    assert cli.main([*check, *AT]) == 0
-    captured = capsys.readouterr()
-    assert captured.out.startswith("right: signed by CN=")
-    assert captured.err == ""
-    assert cli.main([*check, *AT, "--json"]) == 0
-    assert len(as_json(capsys)) == 1
-    assert cli.main([*check, "--at", "2044-06-01"]) == 1
-    assert "expired" in capsys.readouterr().err
-    assert cli.main([*check, *AT, "--require-revocation"]) == 1
-    changed = Path(beside[1] if beside else out)
-    changed.write_bytes(
-        changed.read_bytes()
-        .replace(b"100", b"900")
-        .replace(b"text", b"tex.")
-        .replace(b"595", b"596")
-    )
-    assert cli.main([*check, *AT]) == 1
-
-
-def test_raw_signature(
-    successor: Run, anchor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, out, own = (str(tmp_path / name) for name in ("text", "signature", "own.pem"))
-    Path(source).write_bytes(b"text")
-    key = ("--key", "authentication", "--pin-file", "-")
-    assert (
-        successor("jpki", "sign", source, "--out", out, "--form", "raw", *key, typed="1234\n") == 0
-    )
-    assert len(Path(out).read_bytes()) == 256
-    assert successor("jpki", "cert", "--out", own, *key, typed="1234\n") == 0
-    assert successor("jpki", "cert", "--authority", "--out", anchor, "--force", *key) == 0
-    check = ["jpki", "verify", out, "--form", "raw", "--anchor", anchor, *AT]
-    assert cli.main([*check, "--content", source]) == 2
-    assert cli.main([*check, "--content", source, "--certificate", own]) == 0
-    Path(source).write_bytes(b"tex.")
-    assert cli.main([*check, "--content", source, "--certificate", own]) == 1
-
-
-def test_verify_with_revocation_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from jukihost.signing.cms import sign_cms
-
-    authority = Authority.make()
-    key = authority.issue()
-    files = {
-        "ca.der": authority.certificate.public_bytes(Encoding.DER),
-        "good.crl": authority.revocation_list(),
-        "bad.crl": authority.revocation_list(key.certificate),
-        "good.ocsp": authority.ocsp_response(key.certificate),
-        "signature": sign_cms(key, b"text", detached=False),
-        "junk": b"junk",
-    }
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    check = [
-        "jpki",
-        "verify",
-        str(tmp_path / "signature"),
-        "--anchor",
-        str(tmp_path / "ca.der"),
-        "--at",
-        "2026-04-01T12:00:00+00:00",
-        "--require-revocation",
-    ]
-    assert cli.main([*check, "--crl", str(tmp_path / "good.crl")]) == 0
-    assert cli.main([*check, "--ocsp", str(tmp_path / "good.ocsp")]) == 0
-    assert cli.main([*check, "--crl", str(tmp_path / "bad.crl")]) == 1
-    assert "revoked" in capsys.readouterr().err
-    assert cli.main([*check, "--crl", str(tmp_path / "junk")]) == 2
-    assert cli.main([*check, "--anchor", str(tmp_path / "junk")]) == 2
-    assert cli.main([*check, "--crl", str(tmp_path / "missing")]) == 2
-    assert cli.main([*check, "--at", "tomorrow"]) == 2
-
-
-def test_historic_signatures(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source, out, anchor = (str(tmp_path / name) for name in ("text", "signature", "ca.pem"))
-    Path(source).write_bytes(b"text")
-    assert run("jpki", "sign", source, "--out", out, "--pin-file", "-", typed="ABC123\n") == 0
-    assert run("jpki", "cert", "--authority", "--out", anchor) == 0
-    check = ["jpki", "verify", out, "--content", source, "--anchor", anchor, "--at", "2016-01-01"]
-    assert cli.main(check) == 1
-    assert "too weak" in capsys.readouterr().err
-    assert cli.main([*check, "--historic"]) == 0
-
-
-def test_sign_in_a_pipe(
-    successor: Run, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
-) -> None:
-    pins = tmp_path / "pin"
-    pins.write_text("1234\n")
-    options = ("--form", "raw", "--key", "authentication", "--pin-file", str(pins))
-    assert successor("jpki", "sign", "-", "--out", "-", *options, typed="text") == 0
-    assert len(capsysbinary.readouterr().out) == 256
-
-
-def test_card_without_jpki(capsys: pytest.CaptureFixture[str]) -> None:
-    from tests.support.host_fakes import FakeJukiCard, listening_card
-    from tests.unit.host.test_cli import tcp
-
-    fake = FakeJukiCard("1234")
-    with listening_card(lambda stream: tcp(fake, stream)) as (host, port):
-        assert cli.main(["jpki", "status", "--tcp", f"{host}:{port}"]) == 1
-    assert "no such application" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
