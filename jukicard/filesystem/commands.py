@@ -203,6 +203,8 @@ def _wrong_p1_p2(name: str) -> NoReturn:
 
 _WANTED: Final = tuple(ControlInformation(value) for value in (0x00, 0x04, 0x08, 0x0C))
 _SELECT_BY: Final = {int(by): by for by in SelectBy}
+_OCCURRENCES: Final = tuple(Occurrence)
+_CHILDREN: Final = frozenset({SelectBy.CHILD_DF, SelectBy.CHILD_EF})
 
 
 def parse_select(command: CommandApdu) -> Select:
@@ -211,19 +213,19 @@ def parse_select(command: CommandApdu) -> Select:
     if by is None or command.p2 & 0xF0:
         _wrong_p1_p2("SELECT")
     data = command.data
-    if by is SelectBy.DF_NAME:
+    if by in _CHILDREN:
+        fits = len(data) == 2
+    elif by is SelectBy.DF_NAME:
         fits = len(data) <= 16
     elif by is SelectBy.IDENTIFIER:
         fits = len(data) in (0, 2)
     elif by is SelectBy.PARENT_DF:
         fits = not data
-    elif by in (SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF):
+    else:  # a path
         fits = len(data) >= 2 and len(data) % 2 == 0
-    else:
-        fits = len(data) == 2
     if not fits:
         refuse(StatusWord.WRONG_LENGTH, f"SELECT {by.name}: no reference of {len(data)} bytes")
-    occurrence = Occurrence(command.p2 & 0x03)
+    occurrence = _OCCURRENCES[command.p2 & 0x03]
     if occurrence is not Occurrence.FIRST and by is not SelectBy.DF_NAME:
         _wrong_p1_p2("SELECT")
     return Select(by, data, occurrence, _WANTED[command.p2 >> 2], command.ne)
