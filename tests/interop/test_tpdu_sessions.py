@@ -1,0 +1,161 @@
+"""Real cards behind every view: a session through bytes, blocks or frames is the session itself.
+
+Each command goes to a card through the view, with a reader's end that is a second opinion, and to
+its twin directly; the answers have to be the same, byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from jukicard import Card, issue_card
+from jukicard.transport.inprocess import LocalReader
+from jukicard.transport.tpdu import Iso14443Card, Iso14443TypeACard, T0Card, T1Card
+from jukihost.channel import build_channel
+from jukihost.errors import PinRejected
+from jukihost.sessions.juki import JukiSession
+from tests.support.iso14443_reader import Pcd, Type
+from tests.support.t0_reader import T0Reader
+from tests.support.t1_reader import T1Reader
+
+Exchange = Callable[[bytes], bytes]
+JUKI = "00A4040C0AD3921000310001010401"
+JPKI = "00A4040C0AD392F000260100000001"
+
+SESSION = [
+    "00A4040C0AD39210003100010104FF",  # no such application
+    JUKI, "00A4020C02001C", "00200080", "002000800439393939", "00200080",
+    "002000800431323334", "00200080", "00B2011400", "00A4020C020002", "00B2010400",
+    "00A4040000", "00A4040008A000000151000000", "00A4040008A00000015100000000",
+    JPKI, "00A4020C020006", "00B0000020", "00B0000000", "00B0000014", "00B0001000",
+    "00A4020C020001", "00B0000004", "00A4020C020002", "00B0000007", "00B0000000", "00B0010000",
+    "00B000000000000000", "00B00000000200", "00B0FFFF01",
+    "00A4020C02001B", "00200080",
+    "0070000001", "01A4040C0AD3921000310001010401", "01A4020C02001C", "01200080", "00708001",
+    "0084000008", "0084000000", "00CA006600", "00CA004200",
+    "00FF000000", "FE00000000", "00B2", "00", "00A4040C0BD3921000310001010401",
+    "00A4040C000010" + "D3" * 16, "00D6000000012C" + "00" * 300,
+    "00C0000010", "1086000001FF", "0086000002FFFF00",
+]  # fmt: skip
+"""Every case and both lengths; selection, PIN, files, channels, challenges, what is malformed."""
+
+
+def t1(card: Card) -> Exchange:
+    view = T1Card(card, announced_ifsc=100, wait=lambda command: len(command) % 3)
+    reader = T1Reader(view.receive, ifsc=view.ifsc)
+    view.power_on()
+    assert reader.change_ifsd(254)
+    return reader.transmit
+
+
+def t1_with_small_blocks(card: Card) -> Exchange:
+    view = T1Card(card)
+    reader = T1Reader(view.receive, ifsc=5)  # a reader may send less than the card takes
+    view.power_on()
+    assert reader.change_ifsd(3)
+    return reader.transmit
+
+
+def type_b(card: Card) -> Exchange:
+    view = Iso14443Card(card, wait=lambda command: 1)
+    pcd = Pcd(view.receive, fsd_code=8, cid=1)
+    view.power_on()
+    assert pcd.activate()
+    return pcd.transmit
+
+
+def type_a(card: Card) -> Exchange:
+    view = Iso14443TypeACard(card)
+    pcd = Pcd(view.receive, kind=Type.A, fsd_code=0)
+    view.power_on()
+    assert pcd.activate()
+    return pcd.transmit
+
+
+def t0(card: Card) -> Exchange:
+    view = T0Card(card, wait=lambda command: 1)
+    view.power_on()
+    return T0Reader(view.feed).transmit
+
+
+BLOCKS = [t1, t1_with_small_blocks, type_b, type_a]
+
+
+@pytest.mark.parametrize("open_view", BLOCKS)
+@pytest.mark.parametrize("profile", ["juki-v1", "juki-v2"])
+def test_blocks_and_frames_carry_the_session_unchanged(
+    open_view: Callable[[Card], Exchange], profile: str
+) -> None:
+    card = issue_card(profile, seed=1, pin="1234", contactless=open_view in (type_a, type_b))
+    twin = card.fork()
+    twin.power_on()
+    exchange = open_view(card)
+    told = [exchange(bytes.fromhex(command)).hex() for command in SESSION]
+    assert told == [twin.transmit(bytes.fromhex(command)).hex() for command in SESSION]
+    assert card.snapshot().to_bytes() == twin.snapshot().to_bytes()
+
+
+NOT_FOR_T0 = {
+    "00B2", "00", "00A4040C0BD3921000310001010401",  # no command APDU at all
+    "00FF000000", "FE00000000", "00A4040000",  # look like case 1, which answers nothing
+    "00B000000000000000", "00B00000000200",  # no Le above 256: the card reads 256 bytes
+}  # fmt: skip
+"""What T=0 cannot carry as it is (docs/transports.md)."""
+
+
+def test_bytes_carry_the_session() -> None:
+    card = issue_card("juki-v1", seed=1, pin="1234")
+    twin = card.fork()
+    twin.power_on()
+    exchange = t0(card)
+    assert set(SESSION) > NOT_FOR_T0
+    for command in SESSION:
+        if command not in NOT_FOR_T0:
+            raw = bytes.fromhex(command)
+            assert exchange(raw).hex() == twin.transmit(raw).hex(), command
+    assert card.snapshot().to_bytes() == twin.snapshot().to_bytes()
+
+
+class Through:
+    """Fits CardPort: a card behind one of the views and a reader's end."""
+
+    def __init__(self, card: Card, open_view: Callable[[Card], Exchange]) -> None:
+        self.card = card
+        self._open_view = open_view
+        self._exchange: Exchange | None = None
+
+    @property
+    def atr(self) -> bytes:
+        return self.card.atr
+
+    def power_on(self) -> bytes:
+        self._exchange = self._open_view(self.card)
+        return self.card.atr
+
+    def reset(self) -> bytes:
+        return self.power_on()
+
+    def power_off(self) -> None:
+        self.card.power_off()
+
+    def transmit(self, command: bytes, /) -> bytes:
+        assert self._exchange is not None
+        return self._exchange(command)
+
+
+@pytest.mark.parametrize("open_view", [*BLOCKS, t0])
+def test_the_terminal_library_talks_through_every_view(
+    open_view: Callable[[Card], Exchange],
+) -> None:
+    card = issue_card("juki-v1", seed=1, pin="1234", contactless=open_view in (type_a, type_b))
+    with (
+        LocalReader(Through(card, open_view)) as connection,
+        JukiSession(build_channel(connection)) as juki,
+    ):
+        with pytest.raises(PinRejected):
+            juki.verify_pin("9999")
+        assert juki.pin_retries() == 2
+        juki.verify_pin("1234")
+        assert juki.pin_retries() == 3
