@@ -28,7 +28,7 @@ def table(*columns: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
         made.add_column(Text(column), overflow="fold")
     return made
