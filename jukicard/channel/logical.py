@@ -7,6 +7,7 @@ from typing import Any, Final
 from jukicard.apdu.command import MAX_NE, CommandApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
+from jukicard.filesystem.access import MessagingLevel
 
 NO_LIMIT: Final = MAX_NE
 """What `limit` is when answers are not protected: every answer fits."""
@@ -18,17 +19,19 @@ class LogicalChannel:
     """One channel: the application selected on it and everything that power-off forgets.
 
     `application` and `state` belong to the runtime (the selected application and its volatile
-    state), `chain` is the command chain being collected, `waiting` what GET RESPONSE will fetch,
-    `limit` how many bytes an answer may have when it is to be protected.
+    state), `chain` is the command chain being collected, `chain_level` how its least protected link
+    came, `waiting` what GET RESPONSE will fetch, `limit` how many bytes an answer may have when it
+    is to be protected.
     """
 
-    __slots__ = ("application", "chain", "limit", "number", "state", "waiting")
+    __slots__ = ("application", "chain", "chain_level", "limit", "number", "state", "waiting")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.application: Any = None
         self.state: Any = None
         self.chain: CommandApdu | None = None
+        self.chain_level = MessagingLevel.NONE
         self.waiting = b""
         self.limit = NO_LIMIT
 

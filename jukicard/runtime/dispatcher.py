@@ -23,7 +23,6 @@ from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import Application, Registry
 
 _INVALID_INS: Final = frozenset(value for value in range(256) if not is_valid_ins(value))
-_ANSWERS_CHALLENGE: Final = frozenset({Ins.MUTUAL_AUTHENTICATE, Ins.GET_CHALLENGE})
 
 STATE_TAG: Final = 0x8A
 """The data object that says the life-cycle state of the card (GET DATA)."""
@@ -70,8 +69,6 @@ class Dispatcher:
         """Answer a whole command."""
         ins = command.ins
         state: ApplicationState | None = channel.state
-        if state is not None and state.challenge and ins not in _ANSWERS_CHALLENGE:
-            state.challenge = b""  # protocols: a challenge is for the very next command
         if not self._card.usable:
             self._check_card_state(command)
         if ins == 0xA4 and command.p1 == 0x04 and command.cla.interindustry:

@@ -6,6 +6,7 @@ from typing import Final
 
 from jukicard.apdu.cla import SecureMessagingIndication
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
@@ -24,7 +25,8 @@ class SecureMessagingLayer:
     """Unprotects a command of an open session and protects its answer; without one, passes on.
 
     A session belongs to an application's state on one channel. It ends, and everything proven
-    with it, at the first command that is not authentic and at the first plain command.
+    with it, at the first command that is not authentic and at the first plain command. Here too
+    ends a challenge that the command after it did not answer, whatever became of that command.
     """
 
     __slots__ = ("_boundary", "_next")
@@ -36,11 +38,23 @@ class SecureMessagingLayer:
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer a command that may be protected."""
         state: ApplicationState | None = channel.state
-        if state is not None and state.messaging is not None:
-            return self._in_session(command, channel, state, state.messaging)
-        if command.cla.secure:
-            return self._boundary.refuse(_no_session(command), command.ins, channel.number)
-        return self._next(command, channel)
+        if state is None:
+            return self._without_session(command, channel)
+        held = state.challenge
+        if state.messaging is not None:
+            response = self._in_session(command, channel, state, state.messaging)
+        else:
+            response = self._without_session(command, channel)
+        if state.challenge is held and not _continues(channel):
+            state.challenge = b""  # protocols: a challenge is for the very next command
+        return response
+
+    def _without_session(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
+        if not command.cla.secure:
+            return self._next(command, channel)
+        if channel.state is not None:
+            _forget(channel.state, channel)
+        return self._boundary.refuse(_no_session(command), command.ins, channel.number)
 
     def _in_session(
         self,
@@ -60,6 +74,9 @@ class SecureMessagingLayer:
             return self._boundary.refuse(refusal, command.ins, channel.number)
         room = command.ne or _SHORT
         state.security.messaging = _LEVELS[session.level]
+        if channel.chain is not None:  # a chain is protected as its least protected link
+            state.security.messaging = min(state.security.messaging, channel.chain_level)
+        channel.chain_level = state.security.messaging
         channel.limit = session.max_plain_length(room)
         try:
             response = self._next(plain, channel)
@@ -82,6 +99,11 @@ def _forget(state: ApplicationState, channel: LogicalChannel) -> None:
     state.security = SecurityStatus()
     state.challenge = b""
     channel.drop_transfers()
+
+
+def _continues(channel: LogicalChannel) -> bool:
+    """Tell whether the answer to a challenge has come in part and will go on: it is one command."""
+    return channel.chain is not None and channel.chain.ins == Ins.MUTUAL_AUTHENTICATE
 
 
 def _no_session(command: CommandApdu) -> IsoError:
