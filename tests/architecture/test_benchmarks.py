@@ -1,0 +1,61 @@
+"""The benchmarks still run; how long anything took is nobody's business here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "rows"),
+    [
+        ("inprocess", ["SELECT EF", "READ BINARY 256", "GET CHALLENGE", "VERIFY", "Refusals"]),
+        ("startup", ["until the reader has the ATR", "fork, power on", "every application used"]),
+    ],
+)
+def test_a_quick_look(part: str, rows: list[str]) -> None:
+    """The parts that need no reader, briefly; each checks the answers it measures."""
+    done = run("--quick", part)
+    assert done.returncode == 0, done.stderr
+    for row in rows:
+        assert row in done.stdout, done.stdout
+
+
+def test_the_transaction_is_what_it_says() -> None:
+    """Both ends of the secure part, once, without a clock."""
+    work = (
+        "import sys; sys.path[:0] = ['.', 'host']\n"
+        "from benchmarks import secure, signature\n"
+        "from jukicard import issue_card\n"
+        "card = issue_card('juki-v1', seed=1, pin='1234')\n"
+        "card.power_on()\n"
+        "for work in secure._works(card.transmit).values():\n"
+        "    work()\n"
+        "command, start = signature._command(card)\n"
+        "assert len(signature._Ready(card.transmit, start, command)()) == 130\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", work], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_part_is_refused() -> None:
+    done = run("no-such-part")
+    assert done.returncode == 2
+    assert "inprocess" in done.stderr
