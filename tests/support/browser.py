@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.support.clients import Desk
@@ -46,6 +48,12 @@ class Browser:
     """A browser that is open at a page of a server."""
 
     desk: Desk
+    process: subprocess.Popen[str]
+    log: Path
+
+    def check(self) -> None:
+        """Fail with what it said when it has ended."""
+        assert self.process.poll() is None, self.log.read_text()
 
     def windows(self, title: str) -> list[str]:
         """Return the visible windows with this title."""
@@ -72,7 +80,9 @@ def browser(desk: Desk, server: TlsServer) -> Iterator[Browser]:
     _make_certificate_store(desk)
     choice = json.dumps({"pattern": server.url, "filter": {}})
     policy = desk.file("policy.json", json.dumps({"AutoSelectCertificateForUrls": [choice]}))
-    with _display(desk):
+    # the path of a socket has 107 characters at most, and Chromium makes one here
+    with TemporaryDirectory() as short, _display(desk):
+        desk.environment["TMPDIR"] = short
         command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _START, "sh")
         arguments = (
             *_SWITCHES,
@@ -80,8 +90,9 @@ def browser(desk: Desk, server: TlsServer) -> Iterator[Browser]:
             f"--ignore-certificate-errors-spki-list={server.key_hash}",
             server.url,
         )
-        with desk.running(*command, policy, *arguments, log=desk.directory / "chromium.log"):
-            yield Browser(desk)
+        log = desk.directory / "chromium.log"
+        with desk.running(*command, policy, *arguments, log=log) as process:
+            yield Browser(desk, process, log)
 
 
 def _make_certificate_store(desk: Desk) -> None:

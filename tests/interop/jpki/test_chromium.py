@@ -30,6 +30,7 @@ def test_the_browser_asks_for_the_pin_and_shows_the_page(
         with browser(desk, server) as chromium:
             deadline, reload = time.monotonic() + PATIENCE, time.monotonic() + RELOAD_AFTER
             while not chromium.windows("^Welcome"):
+                chromium.check()
                 assert time.monotonic() < deadline, server.said
                 for window in chromium.windows(PROMPT):
                     asked += 1
