@@ -77,6 +77,9 @@ class ChangeBinary(NamedTuple):
     offset: int
     data: bytes
 
+    def __repr__(self) -> str:
+        return f"ChangeBinary(offset {self.offset}, {len(self.data)} bytes)"
+
 
 class EraseBinary(NamedTuple):
     """ERASE BINARY, 11.3.6: from `offset` to `end`, None: to the end of the file."""
@@ -94,6 +97,9 @@ class SearchBinary(NamedTuple):
     pattern: bytes
     ne: int
     tagged: bool = False
+
+    def __repr__(self) -> str:
+        return f"SearchBinary(offset {self.offset}, {len(self.pattern)} bytes)"
 
 
 class RecordMode(IntEnum):
@@ -128,12 +134,18 @@ class ChangeRecord(NamedTuple):
     data: bytes
     offset: int | None = None
 
+    def __repr__(self) -> str:
+        return f"ChangeRecord({self.p1}, {self.mode.name}, {len(self.data)} bytes)"
+
 
 class AppendRecord(NamedTuple):
     """APPEND RECORD, 11.4.6."""
 
     ef: FileReference
     data: bytes
+
+    def __repr__(self) -> str:
+        return f"AppendRecord({len(self.data)} bytes)"
 
 
 class EraseRecord(NamedTuple):
@@ -160,6 +172,9 @@ class SearchRecord(NamedTuple):
     after: int | None = None
     skip_start: bool = False
 
+    def __repr__(self) -> str:
+        return f"SearchRecord({len(self.pattern)} bytes)"
+
 
 class GetData(NamedTuple):
     """GET DATA, 11.5.2 and 11.5.3; `tagged` is the odd form with a tag list."""
@@ -173,6 +188,9 @@ class PutData(NamedTuple):
     """PUT DATA, 11.5.4: values by tag."""
 
     objects: tuple[tuple[int, bytes], ...]
+
+    def __repr__(self) -> str:
+        return f"PutData({len(self.objects)} objects)"
 
 
 def refuse(status: StatusWord, reason: str) -> NoReturn:
@@ -259,8 +277,8 @@ def _odd_reference(command: CommandApdu, name: str) -> FileReference:
 def _objects(data: bytes, name: str) -> list[Tlv]:
     try:
         return Tlv.parse_all(data)
-    except TlvError as error:
-        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: {error}") from None
+    except TlvError:  # its text names tags, and what is malformed may be anything: a PIN too
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: malformed data objects") from None
 
 
 def _offset_of(tlv: Tlv, name: str) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Final
 
+from jukicard.crypto.cvc import Certificate, CertificateError, trust_anchor
 from jukicard.environment import (
     CardEnvironment,
     FixedClock,
@@ -20,9 +21,10 @@ from jukicard.profiles.catalogue import PROFILES, Generation, Profile
 from jukicard.profiles.codes import is_resident_code, random_digits
 from jukicard.profiles.contents import PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
-from jukicard.profiles.order import Order, Pins, ProfileError
+from jukicard.profiles.order import KeyPool, Order, Pins, ProfileError
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
+from jukicard.runtime.certified import CertifiedApplet
 from jukicard.runtime.keys import WeakKeyError
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import write_applications
@@ -48,6 +50,8 @@ def issue_card(
     compat: bool = False,
     contactless: bool = False,
     masters: Mapping[str, bytes] = TEST_MASTERS,
+    trust_anchors: Sequence[bytes] = (),
+    chip_key: bytes | None = None,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = log_bug,
@@ -69,6 +73,10 @@ def issue_card(
     contactless: the card is read through the air, with the ATR readers then make.
     masters: the master key of each purpose of use, from which the card's own keys are derived; a
         purpose that is left out has no key in the card and no access to it.
+    trust_anchors: certificates (card verifiable, DO 7F21) of the authorities whose systems the card
+        lets in by certificate; without one it lets in none.
+    chip_key: the card's own key for that, an elliptic curve's (PKCS #8, DER); the systems need its
+        public half.
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
@@ -97,11 +105,16 @@ def issue_card(
         rsa_bits=_rsa_bits(chosen, rsa_bits),
         compat=compat,
         random=random,
+        keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
     card_options = CardOptions(atr=atr, contactless=contactless)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
-    return _make(order, environment, options(card_options) if options else card_options, on_bug)
+    if options is not None:
+        card_options = options(card_options)
+    return _make(
+        order, environment, card_options, on_bug, trust_anchors=trust_anchors, chip_key=chip_key
+    )
 
 
 def _profile(name: str | Profile) -> Profile:
@@ -174,6 +187,8 @@ def _checked_masters(masters: Mapping[str, bytes]) -> Mapping[str, bytes]:
         )
     if any(len(master) not in (16, 24, 32) for master in masters.values()):
         raise ProfileError("a master key has 16, 24 or 32 bytes")
+    if len(set(masters.values())) != len(masters):
+        raise ProfileError("each purpose has a master key of its own: two of these are the same")
     return masters
 
 
@@ -182,6 +197,9 @@ def _make(
     environment: CardEnvironment,
     options: CardOptions,
     on_bug: Callable[[Exception], None],
+    *,
+    trust_anchors: Sequence[bytes],
+    chip_key: bytes | None,
 ) -> Card:
     # one transaction: a card that is cut off while it is made is none
     try:
@@ -192,11 +210,26 @@ def _make(
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
                     personalise(application.applet, order)
+            _put_trust(card, trust_anchors, chip_key)
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
     except (WeakKeyError, ValueError) as problem:
         raise ProfileError(f"the card cannot be personalised: {problem}") from None
     return card
+
+
+def _put_trust(card: Card, anchors: Sequence[bytes], chip_key: bytes | None) -> None:
+    for application in card.applications:
+        applet = application.applet
+        if not isinstance(applet, CertifiedApplet):
+            continue
+        for raw in anchors:
+            try:
+                applet.trust.add_anchor(trust_anchor(Certificate.parse(raw)))
+            except CertificateError as problem:
+                raise ProfileError(f"a trust anchor is of no use: {problem}") from None
+        if chip_key is not None:
+            applet.trust.set_chip_key(chip_key)
 
 
 def _write_card(order: Order, memory: PersistentMemory, options: CardOptions) -> None:

@@ -76,7 +76,7 @@ def jpki(applet: Any, order: Order) -> None:
     def pair(
         issue: Callable[..., pki.Certificate], authority: pki.Authority, pin: str
     ) -> CertifiedKey:
-        key = pki.pick_key(order.random, order.rsa_bits)
+        key = order.keys.take(order.rsa_bits)
         certificate = issue(
             order.person,
             key.public,

@@ -45,9 +45,7 @@ def record_signer(municipality: str) -> RecordSigner:
 
 
 def _card_key(order: Order) -> RsaPrivateKey:
-    from jukicard.profiles.pki import pick_key
-
-    return _private(pick_key(order.random, 2048))
+    return _private(order.keys.take(2048))
 
 
 def common(applet: Any, order: Order) -> None:

@@ -15,6 +15,7 @@ from jukicard.runtime.keys import KeyPair
 
 if TYPE_CHECKING:
     from jukicard.profiles.person import Person
+    from jukicard.profiles.pki import PublishedKey
 
 KEY_VERSION: Final = 1
 """The version of the masters that a card is issued with."""
@@ -39,6 +40,29 @@ class Pins:
     common: str = field(default="1234", repr=False)
 
 
+class KeyPool:
+    """Published key pairs for one card: none is given out twice.
+
+    Two keys of a card that are the same would let a free one sign for one behind a PIN.
+    """
+
+    __slots__ = ("_given", "_random")
+
+    def __init__(self, random: RandomSource) -> None:
+        self._random = random
+        self._given: set[str] = set()
+
+    def take(self, bits: int) -> PublishedKey:
+        """Return a key pair of 1024 or 2048 bits that this card does not have yet."""
+        from jukicard.profiles import pki
+
+        while True:
+            key = pki.pick_key(self._random, bits)
+            if key.name not in self._given:
+                self._given.add(key.name)
+                return key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One card to be made. `serial` is its number in 15 digits, `card_number` in eight bytes."""
@@ -55,6 +79,7 @@ class Order:
     rsa_bits: int
     compat: bool
     random: RandomSource = field(repr=False)
+    keys: KeyPool = field(repr=False)
 
     def keys_for(self, aid: Aid, purpose: str) -> KeyPair | None:
         """Return the card's keys for a purpose in one application, None without a master."""

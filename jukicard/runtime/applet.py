@@ -31,6 +31,9 @@ class ApplicationState(Protocol):
     messaging: SecureMessagingSession | None
     challenge: bytes
 
+    def forget(self) -> None:
+        """Drop all that was proven and every authentication half done; selection may stay."""
+
 
 class BasicState:
     """The least an application's state holds: nothing proven, no session, no challenge."""
@@ -40,6 +43,12 @@ class BasicState:
     def __init__(self) -> None:
         self.security = SecurityStatus()
         self.messaging: SecureMessagingSession | None = None
+        self.challenge = b""
+
+    def forget(self) -> None:
+        """Drop all that was proven; the session, if any, is not used again."""
+        self.security = SecurityStatus()
+        self.messaging = None
         self.challenge = b""
 
 
@@ -84,6 +93,13 @@ class AppletContext:
         self._card = card
         self._events = events
         self._grants = grants
+
+    def end_other_sessions(self) -> None:
+        """Drop what was proven on every other channel, once the running command is done.
+
+        For a change that takes rights away: what was proven before it rests on what is no more.
+        """
+        self._card.changes += 1
 
     @property
     def card_usable(self) -> bool:

@@ -77,11 +77,18 @@ class Card:
         raw = memory.get(OPTIONS_KEY)
         if raw is None:
             raise ImageError(ImageProblem.FOREIGN, "this memory holds no personalised card")
-        self.options = CardOptions.from_bytes(raw)
-        self._atr = self.options.atr
         self.state = CardState(memory, self.events)
         self.grants = Grants(self.events)
-        self._registry = read_applications(memory, self._make_applet)
+        try:
+            self.options = CardOptions.from_bytes(raw)
+            self._registry = read_applications(memory, self._make_applet)
+            _ = self.state.now  # a state that is none shows here
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ImageError(
+                ImageProblem.DAMAGED,
+                "this memory holds a card that is damaged or was tampered with",
+            ) from None
+        self._atr = self.options.atr
         self._pipeline: Pipeline | None = None
 
     def _make_applet(self, application: Application) -> Applet:
@@ -207,11 +214,11 @@ class Card:
         Cheap and immutable; holds keys and PINs, so its `to_bytes` is as secret as the card.
         """
         taken = self.environment.memory.snapshot()
-        state = self.environment.random.state()
-        if not state:
-            return taken
         contents = taken.copies()
-        contents[_RANDOM] = {_RANDOM: state}
+        contents.pop(_RANDOM, None)  # of the snapshot this card came from, long used up
+        state = self.environment.random.state()
+        if state:
+            contents[_RANDOM] = {_RANDOM: state}
         return MemorySnapshot.adopt(contents, taken.meta)
 
     @classmethod

@@ -23,11 +23,13 @@ RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
 class CardState:
     """The state of the card; absent in memory as long as it is activated, the common case."""
 
-    __slots__ = ("_events", "_memory")
+    __slots__ = ("_events", "_memory", "changes")
 
     def __init__(self, memory: Partition, events: Events) -> None:
         self._memory = memory
         self._events = events
+        self.changes = 0
+        """Counts what takes rights away; the dispatcher then ends what other channels proved."""
 
     @property
     def now(self) -> LifeCycleState:
@@ -51,6 +53,7 @@ class CardState:
         The end lands at once: no later refusal in the same command takes it back.
         """
         target = check(ObjectKind.CARD, self.now, operation, "as a whole")
+        self.changes += 1
         if target is LifeCycleState.ACTIVATED:
             self._memory.delete(_KEY)
         elif target is LifeCycleState.TERMINATED:

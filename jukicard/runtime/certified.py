@@ -50,15 +50,15 @@ class TrustStore:
         """Yield the authorities whose certificates are accepted."""
         for key, raw in self._memory.items():
             if key.startswith(_ANCHOR):
-                size = raw[0]
-                yield trust_anchor(Certificate.parse_content(raw[1 + size :]), raw[1 : 1 + size])
+                size = 2 + int.from_bytes(raw[:2], "big")
+                yield trust_anchor(Certificate.parse_content(raw[size:]), raw[2:size])
 
     def add_anchor(self, holder: Holder) -> None:
         """Trust an authority from now on, with the rights that were left of its own."""
         mask = holder.authorization.mask
         self._memory.put(
             f"{_ANCHOR}{holder.reference.hex().upper()}",
-            bytes((len(mask),)) + mask + holder.certificate.content,
+            len(mask).to_bytes(2, "big") + mask + holder.certificate.content,
         )
 
     @property
@@ -94,6 +94,13 @@ class CertifiedState(SecuredState):
         self.attempt: TerminalAuthentication | None = None
         self.terminal: AuthenticatedTerminal | None = None
         self.chip: bytes = b""
+
+    def forget(self) -> None:
+        """Drop all that was proven, and every step towards more."""
+        super().forget()
+        self.attempt = None
+        self.terminal = None
+        self.chip = b""
 
 
 class CertifiedApplet(SecuredApplet):
@@ -142,6 +149,8 @@ class CertifiedApplet(SecuredApplet):
                     StatusWord.CONDITIONS_NOT_SATISFIED, "no certificate was verified before"
                 )
             state.attempt = TerminalAuthentication(self.trust.anchors(), self.trust.date)
+        # another channel may have moved the card's date since the last step
+        state.attempt.today = max(state.attempt.today, self.trust.date)
         return state.attempt
 
     def _set_chip(self, algorithm: bytes, state: CertifiedState) -> None:
@@ -178,8 +187,7 @@ class CertifiedApplet(SecuredApplet):
                 "EXTERNAL AUTHENTICATE: no challenge of 8 bytes was just given",
             )
         attempt = self._attempt(state)
-        self.start_anew(state)
-        state.terminal = None
+        state.forget()
         proven = attempt.authenticate(parsed.signature, self.card_identifier(), challenge)
         if proven.authorization.terminal_type != TERMINAL_TYPE:
             raise IsoError(
@@ -195,14 +203,14 @@ class CertifiedApplet(SecuredApplet):
         terminal, state.terminal = state.terminal, None
         algorithm, state.chip = state.chip, b""
         key = self.trust.chip_key()
-        if terminal is None or not algorithm or key is None:
+        if terminal is None or not algorithm or key is None or terminal.expires < self.trust.date:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                "GENERAL AUTHENTICATE: no terminal or no protocol was set before",
+                "GENERAL AUTHENTICATE: no valid terminal, or no protocol, was set before",
             )
         chip = ChipAuthentication(key, algorithm)
         answer = chip.answer(parsed.point, terminal.ephemeral, self.context.random.take)
-        self.start_anew(state)
+        state.forget()
         for right in self._rights(terminal):
             state.security.authenticated.add(right)
             self.context.emit(SecurityStatusChanged(self.context.aid, right, holds=True))
@@ -220,12 +228,12 @@ class CertifiedApplet(SecuredApplet):
         try:
             return super().process(command, state)
         except CertificateError as error:
-            state.attempt = None
+            state.attempt = state.terminal = None
             raise IsoError(error.status, f"certificate: {error}") from None
         except OutOfOrder as error:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, str(error)) from None
         except AuthenticationFailed:
-            state.attempt = None
+            state.attempt = state.terminal = None
             raise IsoError(
                 StatusWord.AUTHENTICATION_FAILED, "authentication by certificate failed"
             ) from None

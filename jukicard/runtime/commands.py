@@ -287,8 +287,8 @@ def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironme
 def _security_objects(data: bytes, name: str) -> dict[int, bytes]:
     try:
         found = Tlv.parse_all(data)
-    except TlvError as error:
-        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: {error}") from None
+    except TlvError:
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: malformed data objects") from None
     objects = {tlv.tag: tlv.value for tlv in found}
     if len(objects) != len(found):
         raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: an object comes twice")

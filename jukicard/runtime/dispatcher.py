@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins, ins_label, is_valid_ins
+from jukicard.apdu.ins import is_valid_ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import parse_get_data, parse_select
-from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.commands import parse_select
 from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.commands import CloseChannel, parse_manage_channel
@@ -23,25 +22,6 @@ from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import Application, Registry
 
 _INVALID_INS: Final = frozenset(value for value in range(256) if not is_valid_ins(value))
-
-STATE_TAG: Final = 0x8A
-"""The data object that says the life-cycle state of the card (GET DATA)."""
-NUMBER_TAG: Final = 0x5A
-"""The data object that says the card number, from which a system finds the card's keys."""
-
-# docs/lifecycle.md: a suspended card lets itself be selected, tells its state and number, and
-# lets the systems authenticate that may resume or end it; a terminated one only tells
-_WHILE_SUSPENDED: Final = frozenset(
-    {
-        Ins.SELECT,
-        Ins.GET_DATA,
-        Ins.GET_CHALLENGE,
-        Ins.MUTUAL_AUTHENTICATE,
-        Ins.ACTIVATE_FILE,
-        Ins.TERMINATE_CARD_USAGE,
-    }
-)
-_WHEN_TERMINATED: Final = frozenset({Ins.SELECT, Ins.GET_DATA})
 
 
 class Dispatcher:
@@ -69,8 +49,6 @@ class Dispatcher:
         """Answer a whole command."""
         ins = command.ins
         state: ApplicationState | None = channel.state
-        if not self._card.usable:
-            self._check_card_state(command)
         if ins == 0xA4 and command.p1 == 0x04 and command.cla.interindustry:
             return self._select(command, channel)
         if ins == 0x70 and command.cla.interindustry:
@@ -81,25 +59,23 @@ class Dispatcher:
             raise IsoError(StatusWord.INS_NOT_SUPPORTED, f"INS {ins:02X} is invalid")
         if application is None or state is None:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no application is selected")
+        changes = self._card.changes
         budget = application.budget
         if budget is None:
-            return application.applet.process(command, state)
-        return guarded(lambda: application.applet.process(command, state), budget)
+            response = application.applet.process(command, state)
+        else:
+            response = guarded(lambda: application.applet.process(command, state), budget)
+        if self._card.changes != changes:
+            self._end_other_sessions(channel)
+        return response
 
-    def _check_card_state(self, command: CommandApdu) -> None:
-        """Let through what a suspended or terminated card still does; 6985 for the rest."""
-        now = self._card.now
-        terminated = now is LifeCycleState.TERMINATED
-        allowed = command.cla.interindustry and command.ins in (
-            _WHEN_TERMINATED if terminated else _WHILE_SUSPENDED
-        )
-        if allowed and command.ins == Ins.GET_DATA:
-            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG}
-        if not allowed:
-            cell = outcome(ObjectKind.CARD, now, Operation.USE)
-            raise IsoError(
-                cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
-            )
+    def _end_other_sessions(self, channel: LogicalChannel) -> None:
+        """Drop what was proven on every channel but this one: rights were taken away."""
+        for other in self._channels.open_channels:
+            if other is not channel:
+                other.drop_transfers()
+                if other.state is not None:
+                    other.state.forget()
 
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""

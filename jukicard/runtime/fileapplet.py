@@ -11,6 +11,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
+from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.control import ControlInformation, control_information
 from jukicard.filesystem.files import (
     EfNode,
@@ -57,6 +58,12 @@ class FileState(Selection):
         super().__init__(applet.tree.root)
         self.challenge = b""
         self.messaging: SecureMessagingSession | None = None
+
+    def forget(self) -> None:
+        """Drop all that was proven; what is selected stays selected."""
+        self.security = SecurityStatus()
+        self.messaging = None
+        self.challenge = b""
 
 
 def _on_files(parse: _Parser, operate: _Operation) -> Handler:

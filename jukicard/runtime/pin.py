@@ -33,6 +33,7 @@ class PinFile(InternalFile):
     `tries` is how many wrong values in a row are counted before it blocks (1 to 15; the status
     word shows one digit). `change` and `unblock` say who may set a new value and who may reset
     the counter without a code; `resetting_code` is the EF of a PIN that may do it with one.
+    A `fixed` value is printed on the card and never changes: only its counter can be reset.
     """
 
     kind: InternalKind = InternalKind.PIN
@@ -43,6 +44,7 @@ class PinFile(InternalFile):
     change: AccessCondition = NEVER
     unblock: AccessCondition = NEVER
     resetting_code: int | None = None
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         InternalFile.__post_init__(self)
@@ -145,7 +147,12 @@ class PinStore:
                 raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
             self._put_value(ef, spec, data)
             return
-        # ISO/IEC 7816-4:2020, 11.6.7: no delimiter; the card knows how long its own value is
+        # ISO/IEC 7816-4:2020, 11.6.7: no delimiter. Where the length varies one command would try
+        # every beginning of its data, so there the form with the old value does not exist
+        if spec.min_length != spec.max_length:
+            raise IsoError(
+                StatusWord.INCORRECT_P1_P2, f"{name} of {ef.label}: only with the new value, P1 01"
+            )
         condition = changes_without_pin(spec.change, ef.fid)
         check_access(condition, selection.security, name, ef.label)
         old, new = self._split(ef, data)
@@ -177,6 +184,10 @@ class PinStore:
         """RESET RETRY COUNTER: with a resetting code, or under the unblock condition."""
         name = "RESET RETRY COUNTER"
         spec = pin_spec(ef)
+        if with_new and spec.fixed:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, f"{name} of {ef.label}: its value is fixed"
+            )
         if not with_code:
             check_access(spec.unblock, selection.security, name, ef.label)
             new = data

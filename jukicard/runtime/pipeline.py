@@ -20,6 +20,7 @@ from jukicard.apdu.status import StatusWord
 from jukicard.channel import Chaining, ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
+from jukicard.runtime.admission import Admission
 from jukicard.runtime.boundary import Boundary
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.dispatcher import Dispatcher
@@ -48,7 +49,8 @@ class Pipeline:
         self.channels = ChannelTable(options.channels)
         self.dispatcher = Dispatcher(registry, self.channels, options, events, card, on_bug)
         chaining = Chaining(self.dispatcher.process)
-        self.boundary = Boundary(chaining.process, memory, events, on_bug)
+        admission = Admission(chaining.process, card)
+        self.boundary = Boundary(admission.process, memory, events, on_bug)
         messaging = SecureMessagingLayer(self.boundary)
         self.process = Channels(self.channels, self.boundary, messaging.process).process
         self.dispatcher.select_default(self.channels.basic)

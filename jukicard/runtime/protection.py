@@ -12,7 +12,7 @@ from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.channel.logical import NO_LIMIT
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import MessagingLevel, SecurityStatus
+from jukicard.filesystem.access import MessagingLevel
 from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.boundary import Boundary
 from jukicard.securemessaging.session import SecureMessagingSession
@@ -95,9 +95,7 @@ def _forget(state: ApplicationState, channel: LogicalChannel) -> None:
     """End the session and drop all that was proven and all that is half transferred."""
     if state.messaging is not None:
         state.messaging.end()
-        state.messaging = None
-    state.security = SecurityStatus()
-    state.challenge = b""
+    state.forget()
     channel.drop_transfers()
 
 

@@ -10,7 +10,7 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import AccessCondition, SecurityStatus
+from jukicard.filesystem.access import AccessCondition
 from jukicard.filesystem.files import (
     MF_IDENTIFIER,
     AccessRules,
@@ -49,6 +49,11 @@ class SecuredState(FileState):
         super().__init__(applet)
         self.named_key = 0
 
+    def forget(self) -> None:
+        """Drop all that was proven, and the key that was named."""
+        super().forget()
+        self.named_key = 0
+
 
 class SecuredApplet(FileApplet):
     """Adds to `FileApplet` the keys declared in its tree, and what systems do with them.
@@ -73,7 +78,9 @@ class SecuredApplet(FileApplet):
         """MUTUAL AUTHENTICATE: both sides prove that they hold the key; a session starts.
 
         The order of work is fixed (docs/card.md): state checks, the challenge is gone, the
-        counter is written, then the work, and one single failure.
+        counter is written, then the work, and one single failure. With it nothing that was
+        proven before counts any more; the session the command came in, if any, still protects
+        this answer and ends then.
         """
         challenge, state.challenge = state.challenge, b""
         parsed = commands.parse_mutual_authenticate(command)
@@ -91,7 +98,7 @@ class SecuredApplet(FileApplet):
                 StatusWord.REFERENCE_DATA_NOT_USABLE,
                 f"key {ef.label} is for triple DES, which this card has switched off",
             )
-        self.start_anew(state)
+        state.forget()
         left = self.keys.count_attempt(ef)
         try:
             answer, session_keys = engine.answer(
@@ -104,15 +111,6 @@ class SecuredApplet(FileApplet):
         state.messaging = Iso7816Session.start(session_keys)
         self.context.emit(SecurityStatusChanged(self.context.aid, spec.right, holds=True))
         return ResponseApdu(answer)
-
-    @staticmethod
-    def start_anew(state: FileState) -> None:
-        """A new authentication begins: nothing that was proven before counts any more.
-
-        The session the command came in, if any, still protects this answer and ends then.
-        """
-        state.security = SecurityStatus()
-        state.messaging = None
 
     def check_right(self, right: str) -> None:
         """Refuse a right that is not granted now; IsoError. An application may add to it.
@@ -162,8 +160,10 @@ class SecuredApplet(FileApplet):
         check_access(_RULE[operation](node.spec.access), state.security, name, node.label)
         target = check(_kind_of(node), self.files.state(node), operation, node.label)
         self.files.put_state(node, target)
-        if isinstance(node, EfNode) and target is not LifeCycleState.ACTIVATED:
-            state.security.verified.discard(node.fid)
+        if target is not LifeCycleState.ACTIVATED:
+            self.context.end_other_sessions()
+            if isinstance(node, EfNode):
+                state.security.verified.discard(node.fid)
         self.context.emit(LifeCycleChanged(self.context.aid, node.label, target.name.lower()))
         return ResponseApdu()
 

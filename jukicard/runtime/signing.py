@@ -63,12 +63,14 @@ class SigningKeyFile(InternalFile):
     """An internal EF that holds a private key.
 
     `use` says what must be proven before it signs, `generate` who may have the card make a new
-    pair, `algorithm` what pair that is.
+    pair, `read_public` who is told the public key (it tells holders apart), `algorithm` what pair
+    is made.
     """
 
     kind: InternalKind = InternalKind.KEY
     use: AccessCondition = NEVER
     generate: AccessCondition = NEVER
+    read_public: AccessCondition = NEVER
     algorithm: KeyAlgorithm = KeyAlgorithm.RSA_2048
 
 
@@ -157,9 +159,11 @@ class SigningKeys:
         self._store.partition.put(ef.content_key, key.der)
         return public_key_template(key)
 
-    def public(self, ef: EfNode) -> bytes:
-        """Return the public key of an EF's key (template 7F49)."""
-        signing_spec(ef)
+    def public(self, ef: EfNode, selection: Selection) -> bytes:
+        """Return the public key of an EF's key (template 7F49); IsoError 6982."""
+        spec = signing_spec(ef)
+        name = "GENERATE ASYMMETRIC KEY PAIR (read)"
+        check_access(spec.read_public, selection.security, name, ef.label)
         return public_key_template(self.key(ef))
 
 

@@ -22,6 +22,7 @@ from jukicard.crypto.cvc import (
     Authorization,
     Certificate,
     CertificateError,
+    CertificateExpired,
     Holder,
     Role,
     RoleNotAllowed,
@@ -46,6 +47,8 @@ class AuthenticatedTerminal:
     authorization: Authorization
     ephemeral: bytes
     """Comp(ePK.IFD): the key that chip authentication must be done with, and no other."""
+    expires: datetime.date
+    """The last day of the certificate that proved it."""
 
 
 class TerminalAuthentication:
@@ -108,10 +111,11 @@ class TerminalAuthentication:
         """MSE: SET AT: name the terminal, its algorithm (the identifier's value), Comp(ePK.IFD).
 
         CertificateError: WrongIssuer for an unknown name (6A88), RoleNotAllowed for an
-        authority's (6985), WrongAlgorithm (6A80).
+        authority's (6985), WrongAlgorithm (6A80), CertificateExpired (6985).
         """
         self._terminal = None
         holder = self._find(reference)
+        self._check_valid(holder)
         if holder.authorization.role is not Role.TERMINAL:
             raise RoleNotAllowed("only a terminal authenticates itself")
         if algorithm != holder.algorithm:
@@ -132,11 +136,19 @@ class TerminalAuthentication:
         if selected is None:
             raise OutOfOrder("no terminal selected")
         holder, ephemeral = selected
+        self._check_valid(holder)
         try:
             holder.verify(identifier + challenge + ephemeral + auxiliary, signature)
         except SignatureError:
             raise AuthenticationFailed from None
-        return AuthenticatedTerminal(holder.reference, holder.authorization, ephemeral)
+        return AuthenticatedTerminal(
+            holder.reference, holder.authorization, ephemeral, holder.expires
+        )
+
+    def _check_valid(self, holder: Holder) -> None:
+        """The card's date may have moved on since the certificate was accepted."""
+        if holder.expires < self.today:
+            raise CertificateExpired("the certificate has expired since it was accepted")
 
     def _find(self, reference: bytes) -> Holder:
         if self._imported is not None and self._imported.reference == reference:

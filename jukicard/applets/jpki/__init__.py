@@ -46,7 +46,7 @@ class JpkiApplet(JicsapApplet, SecuredApplet):
         ef = resolve_ef(state, parsed.key, "GENERATE ASYMMETRIC KEY PAIR")
         if parsed.make:
             return ResponseApdu(self.signing.generate(ef, state))
-        return ResponseApdu(self.signing.public(ef))
+        return ResponseApdu(self.signing.public(ef, state))
 
     interindustry: ClassVar[Mapping[int, Handler]] = {
         **JICSAP_COMMANDS,

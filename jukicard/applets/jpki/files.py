@@ -59,7 +59,11 @@ def _pair(
     *, certificate: TransparentFile, ca: int, key: int, pin: PinFile, algorithm: KeyAlgorithm
 ) -> tuple[ElementaryFile, ...]:
     signing = SigningKeyFile(
-        fid=key, use=Verified(pin.fid), generate=AT_THE_COUNTER, algorithm=algorithm
+        fid=key,
+        use=Verified(pin.fid),
+        generate=AT_THE_COUNTER,
+        read_public=certificate.access.read,
+        algorithm=algorithm,
     )
     return certificate, _certificate(ca), signing, pin
 

@@ -33,8 +33,8 @@ class CertifiedKey:
     `check` False says that the key is known to be one, which saves some time.
     """
 
-    certificate: bytes
-    authority: bytes
+    certificate: bytes = field(repr=False)
+    authority: bytes = field(repr=False)
     key: bytes = field(repr=False)
     pin: str = field(repr=False)
     check: bool = True

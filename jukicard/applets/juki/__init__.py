@@ -79,6 +79,7 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
     def _put(self, parsed: PutData, state: FileState) -> ResponseApdu:
         residence = parse_residence(parsed)
         data.put_data(self.files, state, parsed)
+        self.context.end_other_sessions()
         self.context.emit(LifeCycleChanged(self.context.aid, "residence", residence.name.lower()))
         return ResponseApdu()
 

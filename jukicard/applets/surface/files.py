@@ -57,6 +57,7 @@ def _code(fid: int, shortest: int, longest: int) -> PinFile:
     """Return a credential that is printed on the card: nobody changes it."""
     return PinFile(
         fid=fid,
+        fixed=True,
         min_length=shortest,
         max_length=longest,
         tries=CODE_TRIES,

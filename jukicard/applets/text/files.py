@@ -74,6 +74,7 @@ _CREDENTIALS: Final = (
     PinFile(fid=BLOCKED),
     PinFile(
         fid=NUMBER_A,
+        fixed=True,
         min_length=12,
         max_length=12,
         tries=CODE_TRIES,
@@ -81,6 +82,7 @@ _CREDENTIALS: Final = (
     ),
     PinFile(
         fid=NUMBER_B,
+        fixed=True,
         min_length=14,
         max_length=14,
         tries=CODE_TRIES,

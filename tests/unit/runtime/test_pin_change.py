@@ -169,15 +169,16 @@ class TestChangeReferenceData:
             play(card, f"{command}93{len(text):02X}{text.hex()} -> {answer}")
         play(card, f"0020009310 {(b'Z' * 16).hex()} -> 9000")
 
-    def test_a_password_of_variable_length_with_the_old_one_in_front(self, card: Card) -> None:
+    def test_a_password_of_variable_length_is_changed_after_verify_only(self, card: Card) -> None:
+        """With the old value in front, one command would try every beginning of its data."""
         play(
             card,
             f"""
-            0024009310 {b"SECRET99NEWPASS1".hex()} -> 9000
+            0024009310 {b"SECRET99NEWPASS1".hex()} -> 6A86
+            0020009308 {b"SECRET99".hex()} -> 9000
+            0024009310 {b"SECRET99NEWPASS1".hex()} -> 6A86
+            0024019308 {b"NEWPASS1".hex()} -> 9000
             0020009308 {b"NEWPASS1".hex()} -> 9000
-            0024009310 {b"NEWPASS0SECRET99".hex()} -> 63C4
-            0024009318 {b"NEWPASS1".hex()}{b"A".hex() * 16} -> 9000
-            0020009310 {b"A".hex() * 16} -> 9000
             """,
         )
 
@@ -189,16 +190,14 @@ class TestChangeReferenceData:
         play(card, f"0024019104 {NEW_PIN} -> 6984 \n 0024009108 31323334{NEW_PIN} -> 6984")
 
 
-@pytest.mark.parametrize("secret", ["SHORT6", "SECRET9A", "ASLONGASITCANBE1"])
 @pytest.mark.parametrize("filler", ["58", "78"])
-def test_no_answer_tells_how_long_the_old_value_is(card: Card, secret: str, filler: str) -> None:
+def test_no_answer_tells_how_long_the_old_value_is(card: Card, filler: str) -> None:
     """Every guess is counted, whatever the length of the data: nothing is learnt for free."""
-    changed = (b"SECRET99" + secret.encode()).hex()
-    play(card, f"00240093{len(changed) // 2:02X} {changed} -> 9000")
     for length in range(1, 40):
         copy = card.fork()
         copy.power_on()
-        play(copy, f"{SELECT} -> 9000 \n 00240093{length:02X} {filler * length} -> 63C4")
+        play(copy, f"{SELECT} -> 9000 \n 00240093{length:02X} {filler * length} -> 6A86")
+        play(copy, f"00240091{length:02X} {filler * length} -> 63C2")
         play(copy, f"002C0091{length:02X} {filler * length} -> 63C9")
 
 

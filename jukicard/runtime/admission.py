@@ -1,0 +1,68 @@
+"""What a suspended or terminated card still does: asked before chaining, so no answer slips by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins, ins_label
+from jukicard.apdu.response import ResponseApdu
+from jukicard.channel import LogicalChannel
+from jukicard.errors import IsoError
+from jukicard.filesystem.commands import parse_get_data
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.lifecycle import ObjectKind, Operation, outcome
+
+STATE_TAG: Final = 0x8A
+"""The data object that says the life-cycle state of the card (GET DATA)."""
+NUMBER_TAG: Final = 0x5A
+"""The data object that says the card number, from which a system finds the card's keys."""
+
+# docs/lifecycle.md: a suspended card lets itself be selected, tells its state and number, and
+# lets the systems authenticate that may resume or end it; a terminated one only tells
+_WHILE_SUSPENDED: Final = frozenset(
+    {
+        Ins.SELECT,
+        Ins.GET_DATA,
+        Ins.GET_CHALLENGE,
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.ACTIVATE_FILE,
+        Ins.TERMINATE_CARD_USAGE,
+    }
+)
+_WHEN_TERMINATED: Final = frozenset({Ins.SELECT, Ins.GET_DATA})
+
+
+class Admission:
+    """The layer that lets every command pass while the card is in use, and few when it is not."""
+
+    __slots__ = ("_card", "_next")
+
+    def __init__(
+        self, inner: Callable[[CommandApdu, LogicalChannel], ResponseApdu], card: CardState
+    ) -> None:
+        self._next = inner
+        self._card = card
+
+    def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
+        """Answer a command that the card's state allows; IsoError 6985 for another."""
+        if not self._card.usable:
+            self._check(command)
+        return self._next(command, channel)
+
+    def _check(self, command: CommandApdu) -> None:
+        """Let through what a suspended or terminated card still does; 6985 for the rest."""
+        now = self._card.now
+        terminated = now is LifeCycleState.TERMINATED
+        allowed = command.cla.interindustry and command.ins in (
+            _WHEN_TERMINATED if terminated else _WHILE_SUSPENDED
+        )
+        if allowed and command.ins == Ins.GET_DATA:
+            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG}
+        if not allowed:
+            cell = outcome(ObjectKind.CARD, now, Operation.USE)
+            raise IsoError(
+                cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
+            )
