@@ -303,9 +303,19 @@ def generate_key_pair(subject: Subject, ins: int) -> Iterator[Scenario]:
                 subject, ef, NOTHING, "nothing proven",
                 lambda p2: CommandApdu(0x00, ins, 0x80, p2, ne=256), succeeds=False,
             )  # fmt: skip
+        yield from _public_key(subject, ef, spec, ins)
+
+
+def _public_key(subject: Subject, ef: EfNode, spec: SigningKeyFile, ins: int) -> Iterator[Scenario]:
+    plan = subject.plan(spec.read_public)
+    cases = [(plan, "read", True)] if plan is not None else []
+    if plan != NOTHING:
+        cases.append((NOTHING, "read, nothing proven", False))
+    for way, what, succeeds in cases:
         yield _on_key(
-            subject, ef, NOTHING, "read", lambda p2: CommandApdu(0x00, ins, 0x81, p2, ne=256)
-        )
+            subject, ef, way, what, lambda p2: CommandApdu(0x00, ins, 0x81, p2, ne=256),
+            succeeds=succeeds,
+        )  # fmt: skip
 
 
 def set_session_key(subject: Subject, ins: int) -> Iterator[Scenario]:

@@ -145,7 +145,8 @@ def _exchange(subject: Subject, ef: EfNode, ins: int) -> Iterator[Scenario]:
     old = pin_value(subject.applet, ef)
     new, long = _other(old), _other(old) + bytes(40)
     plan = subject.plan(changes_without_pin(_spec(ef).change, ef.fid))
-    if plan is None:
+    varies = _spec(ef).min_length != _spec(ef).max_length
+    if plan is None or varies:  # without a fixed length nobody knows where the old value ends
         yield _case(subject, ef, "never", header, lambda rig: old + new, succeeds=False)
         return
     right = Guess(tries, right=True)
@@ -215,10 +216,12 @@ def _by_right(subject: Subject, ef: EfNode, ins: int) -> Iterator[Scenario]:
             subject, ef, "unblocked", (0x00, ins, 0x03), _empty, plan=plan, edit=blocked,
             changes=frozenset({tries}), raises=frozenset({tries}),
         )  # fmt: skip
+        fixed = _spec(ef).fixed
         yield _case(
             subject, ef, "unblocked with a new value", (0x00, ins, 0x02), lambda rig: new,
-            plan=plan, edit=blocked, changes=frozenset({tries, content}),
-            raises=frozenset({tries}),
+            plan=plan, edit=blocked, succeeds=not fixed,
+            changes=NONE if fixed else frozenset({tries, content}),
+            raises=NONE if fixed else frozenset({tries}),
         )  # fmt: skip
         yield _case(
             subject, ef, "unblocked with a value too long", (0x00, ins, 0x02),
