@@ -1,9 +1,9 @@
 """An SQLite file of cards: found to be one before SQLite sees it, then opened once per process.
 
-Journal. SQLite's rollback journal, kept between commits with its header zeroed (PERSIST) and
+Journal. SQLite's rollback journal, kept between commits as an empty file (PERSIST, limit 0) and
 removed on close, and not a write-ahead log: whenever no commit is under way the file alone is
 complete, so that it can be copied, mailed and put on any file system. With synchronous=FULL a
-commit returns after the data and the zeroed header have reached the disk: it survives `kill -9`
+commit returns after the data and the emptied journal have reached the disk: it survives `kill -9`
 and a power cut of the host. (Deleting the journal at each commit is as safe and costs ten times
 as much; a write-ahead log would be three times as fast and leave commits in a second file.)
 
@@ -271,14 +271,32 @@ def _connect(path: Path, *, writable: bool, timeout: float) -> sqlite3.Connectio
         )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")  # deleted values are overwritten
-        connection.execute("SELECT count(*) FROM sqlite_master")
+        _check_schema(path, connection)
         if writable:
             connection.execute("PRAGMA journal_mode = PERSIST")
+            connection.execute("PRAGMA journal_size_limit = 0")  # old values do not stay in it
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
         raise _refusal(path, error) from error
+    except ImageError:
+        if connection is not None:
+            connection.close()
+        raise
     return connection
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse tables, views and triggers that are not ours: reading them could run anything."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+    found = {sql for name, sql in rows if not name.startswith("sqlite_")}  # those are SQLite's own
+    expected = {statement for statement in SCHEMA if statement.startswith("CREATE")}
+    if found and found != expected:  # none: the file is being made
+        raise ImageError(
+            ImageProblem.DAMAGED,
+            f"{path} has other tables than a card image (damaged or tampered with): "
+            "use another copy of it",
+        )
 
 
 def _truncated(path: Path) -> ImageError:
