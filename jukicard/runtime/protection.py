@@ -43,6 +43,8 @@ class SecureMessagingLayer:
         held = state.challenge
         if state.messaging is not None:
             response = self._in_session(command, channel, state, state.messaging)
+        elif not command.cla.secure:
+            response = self._next(command, channel)
         else:
             response = self._without_session(command, channel)
         if state.challenge is held and not _continues(channel):
