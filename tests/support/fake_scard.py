@@ -60,25 +60,34 @@ class FakeScard:
         return result, [reader.name for reader in self.readers]
 
     def SCardGetStatusChange(
-        self, context: Any, timeout: int, states: Sequence[tuple[str, int]],
+        self,
+        context: Any,
+        timeout: int,
+        states: Sequence[tuple[str, int]],
     ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
         assert timeout == 0
         found = [(name, self._reader(name)) for name, _ in states]
         return self._result("SCardGetStatusChange"), [
-            (name, CHANGED | (PRESENT if reader and reader.atr is not None else EMPTY),
-             list(reader.atr or b"") if reader else [])
-            for name, reader in found]
+            (
+                name,
+                CHANGED | (PRESENT if reader and reader.atr is not None else EMPTY),
+                list(reader.atr or b"") if reader else [],
+            )
+            for name, reader in found
+        ]
 
-    def SCardConnect(self, context: Any, reader: str, share: int,
-                     protocols: int) -> tuple[int, Any, int]:
+    def SCardConnect(
+        self, context: Any, reader: str, share: int, protocols: int
+    ) -> tuple[int, Any, int]:
         result = self._result("SCardConnect", reader, share, protocols)
         found = self._reader(reader)
         assert found is not None
         self.connected += not result
         return result, found, found.protocol
 
-    def SCardReconnect(self, card: FakeReader, share: int, protocols: int,
-                       initialization: int) -> tuple[int, int]:
+    def SCardReconnect(
+        self, card: FakeReader, share: int, protocols: int, initialization: int
+    ) -> tuple[int, int]:
         return self._result("SCardReconnect", share, protocols, initialization), card.protocol
 
     def SCardDisconnect(self, card: FakeReader, disposition: int) -> int:
@@ -87,8 +96,13 @@ class FakeScard:
         return self._result("SCardDisconnect", disposition)
 
     def SCardStatus(self, card: FakeReader) -> tuple[int, str, int, int, Sequence[int]]:
-        return (self._result("SCardStatus"), card.name, PRESENT, card.protocol,
-                list(card.atr or b""))
+        return (
+            self._result("SCardStatus"),
+            card.name,
+            PRESENT,
+            card.protocol,
+            list(card.atr or b""),
+        )
 
     def SCardBeginTransaction(self, card: FakeReader) -> int:
         result = self._result("SCardBeginTransaction")
@@ -99,8 +113,9 @@ class FakeScard:
         self.held -= 1
         return self._result("SCardEndTransaction", disposition)
 
-    def SCardTransmit(self, card: FakeReader, protocol: int,
-                      command: Sequence[int]) -> tuple[int, Sequence[int]]:
+    def SCardTransmit(
+        self, card: FakeReader, protocol: int, command: Sequence[int]
+    ) -> tuple[int, Sequence[int]]:
         result = self._result("SCardTransmit", protocol, bytes(command))
         return result, list(card.answer(bytes(command)))
 

@@ -18,9 +18,18 @@ from jukicard.apdu import CommandApdu, ResponseApdu
 
 JUKI_ATR = bytes.fromhex("3BE000FF8131FE4514")
 JUKI_AID = bytes.fromhex("D3921000310001010401")
-CARD_INFO = bytes.fromhex("FF2022") + b"".join((
-    bytes.fromhex("DF2105"), b"13221", bytes.fromhex("DF2201"), b"2",
-    bytes.fromhex("DF2308"), b"20090420", bytes.fromhex("DF2408"), b"20190420"))
+CARD_INFO = bytes.fromhex("FF2022") + b"".join(
+    (
+        bytes.fromhex("DF2105"),
+        b"13221",
+        bytes.fromhex("DF2201"),
+        b"2",
+        bytes.fromhex("DF2308"),
+        b"20090420",
+        bytes.fromhex("DF2408"),
+        b"20190420",
+    )
+)
 CODE_RECORD = bytes.fromhex("010B") + b"12345678903"
 
 
@@ -49,8 +58,12 @@ class ScriptedConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if error is None:
             self.check_finished()
 
@@ -84,8 +97,15 @@ class FakeJukiCard:
 
     description = "fake Juki card"
 
-    def __init__(self, pin: str = "1234", *, tries: int = 3, open_files: bool = False,
-                 select_status: int = 0x9000, iso_change: bool = False) -> None:
+    def __init__(
+        self,
+        pin: str = "1234",
+        *,
+        tries: int = 3,
+        open_files: bool = False,
+        select_status: int = 0x9000,
+        iso_change: bool = False,
+    ) -> None:
         self.pin = pin.encode("ascii")
         self.tries = tries
         self.open_files = open_files
@@ -110,8 +130,12 @@ class FakeJukiCard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def transmit(self, command: bytes) -> bytes:
@@ -131,7 +155,7 @@ class FakeJukiCard:
             case (0x24, p1) if self._ef == 0x1C:
                 return b"", self._change(p1, command.data)
             case (0xB0, _) if self._ef == 3:
-                return self._read(CARD_INFO + b"\xFF" * 4, command)
+                return self._read(CARD_INFO + b"\xff" * 4, command)
             case (0xB2, 0x01) if self._ef == 2:
                 return (CODE_RECORD, 0x9000) if self.open_files else (b"", 0x6982)
         return b"", 0x6986 if self._ef is None else 0x6981
@@ -172,7 +196,7 @@ class FakeJukiCard:
         offset = command.p1 << 8 | command.p2
         if offset >= len(content):
             return b"", 0x6B00
-        return content[offset:offset + command.ne], 0x9000
+        return content[offset : offset + command.ne], 0x9000
 
 
 class ByteStream:
@@ -255,5 +279,3 @@ def _thread(run: Callable[[], None], failures: list[BaseException]) -> Iterator[
     thread.join(10)
     assert not thread.is_alive(), "the fake card did not end"
     assert not failures, failures
-
-

@@ -63,6 +63,7 @@ def pin_file(folder: Path, *lines: str) -> str:
 
 # --- readers and status ---
 
+
 def test_readers(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["readers"]) == 0
     out = capsys.readouterr().out
@@ -75,11 +76,13 @@ def test_readers_as_json(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["readers", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {"index": 0, "name": READER, "card": True, "atr": "3BE000FF8131FE4514"},
-        {"index": 1, "name": "空の読取機", "card": False, "atr": None}]
+        {"index": 1, "name": "空の読取機", "card": False, "atr": None},
+    ]
 
 
-def test_mute_and_missing_cards_in_the_list(scard: FakeScard,
-                                            capsys: pytest.CaptureFixture[str]) -> None:
+def test_mute_and_missing_cards_in_the_list(
+    scard: FakeScard, capsys: pytest.CaptureFixture[str]
+) -> None:
     scard.readers = [FakeReader("one", b""), FakeReader("two")]
     assert cli.main(["readers"]) == 0
     assert "mute" in capsys.readouterr().out
@@ -100,22 +103,28 @@ def test_status(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -> None:
     assert ("SCardDisconnect", 0) in scard.calls
 
 
-def test_status_as_json(scard: FakeScard, card: FakeJukiCard,
-                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_as_json(
+    scard: FakeScard, card: FakeJukiCard, capsys: pytest.CaptureFixture[str]
+) -> None:
     card.tries, card.open_files = 1, True
     assert cli.main(["status", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert status["pin_retries"] == 1
     assert status["connection"] == READER
-    assert status["card"] == {"municipality": "13221", "form": "with photo",
-                              "issued": "2009-04-20", "expires": "2019-04-20"}
+    assert status["card"] == {
+        "municipality": "13221",
+        "form": "with photo",
+        "issued": "2009-04-20",
+        "expires": "2019-04-20",
+    }
     states = {found["name"]: found["state"] for found in status["applications"]}
     assert states.pop("juki") == "present"
     assert set(states.values()) == {"absent"}
 
 
-def test_status_shows_what_may_be_read(scard: FakeScard, card: FakeJukiCard,
-                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_what_may_be_read(
+    scard: FakeScard, card: FakeJukiCard, capsys: pytest.CaptureFixture[str]
+) -> None:
     card.tries, card.open_files = 0, True
     assert cli.main(["status"]) == 0
     out = capsys.readouterr().out
@@ -123,8 +132,9 @@ def test_status_shows_what_may_be_read(scard: FakeScard, card: FakeJukiCard,
     assert "2019-04-20" in out
 
 
-def test_status_of_a_suspended_card(scard: FakeScard, card: FakeJukiCard,
-                                    capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_suspended_card(
+    scard: FakeScard, card: FakeJukiCard, capsys: pytest.CaptureFixture[str]
+) -> None:
     card.select_status = 0x6283
     assert cli.main(["status"]) == 0
     out = capsys.readouterr().out
@@ -133,7 +143,7 @@ def test_status_of_a_suspended_card(scard: FakeScard, card: FakeJukiCard,
 
 
 def test_status_of_another_card(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -> None:
-    scard.readers[0].answer = lambda command: b"\x6A\x82"
+    scard.readers[0].answer = lambda command: b"\x6a\x82"
     assert cli.main(["status", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert status["pin_retries"] is None
@@ -147,8 +157,10 @@ def test_reader_by_name_or_number(scard: FakeScard, name: str) -> None:
 
 # --- the PIN ---
 
-def test_verify_by_typing(scard: FakeScard, typed: list[str],
-                          capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_verify_by_typing(
+    scard: FakeScard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed.append("1234")
     assert cli.main(["pin", "verify"]) == 0
     assert capsys.readouterr().out == "the PIN is right\n"
@@ -156,8 +168,9 @@ def test_verify_by_typing(scard: FakeScard, typed: list[str],
     assert ("SCardDisconnect", 2) in scard.calls
 
 
-def test_wrong_pin(scard: FakeScard, card: FakeJukiCard, typed: list[str],
-                   capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_pin(
+    scard: FakeScard, card: FakeJukiCard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     for expected in ("2 tries left", "1 try left", "blocked", "blocked"):
         typed.append("7391")
         assert cli.main(["pin", "verify"]) == 1
@@ -167,24 +180,27 @@ def test_wrong_pin(scard: FakeScard, card: FakeJukiCard, typed: list[str],
     assert card.tries == 0
 
 
-def test_change_by_typing(scard: FakeScard, card: FakeJukiCard, typed: list[str],
-                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_change_by_typing(
+    scard: FakeScard, card: FakeJukiCard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed += ["1234", "5678", "5678"]
     assert cli.main(["pin", "change"]) == 0
     assert capsys.readouterr().out == "the PIN is changed\n"
     assert card.pin == b"5678"
 
 
-def test_new_pin_mistyped(scard: FakeScard, card: FakeJukiCard, typed: list[str],
-                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_pin_mistyped(
+    scard: FakeScard, card: FakeJukiCard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed += ["1234", "5678", "5679"]
     assert cli.main(["pin", "change"]) == 2
     assert "nothing was sent" in capsys.readouterr().err
     assert card.commands == []
 
 
-def test_pin_file(scard: FakeScard, card: FakeJukiCard, tmp_path: Path,
-                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_pin_file(
+    scard: FakeScard, card: FakeJukiCard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["pin", "change", "--pin-file", pin_file(tmp_path, "1234", "5678")]) == 0
     assert card.pin == b"5678"
     assert capsys.readouterr().out == "the PIN is changed\n"
@@ -192,34 +208,41 @@ def test_pin_file(scard: FakeScard, card: FakeJukiCard, tmp_path: Path,
     assert json.loads(capsys.readouterr().out) == {"done": True}
 
 
-def test_pin_from_standard_input(scard: FakeScard, card: FakeJukiCard,
-                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pin_from_standard_input(
+    scard: FakeScard, card: FakeJukiCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("1234\n5678\n"))
     assert cli.main(["pin", "change", "--pin-file", "-"]) == 0
     assert card.pin == b"5678"
 
 
 @pytest.mark.parametrize("lines", [(), ("1234", "5678"), ("12345",), ("",), ("１２３４",)])
-def test_pin_file_that_holds_no_pin(scard: FakeScard, card: FakeJukiCard, tmp_path: Path,
-                                    lines: tuple[str, ...],
-                                    capsys: pytest.CaptureFixture[str]) -> None:
+def test_pin_file_that_holds_no_pin(
+    scard: FakeScard,
+    card: FakeJukiCard,
+    tmp_path: Path,
+    lines: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert cli.main(["pin", "verify", "--pin-file", pin_file(tmp_path, *lines)]) == 2
     err = capsys.readouterr().err
     assert not any(line and line in err for line in lines)
     assert card.commands == []
 
 
-def test_pin_file_that_cannot_be_read(scard: FakeScard, tmp_path: Path,
-                                      capsys: pytest.CaptureFixture[str]) -> None:
+def test_pin_file_that_cannot_be_read(
+    scard: FakeScard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["pin", "verify", "--pin-file", str(tmp_path / "none")]) == 2
     binary = tmp_path / "binary"
-    binary.write_bytes(b"\xFF\xFE")
+    binary.write_bytes(b"\xff\xfe")
     assert cli.main(["pin", "verify", "--pin-file", str(binary)]) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_no_terminal_to_type_on(scard: FakeScard, monkeypatch: pytest.MonkeyPatch,
-                                capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_terminal_to_type_on(
+    scard: FakeScard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert cli.main(["pin", "verify"]) == 2
     assert "--pin-file" in capsys.readouterr().err
@@ -241,8 +264,10 @@ def test_pin_is_never_an_argument(capsys: pytest.CaptureFixture[str]) -> None:
 
 # --- trace ---
 
-def test_trace_shows_the_exchange_and_no_pin(scard: FakeScard, typed: list[str],
-                                             capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_trace_shows_the_exchange_and_no_pin(
+    scard: FakeScard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed += ["1234", "7391", "7391"]
     assert cli.main(["pin", "change", "--trace"]) == 0
     captured = capsys.readouterr()
@@ -256,11 +281,17 @@ def test_trace_shows_the_exchange_and_no_pin(scard: FakeScard, typed: list[str],
 
 # --- failures ---
 
-@pytest.mark.parametrize(("code", "text"), [
-    (0x8010001D, "pcscd is not running"), (0x8010002E, "plug one in"),
-])
-def test_no_service_or_reader(scard: FakeScard, code: int, text: str,
-                              capsys: pytest.CaptureFixture[str]) -> None:
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (0x8010001D, "pcscd is not running"),
+        (0x8010002E, "plug one in"),
+    ],
+)
+def test_no_service_or_reader(
+    scard: FakeScard, code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     scard.fail = {"SCardEstablishContext": [code]}
     assert cli.main(["status", "--wait", "0"]) == 3
     assert text in capsys.readouterr().err
@@ -274,8 +305,9 @@ def test_waiting_is_said(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -
     assert "put one in" in err
 
 
-def test_card_pulled_out(scard: FakeScard, typed: list[str],
-                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_pulled_out(
+    scard: FakeScard, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed.append("7391")
     scard.fail["SCardTransmit"] = [0x80100069]
     assert cli.main(["pin", "verify"]) == 3
@@ -284,8 +316,9 @@ def test_card_pulled_out(scard: FakeScard, typed: list[str],
     assert "7391" not in err
 
 
-def test_interrupted(scard: FakeScard, monkeypatch: pytest.MonkeyPatch,
-                     capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupted(
+    scard: FakeScard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(command: bytes) -> bytes:
         raise KeyboardInterrupt
 
@@ -295,12 +328,23 @@ def test_interrupted(scard: FakeScard, monkeypatch: pytest.MonkeyPatch,
     assert (scard.contexts, scard.connected) == (0, 0)
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["pin"], ["status", "--tcp", "nowhere"], ["status", "--tcp", ":1"],
-    ["status", "--vpcd", "localhost:65536"], ["status", "--vpcd", "localhost:１"],
-    ["status", "--tcp", "localhost:"], ["status", "--wait", "soon"], ["status", "--wait", "-1"],
-    ["status", "--wait", "nan"], ["status", "--reader", "0", "--tcp", "localhost:1"],
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["pin"],
+        ["status", "--tcp", "nowhere"],
+        ["status", "--tcp", ":1"],
+        ["status", "--vpcd", "localhost:65536"],
+        ["status", "--vpcd", "localhost:１"],
+        ["status", "--tcp", "localhost:"],
+        ["status", "--wait", "soon"],
+        ["status", "--wait", "-1"],
+        ["status", "--wait", "nan"],
+        ["status", "--reader", "0", "--tcp", "localhost:1"],
+    ],
+)
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     captured = capsys.readouterr()
@@ -308,10 +352,12 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     assert captured.out == ""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["status", "--help"],
-                                       ["pin", "change", "--help"]])
-def test_help_has_examples_and_exit_codes(arguments: list[str],
-                                          capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["status", "--help"], ["pin", "change", "--help"]]
+)
+def test_help_has_examples_and_exit_codes(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(arguments) == 0
     out = capsys.readouterr().out
     assert "examples:" in out
@@ -319,24 +365,37 @@ def test_help_has_examples_and_exit_codes(arguments: list[str],
 
 
 def test_help_loads_nothing_it_does_not_need() -> None:
-    code = ("import sys; from jukihost import cli; cli.main(['--help']); "
-            "print(sorted(m for m in sys.modules if m.split('.')[0] in "
-            "('rich', 'smartcard', 'cryptography', 'socket')), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          cwd=ROOT,
-                          env={"PYTHONPATH": str(ROOT / "host")})
+    code = (
+        "import sys; from jukihost import cli; cli.main(['--help']); "
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in "
+        "('rich', 'smartcard', 'cryptography', 'socket')), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "host")},
+    )
     assert done.stderr.strip() == "[]"
 
 
 def test_runs_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "jukihost", "pin"], capture_output=True, text=True,
-                          check=False, cwd=ROOT,
-                          env={"PYTHONPATH": str(ROOT / "host")})
+    done = subprocess.run(
+        [sys.executable, "-m", "jukihost", "pin"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "host")},
+    )
     assert done.returncode == 2
     assert "usage:" in done.stderr
 
 
 # --- cards over sockets ---
+
 
 def vpcd(card: FakeJukiCard, stream: ByteStream) -> None:
     while True:
@@ -355,7 +414,8 @@ def tcp(card: FakeJukiCard, stream: ByteStream) -> None:
         head = stream.read(5)
         payload = stream.read(int.from_bytes(head[1:], "big"))
         kind, answer = {1: (0x81, card.atr), 2: (0x81, card.atr), 4: (0x84, b"")}.get(
-            head[0], (0x83, b""))
+            head[0], (0x83, b"")
+        )
         answer = card.transmit(payload) if kind == 0x83 else answer
         stream.send(bytes((kind,)) + len(answer).to_bytes(4, "big") + answer)
 
@@ -368,8 +428,9 @@ def test_tcp_and_dialled_vpcd(card: FakeJukiCard, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.count('"pin_retries": 3') == 2
 
 
-def test_vpcd_waits_for_the_card_to_call(card: FakeJukiCard, monkeypatch: pytest.MonkeyPatch,
-                                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_vpcd_waits_for_the_card_to_call(
+    card: FakeJukiCard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -393,8 +454,9 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nobody answers" in capsys.readouterr().err
 
 
-def test_every_card_error_has_an_exit_code(scard: FakeScard, monkeypatch: pytest.MonkeyPatch,
-                                           capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_card_error_has_an_exit_code(
+    scard: FakeScard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(channel: object) -> None:
         raise CardError("something new")
 

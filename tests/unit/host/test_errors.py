@@ -38,12 +38,12 @@ from jukihost.errors import (
 from tests.support.vectors import load
 
 READ = CommandApdu(0x00, Ins.READ_BINARY, 0, 0, ne=256)
-SELECT_NAME = CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, b"\xA0\0\0\1\x51")
+SELECT_NAME = CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, b"\xa0\0\0\1\x51")
 SELECT_FILE = CommandApdu(0x00, Ins.SELECT, 0x02, 0x0C, b"\0\2")
 VERIFY = CommandApdu(0x00, Ins.VERIFY, 0, 0x80, b"7391")
 CHANGE = CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 1, 0x80, b"7391")
 RESET_COUNTER = CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0, 0x80, b"7391")
-AUTHENTICATE = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0, 0x81, b"\x5A" * 40, 40)
+AUTHENTICATE = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0, 0x81, b"\x5a" * 40, 40)
 COMMANDS = (READ, SELECT_NAME, SELECT_FILE, VERIFY, CHANGE, RESET_COUNTER, AUTHENTICATE)
 
 
@@ -73,40 +73,44 @@ def test_all_65536_status_words_have_a_meaning(command: CommandApdu) -> None:
             assert (type(error) is StatusError) == (value >> 12 == 9), f"{value:04X}"
 
 
-@pytest.mark.parametrize(("command", "status", "kind"), [
-    (READ, 0x6982, SecurityStatusNotSatisfied),
-    (READ, 0x6985, ConditionsNotSatisfied),
-    (READ, 0x6986, CommandNotAllowed),
-    (READ, 0x6981, CommandNotAllowed),
-    (READ, 0x6987, SecureMessagingRefused),
-    (READ, 0x6988, SecureMessagingRefused),
-    (READ, 0x6282, CardWarning),
-    (READ, 0x6700, WrongLength),
-    (READ, 0x6C20, WrongLength),
-    (READ, 0x6B00, WrongParameters),
-    (READ, 0x6A86, WrongParameters),
-    (READ, 0x6A83, RecordNotFound),
-    (READ, 0x6A88, ReferenceNotFound),
-    (READ, 0x6A82, FileNotFound),
-    (READ, 0x6881, ChannelNotSupported),
-    (READ, 0x6D00, NotSupported),
-    (READ, 0x6E00, NotSupported),
-    (READ, 0x63C2, CardWarning),
-    (READ, 0x6283, CardWarning),
-    (SELECT_FILE, 0x6A82, FileNotFound),
-    (SELECT_FILE, 0x6283, CardWarning),
-    (SELECT_NAME, 0x6A82, AppletNotFound),
-    (SELECT_NAME, 0x6283, CardSuspended),
-    (SELECT_NAME, 0x6A81, CardSuspended),
-    (SELECT_NAME, 0x6285, CardTerminated),
-    (VERIFY, 0x6300, PinRejected),
-    (VERIFY, 0x6982, SecurityStatusNotSatisfied),
-    (AUTHENTICATE, 0x6300, AuthenticationRejected),
-    (AUTHENTICATE, 0x6983, AuthenticationBlocked),
-    (AUTHENTICATE, 0x6984, ReferenceNotUsable),
-])
-def test_status_and_command_decide(command: CommandApdu, status: int,
-                                   kind: type[StatusError]) -> None:
+@pytest.mark.parametrize(
+    ("command", "status", "kind"),
+    [
+        (READ, 0x6982, SecurityStatusNotSatisfied),
+        (READ, 0x6985, ConditionsNotSatisfied),
+        (READ, 0x6986, CommandNotAllowed),
+        (READ, 0x6981, CommandNotAllowed),
+        (READ, 0x6987, SecureMessagingRefused),
+        (READ, 0x6988, SecureMessagingRefused),
+        (READ, 0x6282, CardWarning),
+        (READ, 0x6700, WrongLength),
+        (READ, 0x6C20, WrongLength),
+        (READ, 0x6B00, WrongParameters),
+        (READ, 0x6A86, WrongParameters),
+        (READ, 0x6A83, RecordNotFound),
+        (READ, 0x6A88, ReferenceNotFound),
+        (READ, 0x6A82, FileNotFound),
+        (READ, 0x6881, ChannelNotSupported),
+        (READ, 0x6D00, NotSupported),
+        (READ, 0x6E00, NotSupported),
+        (READ, 0x63C2, CardWarning),
+        (READ, 0x6283, CardWarning),
+        (SELECT_FILE, 0x6A82, FileNotFound),
+        (SELECT_FILE, 0x6283, CardWarning),
+        (SELECT_NAME, 0x6A82, AppletNotFound),
+        (SELECT_NAME, 0x6283, CardSuspended),
+        (SELECT_NAME, 0x6A81, CardSuspended),
+        (SELECT_NAME, 0x6285, CardTerminated),
+        (VERIFY, 0x6300, PinRejected),
+        (VERIFY, 0x6982, SecurityStatusNotSatisfied),
+        (AUTHENTICATE, 0x6300, AuthenticationRejected),
+        (AUTHENTICATE, 0x6983, AuthenticationBlocked),
+        (AUTHENTICATE, 0x6984, ReferenceNotUsable),
+    ],
+)
+def test_status_and_command_decide(
+    command: CommandApdu, status: int, kind: type[StatusError]
+) -> None:
     error = error_for(command, StatusWord(status))
     assert type(error) is kind
 
@@ -156,8 +160,11 @@ def test_published_statuses_have_a_type_of_their_own() -> None:
 
 
 def status_errors() -> list[type[StatusError]]:
-    found = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)
-             if issubclass(kind, StatusError)]
+    found = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, StatusError)
+    ]
     assert len(found) > 20
     return found
 
@@ -192,8 +199,11 @@ def test_check_lets_success_pass() -> None:
 
 
 def test_every_error_is_a_card_error_with_a_docstring() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)
-             if issubclass(kind, Exception) and kind.__module__ == errors.__name__]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, Exception) and kind.__module__ == errors.__name__
+    ]
     assert len(kinds) > 35
     for kind in kinds:
         assert issubclass(kind, errors.CardError)

@@ -49,6 +49,7 @@ def session(*exchanges: tuple[str, str]) -> JukiSession:
 
 # --- opening ---
 
+
 def test_constructor_sends_nothing() -> None:
     juki = JukiSession(answers())
     with pytest.raises(ConnectionNotOpen):
@@ -67,10 +68,17 @@ def test_card_that_insists_on_control_information(status: str) -> None:
         JukiSession(PlainChannel(connection)).open()
 
 
-@pytest.mark.parametrize(("status", "kind"), [
-    ("6A82", AppletNotFound), ("6285", CardTerminated), ("6283", CardSuspended),
-    ("6A81", CardSuspended), ("6D00", StatusError), ("6999", StatusError),
-])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("6A82", AppletNotFound),
+        ("6285", CardTerminated),
+        ("6283", CardSuspended),
+        ("6A81", CardSuspended),
+        ("6D00", StatusError),
+        ("6999", StatusError),
+    ],
+)
 def test_refused_selection(status: str, kind: type[StatusError]) -> None:
     juki = JukiSession(answers(status))
     with pytest.raises(kind):
@@ -100,6 +108,7 @@ def test_closed_session_is_closed() -> None:
 
 # --- the PIN ---
 
+
 @pytest.mark.parametrize("left", range(16))
 def test_retries_are_asked_for_with_four_bytes(left: int) -> None:
     assert session(PIN_FILE, ("00200080", f"63C{left:X}")).pin_retries() == left
@@ -123,13 +132,19 @@ def test_card_that_does_not_know_the_question(status: str) -> None:
 
 
 def test_verify_in_ascii() -> None:
-    session(PIN_FILE, ("00200080" "04" "31323334", "9000")).verify_pin("1234")
+    session(PIN_FILE, ("002000800431323334", "9000")).verify_pin("1234")
 
 
-@pytest.mark.parametrize(("status", "kind", "left"), [
-    ("63C2", PinRejected, 2), ("63C1", PinRejected, 1), ("63C0", PinBlocked, 0),
-    ("6983", PinBlocked, 0), ("6984", PinBlocked, 0),
-])
+@pytest.mark.parametrize(
+    ("status", "kind", "left"),
+    [
+        ("63C2", PinRejected, 2),
+        ("63C1", PinRejected, 1),
+        ("63C0", PinBlocked, 0),
+        ("6983", PinBlocked, 0),
+        ("6984", PinBlocked, 0),
+    ],
+)
 def test_refused_pin(status: str, kind: type[PinRejected | PinBlocked], left: int) -> None:
     juki = session(PIN_FILE, ("002000800437333931", status))
     with pytest.raises(kind) as caught:
@@ -163,8 +178,10 @@ def test_change_in_the_iso_form() -> None:
 
 
 def test_change_before_verification_is_refused() -> None:
-    with (JukiSession(build_channel(FakeJukiCard())) as juki,
-          pytest.raises(SecurityStatusNotSatisfied)):
+    with (
+        JukiSession(build_channel(FakeJukiCard())) as juki,
+        pytest.raises(SecurityStatusNotSatisfied),
+    ):
         juki.change_pin("5678")
 
 
@@ -206,6 +223,7 @@ def test_tries_as_a_model_counts_them(steps: list[str]) -> None:
 
 # --- files ---
 
+
 def test_card_info() -> None:
     with JukiSession(build_channel(FakeJukiCard(open_files=True))) as juki:
         info = juki.card_info()
@@ -243,19 +261,34 @@ def info_file(changes: dict[int, bytes | None], outer: int = 0xFF20) -> bytes:
 
 
 def test_info_of_a_card_without_photo_and_with_filler() -> None:
-    assert parse_card_info(info_file({}) + b"\xFF" * 9).form is CardForm.NAME_ONLY
+    assert parse_card_info(info_file({}) + b"\xff" * 9).form is CardForm.NAME_ONLY
     assert parse_card_info(info_file({0xDF25: b"later"})).municipality == "13221"
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"\xFF" * 16, CARD_INFO[:-1], CARD_INFO + b"\0", CARD_INFO + CARD_INFO,
-    info_file({}, outer=0xFF30), info_file({0xDF21: None}), info_file({0xDF24: None}),
-    info_file({0xDF21: b"1322"}), info_file({0xDF21: b"1322a"}),
-    info_file({0xDF21: "１３".encode()}), info_file({0xDF22: b"0"}), info_file({0xDF22: b"3"}),
-    info_file({0xDF22: b""}), info_file({0xDF23: b"20090431"}), info_file({0xDF23: b"00000101"}),
-    info_file({0xDF23: b"+2009042"}), info_file({0xDF24: b"20080101"}),
-    Tlv(0xFF20, info_file({})[3:] + Tlv(0xDF21, b"13221").encode()).encode(),
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 16,
+        CARD_INFO[:-1],
+        CARD_INFO + b"\0",
+        CARD_INFO + CARD_INFO,
+        info_file({}, outer=0xFF30),
+        info_file({0xDF21: None}),
+        info_file({0xDF24: None}),
+        info_file({0xDF21: b"1322"}),
+        info_file({0xDF21: b"1322a"}),
+        info_file({0xDF21: "１３".encode()}),
+        info_file({0xDF22: b"0"}),
+        info_file({0xDF22: b"3"}),
+        info_file({0xDF22: b""}),
+        info_file({0xDF23: b"20090431"}),
+        info_file({0xDF23: b"00000101"}),
+        info_file({0xDF23: b"+2009042"}),
+        info_file({0xDF24: b"20080101"}),
+        Tlv(0xFF20, info_file({})[3:] + Tlv(0xDF21, b"13221").encode()).encode(),
+    ],
+)
 def test_malformed_info(content: bytes) -> None:
     with pytest.raises(ProtocolError, match="EF 0003") as caught:
         parse_card_info(content)
@@ -269,11 +302,21 @@ def test_any_bytes_as_info_are_refused_in_one_way(content: bytes) -> None:
         parse_card_info(content)
 
 
-@pytest.mark.parametrize("record", [
-    b"", b"\x01", CODE_RECORD[:-1], CODE_RECORD + b"\0", CODE_RECORD + CODE_RECORD,
-    b"\x02" + CODE_RECORD[1:], b"\x01\x0B12345678904", b"\x01\x0A1234567890",
-    b"\x01\x0B1234567890a", b"\x01\x0B" + b"\xFF" * 11,
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"\x01",
+        CODE_RECORD[:-1],
+        CODE_RECORD + b"\0",
+        CODE_RECORD + CODE_RECORD,
+        b"\x02" + CODE_RECORD[1:],
+        b"\x01\x0b12345678904",
+        b"\x01\x0a1234567890",
+        b"\x01\x0b1234567890a",
+        b"\x01\x0b" + b"\xff" * 11,
+    ],
+)
 def test_malformed_code_is_not_shown(record: bytes) -> None:
     with pytest.raises(ProtocolError, match="resident record code") as caught:
         parse_code(record)
@@ -292,7 +335,7 @@ class File:
         if command.ins != Ins.READ_BINARY:
             return ResponseApdu()
         offset = command.p1 << 8 | command.p2
-        piece = self.content[offset:offset + command.ne]
+        piece = self.content[offset : offset + command.ne]
         if not piece and self.end == "6B00":
             return ResponseApdu(status=StatusWord.WRONG_P1_P2)
         short = len(piece) < command.ne and self.end == "6282"
@@ -317,8 +360,9 @@ def test_a_short_answer_is_the_end_of_a_file() -> None:
 @pytest.mark.parametrize("limit", [1, 17, 256, 300])
 def test_no_more_is_read_than_asked(limit: int) -> None:
     file = File(1000, "9000")
-    assert JukiSession(AnswerChannel(file.answer)).open().read_binary(1, limit) == \
-        file.content[:limit]
+    assert (
+        JukiSession(AnswerChannel(file.answer)).open().read_binary(1, limit) == file.content[:limit]
+    )
 
 
 def test_offset_error_at_the_start_is_an_error() -> None:
@@ -328,10 +372,11 @@ def test_offset_error_at_the_start_is_an_error() -> None:
 
 def test_card_that_sends_more_than_asked() -> None:
     with pytest.raises(ProtocolError, match="were asked"):
-        JukiSession(answers("9000", "9000", "0102" "9000")).open().read_binary(1, 1)
+        JukiSession(answers("9000", "9000", "01029000")).open().read_binary(1, 1)
 
 
 # --- around the session ---
+
 
 def test_session_speaks_through_the_channel_it_is_given() -> None:
     first, second = answers("9000"), answers("9000", "63C3")
@@ -354,12 +399,18 @@ def gone(command: bytes) -> bytes:
     raise ConnectionError("no card in the reader")
 
 
-@pytest.mark.parametrize(("status", "state"), [
-    ("9000", ApplicationState.PRESENT), ("6283", ApplicationState.SUSPENDED),
-    ("6A81", ApplicationState.SUSPENDED), ("6285", ApplicationState.TERMINATED),
-    ("6A82", ApplicationState.ABSENT), ("6D00", ApplicationState.ABSENT),
-    ("6982", ApplicationState.ABSENT),
-])
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("9000", ApplicationState.PRESENT),
+        ("6283", ApplicationState.SUSPENDED),
+        ("6A81", ApplicationState.SUSPENDED),
+        ("6285", ApplicationState.TERMINATED),
+        ("6A82", ApplicationState.ABSENT),
+        ("6D00", ApplicationState.ABSENT),
+        ("6982", ApplicationState.ABSENT),
+    ],
+)
 def test_probe(status: str, state: ApplicationState) -> None:
     channel = answers(*([status] * len(KNOWN_APPLICATIONS)))
     found = card_probe(channel)
@@ -368,7 +419,9 @@ def test_probe(status: str, state: ApplicationState) -> None:
 
 
 def test_probe_of_a_juki_card() -> None:
-    found = {application.name: application.state
-             for application in card_probe(build_channel(FakeJukiCard()))}
+    found = {
+        application.name: application.state
+        for application in card_probe(build_channel(FakeJukiCard()))
+    }
     assert found.pop("juki") is ApplicationState.PRESENT
     assert set(found.values()) == {ApplicationState.ABSENT}

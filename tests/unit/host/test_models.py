@@ -31,14 +31,24 @@ def test_one_last_digit_is_right(body: str) -> None:
 
 @given(DIGITS10, st.integers(0, 9), st.integers(1, 9))
 def test_one_wrong_digit_is_seen_unless_the_rest_is_small(body: str, at: int, add: int) -> None:
-    other = body[:at] + str((int(body[at]) + add) % 10) + body[at + 1:]
+    other = body[:at] + str((int(body[at]) + add) % 10) + body[at + 1 :]
     # Rests 0 and 1 share the digit 0: only there may a wrong digit pass.
     assert check_digit(body) != check_digit(other) or check_digit(body) == 0
 
 
-@pytest.mark.parametrize("bad", [
-    "", "1234567890", "123456789033", "1234567890a", "１２３４５６７８９０３", "12345678904",
-    "-2345678903", "²2345678903"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "1234567890",
+        "123456789033",
+        "1234567890a",
+        "１２３４５６７８９０３",
+        "12345678904",
+        "-2345678903",
+        "²2345678903",
+    ],
+)
 def test_no_code(bad: str) -> None:
     with pytest.raises(ValueError, match="resident record code") as caught:
         ResidentCode(bad)

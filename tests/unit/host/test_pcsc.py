@@ -33,12 +33,27 @@ CONTACTLESS = "ACS ACR1252 Dual Reader [PICC] 01 00"
 
 # PC/SC part 5 and winscard.h: the codes a terminal meets, and what each is to us.
 CODES: dict[int, type[TransportError]] = {
-    0x80100003: ReaderGone, 0x80100009: NoReader, 0x8010000A: AnswerTimeout,
-    0x8010000B: CardBusy, 0x8010000C: NoCard, 0x8010000F: CardMute, 0x80100010: ReaderGone,
-    0x80100013: CardMute, 0x80100016: CardMute, 0x80100017: ReaderGone,
-    0x8010001D: PcscUnavailable, 0x8010001E: PcscUnavailable, 0x80100027: PcscUnavailable,
-    0x8010002E: NoReader, 0x8010002F: CardMute, 0x80100031: CardBusy, 0x80100065: CardMute,
-    0x80100066: CardMute, 0x80100067: CardReset, 0x80100068: CardReset, 0x80100069: CardRemoved,
+    0x80100003: ReaderGone,
+    0x80100009: NoReader,
+    0x8010000A: AnswerTimeout,
+    0x8010000B: CardBusy,
+    0x8010000C: NoCard,
+    0x8010000F: CardMute,
+    0x80100010: ReaderGone,
+    0x80100013: CardMute,
+    0x80100016: CardMute,
+    0x80100017: ReaderGone,
+    0x8010001D: PcscUnavailable,
+    0x8010001E: PcscUnavailable,
+    0x80100027: PcscUnavailable,
+    0x8010002E: NoReader,
+    0x8010002F: CardMute,
+    0x80100031: CardBusy,
+    0x80100065: CardMute,
+    0x80100066: CardMute,
+    0x80100067: CardReset,
+    0x80100068: CardReset,
+    0x80100069: CardRemoved,
     0x8010006A: PcscUnavailable,
 }
 
@@ -52,6 +67,7 @@ def connect(scard: FakeScard, reader: int | str | None = None) -> PcscConnection
 
 
 # --- errors ---
+
 
 def test_every_code_is_in_this_test() -> None:
     assert set(ERRORS) == set(CODES)
@@ -83,8 +99,16 @@ def test_every_code_while_a_command_is_sent(code: int) -> None:
     assert (scard.contexts, scard.connected) == (0, 0)
 
 
-@pytest.mark.parametrize("call", ["SCardEstablishContext", "SCardListReaders",
-                                  "SCardGetStatusChange", "SCardConnect", "SCardStatus"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "SCardEstablishContext",
+        "SCardListReaders",
+        "SCardGetStatusChange",
+        "SCardConnect",
+        "SCardStatus",
+    ],
+)
 @pytest.mark.parametrize("code", [0x8010001D, 0x80100017, 0x8010006A])
 def test_whatever_fails_in_open_leaves_nothing_open(call: str, code: int) -> None:
     scard = one_card()
@@ -121,6 +145,7 @@ def test_card_held_by_another_program() -> None:
 
 # --- readers ---
 
+
 def test_list_readers() -> None:
     scard = FakeScard([FakeReader(CONTACT), FakeReader(CONTACTLESS, JUKI_ATR)])
     first, second = list_readers(scard)
@@ -147,10 +172,16 @@ def test_mute_card_has_no_atr() -> None:
     assert reader.atr is None
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [
-    (None, CONTACTLESS), (1, CONTACTLESS), (CONTACTLESS, CONTACTLESS), ("picc", CONTACTLESS),
-    ("1252", CONTACTLESS),
-])
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (None, CONTACTLESS),
+        (1, CONTACTLESS),
+        (CONTACTLESS, CONTACTLESS),
+        ("picc", CONTACTLESS),
+        ("1252", CONTACTLESS),
+    ],
+)
 def test_ways_to_name_a_reader(wanted: int | str | None, expected: str) -> None:
     scard = FakeScard([FakeReader(CONTACT), FakeReader(CONTACTLESS, JUKI_ATR)])
     with connect(scard, wanted) as connection:
@@ -191,6 +222,7 @@ def test_reader_without_card() -> None:
 
 # --- waiting ---
 
+
 def test_waits_for_reader_and_card_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     scard = FakeScard()
@@ -222,26 +254,30 @@ def test_waiting_has_a_limit(readers: list[FakeReader], kind: type[TransportErro
 
 # --- exchange ---
 
+
 @pytest.mark.parametrize("protocol", [1, 2])
 def test_protocol_of_the_card_is_used(protocol: int) -> None:
     scard = one_card(protocol=protocol)
     with connect(scard) as connection:
-        assert connection.transmit(b"\0\xA4\0\0\2\x3F\0") == b"\x90\0"
+        assert connection.transmit(b"\0\xa4\0\0\2\x3f\0") == b"\x90\0"
     assert ("SCardConnect", CONTACT, 2, 3) in scard.calls
-    assert ("SCardTransmit", protocol, b"\0\xA4\0\0\2\x3F\0") in scard.calls
+    assert ("SCardTransmit", protocol, b"\0\xa4\0\0\2\x3f\0") in scard.calls
 
 
-@pytest.mark.parametrize(("command", "tpdu"), [
-    ("00200080", "0020008000"),  # case 1: P3 = 00
-    ("00B0000000", "00B0000000"),  # case 2S: as it is
-    ("00B0000010", "00B0000010"),
-    ("00A4020C02001C", "00A4020C02001C"),  # case 3S
-    ("00A4040005A00000015100", "00A4040005A000000151"),  # case 4S: without Le
-    ("00A40400010000", "00A404000100"),
-    ("00B00000000000", "00B00000000000"),  # case 2E
-    ("00D60000000002AABB", "00D60000000002AABB"),  # case 3E
-    ("00CB3FFF0000025C000000", "00CB3FFF0000025C000000"),  # case 4E
-])
+@pytest.mark.parametrize(
+    ("command", "tpdu"),
+    [
+        ("00200080", "0020008000"),  # case 1: P3 = 00
+        ("00B0000000", "00B0000000"),  # case 2S: as it is
+        ("00B0000010", "00B0000010"),
+        ("00A4020C02001C", "00A4020C02001C"),  # case 3S
+        ("00A4040005A00000015100", "00A4040005A000000151"),  # case 4S: without Le
+        ("00A40400010000", "00A404000100"),
+        ("00B00000000000", "00B00000000000"),  # case 2E
+        ("00D60000000002AABB", "00D60000000002AABB"),  # case 3E
+        ("00CB3FFF0000025C000000", "00CB3FFF0000025C000000"),  # case 4E
+    ],
+)
 def test_t0_carries_short_commands_its_own_way(command: str, tpdu: str) -> None:
     assert as_tpdu(bytes.fromhex(command)).hex().upper() == tpdu
     for protocol, sent in ((1, tpdu), (2, command)):
@@ -253,7 +289,7 @@ def test_t0_carries_short_commands_its_own_way(command: str, tpdu: str) -> None:
 
 @pytest.mark.parametrize("nc", range(1, 256))
 def test_t0_for_every_length_of_data(nc: int) -> None:
-    case3 = b"\0\xD6\0\0" + bytes((nc,)) + bytes(nc)
+    case3 = b"\0\xd6\0\0" + bytes((nc,)) + bytes(nc)
     assert as_tpdu(case3) == case3
     assert as_tpdu(case3 + b"\0") == case3
     assert as_tpdu(case3 + b"\x10") == case3
@@ -277,8 +313,7 @@ def test_answer_that_is_no_bytes() -> None:
 
 
 @pytest.mark.parametrize(("at_close", "disposition"), [(AtClose.POWER_OFF, 2), (AtClose.LEAVE, 0)])
-def test_closing_takes_the_power_unless_told_otherwise(at_close: AtClose,
-                                                       disposition: int) -> None:
+def test_closing_takes_the_power_unless_told_otherwise(at_close: AtClose, disposition: int) -> None:
     scard = one_card()
     with PcscConnection(scard=scard, at_close=at_close) as connection:
         assert repr(connection) == f"<PcscConnection {CONTACT}>"
@@ -296,12 +331,13 @@ def test_default_is_to_take_the_power() -> None:
 
 # --- reset and reconnect ---
 
+
 def test_warm_reset() -> None:
     scard = one_card()
     with connect(scard) as connection:
-        scard.readers[0].atr = b"\x3B\0"
-        assert connection.reset() == b"\x3B\0"
-        assert connection.atr == b"\x3B\0"
+        scard.readers[0].atr = b"\x3b\0"
+        assert connection.reset() == b"\x3b\0"
+        assert connection.atr == b"\x3b\0"
     assert ("SCardReconnect", 2, 3, 1) in scard.calls
 
 
@@ -341,6 +377,7 @@ def test_reconnect_without_a_card_says_so() -> None:
 
 # --- transactions ---
 
+
 def held_while_sending(scard: FakeScard) -> list[int]:
     seen: list[int] = []
     card = FakeJukiCard()
@@ -357,10 +394,10 @@ def test_transaction_keeps_others_away_and_nests() -> None:
     scard = one_card()
     seen = held_while_sending(scard)
     with connect(scard) as connection:
-        connection.transmit(b"\0\xA4\4\x0C")
+        connection.transmit(b"\0\xa4\4\x0c")
         with connection.transaction(), connection.transaction():
-            connection.transmit(b"\0\xA4\4\x0C")
-        connection.transmit(b"\0\xA4\4\x0C")
+            connection.transmit(b"\0\xa4\4\x0c")
+        connection.transmit(b"\0\xa4\4\x0c")
     assert seen == [0, 1, 0]
     assert sum(call[0] == "SCardBeginTransaction" for call in scard.calls) == 1
     assert ("SCardEndTransaction", 0) in scard.calls
@@ -378,7 +415,7 @@ def test_session_holds_the_card_for_its_whole_block() -> None:
 
 
 def test_session_that_cannot_open_lets_go_of_the_card() -> None:
-    scard = one_card(answer=lambda command: b"\x6A\x82")
+    scard = one_card(answer=lambda command: b"\x6a\x82")
     with connect(scard) as connection:
         with pytest.raises(Exception, match="no such application"):
             JukiSession(build_channel(connection)).__enter__()

@@ -23,15 +23,19 @@ def test_every_four_digits_are_a_pin(digits: str) -> None:
     assert digits not in f"{pin} {pin!r} {[pin]}"
 
 
-@given(st.text(max_size=6).filter(lambda text: not (len(text) == 4 and text.isascii()
-                                                    and text.isdigit())))
+@given(
+    st.text(max_size=6).filter(
+        lambda text: not (len(text) == 4 and text.isascii() and text.isdigit())
+    )
+)
 def test_everything_else_is_not(text: str) -> None:
     with pytest.raises(PinFormatError, match="nothing was sent"):
         Pin(text)
 
 
-@pytest.mark.parametrize("text", ["", "123", "12345", "12 4", "-123", "1２34", "١٢٣٤", "²345",
-                                  "12a4", "1234\n", " 1234"])
+@pytest.mark.parametrize(
+    "text", ["", "123", "12345", "12 4", "-123", "1２34", "١٢٣٤", "²345", "12a4", "1234\n", " 1234"]
+)
 def test_near_misses(text: str) -> None:
     with pytest.raises(PinFormatError):
         Pin(text)

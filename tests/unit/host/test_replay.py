@@ -48,8 +48,8 @@ def test_wrong_command_shows_headers_only() -> None:
 def test_nothing_is_played_by_a_wrong_command() -> None:
     with ReplayConnection("> 00B0000000\n< AA9000") as connection:
         with pytest.raises(ReplayMismatch):
-            connection.transmit(b"\0\xB0\0\1\0")
-        assert connection.transmit(b"\0\xB0\0\0\0") == b"\xAA\x90\0"
+            connection.transmit(b"\0\xb0\0\1\0")
+        assert connection.transmit(b"\0\xb0\0\0\0") == b"\xaa\x90\0"
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"73", b"739"])
@@ -63,14 +63,16 @@ def test_command_too_short_for_a_header_is_not_shown(sent: bytes) -> None:
 
 def test_one_command_too_many() -> None:
     with ReplayConnection("> 00B0000000\n< 9000") as connection:
-        connection.transmit(b"\0\xB0\0\0\0")
+        connection.transmit(b"\0\xb0\0\0\0")
         with pytest.raises(ReplayMismatch, match="nothing more"):
-            connection.transmit(b"\0\xB0\0\0\0")
+            connection.transmit(b"\0\xb0\0\0\0")
 
 
 def test_one_command_too_few() -> None:
-    with pytest.raises(ReplayMismatch, match="goes on with command 00A4040C"), \
-            ReplayConnection(DUMP):
+    with (
+        pytest.raises(ReplayMismatch, match="goes on with command 00A4040C"),
+        ReplayConnection(DUMP),
+    ):
         pass
 
 
@@ -87,27 +89,27 @@ def test_first_error_is_not_hidden() -> None:
 def test_recorded_removal() -> None:
     with ReplayConnection("> 00B0000000\nATR 3B00\n> 00B0000000\n< 9000") as connection:
         with pytest.raises(CardRemoved):
-            connection.transmit(b"\0\xB0\0\0\0")
-        assert connection.reconnect() == b"\x3B\0"
-        assert connection.transmit(b"\0\xB0\0\0\0") == b"\x90\0"
+            connection.transmit(b"\0\xb0\0\0\0")
+        assert connection.reconnect() == b"\x3b\0"
+        assert connection.transmit(b"\0\xb0\0\0\0") == b"\x90\0"
 
 
 def test_reset_must_be_recorded() -> None:
     with ReplayConnection("ATR 3B00\nRESET\n> 00B0000000\n< 9000") as connection:
-        assert connection.atr == b"\x3B\0"
+        assert connection.atr == b"\x3b\0"
         with pytest.raises(ReplayMismatch, match="goes on with a reset"):
-            connection.transmit(b"\0\xB0\0\0\0")
+            connection.transmit(b"\0\xb0\0\0\0")
         assert connection.reset() == b""
         with pytest.raises(ReplayMismatch, match="reset the card"):
             connection.reset()
-        connection.transmit(b"\0\xB0\0\0\0")
+        connection.transmit(b"\0\xb0\0\0\0")
 
 
 def test_hidden_answer_cannot_be_played() -> None:
     connection = ReplayConnection("> 00B0000000\n< ????9000")
     connection.open()
     with pytest.raises(ReplayMismatch, match="hidden"):
-        connection.transmit(b"\0\xB0\0\0\0")
+        connection.transmit(b"\0\xb0\0\0\0")
 
 
 def test_malformed_dump() -> None:
@@ -126,8 +128,12 @@ def test_not_open() -> None:
     assert connection.description == "recorded trace, event 0 of 7"
 
 
-@given(st.lists(st.tuples(st.binary(min_size=4, max_size=40), st.binary(min_size=2, max_size=40)),
-                max_size=8))
+@given(
+    st.lists(
+        st.tuples(st.binary(min_size=4, max_size=40), st.binary(min_size=2, max_size=40)),
+        max_size=8,
+    )
+)
 def test_what_the_dump_writer_writes_is_played_back(exchanges: list[tuple[bytes, bytes]]) -> None:
     lines: list[str] = []
     writer = DumpWriter(lines.append, TraceLevel.FULL)
@@ -153,6 +159,8 @@ def test_a_recorded_session_plays_again() -> None:
 
     with JukiSession(build_channel(card, observer=writer)) as juki:
         recorded = session(juki)
-    with (ReplayConnection("\n".join(lines)) as connection,
-          JukiSession(build_channel(connection)) as juki):
+    with (
+        ReplayConnection("\n".join(lines)) as connection,
+        JukiSession(build_channel(connection)) as juki,
+    ):
         assert session(juki) == recorded == 3

@@ -31,9 +31,14 @@ def read(stream: ByteStream) -> tuple[int, bytes]:
     return head[0], stream.read(int.from_bytes(head[1:], "big"))
 
 
-def card(log: Log, *, fragmented: bool = False,
-         answer: Callable[[int, bytes], bytes | None] = lambda kind, payload: None) -> Behaviour:
+def card(
+    log: Log,
+    *,
+    fragmented: bool = False,
+    answer: Callable[[int, bytes], bytes | None] = lambda kind, payload: None,
+) -> Behaviour:
     """A card as the protocol says, unless `answer` says otherwise."""
+
     def behave(stream: ByteStream) -> None:
         stream.fragmented = fragmented
         stream.send(GREETING)
@@ -41,12 +46,17 @@ def card(log: Log, *, fragmented: bool = False,
         while True:
             kind, payload = read(stream)
             log.append((kind, payload))
-            usual = {1: frame(0x81, JUKI_ATR), 2: frame(0x81, JUKI_ATR),
-                     3: frame(0x83, payload), 4: frame(0x84)}[kind]
+            usual = {
+                1: frame(0x81, JUKI_ATR),
+                2: frame(0x81, JUKI_ATR),
+                3: frame(0x83, payload),
+                4: frame(0x84),
+            }[kind]
             special = answer(kind, payload)
             stream.send(usual if special is None else special)
             if special == b"":
                 return
+
     return behave
 
 
@@ -59,9 +69,9 @@ def test_a_whole_conversation(fragmented: bool) -> None:
     log: Log = []
     with listening_card(card(log, fragmented=fragmented)) as address, dial(address) as connection:
         assert connection.atr == JUKI_ATR
-        assert connection.transmit(b"\0\xB0\0\0") == b"\0\xB0\0\0"
+        assert connection.transmit(b"\0\xb0\0\0") == b"\0\xb0\0\0"
         assert connection.reset() == JUKI_ATR
-    assert log == [(1, b""), (3, b"\0\xB0\0\0"), (2, b""), (4, b"")]
+    assert log == [(1, b""), (3, b"\0\xb0\0\0"), (2, b""), (4, b"")]
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 255, 65_535, 65_544, MAX_PAYLOAD])
@@ -99,7 +109,7 @@ def test_failure_of_a_command_shows_none_of_it() -> None:
 
 def test_failure_of_power_on_tells_why_without_control_characters() -> None:
     def answer(kind: int, payload: bytes) -> bytes | None:
-        return frame(0xFF, b"no card \x1b[2J in the slot\n" + b"\xFF") if kind == 1 else None
+        return frame(0xFF, b"no card \x1b[2J in the slot\n" + b"\xff") if kind == 1 else None
 
     with listening_card(card([], answer=answer)) as address:
         with pytest.raises(CardMute, match=r"no card .* in the slot") as caught:
@@ -117,7 +127,7 @@ def test_something_else_listens(greeting: bytes) -> None:
         dial(address).open()
 
 
-@pytest.mark.parametrize("atr", [b"", b"\x3B", bytes(34)])
+@pytest.mark.parametrize("atr", [b"", b"\x3b", bytes(34)])
 def test_impossible_atr(atr: bytes) -> None:
     def answer(kind: int, payload: bytes) -> bytes | None:
         return frame(0x81, atr) if kind == 1 else None
@@ -133,9 +143,9 @@ def test_every_wrong_type_of_answer_ends_the_connection(kind: int) -> None:
 
     with listening_card(card([], answer=answer)) as address, dial(address) as connection:
         with pytest.raises(ProtocolError, match=f"answer {kind:02X}"):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
         with pytest.raises(ConnectionNotOpen):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
 
 
 @pytest.mark.parametrize("length", [MAX_PAYLOAD + 1, 0xFFFFFFFF])
@@ -143,9 +153,12 @@ def test_answer_too_long_is_not_waited_for(length: int) -> None:
     def answer(kind: int, payload: bytes) -> bytes | None:
         return b"\x83" + length.to_bytes(4, "big") if kind == 3 else None
 
-    with (listening_card(card([], answer=answer)) as address, dial(address) as connection,
-          pytest.raises(ProtocolError, match=str(length))):
-        connection.transmit(b"\0\xB0\0\0")
+    with (
+        listening_card(card([], answer=answer)) as address,
+        dial(address) as connection,
+        pytest.raises(ProtocolError, match=str(length)),
+    ):
+        connection.transmit(b"\0\xb0\0\0")
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 5, 6])
@@ -158,9 +171,12 @@ def test_card_that_goes_away_in_its_answer(cut: int) -> None:
         read(stream)
         stream.send(frame(0x83, b"\x90\0")[:cut])
 
-    with (listening_card(behave) as address, dial(address) as connection,
-          pytest.raises(CardRemoved, match="reconnect")):
-        connection.transmit(b"\0\xB0\0\0")
+    with (
+        listening_card(behave) as address,
+        dial(address) as connection,
+        pytest.raises(CardRemoved, match="reconnect"),
+    ):
+        connection.transmit(b"\0\xb0\0\0")
 
 
 def test_silence_has_a_limit_also_in_the_greeting() -> None:
@@ -183,9 +199,9 @@ def test_reconnect_after_the_card_went_away() -> None:
     gone = card(log, answer=lambda kind, payload: b"" if kind == 3 else None)
     with listening_card(gone, card(log)) as address, dial(address) as connection:
         with pytest.raises(CardRemoved):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
         assert connection.reconnect() == JUKI_ATR
-        assert connection.transmit(b"\0\xB0\0\0")
+        assert connection.transmit(b"\0\xb0\0\0")
 
 
 def test_constructor_does_nothing_and_closed_is_said() -> None:

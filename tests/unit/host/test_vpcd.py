@@ -35,9 +35,15 @@ def read(stream: ByteStream) -> bytes:
     return stream.read(int.from_bytes(stream.read(2), "big"))
 
 
-def card(log: list[bytes], *, fragmented: bool = False, atr: bytes = JUKI_ATR,
-         answer: Callable[[bytes], bytes] = lambda command: command[::-1] + b"\x90\0") -> Behaviour:
+def card(
+    log: list[bytes],
+    *,
+    fragmented: bool = False,
+    atr: bytes = JUKI_ATR,
+    answer: Callable[[bytes], bytes] = lambda command: command[::-1] + b"\x90\0",
+) -> Behaviour:
     """A vpcd card as the protocol says: only 04 and commands are answered."""
+
     def behave(stream: ByteStream) -> None:
         stream.fragmented = fragmented
         while True:
@@ -49,16 +55,19 @@ def card(log: list[bytes], *, fragmented: bool = False, atr: bytes = JUKI_ATR,
                 stream.send(frame(answer(message)))
             elif message == b"\0":
                 return
+
     return behave
 
 
 def after_atr(then: Callable[[ByteStream], None]) -> Behaviour:
     """A card that powers on and gives its ATR, and then misbehaves."""
+
     def behave(stream: ByteStream) -> None:
         assert read(stream) == b"\1"
         assert read(stream) == b"\4"
         stream.send(frame(JUKI_ATR))
         then(stream)
+
     return behave
 
 
@@ -71,9 +80,9 @@ def test_dial_a_card_that_listens(fragmented: bool) -> None:
     log: list[bytes] = []
     with listening_card(card(log, fragmented=fragmented)) as address, dial(address) as connection:
         assert connection.atr == JUKI_ATR
-        assert connection.transmit(b"\0\xB0\0\0\4") == b"\4\0\0\xB0\0\x90\0"
+        assert connection.transmit(b"\0\xb0\0\0\4") == b"\4\0\0\xb0\0\x90\0"
         assert connection.reset() == JUKI_ATR
-    assert log == [b"\1", b"\4", b"\0\xB0\0\0\4", b"\2", b"\4", b"\0"]
+    assert log == [b"\1", b"\4", b"\0\xb0\0\0\4", b"\2", b"\4", b"\0"]
 
 
 @pytest.mark.parametrize("fragmented", [False, True])
@@ -84,8 +93,8 @@ def test_wait_for_a_card_that_dials(fragmented: bool) -> None:
     assert reader.listen() == address
     assert f":{address[1]}" in reader.description
     with dialling_card(address, card(log, fragmented=fragmented)), reader:
-        assert reader.transmit(b"\0\xB0\0\0") == b"\0\0\xB0\0\x90\0"
-    assert log == [b"\1", b"\4", b"\0\xB0\0\0", b"\0"]
+        assert reader.transmit(b"\0\xb0\0\0") == b"\0\0\xb0\0\x90\0"
+    assert log == [b"\1", b"\4", b"\0\xb0\0\0", b"\0"]
 
 
 @pytest.mark.parametrize("size", [2, 3, 255, 256, 4096, MAX_MESSAGE - 2, MAX_MESSAGE])
@@ -117,8 +126,8 @@ def test_one_message_is_one_segment() -> None:
         stream.send(frame(b"\x90\0"))
 
     with listening_card(after_atr(behave)) as address, dial(address) as connection:
-        connection.transmit(b"\0\xA4\0\0")
-    assert pieces == [frame(b"\0\xA4\0\0")]
+        connection.transmit(b"\0\xa4\0\0")
+    assert pieces == [frame(b"\0\xa4\0\0")]
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\5", b"\0\5abc"])
@@ -129,9 +138,9 @@ def test_card_that_goes_away_in_its_answer(sent: bytes) -> None:
 
     with listening_card(after_atr(leave)) as address, dial(address) as connection:
         with pytest.raises(CardRemoved, match="reconnect"):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
         with pytest.raises(ConnectionNotOpen):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
         with pytest.raises(ConnectionNotOpen):
             _ = connection.atr
 
@@ -141,9 +150,12 @@ def test_card_that_resets_the_connection() -> None:
         read(stream)
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
-    with (listening_card(after_atr(slam)) as address, dial(address) as connection,
-          pytest.raises(CardRemoved)):
-        connection.transmit(b"\0\xB0\0\0")
+    with (
+        listening_card(after_atr(slam)) as address,
+        dial(address) as connection,
+        pytest.raises(CardRemoved),
+    ):
+        connection.transmit(b"\0\xb0\0\0")
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\5abc"])
@@ -157,10 +169,10 @@ def test_silence_has_a_limit(sent: bytes) -> None:
     with listening_card(after_atr(wait)) as address, dial(address, timeout=0.2) as connection:
         begun = time.monotonic()
         with pytest.raises(AnswerTimeout, match="in time"):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
         assert 0.1 < time.monotonic() - begun < 2
         with pytest.raises(ConnectionNotOpen):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
 
 
 def test_a_trickle_does_not_extend_the_limit() -> None:
@@ -172,16 +184,21 @@ def test_a_trickle_does_not_extend_the_limit() -> None:
             stream.socket.sendall(b"x")
 
     begun = time.monotonic()
-    with (listening_card(after_atr(trickle)) as address, dial(address, timeout=0.3) as connection,
-          pytest.raises(AnswerTimeout)):
-        connection.transmit(b"\0\xB0\0\0")
+    with (
+        listening_card(after_atr(trickle)) as address,
+        dial(address, timeout=0.3) as connection,
+        pytest.raises(AnswerTimeout),
+    ):
+        connection.transmit(b"\0\xb0\0\0")
     assert time.monotonic() - begun < 3
 
 
-@pytest.mark.parametrize("atr", [b"\x3B", bytes(34)])
+@pytest.mark.parametrize("atr", [b"\x3b", bytes(34)])
 def test_impossible_atr(atr: bytes) -> None:
-    with (listening_card(card([], atr=atr)) as address,
-          pytest.raises(ProtocolError, match=f"this one {len(atr)}")):
+    with (
+        listening_card(card([], atr=atr)) as address,
+        pytest.raises(ProtocolError, match=f"this one {len(atr)}"),
+    ):
         dial(address).open()
 
 
@@ -204,8 +221,10 @@ def test_nobody_calls() -> None:
 
 
 def test_port_in_use() -> None:
-    with (socket.create_server(("127.0.0.1", 0)) as server,
-          pytest.raises(Unreachable, match="in use")):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(Unreachable, match="in use"),
+    ):
         VpcdConnection("127.0.0.1", server.getsockname()[1], wait=0.1).open()
 
 
@@ -220,11 +239,11 @@ def test_next_card_may_call_after_the_first_left() -> None:
 
     with dialling_card(address, after_atr(leave), card(second)), reader:
         with pytest.raises(CardRemoved):
-            reader.transmit(b"\0\xB0\0\0")
+            reader.transmit(b"\0\xb0\0\0")
         reader.open()
-        assert reader.transmit(b"\0\xB0\0\0")
-    assert first == [b"\0\xB0\0\0"]
-    assert second == [b"\1", b"\4", b"\0\xB0\0\0", b"\0"]
+        assert reader.transmit(b"\0\xb0\0\0")
+    assert first == [b"\0\xb0\0\0"]
+    assert second == [b"\1", b"\4", b"\0\xb0\0\0", b"\0"]
 
 
 def test_reconnect_dials_again() -> None:
@@ -244,9 +263,9 @@ def test_interrupted_exchange_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatc
         with monkeypatch.context() as patch:
             patch.setattr(Stream, "receive", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                connection.transmit(b"\0\xB0\0\0")
+                connection.transmit(b"\0\xb0\0\0")
         with pytest.raises(ConnectionNotOpen):
-            connection.transmit(b"\0\xB0\0\0")
+            connection.transmit(b"\0\xb0\0\0")
 
 
 def test_constructor_does_nothing_and_closed_is_said() -> None:
