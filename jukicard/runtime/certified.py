@@ -180,6 +180,12 @@ class CertifiedApplet(SecuredApplet):
         if command.ne:
             return self.mutual_authenticate(command, state)
         challenge, state.challenge = state.challenge, b""
+        if not (self.context.card_usable and self.files.is_activated(self.tree.root)):
+            # the same instruction as MUTUAL AUTHENTICATE, which resumes: this one does not
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "EXTERNAL AUTHENTICATE: card or application is not in use",
+            )
         parsed = commands.parse_external_authenticate(command)
         if len(challenge) != _CHALLENGE:
             raise IsoError(

@@ -45,6 +45,17 @@ class KeyFile(InternalFile):
             raise ValueError(f"a key reference is 1 to 31, not {self.reference}")
 
 
+def check_random(key: bytes) -> None:
+    """Refuse a key, or a master key, that nobody drew at random; WeakKeyError.
+
+    An eavesdropper searches offline what is printed on a card or little more than a few characters.
+    """
+    if len(set(key)) < 4:
+        raise WeakKeyError("a key of so few different bytes is no random key")
+    if all(0x20 <= byte < 0x7F for byte in key):
+        raise WeakKeyError("a key of printable characters comes from printed data")
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPair:
     """The value of a key object: the suite it is for, its version and its two keys."""
@@ -64,10 +75,7 @@ class KeyPair:
             raise WeakKeyError("K.ENC and K.MAC must differ")
         for key in (self.enc, self.mac):
             make_key(self.suite, key)
-            if len(set(key)) < 4:
-                raise WeakKeyError("a key of so few different bytes is no random key")
-            if all(0x20 <= byte < 0x7F for byte in key):
-                raise WeakKeyError("a key of printable characters comes from printed data")
+            check_random(key)
 
     def to_bytes(self) -> bytes:
         """Return what memory keeps: suite, version, K.ENC, K.MAC."""

@@ -74,8 +74,8 @@ class Channel(NamedTuple):
     named: int = 0
 
     def stranger(self) -> Channel:
-        """The same channel with nothing proven on it."""
-        return self._replace(purpose=NOBODY, verified=False, challenge=False)
+        """The same channel with nothing proven on it, and nothing begun."""
+        return self._replace(purpose=NOBODY, verified=False, challenge=False, named=0)
 
 
 class State(NamedTuple):
@@ -160,6 +160,7 @@ class Rules:
     success_restores: bool = True
     unblocking_forgets: bool = True
     proofs_are_per_channel: bool = True
+    taking_rights_away_ends_other_channels: bool = True
     free_objects: frozenset[str] = frozenset({"get state", "get number", "get residence"})
     files: dict[int, str] = field(
         default_factory=lambda: {
@@ -297,6 +298,7 @@ class Oracle:
                 return self._on_file(state, command, channel)
 
     def _authenticate(self, state: State, command: Command, channel: Channel, held: bool) -> Answer:
+        rules = self.rules
         if not held:
             return NOT_NOW, state
         reference = channel.named if command.do == "authenticate named" else command.arg
@@ -305,13 +307,11 @@ class Oracle:
         left = state.keys[reference - 1]
         if not left:
             return KEY_BLOCKED, state
-        if state.life is Life.SUSPENDED and reference not in self.rules.while_suspended:
+        if state.life is Life.SUSPENDED and reference not in rules.while_suspended:
             return NOT_NOW, state
-        if state.moved_out and reference not in self.rules.after_moving_out:
+        if state.moved_out and reference not in rules.after_moving_out:
             return NOT_USABLE, state
-        before = channel
-        if self.rules.authentication_forgets:
-            channel = channel.stranger()
+        channel = channel.stranger() if rules.authentication_forgets else channel
         right = command.do != "authenticate wrongly" and reference == command.arg
         keys = list(state.keys)
         keys[reference - 1] = KEY_TRIES if right else left - 1
@@ -319,8 +319,7 @@ class Oracle:
         if not right:
             after = channel._replace(purpose=NOBODY)
             return 0x63C0 + left - 1, state.put(command.channel, after)
-        verified = before.verified if not self.rules.authentication_forgets else False
-        after = channel._replace(purpose=reference, verified=verified, challenge=False)
+        after = channel._replace(purpose=reference, challenge=False)
         return OK, state.put(command.channel, after)
 
     def _life(self, state: State, command: Command, channel: Channel) -> Answer:
@@ -328,14 +327,23 @@ class Oracle:
         if not rule.holds(channel, command.level):
             return NOT_ALLOWED, state
         target = {"suspend": Life.SUSPENDED, "resume": Life.ACTIVE, "end": Life.ENDED}
-        return OK, state._replace(life=target[command.do])
+        return OK, self._others_end(state, command)._replace(life=target[command.do])
+
+    def _others_end(self, state: State, command: Command) -> State:
+        """What was proven on other channels ends: it rests on rights that may be no more."""
+        if not self.rules.taking_rights_away_ends_other_channels:
+            return state
+        for number, other in enumerate(state.channels):
+            if other is not None and number != command.channel:
+                state = state.put(number, other.stranger())
+        return state
 
     def _residence(self, state: State, command: Command, channel: Channel) -> Answer:
         if command.arg > 1:
             return BAD_DATA, state
         if not self.rules.put_residence.holds(channel, command.level):
             return NOT_ALLOWED, state
-        return OK, state._replace(moved_out=bool(command.arg))
+        return OK, self._others_end(state, command)._replace(moved_out=bool(command.arg))
 
     # -- files and PIN ---------------------------------------------------------------------------
 

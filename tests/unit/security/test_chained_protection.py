@@ -90,7 +90,7 @@ def test_an_answer_in_links_that_is_broken_off_is_none() -> None:
 
 
 def test_what_reaches_no_channel_is_no_command_on_it() -> None:
-    """No command APDU, an invalid class, a channel that is not open: nothing was asked of this one."""
+    """No command APDU, an invalid class, a closed channel: nothing was asked of this one."""
     there = desk()
     assert there.terminal.get_challenge().status == 0x9000
     for command, status in (("00CA", 0x6700), ("20CA005A00", 0x6E00), ("05CA005A00", 0x6881)):

@@ -1,0 +1,21 @@
+"""What the attacks are made against: a fresh desk for every test, and eyes inside the card."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from jukicard.memory import MemorySnapshot
+from tests.support.juki_desk import Desk, desk, issued
+
+
+@cache
+def snapshot() -> MemorySnapshot:
+    """One card for all tests; each gets a copy."""
+    return issued()
+
+
+@pytest.fixture
+def there() -> Desk:
+    return desk(snapshot())
