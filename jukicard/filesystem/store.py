@@ -6,6 +6,7 @@ from jukicard.filesystem.files import (
     DfNode,
     EfNode,
     FileTree,
+    InternalFile,
     RecordFile,
     RecordStructure,
     TransparentFile,
@@ -83,9 +84,18 @@ class FileStore:
         self._put(df.object_key(tag), value)
 
     def state(self, node: EfNode | DfNode) -> LifeCycleState:
-        """Return the life-cycle state of a file; activated unless something else was written."""
+        """Return the life-cycle state of a file.
+
+        Activated unless something else was written; a PIN or key without a value is still being
+        initialised.
+        """
         raw = self._get(node.state_key)
-        return LifeCycleState.ACTIVATED if raw is None else LifeCycleState(raw[0])
+        if raw is not None:
+            return LifeCycleState(raw[0])
+        if isinstance(node.spec, InternalFile) and isinstance(node, EfNode):
+            empty = self._get(node.content_key) is None
+            return LifeCycleState.INITIALISATION if empty else LifeCycleState.ACTIVATED
+        return LifeCycleState.ACTIVATED
 
     def is_activated(self, node: EfNode | DfNode) -> bool:
         """Tell whether a file is usable: the common case, one look-up."""

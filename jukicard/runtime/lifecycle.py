@@ -64,8 +64,9 @@ _NOT_USABLE: Final = StatusWord.REFERENCE_DATA_NOT_USABLE
 def _use(kind: ObjectKind, state: LifeCycleState) -> Outcome:
     if state is _S.ACTIVATED:
         return Outcome(_OK, state)
+    if kind is ObjectKind.KEY and state is _S.INITIALISATION:
+        return Outcome(StatusWord.REFERENCED_DATA_NOT_FOUND)  # it is not there yet
     if kind in (ObjectKind.KEY, ObjectKind.PIN):
-        # protocols: a deactivated, expired or never written key or PIN is not usable
         return Outcome(_NOT_USABLE)
     return Outcome(_NOT_NOW)
 
