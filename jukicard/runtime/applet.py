@@ -159,6 +159,13 @@ class Applet(ABC):
     def process(self, command: CommandApdu, state: Any) -> ResponseApdu:
         """Answer any other command; IsoError refuses. Complete commands only: no chain links."""
 
+    def select_inside(self, command: CommandApdu, state: Any) -> ResponseApdu | None:
+        """Answer SELECT by the name of a DF inside this application; None: there is none.
+
+        Asked when no application has the name. IsoError refuses.
+        """
+        return None
+
     def deselect(self, state: Any) -> None:  # noqa: B027 - most have nothing to do
         """Be left: `state` is thrown away after this. Nothing raised here has an effect."""
 

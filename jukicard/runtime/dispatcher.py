@@ -11,7 +11,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import parse_select
+from jukicard.filesystem.commands import Occurrence, parse_select
 from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.commands import CloseChannel, parse_manage_channel
@@ -82,6 +82,10 @@ class Dispatcher:
         parsed = parse_select(command)
         current: Application | None = channel.application
         found = self._registry.find(parsed.reference, parsed.occurrence, current)
+        if found is None and current is not None and parsed.occurrence is Occurrence.FIRST:
+            inside = self._select_inside(current, command, channel)
+            if inside is not None:
+                return inside
         if found is None:
             name = parsed.reference.hex().upper() or "(empty)"
             raise IsoError(
@@ -104,6 +108,15 @@ class Dispatcher:
             cell = outcome(ObjectKind.CARD, self._card.now, Operation.SELECT)
             return ResponseApdu(response.data, cell.status)
         return response
+
+    @staticmethod
+    def _select_inside(
+        current: Application, command: CommandApdu, channel: LogicalChannel
+    ) -> ResponseApdu | None:
+        """Let the selected application look among its own DFs; one from elsewhere is not asked."""
+        if current.budget is not None:
+            return None
+        return current.applet.select_inside(command, channel.state)
 
     @staticmethod
     def _ask_to_be_selected(

@@ -111,6 +111,12 @@ class FileApplet(Applet):
         content = self.control_information(parsed.wanted) if parsed.ne else b""
         return ResponseApdu(content, status)
 
+    def select_inside(self, command: CommandApdu, state: FileState) -> ResponseApdu | None:
+        """Select a DF of this application by its name, where there are such DFs."""
+        if file_commands.SelectBy.DF_NAME not in self.select_by or len(self.tree.named) < 2:
+            return None
+        return self.select_file(command, state)
+
     def control_information(self, wanted: ControlInformation) -> bytes:
         """Return what SELECT answers about the application itself."""
         return control_information(self.files, self.tree.root, wanted)

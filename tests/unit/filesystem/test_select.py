@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from jukicard import Card
-from jukicard.apdu import CommandApdu
+from jukicard.apdu import CommandApdu, Tlv
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence, parse_select
 from jukicard.filesystem.files import DfNode
@@ -391,3 +391,17 @@ class TestStates:
         self.put(card, TREE.ef(0x0012), LifeCycleState.DEACTIVATED)
         assert status(card, "002C0191083837363534333231") == "6984"
         assert send(card, "00200092") == "63CA"
+
+
+def test_a_named_df_inside_the_selected_application_is_found_by_its_name() -> None:
+    """No application has the name, so the selected one is asked; a name nobody has is 6A82."""
+    card = selected_iso_card()
+    assert status(card, "00A4040007 F04E414D454401 00") == "9000"
+    answer = bytes.fromhex(send(card, "00A4040407 F04E414D454402 00"))
+    fid = Tlv.parse(answer[:-2]).find(0x83)
+    assert fid is not None
+    assert fid.value == b"\x7f\x21"
+    assert status(card, "00A4040007 F04E414D454403 00") == "6A82"
+    card.power_off()
+    card.power_on()
+    assert status(card, "00A4040007 F04E414D454401 00") == "6A82", "the application is not selected"
