@@ -109,6 +109,8 @@ def _cell(kind: ObjectKind, state: LifeCycleState, operation: Operation) -> Outc
         and kind in (ObjectKind.KEY, ObjectKind.PIN)
     ):
         return Outcome(_NOT_USABLE)  # there is no value to make usable
+    if (kind, state, operation) == (ObjectKind.CARD, _S.DEACTIVATED, Operation.DEACTIVATE):
+        return Outcome(_NOT_NOW)  # a suspended card listens to who resumes or ends it only
     return _change(state, operation)
 
 
