@@ -6,12 +6,17 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 PRIVATE: Final = 0o600
 """The mode of a file that is its owner's alone."""
+LOCK_SECONDS: Final = 10.0
+"""How long a writer waits for another one; a change takes milliseconds."""
+_PAUSE: Final = 0.02  # seconds between two looks at a lock that is held
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -30,18 +35,48 @@ def replace_file(path: Path, content: bytes) -> None:
     _sync_directory(path.parent)
 
 
-@contextlib.contextmanager
-def one_writer(directory: Path) -> Iterator[None]:
-    """Wait until no other program changes the stores of `directory`, and keep them away. OSError.
+class LockNotOurs(OSError):
+    """The lock file belongs to somebody else, or is none; nothing was changed."""
 
-    The lock is the directory's own and goes with the process; no lock file is left behind.
+
+def lock_path(path: Path) -> Path:
+    """Return the lock of the store at `path`: an empty file beside it, which stays there."""
+    return path.with_name(f".{path.name}.lock")
+
+
+@contextlib.contextmanager
+def one_writer(path: Path) -> Iterator[None]:
+    """Wait until no other program changes the store at `path`, and keep them away.
+
+    The lock is a file that only the owner can open: what others can open (the directory, say) they
+    could hold for ever. It goes with the process. LockNotOurs, TimeoutError after `LOCK_SECONDS`,
+    OSError.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(lock_path(path), flags, PRIVATE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise LockNotOurs("the lock file beside it is not this user's; remove it")
+        os.fchmod(descriptor, PRIVATE)
+        _wait_for(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait_for(descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(
+                    f"another program has been changing it for {LOCK_SECONDS:g} s"
+                ) from None
+        time.sleep(_PAUSE)
 
 
 def _write_new(path: Path, content: bytes) -> None:

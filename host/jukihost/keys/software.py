@@ -38,7 +38,7 @@ from jukihost.keys.envelope import (
     ScryptCost,
     StoreDamaged,
 )
-from jukihost.keys.files import one_writer, replace_file
+from jukihost.keys.files import LockNotOurs, one_writer, replace_file
 from jukihost.keys.passphrase import Passphrase, encode
 
 DEFAULT_SUITE: Final = "MA-AES128"
@@ -60,6 +60,10 @@ class StoreUnsafe(KeyStoreError):
 
 class StoreChanged(KeyStoreError):
     """The store got another passphrase or was replaced since it was opened; open it again."""
+
+
+class StoreBusy(KeyStoreError):
+    """Another program has been changing the store for too long; nothing was written."""
 
 
 class StoreNotOpen(KeyStoreError):
@@ -368,7 +372,11 @@ def _unpack(content: bytes) -> _Masters:
 def _writing(path: Path) -> Iterator[None]:
     """Keep other writers away, and turn the system's errors into ours."""
     try:
-        with one_writer(path.parent):
+        with one_writer(path):
             yield
+    except TimeoutError as error:
+        raise StoreBusy(f"the key store cannot be written: {error}; try again") from None
+    except LockNotOurs as error:
+        raise StoreUnsafe(f"the key store cannot be written: {error}") from None
     except OSError as error:
         raise KeyStoreError(f"the key store cannot be written: {error.strerror}") from None

@@ -242,8 +242,9 @@ def test_the_file_is_its_owners_alone(custody: SoftwareCustody) -> None:
         custody.generate("COUNTER")
     finally:
         os.umask(old)
-    assert stat.S_IMODE(custody.path.stat().st_mode) == 0o600
-    assert [entry.name for entry in custody.path.parent.iterdir()] == ["keys.json"]
+    there = {entry.name: entry.stat() for entry in custody.path.parent.iterdir()}
+    assert set(there) == {"keys.json", ".keys.json.lock"}
+    assert {stat.S_IMODE(found.st_mode) for found in there.values()} == {0o600}
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o666, 0o777])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jukihost.keys import SoftwareCustody
+from jukihost.keys import SoftwareCustody, files
 from jukihost.keys.custody import KeyExists
 from jukihost.keys.envelope import KeyStoreError
+from jukihost.keys.files import lock_path
+from jukihost.keys.software import StoreBusy, StoreUnsafe
 from tests.unit.host_keys.store import CHEAP, MASTER, again, phrase
 
 
@@ -146,3 +151,86 @@ def test_many_processes_lose_nothing(custody: SoftwareCustody) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert [info.version for info in again(custody.path).inventory()] == list(range(1, 12))
+
+
+# --- who may make a writer wait ---
+
+
+@contextmanager
+def held(path: Path, flags: int = os.O_RDONLY) -> Iterator[None]:
+    """Another program holds a lock on what it could open."""
+    descriptor = os.open(path, flags)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def test_what_others_can_open_stops_no_writer(custody: SoftwareCustody) -> None:
+    """Everything but the lock itself, which only the owner can open, may be locked by anybody."""
+    custody.generate("COUNTER")
+    folder = custody.path.parent
+    for path in (folder, *folder.iterdir()):
+        if path == lock_path(custody.path):
+            assert path.stat().st_mode & 0o777 == 0o600
+            continue
+        with held(path):
+            custody.rotate("COUNTER")
+    assert custody.newest_version("COUNTER") == 3
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.generate("COUNTER"),
+        lambda store: store.import_key("COUNTER", 1, MASTER),
+        lambda store: store.rotate("SUSPEND"),
+        lambda store: store.delete("SUSPEND", 1),
+        lambda store: store.change_passphrase(lambda: "another long one"),
+    ],
+)
+def test_a_writer_waits_a_bounded_time_and_says_why(
+    custody: SoftwareCustody,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[SoftwareCustody], object],
+) -> None:
+    custody.generate("SUSPEND")
+    before = custody.path.read_bytes()
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.1)
+    with held(lock_path(custody.path)), pytest.raises(StoreBusy, match="another program"):
+        write(custody)
+    assert custody.path.read_bytes() == before
+    write(custody)
+
+
+def test_a_lock_that_was_left_open_to_others_is_closed_to_them(custody: SoftwareCustody) -> None:
+    lock_path(custody.path).chmod(0o666)
+    custody.generate("COUNTER")
+    assert lock_path(custody.path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_of_somebody_else_is_refused(
+    custody: SoftwareCustody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = custody.path.read_bytes()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StoreUnsafe, match="lock"):
+        custody.generate("COUNTER")
+    assert custody.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("make", ["link", "directory", "fifo"])
+def test_a_lock_that_is_no_file_is_refused(custody: SoftwareCustody, make: str) -> None:
+    lock = lock_path(custody.path)
+    lock.unlink()
+    elsewhere = lock.with_name("elsewhere")
+    if make == "link":
+        lock.symlink_to(elsewhere)
+    elif make == "directory":
+        lock.mkdir()
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(KeyStoreError):
+        custody.generate("COUNTER")
+    assert not elsewhere.exists()
