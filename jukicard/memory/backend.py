@@ -105,15 +105,18 @@ def check_name(name: str) -> None:
     """Refuse a partition's name or a key that is not ASCII text (`ValueError`, `TypeError`).
 
     ASCII has one spelling of each name: no normalisation, no lone surrogate that one backend takes
-    and the other does not.
+    and the other does not. A subclass of `str` is refused too: it could compare as it likes.
     """
-    if not isinstance(name, str):
+    if type(name) is not str:
         raise TypeError(f"a name in the memory is text, not {type(name).__name__}")
     if not name.isascii():
         raise ValueError(f"a name in the memory is ASCII text, not {name!r}")
 
 
 def check_value(value: bytes) -> None:
-    """Refuse a value that is not `bytes`: it is shared between forks, so it must not change."""
-    if not isinstance(value, bytes):
+    """Refuse a value that is not `bytes`: it is shared between forks, so it must not change.
+
+    A subclass is refused too: an image is written with its length and its content, as it tells.
+    """
+    if type(value) is not bytes:
         raise TypeError(f"a value in the memory is bytes, not {type(value).__name__}")

@@ -42,12 +42,19 @@ class Partition:
 
     name: str
     get: Callable[[str], bytes | None]
+    _values: dict[str, bytes]
+    _memory: PersistentMemory
 
     def __init__(self, memory: PersistentMemory, name: str, values: dict[str, bytes]) -> None:
-        self.name = name
-        self.get = values.get
-        self._values = values
-        self._memory = memory
+        keep = object.__setattr__
+        keep(self, "name", name)
+        keep(self, "get", values.get)
+        keep(self, "_values", values)
+        keep(self, "_memory", memory)
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        """Refuse: a handle with another name would write where its holder has no right to."""
+        raise AttributeError(f"{attribute} of a partition's handle cannot be set")
 
     def put(self, key: str, value: bytes) -> None:
         """Write in the running transaction. Raises `TransactionError` when there is none."""
@@ -61,6 +68,7 @@ class Partition:
 
         Raises `TransactionError` when there is no transaction.
         """
+        check_name(key)
         self._memory._remember(self, key)
         self._values.pop(key, None)
 
@@ -265,7 +273,7 @@ class PersistentMemory:
             raise TransactionError(f"write to partition {partition.name} outside a transaction")
         place = (partition.name, key)
         if place not in undo:
-            undo[place] = partition.get(key)
+            undo[place] = partition._values.get(key)
 
     def _commit(self, undo: _Undo) -> None:
         changes = self._changes(undo)

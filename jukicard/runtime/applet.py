@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
@@ -14,8 +14,14 @@ from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import Partition
 from jukicard.runtime.cardstate import CardState
-from jukicard.runtime.events import CardEvent, Events
-from jukicard.runtime.firewall import Grants, Service
+from jukicard.runtime.events import (
+    CardEvent,
+    Events,
+    LifeCycleChanged,
+    RetryCounterChanged,
+    SecurityStatusChanged,
+)
+from jukicard.runtime.firewall import Grants, Service, StepBudget
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.session import SecureMessagingSession
 
@@ -56,10 +62,11 @@ class AppletContext:
     """All that an application can reach: its memory, randomness, the card's options, its events.
 
     `card` is the state of the card as a whole; only an application with the privilege to change
-    it has it, for the others it is None.
+    it has it, for the others it is None. Nothing of it can be set: IsoError, a denial.
     """
 
     __slots__ = (
+        "_budget",
         "_card",
         "_events",
         "_grants",
@@ -83,23 +90,49 @@ class AppletContext:
         grants: Grants,
         card: CardState,
         privileged: bool = False,
+        budget: StepBudget | None = None,
     ) -> None:
-        self.aid = aid
-        self.memory = memory
-        self.random = random
-        self.options = options
-        self.parameters = parameters
-        self.card = card if privileged else None
-        self._card = card
-        self._events = events
-        self._grants = grants
+        """Hold what is given; `budget` limits an application from elsewhere, None is our own."""
+        values = {
+            "aid": aid,
+            "memory": memory,
+            "random": random if budget is None else _OnlyRandom(random),
+            "options": options,
+            "parameters": parameters,
+            "card": card if privileged else None,
+            "_budget": budget,
+            "_card": card,
+            "_events": events,
+            "_grants": grants,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    aid: Aid
+    memory: Partition
+    random: RandomSource
+    options: CardOptions
+    parameters: Mapping[str, str]
+    card: CardState | None
+    _budget: StepBudget | None
+    _card: CardState
+    _events: Events
+    _grants: Grants
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: an application that could name itself would use what others were granted."""
+        raise self._grants.denial(self.aid, f"{name[:40]!r} of its context", "it cannot be set")
 
     def end_other_sessions(self) -> None:
         """Drop what was proven on every other channel, once the running command is done.
 
         For a change that takes rights away: what was proven before it rests on what is no more.
+        An application from elsewhere ends only what was proven to itself.
         """
-        self._card.changes += 1
+        if self._budget is None:
+            self._card.changes += 1
+        else:
+            self._card.ended.add(self.aid)
 
     @property
     def card_usable(self) -> bool:
@@ -116,7 +149,7 @@ class AppletContext:
 
         What the service raises reaches the caller as its own refusal.
         """
-        self._grants.share(self.aid, name, service, to)
+        self._grants.share(self.aid, name, service, to, self._budget)
 
     def request(self, owner: Aid, name: str, data: bytes) -> bytes:
         """Use a service that another application shares with this one.
@@ -126,12 +159,41 @@ class AppletContext:
         return self._grants.call(self.aid, owner, name, data)
 
     def emit(self, event: CardEvent) -> None:
-        """Tell the emulator's observers; costs one comparison when nobody listens."""
+        """Tell the emulator's observers; costs one comparison when nobody listens.
+
+        IsoError, a denial, when an application from elsewhere tells what is not its own to tell.
+        """
         if self._events.observers:
+            if self._budget is not None and not _is_its_own(event, self.aid):
+                raise self._grants.denial(self.aid, "an event", "it is not its own to tell")
             self._events.emit(event)
 
     def __repr__(self) -> str:
         return f"<AppletContext {self.aid}>"
+
+
+_TOLD_BY_APPLETS: Final = (LifeCycleChanged, RetryCounterChanged, SecurityStatusChanged)
+
+
+def _is_its_own(event: object, aid: Aid) -> bool:
+    return type(event) in _TOLD_BY_APPLETS and event.aid == aid  # type: ignore[attr-defined]
+
+
+class _OnlyRandom:
+    """Randomness without the generator's state, from which everybody's keys could be told."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: RandomSource) -> None:
+        self._source = source
+
+    def take(self, size: int) -> bytes:
+        """Return `size` random bytes."""
+        return self._source.take(size)
+
+    def state(self) -> bytes:
+        """Return nothing: it is the card's."""
+        return b""
 
 
 class Applet(ABC):

@@ -68,11 +68,19 @@ class Boundary:
             full = IsoError(StatusWord.MEMORY_FAILURE, f"nothing was changed: {failure}")
             return self.refuse(full, command.ins, channel.number)
         except Exception as bug:  # noqa: BLE001 - the one place where any bug gets its answer
-            memory.rollback()
+            self._take_back()
             self._forget(channel)
             self.on_bug(bug)
             return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
         return response
+
+    def _take_back(self) -> None:
+        """Roll back, and find out what landed where the bug came in the middle of a write."""
+        self._memory.rollback()
+        try:
+            self._memory.recover()
+        except MemoryFailureError:
+            return  # the memory refuses every command until it can be read again
 
     @staticmethod
     def _forget(channel: LogicalChannel) -> None:
@@ -85,7 +93,7 @@ class Boundary:
         if channel.application is None:
             return
         try:
-            channel.state = channel.application.applet.new_state()
+            channel.state = channel.application.new_state()
         except Exception:  # noqa: BLE001 - the answer is about the command before this
             channel.application = channel.state = None
 

@@ -24,7 +24,7 @@ from jukicard.runtime.events import (
     PoweredOn,
     Refusal,
 )
-from jukicard.runtime.firewall import Grants
+from jukicard.runtime.firewall import AppletMisbehavedError, Grants
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.pipeline import Pipeline
 from jukicard.runtime.registry import Application, Registry, applet_class, read_applications
@@ -102,8 +102,13 @@ class Card:
             card=self.state,
             privileged=application.privileged,
             grants=self.grants,
+            budget=application.budget,
         )
-        return applet_class(application.type_name)(context)
+        kind = applet_class(application.type_name)
+        applet = application.run(lambda: kind(context))
+        if not isinstance(applet, Applet):
+            raise AppletMisbehavedError(f"{application.type_name!r} made no application")
+        return applet
 
     def _committed(self, changed: object) -> None:
         if self.events.observers and isinstance(changed, dict):
@@ -176,7 +181,10 @@ class Card:
             raise CardUnpoweredError
         self._start()
         if self.options.contactless and self._pipeline is not None:
-            _keep_pins(old.channels.basic, self._pipeline.channels.basic)
+            try:
+                _keep_pins(old.channels.basic, self._pipeline.channels.basic)
+            except Exception as bug:  # noqa: BLE001 - an application's bug must not end the reset
+                self.on_bug(bug)
         if self.events.observers:
             self.events.emit(PoweredOn(self._atr, warm=True))
         return self._atr
@@ -249,6 +257,6 @@ def _keep_pins(before: LogicalChannel, after: LogicalChannel) -> None:
     application: Application | None = before.application
     if application is None or before.state is None:
         return
-    after.application = application
-    after.state = application.applet.new_state()
-    after.state.security.verified.update(before.state.security.verified)
+    state, kept = application.new_state(), before.state
+    application.run(lambda: state.security.verified.update(kept.security.verified))
+    after.application, after.state = application, state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jukicard.apdu.aid import Aid
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import Partition
 from jukicard.runtime.events import Events, LifeCycleChanged
@@ -23,13 +24,15 @@ RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
 class CardState:
     """The state of the card; absent in memory as long as it is activated, the common case."""
 
-    __slots__ = ("_events", "_memory", "changes")
+    __slots__ = ("_events", "_memory", "changes", "ended")
 
     def __init__(self, memory: Partition, events: Events) -> None:
         self._memory = memory
         self._events = events
         self.changes = 0
         """Counts what takes rights away; the dispatcher then ends what other channels proved."""
+        self.ended: set[Aid] = set()
+        """Applications from elsewhere that took rights away; for these alone the same is done."""
 
     @property
     def now(self) -> LifeCycleState:

@@ -65,17 +65,39 @@ class Dispatcher:
             response = application.applet.process(command, state)
         else:
             response = guarded(lambda: application.applet.process(command, state), budget)
-        if self._card.changes != changes:
-            self._end_other_sessions(channel)
+        if self._card.changes != changes or self._card.ended:
+            self._end_other_sessions(channel, everywhere=self._card.changes != changes)
         return response
 
-    def _end_other_sessions(self, channel: LogicalChannel) -> None:
-        """Drop what was proven on every channel but this one: rights were taken away."""
+    def _end_other_sessions(self, channel: LogicalChannel, *, everywhere: bool) -> None:
+        """Drop what was proven on every channel but this one: rights were taken away.
+
+        Where only applications from elsewhere took some away, of these alone.
+        """
+        ended = set(self._card.ended)
+        self._card.ended.clear()
         for other in self._channels.open_channels:
-            if other is not channel:
-                other.drop_transfers()
-                if other.state is not None:
-                    other.state.forget()
+            application: Application | None = other.application
+            if other is channel or not (
+                everywhere or (application is not None and application.aid in ended)
+            ):
+                continue
+            other.drop_transfers()
+            if application is not None and other.state is not None:
+                self._forget(other, application, other.state)
+
+    def _forget(
+        self, other: LogicalChannel, application: Application, state: ApplicationState
+    ) -> None:
+        """Have a state forget; an application from elsewhere that fails to is taken off."""
+        if application.budget is None:
+            state.forget()
+            return
+        try:
+            application.budget.run_apart(lambda: state.forget())  # noqa: PLW0108
+        except Exception as bug:  # noqa: BLE001 - the command that took the rights away goes on
+            other.application = other.state = None
+            self._on_bug(bug)
 
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""
@@ -95,7 +117,7 @@ class Dispatcher:
         again = found is current and self._options.reselect_keeps_status
         if not again:
             self.leave(channel)
-            channel.state = found.applet.new_state()
+            channel.state = found.new_state()
             channel.application = found
         try:
             response = self._ask_to_be_selected(found, command, channel)
@@ -138,16 +160,21 @@ class Dispatcher:
             if application.budget is None:
                 application.applet.deselect(state)
             else:
-                application.budget.run(lambda: application.applet.deselect(state))
+                application.budget.run_apart(lambda: application.applet.deselect(state))
         except Exception as bug:  # noqa: BLE001 - being left is not something to refuse
             self._on_bug(bug)
 
     def select_default(self, channel: LogicalChannel) -> None:
         """Select what is selected without being asked for, on a fresh channel."""
         application = self._registry.default
-        if application is not None:
+        if application is None:
+            return
+        try:
+            channel.state = application.new_state()
+        except Exception as bug:  # noqa: BLE001 - the card answers to reset with nothing selected
+            self._on_bug(bug)
+        else:
             channel.application = application
-            channel.state = application.applet.new_state()
 
     def _manage_channel(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """MANAGE CHANNEL (ISO/IEC 7816-4:2020, 11.1.2)."""

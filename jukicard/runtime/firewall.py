@@ -17,6 +17,7 @@ from jukicard.apdu.command import MAX_NE
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
+from jukicard.memory import MemoryFailureError, PowerLoss
 from jukicard.runtime.events import Events, FirewallDenial
 
 DENIED: Final = StatusWord.CONDITIONS_NOT_SATISFIED
@@ -24,39 +25,114 @@ DENIED: Final = StatusWord.CONDITIONS_NOT_SATISFIED
 
 Service = Callable[[bytes], bytes]
 
+_NEVER_STOPPED: Final = sys.stdlib_module_names | {"jukicard", "cryptography"}
+"""Code that may be in the middle of something for all; it goes back to the application soon."""
+
 
 class AppletMisbehavedError(Exception):
     """An application broke the contract: no answer, an oversized one, or too many steps."""
 
 
+class _Stop(BaseException):
+    """Ends an application that used up its steps; no `except Exception` in it holds it up."""
+
+
 class StepBudget:
     """Counts the lines of Python an application runs and stops it at a limit.
 
-    Used for applications that come from elsewhere: it slows them, and it stops loops of Python
-    statements, not one endless call into C.
+    Used for applications that come from elsewhere, one budget a card: what one of them has another
+    do is counted as its own. It slows them, and it stops loops of Python statements, not one
+    endless call into C, and not code that catches every BaseException in a loop. While it runs,
+    the trace function of a debugger or of coverage is set aside; afterwards it is back.
     """
 
-    __slots__ = ("_left", "_steps")
+    __slots__ = ("_left", "_running", "_steps", "_stopped")
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._left = steps
+        self._running = False
+        self._stopped = False
 
     def run(self, work: Callable[[], Any]) -> Any:
-        """Return what `work` returns; AppletMisbehavedError when it takes too many steps."""
+        """Return what `work` returns; inside another `run` it draws on the same steps.
+
+        AppletMisbehavedError when it takes too many, when it raises what is meant to end the
+        process, or a refusal that is none. Any other Exception passes, as do PowerLoss and
+        KeyboardInterrupt.
+        """
+        if self._running:
+            return self._counted(work)
         before = sys.gettrace()
         self._left = self._steps
-        sys.settrace(self._trace)
+        self._running, self._stopped = True, False
         try:
-            return work()
+            return self._counted(work)
         finally:
+            self._running = False
             sys.settrace(before)
+
+    def run_apart(self, work: Callable[[], Any]) -> Any:
+        """Do as `run`, with steps of its own that no other work is short of afterwards."""
+        left, self._left = self._left, self._steps
+        try:
+            return self.run(work)
+        finally:
+            self._left = left
+
+    def _counted(self, work: Callable[[], Any]) -> Any:
+        sys.settrace(self._trace)  # also inside: Python ends the tracing when it stops somebody
+        try:
+            result = work()
+        except (PowerLoss, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._check_stopped()
+            _check_raised(error)
+            raise
+        self._check_stopped()
+        return result
+
+    def _check_stopped(self) -> None:
+        """Turn a stop, even one that the application swallowed, into what the card answers."""
+        if self._stopped:
+            self._stopped = False
+            raise AppletMisbehavedError(f"more than {self._steps} steps in one command") from None
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise AppletMisbehavedError(f"more than {self._steps} steps in one command")
+            module = str(frame.f_globals.get("__name__", ""))
+            if module.partition(".")[0] not in _NEVER_STOPPED or _is_for_tests(module):
+                self._stopped = True
+                raise _Stop
         return self._trace
+
+
+def _is_for_tests(module: str) -> bool:
+    return module.startswith("jukicard.testing")
+
+
+def _check_raised(error: BaseException) -> None:
+    """Refuse what an application may not raise: an end of the process, a refusal that is none."""
+    if not isinstance(error, Exception):
+        raise AppletMisbehavedError(f"the application raised {type(error).__name__}") from None
+    if isinstance(error, IsoError) and not (
+        type(error) is IsoError
+        and type(error.status) is StatusWord
+        and type(error.reason) is str
+        and not error.status.is_ok
+    ):
+        raise AppletMisbehavedError("what the application raised is no refusal") from None
+
+
+def _is(value: object, kind: type) -> bool:
+    """Tell whether a value is of exactly this type: a subclass could compare as it likes."""
+    return type(value) is kind
+
+
+def _can_be_called(value: object) -> bool:
+    return callable(value)
 
 
 class Grants:
@@ -68,9 +144,25 @@ class Grants:
         self._events = events
         self._services: dict[tuple[Aid, str, Aid], Service] = {}
 
-    def share(self, owner: Aid, name: str, service: Service, to: Aid) -> None:
-        """Let one application use a service of `owner`; sharing again replaces it."""
-        self._services[owner, name, to] = service
+    def share(
+        self,
+        owner: Aid,
+        name: str,
+        service: Service,
+        to: Aid,
+        budget: StepBudget | None = None,
+    ) -> None:
+        """Let one application use a service of `owner`; sharing again replaces it.
+
+        budget: under which the service runs, None for the project's own. IsoError when what is
+        given is no name, no service or no AID.
+        """
+        if not (_is(name, str) and _is(to, Aid) and _can_be_called(service)):
+            raise self.denial(owner, "a service to share", "no name, no service or no AID")
+        if budget is None:
+            self._services[owner, name, to] = service
+        else:
+            self._services[owner, name, to] = lambda data: budget.run(lambda: service(data))
 
     def withdraw(self, owner: Aid) -> None:
         """End every grant of an application and to it, as when it is deleted."""
@@ -78,14 +170,24 @@ class Grants:
             del self._services[key]
 
     def call(self, client: Aid, owner: Aid, name: str, data: bytes) -> bytes:
-        """Use a service of another application; IsoError when it is not granted or fails."""
+        """Use a service of another application; IsoError when it is not granted or fails.
+
+        What the service refuses with reaches the client as it is; any other failure is a denial.
+        """
+        if not (_is(name, str) and _is(owner, Aid) and _is(data, bytes)):
+            raise self.denial(client, "a service", "no name, no AID or no bytes")
+        what = f"service {name[:40]!r} of {owner}"
         service = self._services.get((owner, name, client))
-        what = f"service {name!r} of {owner}"
         if service is None:
             raise self.denial(client, what, "not granted")
-        answer = service(bytes(data))
-        if type(answer) is not bytes:
-            raise self.denial(client, what, "it answered no bytes")
+        try:
+            answer = service(data)
+        except (IsoError, MemoryFailureError):
+            raise
+        except Exception as failure:  # noqa: BLE001 - another's bug is no bug of the client
+            raise self.denial(client, what, f"it failed: {type(failure).__name__}") from None
+        if not _is(answer, bytes) or len(answer) > MAX_NE:
+            raise self.denial(client, what, f"it answered no bytes, or more than {MAX_NE}")
         return answer
 
     def denial(self, client: Aid, what: str, why: str) -> IsoError:

@@ -25,6 +25,7 @@ from jukicard.runtime.boundary import Boundary
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.dispatcher import Dispatcher
 from jukicard.runtime.events import Events
+from jukicard.runtime.firewall import StepBudget, check_answer
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.protection import SecureMessagingLayer
 from jukicard.runtime.registry import Registry
@@ -71,7 +72,10 @@ class Channels:
         """Answer a command on the channel it names; 6E00 and 6881 when there is none."""
         cla = command.cla
         if cla.value == 0x00:
-            return self._next(command, self._basic)
+            application = self._basic.application
+            if application is None or application.budget is None:
+                return self._next(command, self._basic)
+            return self._guarded(command, self._basic, application.budget)
         try:
             # A0 to BF are as reserved as 20 to 3F: nothing gives them a channel or a chain
             if cla.value & 0x60 == 0x20 or cla.value == 0xFF:
@@ -79,4 +83,24 @@ class Channels:
             channel = self._table.get(cla.channel)
         except IsoError as refusal:
             return self._boundary.refuse(refusal, command.ins, cla.channel)
-        return self._next(command, channel)
+        application = channel.application
+        if application is None or application.budget is None:
+            return self._next(command, channel)
+        return self._guarded(command, channel, application.budget)
+
+    def _guarded(
+        self, command: CommandApdu, channel: LogicalChannel, budget: StepBudget
+    ) -> ResponseApdu:
+        """Answer where an application from elsewhere is selected.
+
+        Its state and its session are its own objects, and used around the boundary too.
+        """
+        try:
+            response: ResponseApdu = budget.run(lambda: self._next(command, channel))
+            check_answer(response)
+        except Exception as bug:  # noqa: BLE001 - the application is taken off, the card goes on
+            channel.drop_transfers()
+            channel.application = channel.state = None
+            self._boundary.on_bug(bug)
+            return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
+        return response

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.commands import Occurrence
 from jukicard.filesystem.selection import pick_occurrence
 from jukicard.memory import Partition
-from jukicard.runtime.applet import Applet
-from jukicard.runtime.firewall import StepBudget
+from jukicard.runtime.applet import Applet, ApplicationState
+from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
 
 ENTRY_POINTS: Final = "jukicard.applets"
 """The entry-point group in which other distributions offer applications."""
@@ -31,22 +31,28 @@ _OWN: Final = {
     "text": "jukicard.applets.text:TextApplet",
 }
 _OFFERED: Final[dict[str, type[Applet]]] = {}
+_TRUSTED: Final[set[str]] = set()
 
 
 class UnknownAppletError(LookupError):
     """The card holds a kind of application that is not installed here; the text says which."""
 
 
-def offer_applet(offered: type[Applet]) -> type[Applet]:
+def offer_applet(offered: type[Applet], *, trusted: bool = False) -> type[Applet]:
     """Make a kind of application known in this process, by its `type_name`; a class decorator.
 
     For applications that no installed distribution offers as an entry point: a card whose profile
     names the kind can then be issued and restored. ValueError when another class has the name.
+
+    trusted: run it as one of the project's own, without a budget of steps, so that a debugger and
+        coverage see it; for an application that whoever runs the process wrote.
     """
     name = offered.type_name
     if name in _OWN or _OFFERED.get(name, offered) is not offered:
         raise ValueError(f"there is another kind of application {name!r}: choose another name")
     _OFFERED[name] = offered
+    if trusted:
+        _TRUSTED.add(name)
     return offered
 
 
@@ -94,6 +100,20 @@ class Application:
         if self.made is None:
             self.made = self.make(self)
         return self.made
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """Return what the application's code returns; within its budget, if it has one."""
+        return work() if self.budget is None else self.budget.run(work)
+
+    def new_state(self) -> ApplicationState:
+        """Return fresh volatile state. AppletMisbehavedError when the application gives none."""
+        applet = self.applet
+        if self.budget is None:
+            return applet.new_state()
+        state: ApplicationState | None = self.budget.run(lambda: applet.new_state())  # noqa: PLW0108
+        if state is None:
+            raise AppletMisbehavedError("the application gave no state")
+        return state
 
     @property
     def privileged(self) -> bool:
@@ -145,9 +165,17 @@ class Registry:
 def read_applications(memory: Partition, make: Callable[[Application], Applet]) -> Registry:
     """Return the registry that `write_applications` wrote."""
     entries = json.loads(memory.get(_KEY) or b"[]")
+    budget = StepBudget(STEP_BUDGET)
+    ours = _OWN.keys() | _TRUSTED
     return Registry(
         [
-            Application(Aid(entry["aid"]), entry["type"], entry["parameters"], make)
+            Application(
+                Aid(entry["aid"]),
+                entry["type"],
+                entry["parameters"],
+                make,
+                budget=None if entry["type"] in ours else budget,
+            )
             for entry in entries
         ]
     )

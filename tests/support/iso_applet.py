@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar, Final
 
 from jukicard import PROFILES, Card, CardOptions, issue_card
@@ -197,7 +198,7 @@ FIXED: Final = tuple(bytes((0xA0 + number,)) + b"\x01\x02\x03" for number in ran
 VARIABLE: Final = (b"\x01\x0bfirst", b"\x02second", b"\x01third!", bytes(range(256)) + b"end")
 
 
-@offer_applet
+@partial(offer_applet, trusted=True)
 class IsoApplet(FileApplet):
     """All file and PIN commands on `TREE`, and `80 10` to be given the right RIGHT."""
 
@@ -227,7 +228,7 @@ class IsoApplet(FileApplet):
     }
 
 
-@offer_applet
+@partial(offer_applet, trusted=True)
 class TwinApplet(IsoApplet):
     """The same application under its other name."""
 
