@@ -35,7 +35,8 @@ class Story:
         """Send a command, show both sides and what they mean; note an unexpected status."""
         response = ResponseApdu.parse(self.card.transmit(command.encode()))
         refusal = self.card.last_refusal
-        why = refusal.reason if response.status.is_error and refusal is not None else ""
+        asked = response.status.is_ok or (response.status.is_warning and not command.data)
+        why = "" if asked or refusal is None else refusal.reason
         self.exchange(command, response, why)
         if response.status != expected:
             self.surprise(f"expected {expected:04X}")
