@@ -108,6 +108,7 @@ def issue_card(
         keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
+    _check_not_printed(order)
     card_options = CardOptions(atr=atr, contactless=contactless)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     if options is not None:
@@ -190,6 +191,19 @@ def _checked_masters(masters: Mapping[str, bytes]) -> Mapping[str, bytes]:
     if len(set(masters.values())) != len(masters):
         raise ProfileError("each purpose has a master key of its own: two of these are the same")
     return masters
+
+
+def _check_not_printed(order: Order) -> None:
+    if order.masters is TEST_MASTERS:
+        return
+    from jukicard.profiles.printed import printed_items, printed_purpose
+
+    items = printed_items(order.person, order.serial, order.expires)
+    purpose = printed_purpose(order.masters, items)
+    if purpose is not None:
+        raise ProfileError(
+            f"the master key for {purpose} is derived from what is printed on the card: draw one"
+        )
 
 
 def _make(
