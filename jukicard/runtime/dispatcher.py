@@ -13,6 +13,7 @@ from jukicard.channel import ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence, parse_select
 from jukicard.runtime.applet import ApplicationState
+from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.commands import CloseChannel, parse_manage_channel
 from jukicard.runtime.events import ApplicationSelected, Events
@@ -64,7 +65,8 @@ class Dispatcher:
         if budget is None:
             response = application.applet.process(command, state)
         else:
-            response = guarded(lambda: application.applet.process(command, state), budget)
+            its_own = command.replace()  # the layers around look at the command again
+            response = guarded(lambda: application.applet.process(its_own, state), budget)
         if self._card.changes != changes or self._card.ended:
             self._end_other_sessions(channel, everywhere=self._card.changes != changes)
         return response
@@ -97,7 +99,7 @@ class Dispatcher:
             application.budget.run_apart(lambda: state.forget())  # noqa: PLW0108
         except Exception as bug:  # noqa: BLE001 - the command that took the rights away goes on
             other.application = other.state = None
-            self._on_bug(bug)
+            report(bug, self._on_bug)
 
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""
@@ -147,7 +149,8 @@ class Dispatcher:
         state: ApplicationState = channel.state
         if found.budget is None:
             return found.applet.select(command, state)
-        return guarded(lambda: found.applet.select(command, state), found.budget)
+        its_own = command.replace()
+        return guarded(lambda: found.applet.select(its_own, state), found.budget)
 
     def leave(self, channel: LogicalChannel) -> None:
         """Take the application off a channel; its volatile state is gone whatever it does."""
@@ -162,7 +165,7 @@ class Dispatcher:
             else:
                 application.budget.run_apart(lambda: application.applet.deselect(state))
         except Exception as bug:  # noqa: BLE001 - being left is not something to refuse
-            self._on_bug(bug)
+            report(bug, self._on_bug)
 
     def select_default(self, channel: LogicalChannel) -> None:
         """Select what is selected without being asked for, on a fresh channel."""
@@ -172,7 +175,7 @@ class Dispatcher:
         try:
             channel.state = application.new_state()
         except Exception as bug:  # noqa: BLE001 - the card answers to reset with nothing selected
-            self._on_bug(bug)
+            report(bug, self._on_bug)
         else:
             channel.application = application
 

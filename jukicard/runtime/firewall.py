@@ -25,8 +25,12 @@ DENIED: Final = StatusWord.CONDITIONS_NOT_SATISFIED
 
 Service = Callable[[bytes], bytes]
 
-_NEVER_STOPPED: Final = sys.stdlib_module_names | {"jukicard", "cryptography"}
+_NEVER_STOPPED: Final = sys.stdlib_module_names | {"jukicard", "construct", "cryptography"}
 """Code that may be in the middle of something for all; it goes back to the application soon."""
+_CALLS_OUT: Final = frozenset(
+    {"jukicard.memory.persistent", "jukicard.runtime.boundary", "jukicard.runtime.events"}
+)
+"""What calls backends, observers and `on_bug`: code of whoever runs the card, not applications."""
 
 
 class AppletMisbehavedError(Exception):
@@ -81,12 +85,13 @@ class StepBudget:
             self._left = left
 
     def _counted(self, work: Callable[[], Any]) -> Any:
-        sys.settrace(self._trace)  # also inside: Python ends the tracing when it stops somebody
+        sys.settrace(self._trace)
         try:
             result = work()
         except (PowerLoss, KeyboardInterrupt):
             raise
         except BaseException as error:
+            sys.settrace(self._trace)  # again: Python ends the tracing when it stops somebody
             self._check_stopped()
             _check_raised(error)
             raise
@@ -101,16 +106,25 @@ class StepBudget:
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
         self._left -= 1
-        if self._left < 0:
-            module = str(frame.f_globals.get("__name__", ""))
-            if module.partition(".")[0] not in _NEVER_STOPPED or _is_for_tests(module):
-                self._stopped = True
-                raise _Stop
+        if self._left < 0 and _may_be_stopped(frame):
+            self._stopped = True
+            raise _Stop
         return self._trace
 
 
-def _is_for_tests(module: str) -> bool:
-    return module.startswith("jukicard.testing")
+def _may_be_stopped(frame: FrameType) -> bool:
+    """Tell an application's code from the card's, and from the observers and backends it calls."""
+    module = _module(frame)
+    if module.partition(".")[0] in _NEVER_STOPPED or module.startswith("namedtuple_"):
+        return False  # the last: what the standard library makes for the card's named tuples
+    caller = frame.f_back
+    while caller is not None and not _module(caller).startswith("jukicard."):
+        caller = caller.f_back
+    return caller is None or _module(caller) not in _CALLS_OUT
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _check_raised(error: BaseException) -> None:

@@ -21,7 +21,7 @@ from jukicard.channel import Chaining, ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.admission import Admission
-from jukicard.runtime.boundary import Boundary
+from jukicard.runtime.boundary import Boundary, report
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.dispatcher import Dispatcher
 from jukicard.runtime.events import Events
@@ -101,6 +101,6 @@ class Channels:
         except Exception as bug:  # noqa: BLE001 - the application is taken off, the card goes on
             channel.drop_transfers()
             channel.application = channel.state = None
-            self._boundary.on_bug(bug)
+            report(bug, self._boundary.on_bug)
             return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
         return response
