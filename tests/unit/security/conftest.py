@@ -19,3 +19,9 @@ def snapshot() -> MemorySnapshot:
 @pytest.fixture
 def there() -> Desk:
     return desk(snapshot())
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops end sooner, so that there is time for many of them."""
+    monkeypatch.setattr("jukicard.runtime.registry.STEP_BUDGET", 20_000)
