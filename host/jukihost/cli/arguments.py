@@ -15,7 +15,7 @@ examples:
   jukihost status --tcp 127.0.0.1:35999 --json
   jukihost status --vpcd 127.0.0.1:35963        wait there for a virtual card to call
   jukihost pin verify                           asks for the PIN, without showing it
-  printf '1234\\n5678\\n' | jukihost pin change --pin-file -
+  printf '1234\\n5678\\n' | jukihost pin change --keys test.keys --pin-file -
   jukihost keys new --test test.keys            the public keys of synthetic cards
   jukihost code read --keys test.keys --purpose RESIDENT_IDENTIFICATION
   jukihost card suspend --keys test.keys
@@ -74,6 +74,11 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         ("--vpcd-dial", "a virtual vpcd card that listens"),
     ):
         where.add_argument(option, metavar="HOST:PORT", type=_address, help=meaning)
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="let --vpcd listen where other machines reach it: anybody there can play the card",
+    )
     parser.add_argument(
         "--wait",
         metavar="SECONDS",

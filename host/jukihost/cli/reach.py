@@ -45,12 +45,18 @@ def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnect
 
         return TcpConnection(*arguments.tcp)
     if arguments.vpcd or arguments.vpcd_dial:
+        from jukihost.transport.stream import AddressNotLocal
         from jukihost.transport.vpcd import VpcdConnection
 
         if arguments.vpcd_dial:
             return VpcdConnection(*arguments.vpcd_dial, listening=False)
-        virtual = VpcdConnection(*arguments.vpcd, wait=arguments.wait)
-        host, port = virtual.listen()
+        virtual = VpcdConnection(
+            *arguments.vpcd, wait=arguments.wait, allow_remote=arguments.allow_remote
+        )
+        try:
+            host, port = virtual.listen()
+        except AddressNotLocal as error:
+            raise output.UsageError(f"{error} (--allow-remote)") from None
         output.say(f"waiting {arguments.wait:g} s for a card to call {host}:{port} ...")
         return virtual
     from jukihost.transport.pcsc import AtClose, PcscConnection

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 
-from jukihost.errors import AnswerTimeout, CardRemoved, Unreachable
+from jukihost.errors import AnswerTimeout, CardRemoved, TransportError, Unreachable
+
+
+class AddressNotLocal(TransportError):
+    """Other machines reach the address, and nobody said that this is meant; nothing was opened."""
+
 
 GONE = "the program that plays the card closed the connection; start it again and reconnect"
 
@@ -81,16 +87,33 @@ def dial(host: str, port: int, timeout: float) -> Stream:
     return Stream(sock)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Listen for a card program that dials in; port 0 takes any free one. Unreachable."""
+def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
+    """Listen for a card program that dials in; port 0 takes any free one. Unreachable.
+
+    AddressNotLocal for an address that other machines reach, unless `allow_remote`: whoever
+    listens takes what calls for the card, and sends it PINs.
+    """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        family, _, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # What was looked at is what is listened at: a name is not looked up a second time.
+        if not (allow_remote or _is_loopback(str(found[0]))):
+            raise AddressNotLocal(
+                f"other machines reach {host}, and the protocol has neither encryption nor a "
+                "password; listen on 127.0.0.1, or allow it explicitly"
+            )
+        return socket.create_server((str(found[0]), port), family=family)
     except OSError as error:
         raise Unreachable(
             f"cannot listen at {address(host, port)}; is the port in use (by pcscd "
             "with its virtual reader?), or the host another machine?"
         ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def accept(listener: socket.socket, timeout: float) -> Stream:

@@ -28,8 +28,8 @@ class VpcdConnection(BaseConnection):
 
     With `listening` (the usual way round) the card dials in: `open` waits for it, at most
     `wait` seconds. Without, `open` dials a card that listens. Every answer must be complete
-    `timeout` seconds after its command. The protocol has no encryption and no password: stay on
-    the loopback address.
+    `timeout` seconds after its command. The protocol has no encryption and no password: it listens
+    on loopback addresses only, unless `allow_remote`.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class VpcdConnection(BaseConnection):
         listening: bool = True,
         timeout: float = 30.0,
         wait: float = 30.0,
+        allow_remote: bool = False,
     ) -> None:
         self._address = (host, port)
         self._listening = listening
         self._timeout = timeout
         self._wait = wait
+        self._allow_remote = allow_remote
         self._listener: socket.socket | None = None
         self._stream: Stream | None = None
         self._atr = b""
@@ -64,10 +66,10 @@ class VpcdConnection(BaseConnection):
     def listen(self) -> tuple[str, int]:
         """Open the port before `open` waits at it; return host and port (for port 0, the real one).
 
-        Unreachable when the port is in use.
+        Unreachable when the port is in use, AddressNotLocal for an address beyond this machine.
         """
         if self._listener is None:
-            self._listener = listen(*self._address)
+            self._listener = listen(*self._address, allow_remote=self._allow_remote)
             self._address = (self._address[0], self._listener.getsockname()[1])
         return self._address
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from jukihost.errors import (
     ProtocolError,
     Unreachable,
 )
+from jukihost.transport.stream import AddressNotLocal
 from jukihost.transport.vpcd import MAX_MESSAGE, VpcdConnection
 from tests.support.host_fakes import (
     JUKI_ATR,
@@ -226,6 +228,42 @@ def test_port_in_use() -> None:
         pytest.raises(Unreachable, match="in use"),
     ):
         VpcdConnection("127.0.0.1", server.getsockname()[1], wait=0.1).open()
+
+
+# loopback and not, with and without a name to look up; 192.0.2.0/24 is nobody's (RFC 5737)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "8.8.8.8"])
+def test_other_machines_are_not_listened_to_unasked(host: str) -> None:
+    with pytest.raises(AddressNotLocal, match="allow it explicitly"):
+        VpcdConnection(host, 0).listen()
+    with pytest.raises(AddressNotLocal):
+        VpcdConnection(host, 0, wait=0.1).open()
+
+
+def test_a_name_of_this_machine_in_its_network_is_no_loopback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [found])
+    with pytest.raises(AddressNotLocal):
+        VpcdConnection("localhost", 0).listen()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", None])
+def test_loopback_is_listened_to(host: str | None) -> None:
+    reader = VpcdConnection(port=0) if host is None else VpcdConnection(host, 0)
+    _, port = reader.listen()
+    [listener] = [it for it in vars(reader).values() if isinstance(it, socket.socket)]
+    bound = ipaddress.ip_address(listener.getsockname()[0])
+    assert bound.is_loopback
+    assert listener.getsockname()[1] == port
+    reader.close()
+
+
+def test_other_machines_are_listened_to_when_asked() -> None:
+    reader = VpcdConnection("0.0.0.0", 0, allow_remote=True)
+    _, port = reader.listen()
+    assert port
+    reader.close()
 
 
 def test_next_card_may_call_after_the_first_left() -> None:
