@@ -30,7 +30,7 @@ from jukicard.apdu import (
 )
 from jukicard.apdu.command import MAX_NC, MAX_NE
 from jukicard.apdu.trace import TraceObserver
-from jukihost.connection import Connection, exclusive
+from jukihost.connection import Connection, Forgetting, exclusive, forget
 from jukihost.errors import CardError, CardRemoved, ProtocolError, check
 
 MAX_ROUNDS: Final = 1024
@@ -74,6 +74,21 @@ class PlainChannel:
         """Keep other programs away from the card, where they could come near it."""
         return exclusive(self.connection)
 
+    def forget(self) -> bytes | None:
+        """Reset the card, so that it forgets what was proven to it; return its ATR.
+
+        TransportError when that fails: the connection is closed then, which takes the power.
+        """
+        if isinstance(self.connection, Forgetting):
+            return self.connection.forget()
+        try:
+            return self.connection.reset()
+        except ConnectionError as error:
+            raise CardRemoved("the card is gone") from error
+        except CardError:
+            self.connection.close()
+            raise
+
 
 class ChannelDecorator:
     """A channel around another one; does nothing by itself."""
@@ -89,6 +104,10 @@ class ChannelDecorator:
         """Keep other programs away from the card, see `jukihost.connection.exclusive`."""
         return exclusive(self.inner)
 
+    def forget(self) -> bytes | None:
+        """Make the card forget what was proven to it, see `jukihost.connection.forget`."""
+        return forget(self.inner)
+
 
 class Tracing(ChannelDecorator):
     """Shows every command and every answer to an observer, as they are on the wire."""
@@ -103,6 +122,13 @@ class Tracing(ChannelDecorator):
         response = self.inner.transmit(command)
         self.observer.response(response.encode())
         return response
+
+    def forget(self) -> bytes | None:
+        """Pass it on, watched: a reset shows."""
+        atr = super().forget()
+        if atr is not None:
+            self.observer.reset(atr)
+        return atr
 
 
 class RightLength(ChannelDecorator):
@@ -206,13 +232,23 @@ class LogicalChannelChannel(ChannelDecorator):
         return self.inner.transmit(command.replace(cla=cla.replace(channel=self.number)))
 
     def close(self) -> None:
-        """Close the channel on the card; closing twice is allowed. StatusError, TransportError."""
+        """Close the channel on the card; closing twice is allowed. StatusError, TransportError.
+
+        A card that does not know the channel any more (6881) was reset: then it is closed too.
+        """
         if self.closed:
             return
         # ISO/IEC 7816-4:2020, 11.1.2: P1 = 80 closes the channel named in P2.
         command = CommandApdu(0x00, Ins.MANAGE_CHANNEL, 0x80, self.number)
-        check(command, self.inner.transmit(command).status)
+        status = self.inner.transmit(command).status
+        if status != StatusWord.CHANNEL_NOT_SUPPORTED:
+            check(command, status)
         self.closed = True
+
+    def forget(self) -> bytes | None:
+        """Close the channel, and what was proven on it is gone; the card's other channels stay."""
+        self.close()
+        return None
 
     def __enter__(self) -> Self:
         return self

@@ -53,6 +53,19 @@ class Transactional(Protocol):
         """Keep every other program away from the card for the length of a `with` block."""
 
 
+@runtime_checkable
+class Forgetting(Protocol):
+    """A connection or channel that can make the card forget what was proven to it."""
+
+    def forget(self) -> bytes | None:
+        """Reset the card; return the new ATR, None when there is none (yet). TransportError."""
+
+
+def forget(layer: object) -> bytes | None:
+    """Make the card forget what was proven to it, where `layer` can; return the ATR of a reset."""
+    return layer.forget() if isinstance(layer, Forgetting) else None
+
+
 def exclusive(layer: object) -> AbstractContextManager[None]:
     """Return a transaction of `layer`, or nothing to hold where the card cannot be shared.
 

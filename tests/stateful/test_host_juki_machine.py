@@ -73,10 +73,10 @@ class JukiMachine(RuleBasedStateMachine):
 
     def refused(self, *, right: bool, pin: bool = False) -> type[StatusError] | None:
         """What the contract says to an operation that needs `right` and perhaps the PIN."""
+        if self.purpose is None:  # the terminal itself says so, whatever the card's state
+            return TerminalNotAuthenticated
         if self.suspended:
             return CardSuspended
-        if self.purpose is None:
-            return TerminalNotAuthenticated
         if pin and not self.verified:
             return PinNotVerified
         return None if right else PurposeNotEntitled

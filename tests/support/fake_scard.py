@@ -21,6 +21,12 @@ class FakeReader:
     atr: bytes | None = None
     protocol: int = 2
     answer: Callable[[bytes], bytes] = lambda command: READ_AGAIN
+    power: Callable[[int], object] = lambda disposition: None
+    """Told what is done to the card: 1 warm reset, 2 power off and, if it goes on, on again."""
+
+    def dispose(self, disposition: int) -> None:
+        if disposition and self.atr is not None:
+            self.power(disposition)
 
 
 @dataclass
@@ -88,12 +94,18 @@ class FakeScard:
     def SCardReconnect(
         self, card: FakeReader, share: int, protocols: int, initialization: int
     ) -> tuple[int, int]:
-        return self._result("SCardReconnect", share, protocols, initialization), card.protocol
+        result = self._result("SCardReconnect", share, protocols, initialization)
+        if not result:
+            card.dispose(initialization)
+        return result, card.protocol
 
     def SCardDisconnect(self, card: FakeReader, disposition: int) -> int:
         self.connected -= 1
         self.held = 0
-        return self._result("SCardDisconnect", disposition)
+        result = self._result("SCardDisconnect", disposition)
+        if not result:
+            card.dispose(disposition)
+        return result
 
     def SCardStatus(self, card: FakeReader) -> tuple[int, str, int, int, Sequence[int]]:
         return (
@@ -110,8 +122,11 @@ class FakeScard:
         return result
 
     def SCardEndTransaction(self, card: FakeReader, disposition: int) -> int:
+        result = self._result("SCardEndTransaction", disposition)
+        if not result:
+            card.dispose(disposition)  # still held: nobody comes in between
         self.held -= 1
-        return self._result("SCardEndTransaction", disposition)
+        return result
 
     def SCardTransmit(
         self, card: FakeReader, protocol: int, command: Sequence[int]

@@ -29,14 +29,14 @@ def add(commands: Commands) -> None:
         commands, "pin", "verify, change or unblock the PIN of the Juki application"
     )
     verify = add_command(actions, "verify", "verify the PIN", _verify)
-    change = add_command(actions, "change", "change the PIN; the card may want --keys", _change)
+    change = add_command(actions, "change", "change the PIN, under secure messaging", _change)
     unblock = add_command(
         actions, "unblock", "give the PIN its tries back, and a new value", _unblock
     )
     for action, lines in ((verify, "the PIN"), (change, "the present PIN, then the new one")):
         add_connection(action)
         add_pin_file(action, lines)
-        add_keys(action, Purpose.RESIDENT_IDENTIFICATION, required=False)
+        add_keys(action, Purpose.RESIDENT_IDENTIFICATION, required=action is change)
     add_connection(unblock)
     add_pin_file(unblock, "the new PIN")
     add_keys(unblock, Purpose.COUNTER)
@@ -54,7 +54,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _change(arguments: argparse.Namespace) -> int:
     present, new = prompts.new_pin(arguments, "present PIN: ")
-    with _session(arguments) as juki:
+    with authenticated(arguments) as juki:
         juki.verify_pin(present)
         juki.change_pin(new)
         return output.done(arguments, "the PIN is changed")
@@ -62,7 +62,7 @@ def _change(arguments: argparse.Namespace) -> int:
 
 def _unblock(arguments: argparse.Namespace) -> int:
     new = None if arguments.keep else prompts.new_pin(arguments)[0]
-    with _session(arguments) as juki:
+    with authenticated(arguments) as juki:
         juki.unblock_pin(new)
         return output.done(
             arguments,

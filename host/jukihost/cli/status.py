@@ -69,7 +69,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
     with connected(arguments, verifies=False) as (connection, channel):
         applications = card_probe(channel)
-        retries, info = _juki_details(channel, applications)
+        retries = _juki_retries(channel, applications)
         where, atr = connection.description, connection.atr.hex().upper()
     if arguments.json:
         output.print_json(
@@ -77,7 +77,6 @@ def _status(arguments: argparse.Namespace) -> int:
                 "connection": where,
                 "atr": atr,
                 "pin_retries": retries,
-                "card": None if info is None else info_fields(info),
                 "applications": [
                     {"name": found.name, "aid": str(found.aid), "state": found.state.value}
                     for found in applications
@@ -91,25 +90,20 @@ def _status(arguments: argparse.Namespace) -> int:
         output.add_row(table, found.title, found.state.value)
     if retries is not None:
         output.add_row(table, "Juki PIN", tries(retries))
-    for name, value in info_fields(info).items() if info is not None else ():
-        output.add_row(table, name, value)
     output.print_table(table)
     return output.OK
 
 
-def _juki_details(
-    channel: ApduChannel,
-    applications: Sequence[Application],
-) -> tuple[int | None, CardInfo | None]:
-    """What the Juki application tells without authentication: PIN tries, perhaps its dates."""
+def _juki_retries(channel: ApduChannel, applications: Sequence[Application]) -> int | None:
+    """Return the tries that the PIN of the Juki application has left, None where it is silent."""
     from jukihost.models import ApplicationState
     from jukihost.sessions.juki import JukiSession
 
     state = next(found.state for found in applications if found.aid == JukiSession.AID)
     if state not in (ApplicationState.PRESENT, ApplicationState.SUSPENDED):
-        return None, None
+        return None
     with JukiSession(channel, allow_suspended=True) as juki:
-        return or_none(juki.pin_retries), or_none(juki.card_info)
+        return or_none(juki.pin_retries)
 
 
 def or_none(ask: Callable[[], _T]) -> _T | None:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from jukicard.apdu import Aid, CommandApdu, Ins
+from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu
 from jukihost.channel import ApduChannel
 from jukihost.errors import (
     CardSuspended,
@@ -23,7 +23,7 @@ from jukihost.errors import (
 )
 from jukihost.keys import KeyCustody
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging import Iso7816Session, SecureChannel, authenticate
+from jukihost.securemessaging import SecureChannel, authenticate
 from jukihost.securemessaging.curves import curve_of, point_of
 from jukihost.securemessaging.eac import TerminalIdentity, establish
 from jukihost.securemessaging.signatures import CertificateError
@@ -36,7 +36,7 @@ from jukihost.sessions.jukifiles import (
     parse_code,
 )
 from jukihost.sessions.pin import Pin
-from jukihost.sessions.protection import protected
+from jukihost.sessions.protection import Protection, under_purpose
 from jukihost.sessions.refusals import (
     HolderMovedOut,
     PinNotVerified,
@@ -59,6 +59,8 @@ TERMINAL_TYPE: Final = bytes.fromhex("88370101")
 
 _WHOLE_CARD: Final = bytes.fromhex("3F00")
 _NEEDS_PIN: Final = frozenset({Ins.READ_RECORD, Ins.CHANGE_REFERENCE_DATA})
+_FREE: Final = frozenset({Ins.SELECT, Ins.VERIFY, Ins.GET_DATA})
+"""What may be sent without a purpose; every other command waits for a secure session."""
 _Value = TypeVar("_Value", bound=Enum)
 
 
@@ -72,13 +74,18 @@ class JukiSession(AppletSession):
 
     In this order: an authentication forgets everything proven before it, the PIN too. From then on
     secure messaging protects every command, until the session closes or authenticates again.
+
+    What the card keeps under a purpose is not asked of a card that has not proven itself: without
+    a live secure session all of it is TerminalNotAuthenticated, before anything is sent. Free are
+    the card's number and states and the PIN's tries, whose answers nobody vouches for then, and
+    `verify_pin`.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010401")
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
-        self._secure: tuple[Iso7816Session, ApduChannel] | None = None
+        self._secure: Protection | None = None
         self._purposes: frozenset[Purpose] = frozenset()
         self._verified = False
 
@@ -90,7 +97,7 @@ class JukiSession(AppletSession):
         return super().open()
 
     def close(self) -> None:
-        """End the conversation and forget its session keys; sends nothing."""
+        """End the conversation on both sides, and forget its session keys. Never fails."""
         self._forget()
         super().close()
 
@@ -104,11 +111,36 @@ class JukiSession(AppletSession):
         return refusal if kind is None else kind(refusal.status, refusal.ins)
 
     def _missing(self, ins: int) -> type[StatusError]:
-        if not self._purposes:
+        if not self.authenticated:
             return TerminalNotAuthenticated
         if ins in _NEEDS_PIN and not self._verified:
             return PinNotVerified
         return PurposeNotEntitled
+
+    # --- nothing under a purpose without one ---
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether a live secure session protects what is sent."""
+        return self._secure is not None and self._secure.protects(self.channel)
+
+    def require_authenticated(self, ins: int) -> None:
+        """TerminalNotAuthenticated, with nothing sent, unless a live secure session is there."""
+        self.check_open()
+        if not self.authenticated:
+            raise TerminalNotAuthenticated.before_sending(ins)
+
+    def transmit(self, command: CommandApdu) -> ResponseApdu:
+        """Send a command and return its answer; TerminalNotAuthenticated unless anybody may."""
+        if command.ins not in _FREE:
+            self.require_authenticated(command.ins)
+        return super().transmit(command)
+
+    def select_file(self, identifier: int) -> None:
+        """Select an EF; all but the PIN's lie under a purpose. TerminalNotAuthenticated."""
+        if identifier != EF_PIN:
+            self.require_authenticated(Ins.SELECT)
+        super().select_file(identifier)
 
     # --- what anybody may ask ---
 
@@ -135,8 +167,8 @@ class JukiSession(AppletSession):
 
     @property
     def purposes(self) -> frozenset[Purpose]:
-        """What the terminal is authenticated for; empty before that."""
-        return self._purposes
+        """What the terminal is authenticated for; empty before that and after the session."""
+        return self._purposes if self.authenticated else frozenset()
 
     def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
         """Let card and terminal prove themselves to each other for one purpose.
@@ -147,6 +179,7 @@ class JukiSession(AppletSession):
         """
         self._forget()
         keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
+        self._proven = True
         try:
             channel = authenticate(self.channel, purpose, keys)
         except StatusError as refusal:
@@ -165,26 +198,28 @@ class JukiSession(AppletSession):
         purposes = purposes_of(identity)
         curve = curve_of(card_key)
         self._forget()
+        number = self.card_number()
+        self._proven = True
         try:
             channel = establish(
-                self.channel, identity, self.card_number(), curve.encode(point_of(card_key)), curve
+                self.channel, identity, number, curve.encode(point_of(card_key)), curve
             )
         except StatusError as refusal:
             raise self._not_authenticated(refusal) from None
         self._enter(channel, purposes)
 
     def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
-        self._secure = (channel.session, self.channel)
-        self.protect(protected(self.channel, channel.session))
+        self._secure = Protection(self.channel, channel.session)
+        self._channel = self._secure.channel
         self._purposes = frozenset(purposes)
 
     def _forget(self) -> None:
         """Leave secure messaging: the card forgets what was proven, and so does this side."""
         self._purposes, self._verified = frozenset(), False
         if self._secure is not None:
-            (session, plain), self._secure = self._secure, None
-            session.end("the terminal left it")
-            self.protect(plain)
+            secure, self._secure = self._secure, None
+            secure.session.end("the terminal left it")
+            self._channel = secure.plain
 
     def _not_authenticated(self, refusal: StatusError) -> StatusError:
         if isinstance(refusal, ReferenceNotUsable) and self._has_moved_out():
@@ -202,18 +237,22 @@ class JukiSession(AppletSession):
     def verify_pin(self, pin: Pin | str) -> None:
         """Verify the holder's PIN.
 
-        PinFormatError before anything is sent; PinRejected with the tries left, PinBlocked.
+        Outside a secure session too, as the card allows: the PIN goes over the wire in plain then,
+        and the answer is that of a card that has proven nothing. PinFormatError before anything is
+        sent; PinRejected with the tries left, PinBlocked.
         """
         encoded = Pin.of(pin).encode()
         self._verified = False
         pinfile.verify(self, EF_PIN, encoded)
         self._verified = True
 
+    @under_purpose(Ins.CHANGE_REFERENCE_DATA)
     def change_pin(self, new: Pin | str, *, old: Pin | str | None = None) -> None:
         """Set a new PIN, after `verify_pin` or, with `old`, together with it.
 
         The cards' own way is the first, P1 = 01; the second is the ISO form, P1 = 00, for cards
-        that have only that. PinFormatError, PinRejected, PinBlocked, SecurityStatusNotSatisfied.
+        that have only that. TerminalNotAuthenticated, PinFormatError, PinNotVerified, PinRejected,
+        PinBlocked.
         """
         encoded = Pin.of(new).encode()
         if old is None:
@@ -223,44 +262,51 @@ class JukiSession(AppletSession):
 
     # --- contents ---
 
+    @under_purpose(Ins.READ_BINARY)
     def card_info(self) -> CardInfo:
         """Return EF 0003: municipality, form, issue and expiry date.
 
-        SecurityStatusNotSatisfied before authentication, ProtocolError when it is malformed.
+        TerminalNotAuthenticated, ProtocolError when it is malformed.
         """
         return parse_card_info(self.read_binary(EF_CARD_INFO, INFO_LIMIT))
 
+    @under_purpose(Ins.READ_RECORD)
     def read_code(self) -> ResidentCode:
         """Return the resident record code (住民票コード), record 1 of EF 0002.
 
-        SecurityStatusNotSatisfied (TerminalNotAuthenticated, PinNotVerified) unless terminal and
-        holder are authenticated and secure messaging is on; ProtocolError when it is malformed.
+        TerminalNotAuthenticated, PinNotVerified, PurposeNotEntitled; ProtocolError when it is
+        malformed.
         """
         return parse_code(self.read_record(EF_CODE, 1))
 
-    # --- the counter (purpose COUNTER) ---
+    # --- the counter (purpose COUNTER; TerminalNotAuthenticated, PurposeNotEntitled) ---
 
+    @under_purpose(Ins.RESET_RETRY_COUNTER)
     def unblock_pin(self, new: Pin | str | None = None) -> None:
         """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
         encoded = None if new is None else Pin.of(new).encode()
         pinfile.reset(self, EF_PIN, encoded)
 
+    @under_purpose(Ins.UPDATE_RECORD)
     def write_code(self, code: ResidentCode) -> None:
         """Replace the resident record code, after the resident had it changed."""
         self.select_file(EF_CODE)
         # ISO/IEC 7816-4:2020, 11.4: UPDATE RECORD, P2 = 04, the record with number P1
         self.ask(CommandApdu(0x00, Ins.UPDATE_RECORD, 1, 0x04, encode_code(code)))
 
+    @under_purpose(Ins.UPDATE_BINARY)
     def update_card_data(self, info: CardInfo) -> None:
         """Replace EF 0003: municipality, form and dates. ValueError for what cannot be."""
         content = encode_card_info(info)
         self.select_file(EF_CARD_INFO)
         self.ask(CommandApdu(0x00, Ins.UPDATE_BINARY, 0, 0, content))
 
+    @under_purpose(Ins.PUT_DATA)
     def move_out(self) -> None:
         """Note that the holder has moved out: only the move-in procedure works after that."""
         self._set_residence(Residence.MOVED_OUT)
 
+    @under_purpose(Ins.PUT_DATA)
     def continue_use(self, municipality: str) -> CardInfo:
         """Let the card go on in another municipality (継続利用); return its new data.
 
@@ -282,17 +328,20 @@ class JukiSession(AppletSession):
 
     # --- life cycle (purpose COUNTER, for suspension SUSPEND as well) ---
 
+    @under_purpose(Ins.DEACTIVATE_FILE)
     def suspend(self) -> None:
         """Suspend the card: it answers its state, lets the counter authenticate, and no more."""
         # ISO/IEC 7816-9:2017, DEACTIVATE FILE; the master file stands for the card
         self.ask(CommandApdu(0x00, Ins.DEACTIVATE_FILE, 0, 0, _WHOLE_CARD))
         self._suspended = True
 
+    @under_purpose(Ins.ACTIVATE_FILE)
     def resume(self) -> None:
         """End a suspension; the session was opened with `allow_suspended`."""
         self.ask(CommandApdu(0x00, Ins.ACTIVATE_FILE, 0, 0, _WHOLE_CARD))
         self._suspended = False
 
+    @under_purpose(Ins.TERMINATE_CARD_USAGE)
     def terminate(self) -> None:
         """End the card for good and close the session. Nothing brings it back."""
         # ISO/IEC 7816-9:2017, TERMINATE CARD USAGE

@@ -53,7 +53,8 @@ def change(session: AppletSession, identifier: int, new: bytes) -> None:
 def exchange(session: AppletSession, identifier: int, old: bytes, new: bytes) -> None:
     """Verify and replace the PIN in EF `identifier` in one command. PinRejected, PinBlocked.
 
-    ISO/IEC 7816-4:2020, 11.6.7, with P1 = 00: the old value, then the new one.
+    ISO/IEC 7816-4:2020, 11.6.7, with P1 = 00: the old value, then the new one. Where values have no
+    fixed length nobody knows where the new one begins: WrongParameters.
     """
     session.select_file(identifier)
     session.ask(CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 0x00, _CURRENT_EF, old + new))
@@ -72,7 +73,8 @@ def reset(session: AppletSession, identifier: int, new: bytes | None) -> None:
     """Give the PIN in EF `identifier` all its tries back, and a `new` value unless it is None.
 
     ISO/IEC 7816-4:2020, 11.6.10: P1 = 02 with new reference data, P1 = 03 without any. It needs the
-    issuer's right. SecurityStatusNotSatisfied.
+    issuer's right. SecurityStatusNotSatisfied; ConditionsNotSatisfied for a new value of a number
+    that is printed on the card, which only the issuer writes.
     """
     session.select_file(identifier)
     if new is None:

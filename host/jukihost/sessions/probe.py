@@ -7,7 +7,7 @@ from typing import Final
 from jukicard.apdu import Aid, StatusWord
 from jukihost.channel import ApduChannel
 from jukihost.models import Application, ApplicationState
-from jukihost.sessions.session import select_application
+from jukihost.sessions.selection import select_application
 
 KNOWN_APPLICATIONS: Final = (
     ("juki", "Juki (住民基本台帳)", Aid("D3921000310001010401")),

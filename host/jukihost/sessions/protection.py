@@ -1,13 +1,33 @@
-"""Where secure messaging goes in a chain of channels, whatever the chain is made of."""
+"""Where secure messaging goes in a chain of channels, and what must not go without it."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from jukihost.channel import ApduChannel, CommandChaining, LogicalChannelChannel
 from jukihost.securemessaging import Iso7816Session, SecureChannel
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class Protection:
+    """A secure session at its place in a chain of channels: `channel` is `plain` under it."""
+
+    def __init__(self, plain: ApduChannel, session: Iso7816Session) -> None:
+        self.plain: Final = plain
+        self.session: Final = session
+        self.channel: Final = protected(plain, session)
+
+    def protects(self, channel: ApduChannel) -> bool:
+        """Tell whether `channel` speaks under this session, and the session is alive."""
+        return channel is self.channel and self.session.alive
+
 
 def protected(channel: ApduChannel, session: Iso7816Session) -> ApduChannel:
-    """Return `channel` with secure messaging at its place in it.
+    """Return `channel` with secure messaging at its place in it; every command is encrypted.
 
     Below the channel number, because the MAC covers the class byte; below the chaining of long
     data, because every link is protected by itself; above all else.
@@ -15,3 +35,39 @@ def protected(channel: ApduChannel, session: Iso7816Session) -> ApduChannel:
     if isinstance(channel, LogicalChannelChannel):
         return LogicalChannelChannel(protected(channel.inner, session), channel.number)
     return CommandChaining(SecureChannel(channel, session), session.short_data)
+
+
+class Authenticating(Protocol):
+    """A session in which the terminal proves a purpose."""
+
+    def require_authenticated(self, ins: int) -> None:
+        """TerminalNotAuthenticated unless a live secure session is there; `ins` is refused."""
+
+
+_Session = TypeVar("_Session", bound=Authenticating)
+
+
+def under_purpose(
+    ins: int,
+) -> Callable[
+    [Callable[Concatenate[_Session, _Arguments], _Result]],
+    Callable[Concatenate[_Session, _Arguments], _Result],
+]:
+    """Mark a method whose rule names a purpose: refused without one, before anything is sent.
+
+    `ins` is the command that the purpose is for. TerminalNotAuthenticated.
+    """
+
+    def mark(
+        method: Callable[Concatenate[_Session, _Arguments], _Result],
+    ) -> Callable[Concatenate[_Session, _Arguments], _Result]:
+        @functools.wraps(method)
+        def checked(
+            session: _Session, /, *arguments: _Arguments.args, **options: _Arguments.kwargs
+        ) -> _Result:
+            session.require_authenticated(ins)
+            return method(session, *arguments, **options)
+
+        return checked
+
+    return mark

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from jukicard.apdu import StatusWord
 from jukihost.errors import CardError, ReferenceNotUsable, SecurityStatusNotSatisfied
 
 
 class TerminalNotAuthenticated(SecurityStatusNotSatisfied):
-    """The card wants the terminal authenticated first, under secure messaging."""
+    """The terminal must authenticate first, and its secure session must still be alive.
+
+    `sent` is False when the terminal itself refused: the card was not asked then.
+    """
 
     what = "the terminal is not authenticated"
     advice = "authenticate for a purpose first, then verify the PIN, then try again"
+
+    sent: bool = True
+
+    @classmethod
+    def before_sending(cls, ins: int) -> Self:
+        """Return the refusal of a command that was not sent; `status` is what a card would say."""
+        refusal = cls(StatusWord.SECURITY_STATUS_NOT_SATISFIED, ins)
+        refusal.sent = False
+        return refusal
+
+    def __str__(self) -> str:
+        if self.sent:
+            return super().__str__()
+        return f"{self.what}; {self.advice} (nothing was sent to the card)"
 
 
 class PinNotVerified(SecurityStatusNotSatisfied):

@@ -18,10 +18,19 @@ from jukihost.errors import (
     check,
     error_for,
 )
+from jukihost.sessions.leaving import leave
+from jukihost.sessions.selection import select_application, select_command
 
-# What a card answers to SELECT when it insists on returning control information.
-_WANTS_FCI: Final = frozenset(
-    {StatusWord.INCORRECT_P1_P2, StatusWord.WRONG_P1_P2, StatusWord.WRONG_LENGTH}
+# Commands that prove something to the card when they carry data (ISO/IEC 7816-4:2020, 11.6).
+_PROOFS: Final = frozenset(
+    {
+        Ins.VERIFY,
+        Ins.VERIFY_ODD,
+        Ins.CHANGE_REFERENCE_DATA,
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.GENERAL_AUTHENTICATE,
+        Ins.GENERAL_AUTHENTICATE_ODD,
+    }
 )
 _LARGEST_OFFSET: Final = 0x7FFF
 _BLOCK: Final = 256
@@ -30,7 +39,9 @@ _BLOCK: Final = 256
 class AppletSession:
     """A conversation with one application of the card; making one sends nothing.
 
-    Used in a `with` block it keeps other programs away from the card until the block ends. A
+    Used in a `with` block it keeps other programs away from the card until the block ends. What
+    was proven in the session, a PIN above all, ends with it: before any other program gets at the
+    card, the card is made to forget it (see `close`). A
     suspended application refuses to open (CardSuspended) unless `allow_suspended`, which is for
     who resumes it.
     """
@@ -42,6 +53,7 @@ class AppletSession:
         self._allow_suspended = allow_suspended
         self._open = False
         self._suspended = False
+        self._proven = False
         self._held = ExitStack()
 
     @property
@@ -57,20 +69,33 @@ class AppletSession:
     def open(self) -> Self:
         """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
         status = select_application(self._channel, self.AID)
-        suspended = isinstance(error_for(_select(self.AID), status), CardSuspended)
+        suspended = isinstance(error_for(select_command(self.AID), status), CardSuspended)
         if not (suspended and self._allow_suspended):
-            check(_select(self.AID), status)
+            check(select_command(self.AID), status)
         self._open, self._suspended = True, suspended
         return self
 
     def close(self) -> None:
-        """End the conversation and let other programs at the card; sends nothing."""
-        self._open = False
-        self._held.close()
+        """End the conversation and let other programs at the card. Never fails.
 
-    def protect(self, channel: ApduChannel) -> None:
-        """Speak through `channel` from now on: a secure channel around `self.channel`."""
-        self._channel = channel
+        When something was proven in it, or may have been, another application is selected and, on
+        the basic channel, the card reset: that ends its other logical channels too. Over PC/SC the
+        reset waits for the end of the outermost session in the same program. A card that does not
+        let itself be reset loses its power, and the connection is closed. A session that proved
+        nothing sends nothing.
+        """
+        self._open = False
+        proven, self._proven = self._proven, False
+        try:
+            if proven:
+                leave(self._channel, self.AID)
+        finally:
+            self._held.close()
+
+    def check_open(self) -> None:
+        """ConnectionNotOpen unless the session is open."""
+        if not self._open:
+            raise ConnectionNotOpen("the session is not open; use it inside `with`, or call open()")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -89,8 +114,9 @@ class AppletSession:
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
         """Send a command and return its answer, whatever the status."""
-        if not self._open:
-            raise ConnectionNotOpen("the session is not open; use it inside `with`, or call open()")
+        self.check_open()
+        if command.data and command.ins in _PROOFS:
+            self._proven = True  # before the answer: one that is lost may have been 9000
         return self._channel.transmit(command)
 
     def ask(self, command: CommandApdu, *accepted: StatusWord) -> ResponseApdu:
@@ -183,22 +209,6 @@ class AppletSession:
         if len(response.data) > wanted:
             raise ProtocolError(f"the card sent {len(response.data)} bytes, {wanted} were asked")
         return response.data
-
-
-def select_application(channel: ApduChannel, aid: Aid) -> StatusWord:
-    """Select an application by its full name and return the card's status.
-
-    Without control information, which every known card accepts, and with it where a card insists.
-    """
-    response = channel.transmit(_select(aid))
-    if response.status in _WANTS_FCI:
-        response = channel.transmit(CommandApdu(0x00, Ins.SELECT, 0x04, 0x00, aid, _BLOCK))
-    return response.status
-
-
-def _select(aid: Aid) -> CommandApdu:
-    # ISO/IEC 7816-4:2020, 11.2.2: by DF name, first occurrence, no answer data
-    return CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, aid)
 
 
 def _object_size(head: bytes) -> int:

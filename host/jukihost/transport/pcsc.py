@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class PcscConnection(BaseConnection):
         self._protocol = 0
         self._atr = b""
         self._depth = 0
+        self._proven = False
 
     @property
     def description(self) -> str:
@@ -95,9 +96,11 @@ class PcscConnection(BaseConnection):
         """Let go of the card, which is powered off unless told otherwise, see `AtClose`."""
         card, self._card = self._card, None
         context, self._context = self._context, None
+        proven, self._proven = self._proven, False
         self._reader, self._atr = "", b""
         if card is not None:
-            self._module().SCardDisconnect(card, self._at_close.value)
+            at_close = AtClose.POWER_OFF if proven else self._at_close
+            self._module().SCardDisconnect(card, at_close.value)
         if context is not None:
             self._module().SCardReleaseContext(context)
 
@@ -130,6 +133,25 @@ class PcscConnection(BaseConnection):
         self.open()
         return self._atr
 
+    def forget(self) -> bytes | None:
+        """Take the card's power and give it again, so that it forgets what was proven to it.
+
+        Not a warm reset: contactless cards keep verified PINs over that. Inside more than one
+        transaction it waits for the end of the outermost one, and None is returned. TransportError:
+        the power is taken when the transaction ends, and the connection closed.
+        """
+        self._proven = True
+        if self._depth > 1:
+            return None
+        try:
+            atr = self._reconnect(pcsc.UNPOWER_CARD)
+        except TransportError:
+            if self._depth == 0:
+                self.close()
+            raise
+        self._proven = False
+        return atr
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep other programs away from the card; waits until they let go. May be nested.
@@ -142,10 +164,22 @@ class PcscConnection(BaseConnection):
         try:
             yield
         finally:
+            if self._depth == 1:
+                self._let_in()
             self._depth -= 1
-            if self._depth == 0 and self._card is not None:
-                # Its result says nothing new: a card that is gone is held by nobody.
-                self._module().SCardEndTransaction(self._card, pcsc.LEAVE_CARD)
+
+    def _let_in(self) -> None:
+        """Let other programs at the card, once it has forgotten what it must."""
+        if self._proven:
+            with suppress(TransportError):
+                self.forget()
+        if self._card is not None:
+            # Its result says nothing new: a card that is gone is held by nobody.
+            self._module().SCardEndTransaction(
+                self._card, pcsc.UNPOWER_CARD if self._proven else pcsc.LEAVE_CARD
+            )
+        if self._proven:
+            self.close()
 
     def _module(self) -> Scard:
         if self._scard is None:

@@ -97,6 +97,12 @@ class ReplayConnection(BaseConnection):
             )
         return self._reset_to(event)
 
+    def forget(self) -> bytes | None:
+        """Play the reset that ends a session, unless the trace goes on without one."""
+        self._check_open()
+        event = self._peek()
+        return self._reset_to(event) if isinstance(event, DumpReset) else None
+
     def check_finished(self) -> None:
         """ReplayMismatch unless every event was played."""
         if not self.finished:

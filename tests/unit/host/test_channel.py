@@ -347,6 +347,15 @@ def test_channel_that_cannot_be_closed_stays_open() -> None:
     assert channel.closed
 
 
+def test_channel_that_a_reset_closed_is_closed() -> None:
+    inner = answers("6881")
+    with LogicalChannelChannel(inner, 1) as channel:
+        pass
+    assert channel.closed
+    channel.close()
+    assert len(inner.seen) == 1
+
+
 def fail_inside(channel: LogicalChannelChannel) -> None:
     with channel:
         raise CardRemoved("first")

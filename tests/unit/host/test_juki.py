@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +23,12 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import ApplicationState, CardForm
+from jukihost.sessions import pinfile
 from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.jukifiles import parse_card_info, parse_code
 from jukihost.sessions.pin import Pin
 from jukihost.sessions.probe import KNOWN_APPLICATIONS, card_probe
+from jukihost.sessions.session import AppletSession
 from tests.support.host_fakes import (
     CARD_INFO,
     CODE_RECORD,
@@ -40,6 +40,12 @@ from tests.support.host_fakes import (
 
 SELECT = ("00A4040C0AD3921000310001010401", "9000")
 PIN_FILE = ("00A4020C02001C", "9000")
+
+
+class FileSession(AppletSession):
+    """What every session can do with files and PINs, at the Juki application and with no rules."""
+
+    AID = JukiSession.AID
 
 
 def session(*exchanges: tuple[str, str]) -> JukiSession:
@@ -161,42 +167,30 @@ def test_malformed_pin_costs_nothing() -> None:
         for bad in ("123", "12345", "abcd", "１２３４"):
             with pytest.raises(PinFormatError):
                 juki.verify_pin(bad)
-            with pytest.raises(PinFormatError):
-                juki.change_pin(bad)
-            with pytest.raises(PinFormatError):
-                juki.change_pin("1234", old=bad)
         assert len(card.commands) == sent
     assert card.tries == 3
 
 
-def test_change_in_the_cards_own_form() -> None:
-    session(PIN_FILE, ("002401800435363738", "9000")).change_pin("5678")
-
-
-def test_change_in_the_iso_form() -> None:
-    session(PIN_FILE, ("00240080083132333435363738", "9000")).change_pin("5678", old="1234")
-
-
 def test_change_before_verification_is_refused() -> None:
     with (
-        JukiSession(build_channel(FakeJukiCard())) as juki,
+        FileSession(build_channel(FakeJukiCard())) as session,
         pytest.raises(SecurityStatusNotSatisfied),
     ):
-        juki.change_pin("5678")
+        pinfile.change(session, 0x1C, b"5678")
 
 
 def test_changed_pin_is_the_pin() -> None:
     card = FakeJukiCard(iso_change=True)
-    with JukiSession(build_channel(card)) as juki:
-        juki.verify_pin("1234")
-        juki.change_pin("5678")
-        juki.change_pin("9012", old="5678")
+    with FileSession(build_channel(card)) as session:
+        pinfile.verify(session, 0x1C, b"1234")
+        pinfile.change(session, 0x1C, b"5678")
+        pinfile.exchange(session, 0x1C, b"5678", b"9012")
         with pytest.raises(PinRejected):
-            juki.change_pin("0000", old="5678")
+            pinfile.exchange(session, 0x1C, b"5678", b"0000")
         with pytest.raises(PinRejected):
-            juki.verify_pin("1234")
-        juki.verify_pin("9012")
-        assert juki.pin_retries() == 3
+            pinfile.verify(session, 0x1C, b"1234")
+        pinfile.verify(session, 0x1C, b"9012")
+        assert pinfile.retries_left(session, 0x1C) == 3
 
 
 @given(st.lists(st.one_of(st.sampled_from(["right", "wrong", "ask"])), max_size=12))
@@ -224,32 +218,9 @@ def test_tries_as_a_model_counts_them(steps: list[str]) -> None:
 # --- files ---
 
 
-def test_card_info() -> None:
-    with JukiSession(build_channel(FakeJukiCard(open_files=True))) as juki:
-        info = juki.card_info()
-    assert info.municipality == "13221"
-    assert info.form is CardForm.WITH_PHOTO
-    assert (info.issued, info.expires) == (date(2009, 4, 20), date(2019, 4, 20))
-
-
-def test_code() -> None:
-    with JukiSession(build_channel(FakeJukiCard(open_files=True))) as juki:
-        assert juki.read_code().reveal() == "12345678903"
-    juki = session(("00A4020C020002", "9000"), ("00B2010400", f"{CODE_RECORD.hex()}9000"))
-    assert juki.read_code().reveal() == "12345678903"
-
-
-def test_without_authentication_both_are_refused() -> None:
-    with JukiSession(build_channel(FakeJukiCard())) as juki:
-        with pytest.raises(SecurityStatusNotSatisfied, match="authenticate"):
-            juki.read_code()
-        with pytest.raises(SecurityStatusNotSatisfied):
-            juki.card_info()
-
-
 def test_no_such_file() -> None:
-    with JukiSession(build_channel(FakeJukiCard())) as juki, pytest.raises(FileNotFound):
-        juki.read_binary(0x0009)
+    with FileSession(build_channel(FakeJukiCard())) as files, pytest.raises(FileNotFound):
+        files.read_binary(0x0009)
 
 
 INFO = {0xDF21: b"13221", 0xDF22: b"1", 0xDF23: b"20090420", 0xDF24: b"20190420"}
@@ -347,13 +318,13 @@ class File:
 def test_files_of_every_size_and_end(size: int, end: str) -> None:
     file = File(size, end)
     channel = AnswerChannel(file.answer)
-    assert JukiSession(channel).open().read_binary(1) == file.content
+    assert FileSession(channel).open().read_binary(1) == file.content
     assert max(command.p1 for command in channel.seen if command.ins == Ins.READ_BINARY) < 0x80
 
 
 def test_a_short_answer_is_the_end_of_a_file() -> None:
     channel = AnswerChannel(File(300, "9000").answer)
-    JukiSession(channel).open().read_binary(1)
+    FileSession(channel).open().read_binary(1)
     assert sum(command.ins == Ins.READ_BINARY for command in channel.seen) == 2
 
 
@@ -361,30 +332,29 @@ def test_a_short_answer_is_the_end_of_a_file() -> None:
 def test_no_more_is_read_than_asked(limit: int) -> None:
     file = File(1000, "9000")
     assert (
-        JukiSession(AnswerChannel(file.answer)).open().read_binary(1, limit) == file.content[:limit]
+        FileSession(AnswerChannel(file.answer)).open().read_binary(1, limit) == file.content[:limit]
     )
 
 
 def test_offset_error_at_the_start_is_an_error() -> None:
     with pytest.raises(StatusError, match="6B00"):
-        JukiSession(answers("9000", "9000", "6B00")).open().read_binary(1)
+        FileSession(answers("9000", "9000", "6B00")).open().read_binary(1)
 
 
 def test_card_that_sends_more_than_asked() -> None:
     with pytest.raises(ProtocolError, match="were asked"):
-        JukiSession(answers("9000", "9000", "01029000")).open().read_binary(1, 1)
+        FileSession(answers("9000", "9000", "01029000")).open().read_binary(1, 1)
 
 
 # --- around the session ---
 
 
 def test_session_speaks_through_the_channel_it_is_given() -> None:
-    first, second = answers("9000"), answers("9000", "63C3")
-    juki = JukiSession(first).open()
-    assert juki.channel is first
-    juki.protect(second)
+    channel = answers("9000", "9000", "63C3")
+    juki = JukiSession(channel).open()
+    assert juki.channel is channel
     assert juki.pin_retries() == 3
-    assert len(first.seen) == 1
+    assert len(channel.seen) == 3
 
 
 def test_card_pulled_out_in_the_middle() -> None:

@@ -154,7 +154,6 @@ def test_a_recorded_session_plays_again() -> None:
 
     def session(juki: JukiSession) -> int:
         juki.verify_pin("1234")
-        juki.change_pin("5678")
         return juki.pin_retries()
 
     with JukiSession(build_channel(card, observer=writer)) as juki:
@@ -164,3 +163,16 @@ def test_a_recorded_session_plays_again() -> None:
         JukiSession(build_channel(connection)) as juki,
     ):
         assert session(juki) == recorded == 3
+
+
+def test_a_trace_without_the_end_of_its_session_plays_as_well() -> None:
+    """Traces of before sessions made the card forget: what they leave out is not missed."""
+    dump = (
+        "ATR 3BE000FF8131FE4514\n> 00A4040C0AD3921000310001010401\n< 9000\n"
+        "> 00A4020C02001C\n< 9000\n> 002000800431323334\n< 9000\n"
+    )
+    for reset in ("", "RESET\n"):
+        with ReplayConnection(dump + reset) as connection:
+            with JukiSession(build_channel(connection)) as juki:
+                juki.verify_pin("1234")
+            assert connection.finished

@@ -35,8 +35,10 @@ from jukihost.errors import (
     FileNotFound,
     PinBlocked,
     PinRejected,
+    WrongParameters,
 )
 from jukihost.models import CardForm, Purpose, Sex
+from jukihost.sessions import pinfile
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import (
     Availability,
@@ -161,6 +163,13 @@ def test_password_changes_and_blocks(jpki: JpkiSession) -> None:
             jpki.verify_password(PASSWORD)
     assert jpki.pin_retries(JpkiKey.SIGNATURE) == 0
     assert jpki.pin_retries(JpkiKey.AUTHENTICATION) == 3
+
+
+def test_password_has_no_length_to_cut_old_from_new(jpki: JpkiSession) -> None:
+    with pytest.raises(WrongParameters):
+        pinfile.exchange(jpki, JpkiKey.SIGNATURE.ef_pin, PASSWORD.encode(), b"XYZ789")
+    assert jpki.pin_retries(JpkiKey.SIGNATURE) == 5
+    jpki.verify_password(PASSWORD)
 
 
 @pytest.mark.parametrize("key", JpkiKey)

@@ -197,11 +197,34 @@ def test_wrong_master_keys(run: Run, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_pin_with_keys(run: Run, keys: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("pin", "change", "--pin-file", "-", typed="1234\n5678\n") == 1
-    assert "not authenticated" in capsys.readouterr().err
+    assert run("pin", "change", "--pin-file", "-", typed="1234\n5678\n") == 2
+    assert "--keys" in capsys.readouterr().err
     assert run("pin", "change", "--keys", keys, "--pin-file", "-", typed="1234\n5678\n") == 0
     assert run("pin", "verify", "--keys", keys, "--pin-file", "-", typed="5678\n") == 0
     assert run("pin", "verify", "--pin-file", "-", typed="5678\n") == 0
+
+
+@pytest.mark.parametrize(("again", "code"), [("5678", 0), ("5679", 2)])
+def test_new_pin_is_typed_twice(
+    run: Run, keys: str, monkeypatch: pytest.MonkeyPatch, again: str, code: int
+) -> None:
+    answers = ["1234", "5678", again]
+    monkeypatch.setattr("getpass.getpass", lambda prompt: answers.pop(0))
+    assert run("pin", "change", "--keys", keys, terminal=True) == code
+    assert not answers
+    pin = "1234" if code else "5678"
+    assert run("pin", "verify", "--pin-file", "-", typed=f"{pin}\n") == 0
+
+
+def test_neither_pin_shows_in_the_trace_of_a_change(
+    run: Run, keys: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = "1234\n7391\n"
+    assert run("pin", "change", "--keys", keys, "--trace", "--pin-file", "-", typed=typed) == 0
+    err = capsys.readouterr().err.replace(" ", "")
+    assert "CHANGEREFERENCEDATA" in err
+    for secret in ("1234", "7391", "31323334", "37333931"):
+        assert secret not in err.replace("D3921000310001010401", "")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from jukicard.crypto.cvc import Certificate, trust_anchor
 from jukicard.environment import SeededRandom
 from jukicard.runtime.certified import CertifiedApplet
 from jukicard.transport.inprocess import LocalReader
-from jukihost.channel import ChannelDecorator, build_channel, open_logical_channel
+from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
 from jukihost.errors import (
     AuthenticationRejected,
     CardNotAuthentic,
@@ -60,7 +60,7 @@ def channel(card: Card) -> Iterator[ChannelDecorator]:
         yield build_channel(connection)
 
 
-def session(channel: ChannelDecorator, purpose: Purpose) -> JukiSession:
+def session(channel: ApduChannel, purpose: Purpose) -> JukiSession:
     juki = JukiSession(channel, allow_suspended=True).open()
     juki.authenticate(purpose, CUSTODY)
     return juki
@@ -276,6 +276,20 @@ def test_ended_for_good(channel: ChannelDecorator, suspended: bool) -> None:
         JukiSession(channel, allow_suspended=True).open()
 
 
+@pytest.mark.parametrize("take_away", [JukiSession.suspend, JukiSession.move_out])
+def test_rights_taken_away_on_one_channel_end_the_session_on_another(
+    channel: ChannelDecorator, take_away: Callable[[JukiSession], None]
+) -> None:
+    reader = session(open_logical_channel(channel), Purpose.WIDE_AREA_ISSUANCE)
+    reader.verify_pin("1234")
+    assert reader.read_code() == CODE
+    take_away(session(channel, Purpose.COUNTER))
+    with pytest.raises((SecureMessagingError, StatusError)):
+        reader.read_code()
+    with pytest.raises(TerminalNotAuthenticated):
+        reader.read_code()
+
+
 # --- what goes wrong between the two ---
 
 
@@ -285,8 +299,10 @@ def test_session_that_the_card_lost(card: Card) -> None:
         connection.reset()
         with pytest.raises((SecureMessagingError, SecureMessagingRefused)):
             juki.card_info()
-        with pytest.raises(SecureMessagingError):
+        with pytest.raises(TerminalNotAuthenticated):
             juki.card_info()
+        with pytest.raises(SecureMessagingError):
+            juki.card_number()
         juki.open()
         juki.authenticate(Purpose.COUNTER, CUSTODY)
         assert juki.card_info().municipality == "13221"
