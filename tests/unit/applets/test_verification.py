@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jukicard.applets.verification import (
-    birth_digits,
-    era_year,
-    juki_number,
-    number_a,
-    number_b,
-)
+from jukicard.applets.eras import era_year
+from jukicard.applets.verification import birth_digits, juki_number, number_a, number_b
 
 DAY = datetime.date
 EXPIRES = DAY(2035, 2, 17)
