@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any, Final
 
-from jukihost.errors import NoCard, NoReader, ProtocolError, TransportError
+from jukihost.errors import CardRemoved, NoCard, NoReader, ProtocolError, TransportError
 from jukihost.models import Reader
 from jukihost.transport import scard as pcsc
 from jukihost.transport.base import BaseConnection, check_length, not_open
@@ -114,6 +114,8 @@ class PcscConnection(BaseConnection):
         sent = as_tpdu(command) if self._protocol == pcsc.PROTOCOL_T0 else command
         result, answer = self._module().SCardTransmit(card, self._protocol, list(sent))
         expect_success(result, "SCardTransmit")
+        if not answer:  # what pcscd says when the card is pulled out while it works
+            raise CardRemoved("the card was pulled out; put it back and reconnect")
         return _to_bytes(answer)
 
     def reset(self) -> bytes:

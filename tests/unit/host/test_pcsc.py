@@ -304,6 +304,12 @@ def test_what_is_no_command_is_not_sent(size: int) -> None:
     assert not [call for call in scard.calls if call[0] == "SCardTransmit"]
 
 
+def test_no_answer_at_all_is_a_card_that_was_pulled() -> None:
+    """pcscd reports success and no bytes when the card goes while it works."""
+    with connect(one_card(answer=lambda command: b"")) as connection, pytest.raises(CardRemoved):
+        connection.transmit(b"\0\0\0\0")
+
+
 def test_answer_that_is_no_bytes() -> None:
     scard = one_card()
     with connect(scard) as connection:
