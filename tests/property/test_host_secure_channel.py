@@ -15,13 +15,18 @@ CIPHERS = st.sampled_from(["AES-128", "AES-192", "AES-256", "3DES"])
 COMMANDS = st.builds(
     CommandApdu,
     cla=st.sampled_from([0x00, 0x01, 0x03, 0x10, 0x40, 0x4F, 0x50, 0x80, 0x90]),
-    ins=st.integers(0, 255), p1=st.integers(0, 255), p2=st.integers(0, 255),
+    ins=st.integers(0, 255),
+    p1=st.integers(0, 255),
+    p2=st.integers(0, 255),
     data=st.one_of(st.binary(max_size=40), st.binary(min_size=200, max_size=300)),
-    ne=st.sampled_from([0, 1, 16, 255, 256, 257, 65_535, 65_536]), extended=st.booleans())
+    ne=st.sampled_from([0, 1, 16, 255, 256, 257, 65_535, 65_536]),
+    extended=st.booleans(),
+)
 ANSWERS = st.builds(
     ResponseApdu,
     data=st.one_of(st.binary(max_size=40), st.binary(min_size=200, max_size=300)),
-    status=st.integers(0x6200, 0x9FFF).map(StatusWord))
+    status=st.integers(0x6200, 0x9FFF).map(StatusWord),
+)
 EXCHANGES = st.lists(st.tuples(COMMANDS, ANSWERS, st.booleans()), min_size=1, max_size=6)
 
 
@@ -57,7 +62,8 @@ def _as_the_card_sees_it(command: CommandApdu | None) -> CommandApdu:
 
 @given(CIPHERS, EXCHANGES)
 def test_every_conversation_arrives_unchanged(
-        name: str, exchanges: list[tuple[CommandApdu, ResponseApdu, bool]]) -> None:
+    name: str, exchanges: list[tuple[CommandApdu, ResponseApdu, bool]]
+) -> None:
     session, card_session = _sessions(name)
     card = _Card(card_session)
     encrypted = {"now": True}
@@ -71,16 +77,17 @@ def test_every_conversation_arrives_unchanged(
 
 
 @given(CIPHERS, COMMANDS, ANSWERS, st.data())
-def test_no_changed_answer_is_believed(name: str, command: CommandApdu, answer: ResponseApdu,
-                                       data: st.DataObject) -> None:
+def test_no_changed_answer_is_believed(
+    name: str, command: CommandApdu, answer: ResponseApdu, data: st.DataObject
+) -> None:
     session, card_session = _sessions(name)
     card_session.unwrap(session.protect(command))
     good = card_session.wrap(answer, odd=bool(command.ins % 2)).encode()
     kind = data.draw(st.sampled_from(["flip", "cut", "insert", "swap", "random"]))
     at = data.draw(st.integers(0, len(good) - 1))
     changed = {
-        "flip": good[:at] + bytes((good[at] ^ data.draw(st.integers(1, 255)),)) + good[at + 1:],
-        "cut": good[:at] + good[at + data.draw(st.integers(1, 20)):],
+        "flip": good[:at] + bytes((good[at] ^ data.draw(st.integers(1, 255)),)) + good[at + 1 :],
+        "cut": good[:at] + good[at + data.draw(st.integers(1, 20)) :],
         "insert": good[:at] + data.draw(st.binary(min_size=1, max_size=20)) + good[at:],
         "swap": good[at:] + good[:at],
         "random": data.draw(st.binary(min_size=2, max_size=60)),

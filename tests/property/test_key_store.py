@@ -106,7 +106,7 @@ class KeyStoreMachine(RuleBasedStateMachine):
     def damage(self, who: int, data: st.DataObject) -> None:
         """A cut file is refused by whoever comes next, and stays as it is until it is put back."""
         good = self.path.read_bytes()
-        cut = good[:data.draw(st.integers(0, len(good) - 1))]
+        cut = good[: data.draw(st.integers(0, len(good) - 1))]
         self.path.write_bytes(cut)
         with pytest.raises(StoreDamaged):
             self.stores[who].rotate("COUNTER")
