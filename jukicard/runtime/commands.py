@@ -270,7 +270,7 @@ def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironme
         raise IsoError(StatusWord.WRONG_LENGTH, f"{name} has data and no Le field")
     objects = _security_objects(command.data, name)
     match command.p1, command.p2:
-        case 0xC1, 0xA4 if set(objects) == {0x83} and len(objects[0x83]) == 1:
+        case 0xC1, 0xA4 if set(objects) == {0x83} and _is_reference(objects[0x83]):
             return SetKey(objects[0x83][0] & 0x1F)
         case 0x81, 0xB6 if set(objects) == {0x83}:
             return SetCertificateIssuer(objects[0x83])
@@ -282,6 +282,11 @@ def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironme
             raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: other objects than this needs")
         case _:
             raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name}: no such environment here")
+
+
+def _is_reference(value: bytes) -> bool:
+    """Tell whether a value is one byte that P2 could name a key with, bit 8 set or not."""
+    return len(value) == 1 and not value[0] & 0x60
 
 
 def _security_objects(data: bytes, name: str) -> dict[int, bytes]:

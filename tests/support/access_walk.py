@@ -147,14 +147,19 @@ def _ways(do: str, *args: int, levels: Iterable[Level] = Level) -> list[Command]
 
 
 _TO_JUKI = (Command("select", 1),)
-_BASIC = [
-    *_ways("select", 0, 1, levels=(PLAIN, ENC)),
-    *_ways("select unknown", levels=(PLAIN,)),
+_SHORT = [
+    *_ways("select", 0, 1, levels=(PLAIN,)),
+    Command("select", 1, ENC),
     *_ways("get challenge", levels=(PLAIN, ENC)),
     Command("wrong mac"),
+    Command("power"),
+]
+_BASIC = [
+    *_SHORT,
+    Command("select", 0, ENC),
+    *_ways("select unknown", levels=(PLAIN,)),
     Command("header open"),
     *_ways("unknown", levels=(PLAIN, ENC)),
-    Command("power"),
 ]
 _CONTENT = [
     command
@@ -216,7 +221,7 @@ def _life() -> Plan:
 def _pins() -> Plan:
     """The PIN: right, wrong, blocked, changed, unblocked."""
     commands = [
-        *_BASIC, *_ways("authenticate", 1, levels=(PLAIN,)),
+        *_SHORT, *_ways("authenticate", 1, levels=(PLAIN,)),
         *_ways("authenticate", 4, levels=(PLAIN, ENC)),
         *_ways("verify", 0, 1, levels=(PLAIN, ENC)), *_ways("pin tries", levels=(PLAIN, MAC)),
         *_ways("change pin", 0, 1), *_ways("unblock"),
@@ -229,7 +234,7 @@ def _pins() -> Plan:
 def _keys() -> Plan:
     """Keys by reference and by name, a wrong one, and the current EF."""
     commands = [
-        *_BASIC, *_ways("authenticate", 4, levels=(PLAIN, ENC)),
+        *_SHORT, *_ways("authenticate", 4, levels=(PLAIN, ENC)),
         *_ways("authenticate", 1, levels=(ENC,)), Command("authenticate named", 4),
         *_ways("authenticate named", 1, levels=(PLAIN, ENC)),
         *_ways("authenticate wrongly", 4, levels=(PLAIN, ENC)),

@@ -200,6 +200,15 @@ def test_6_a_key_is_for_its_suite_only(suite: Suite) -> None:
         assert status == (0x9000 if made_for is suite else 0x63CE)
 
 
+def test_6_no_other_byte_names_a_key(there: Desk) -> None:
+    """MANAGE SECURITY ENVIRONMENT with each of 256 references: five keys, by two names each."""
+    for byte in range(256):
+        command = CommandApdu(0x00, 0x22, 0xC1, 0xA4, bytes((0x83, 1, byte)))
+        known = byte & 0x60 == 0 and byte & 0x1F in PURPOSES
+        wanted = 0x9000 if known else 0x6A80 if byte & 0x60 else 0x6A88
+        assert there.terminal.plain(command).status == wanted, f"{byte:02X}"
+
+
 # -- 7: across applications ------------------------------------------------------------------------
 
 
