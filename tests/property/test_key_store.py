@@ -125,8 +125,9 @@ class KeyStoreMachine(RuleBasedStateMachine):
                 keys = store.derive_card_keys(system, *CARD, version)
                 if key is not None:
                     assert keys == derive_card_keys("MA-AES128", key, *CARD, version)
-            assert [entry.name for entry in self.path.parent.iterdir()] == ["keys.json"]
-            assert self.path.stat().st_mode & 0o777 == 0o600
+            found = {entry.name: entry.stat() for entry in self.path.parent.iterdir()}
+            assert found.keys() == {"keys.json", ".keys.json.lock"}, "nothing half-written is left"
+            assert {entry.st_mode & 0o777 for entry in found.values()} == {0o600}
 
     def teardown(self) -> None:
         self.folder.cleanup()
