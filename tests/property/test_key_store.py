@@ -125,9 +125,9 @@ class KeyStoreMachine(RuleBasedStateMachine):
                 keys = store.derive_card_keys(system, *CARD, version)
                 if key is not None:
                     assert keys == derive_card_keys("MA-AES128", key, *CARD, version)
-            found = {entry.name: entry.stat() for entry in self.path.parent.iterdir()}
-            assert found.keys() == {"keys.json", ".keys.json.lock"}, "nothing half-written is left"
-            assert {entry.st_mode & 0o777 for entry in found.values()} == {0o600}
+            files = {entry.name: entry.stat() for entry in self.path.parent.iterdir()}
+            assert files.keys() == {"keys.json", ".keys.json.lock"}, "nothing half-written is left"
+            assert {entry.st_mode & 0o777 for entry in files.values()} == {0o600}
 
     def teardown(self) -> None:
         self.folder.cleanup()
