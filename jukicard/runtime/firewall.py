@@ -7,7 +7,6 @@ Python itself cannot stop is written in docs/architecture.md.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -118,12 +117,8 @@ def _may_be_stopped(frame: FrameType) -> bool:
     module = _module(frame)
     if module.partition(".")[0] in _NEVER_STOPPED or module.startswith("namedtuple_"):
         return False  # the last: what the standard library makes for the card's named tuples
-    # Python calls these when it collects, in the middle of anybody's code
-    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    caller: FrameType | None = frame
+    caller = frame.f_back
     while caller is not None and not _module(caller).startswith("jukicard."):
-        if caller.f_code in collecting:
-            return False
         caller = caller.f_back
     return caller is None or _module(caller) not in _CALLS_OUT
 

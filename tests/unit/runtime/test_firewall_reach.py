@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from jukicard.runtime.events import (
     FirewallDenial,
     SecurityStatusChanged,
 )
-from jukicard.runtime.firewall import DENIED, AppletMisbehavedError, StepBudget
+from jukicard.runtime.firewall import DENIED
 from jukicard.testing.applets import FORBIDDEN_AID
 from tests.support.hostile import (
     ATTACK,
@@ -287,27 +286,3 @@ def test_a_state_that_will_not_forget_keeps_no_counter_from_its_work(act: Act) -
     assert card.terminal.protected(moved_out).status == 0x9000
     HostileApplet.plan.clear()
     assert card.send(bytes((2, 0xA4, 4, 0x0C, len(HOSTILE))) + HOSTILE) == b"\x90\x00"
-
-
-def test_a_callback_of_the_collector_is_never_stopped() -> None:
-    """Python runs it in the middle of an application that has used up its steps."""
-    finished: list[str] = []
-
-    def collecting(phase: str, info: dict[str, int]) -> None:
-        del info
-        for _ in range(100):
-            pass
-        finished.append(phase)
-
-    def collect_and_loop() -> None:
-        gc.collect()
-        while True:
-            pass
-
-    gc.callbacks.append(collecting)
-    try:
-        with pytest.raises(AppletMisbehavedError):
-            StepBudget(20).run(collect_and_loop)
-    finally:
-        gc.callbacks.remove(collecting)
-    assert finished[-1] == "stop", "it ran to its end"
