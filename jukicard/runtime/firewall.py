@@ -7,6 +7,7 @@ Python itself cannot stop is written in docs/architecture.md.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -47,7 +48,9 @@ class StepBudget:
     Used for applications that come from elsewhere, one budget a card: what one of them has another
     do is counted as its own. It slows them, and it stops loops of Python statements, not one
     endless call into C, and not code that catches every BaseException in a loop. While it runs,
-    the trace function of a debugger or of coverage is set aside; afterwards it is back.
+    the trace function of a debugger or of coverage is set aside; afterwards it is back. So is the
+    garbage collector: what it calls (its callbacks, other objects' clean-up) is not the
+    application's code, and a stop raised in there would be swallowed.
     """
 
     __slots__ = ("_left", "_running", "_steps", "_stopped")
@@ -67,7 +70,8 @@ class StepBudget:
         """
         if self._running:
             return self._counted(work)
-        before = sys.gettrace()
+        before, collects = sys.gettrace(), gc.isenabled()
+        gc.disable()
         self._left = self._steps
         self._running, self._stopped = True, False
         try:
@@ -75,6 +79,8 @@ class StepBudget:
         finally:
             self._running = False
             sys.settrace(before)
+            if collects:
+                gc.enable()
 
     def run_apart(self, work: Callable[[], Any]) -> Any:
         """Do as `run`, with steps of its own that no other work is short of afterwards."""

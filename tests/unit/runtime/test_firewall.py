@@ -34,10 +34,6 @@ from tests.support.hostile import (
 from tests.support.hostile_acts import ACTS, LyingBytes, loop, raising, swallow_the_stop
 from tests.support.naive_terminal import JUKI
 
-# A stop may hit a callback of the garbage collector (hypothesis has one), which cannot raise.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
 BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from jukicard.runtime.events import (
     FirewallDenial,
     SecurityStatusChanged,
 )
-from jukicard.runtime.firewall import DENIED
+from jukicard.runtime.firewall import DENIED, AppletMisbehavedError, StepBudget
 from jukicard.testing.applets import FORBIDDEN_AID
 from tests.support.hostile import (
     ATTACK,
@@ -30,10 +31,6 @@ from tests.support.hostile import (
 )
 from tests.support.hostile_acts import ACTS, LyingBytes
 from tests.support.naive_terminal import JUKI
-
-# A stop may hit a callback of the garbage collector (hypothesis has one), which cannot raise.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")
@@ -290,3 +287,38 @@ def test_a_state_that_will_not_forget_keeps_no_counter_from_its_work(act: Act) -
     assert card.terminal.protected(moved_out).status == 0x9000
     HostileApplet.plan.clear()
     assert card.send(bytes((2, 0xA4, 4, 0x0C, len(HOSTILE))) + HOSTILE) == b"\x90\x00"
+
+
+@pytest.mark.parametrize("steps", [20, 100_000])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_never_runs_on_an_applications_steps(steps: int, enabled: bool) -> None:
+    """A stop raised in what the collector calls would be swallowed, and the loop go on for ever."""
+    calls: list[str] = []
+
+    def collecting(phase: str, info: dict[str, int]) -> None:
+        calls.append(f"{phase} {info['generation']}")
+
+    def make_garbage() -> None:
+        for _ in range(2000):
+            ring: list[object] = []
+            ring.append(ring)
+
+    before, was_enabled = gc.get_threshold(), gc.isenabled()
+    gc.set_threshold(10)
+    (gc.enable if enabled else gc.disable)()
+    gc.callbacks.append(collecting)
+    try:
+        calls.clear()
+        budget = StepBudget(steps)
+        if steps == 20:
+            with pytest.raises(AppletMisbehavedError):
+                budget.run(make_garbage)
+        else:
+            budget.run(make_garbage)
+        during = list(calls)
+        assert gc.isenabled() is enabled, "it is as it was"
+    finally:
+        gc.callbacks.remove(collecting)
+        gc.set_threshold(*before)
+        (gc.enable if was_enabled else gc.disable)()
+    assert len(during) <= 2, "at most one collection, after the application has ended"

@@ -30,9 +30,6 @@ from tests.support.intruder import (
     raises,
 )
 
-# A stop may hit a callback of the garbage collector (hypothesis has one), which cannot raise.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 class Unstoppable(BaseException):
     """Not an Exception, and nobody's."""
