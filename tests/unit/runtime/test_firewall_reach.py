@@ -302,7 +302,9 @@ def test_the_collector_never_runs_on_an_applications_steps(steps: int, enabled: 
         for _ in range(2000):
             ring: list[object] = []
             ring.append(ring)
+            seen.append(len(calls))
 
+    seen: list[int] = []
     before, was_enabled = gc.get_threshold(), gc.isenabled()
     gc.set_threshold(10)
     (gc.enable if enabled else gc.disable)()
@@ -315,10 +317,10 @@ def test_the_collector_never_runs_on_an_applications_steps(steps: int, enabled: 
                 budget.run(make_garbage)
         else:
             budget.run(make_garbage)
-        during = list(calls)
         assert gc.isenabled() is enabled, "it is as it was"
     finally:
         gc.callbacks.remove(collecting)
         gc.set_threshold(*before)
         (gc.enable if was_enabled else gc.disable)()
-    assert len(during) <= 2, "at most one collection, after the application has ended"
+    assert seen, "the application has run"
+    assert set(seen) == {0}, "and nothing was collected meanwhile"
