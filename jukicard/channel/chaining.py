@@ -9,6 +9,7 @@ from jukicard.apdu.command import MAX_NC, CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv, TlvError
 from jukicard.channel.logical import LogicalChannel
 from jukicard.errors import IsoError
 
@@ -56,11 +57,15 @@ class Chaining:
         self._next = inner
 
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
-        """Answer a link of a chain, GET RESPONSE, or what the layers inside answer."""
+        """Answer a link of a chain, GET RESPONSE, or what the layers inside answer.
+
+        A step of a dialogue is chained and goes inside all the same: it has an answer of its own.
+        """
         if channel.chain is not None or command.cla.chained:
-            if command.cla.chained:
+            if not command.cla.chained:
+                command = self._complete(command, channel)
+            elif channel.chain is not None or not _is_step(command):
                 return self._collect(command, channel)
-            command = self._complete(command, channel)
         if channel.waiting:
             waiting, channel.waiting = channel.waiting, b""
             if command.ins == 0xC0:
@@ -137,3 +142,18 @@ class Chaining:
         if channel.waiting:
             return ResponseApdu(part, StatusWord.more_data(len(channel.waiting)))
         return ResponseApdu(part)
+
+
+def _is_step(command: CommandApdu) -> bool:
+    """Tell a step of a dialogue from a part of long data: its data field is one whole object.
+
+    ISO/IEC 7816-4:2020, 11.6.5: the commands of one authentication may be linked by their class
+    byte; in a part of long data the object 7C is not whole, since nothing may follow it.
+    """
+    if command.ins != Ins.GENERAL_AUTHENTICATE or command.data[:1] != b"\x7c":
+        return False
+    try:
+        Tlv.parse(command.data)
+    except TlvError:
+        return False
+    return True

@@ -52,7 +52,11 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
     from jukicard.profiles import issue_card
 
     return issue_card(
-        profile, seed=seed, pin=_read_pin(arguments.pin_file), contactless=arguments.contactless
+        profile,
+        seed=seed,
+        pin=_read_pin(arguments.pin_file),
+        contactless=arguments.contactless,
+        access_number=arguments.access_number,
     )
 
 
@@ -91,7 +95,7 @@ def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
 
 
 def add_issue_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what says how a card is issued: profile, seed, PIN, interface."""
+    """Add what says how a card is issued: profile, seed, PIN, interface, access number."""
     command.add_argument(
         "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
     )
@@ -105,4 +109,10 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"
+    )
+    command.add_argument(
+        "--access-number",
+        metavar="DIGITS",
+        help="six digits that stand on the card: with them a terminal may open a session by PACE"
+        " first (default: the card offers no PACE)",
     )

@@ -95,6 +95,14 @@ class Authorization:
     """The object identifier's value."""
     mask: bytes
 
+    @classmethod
+    def read(cls, value: bytes) -> Authorization:
+        """Read the value of DO 7F4C; ValueError when it is malformed or empty."""
+        terminal_type, mask = _tagged(Tlv.parse_all(value), 0x06, 0x53)
+        if not terminal_type or not mask:
+            raise ValueError("an empty authorisation template")
+        return cls(terminal_type, mask)
+
     @property
     def role(self) -> Role:
         """The role of the holder."""
@@ -192,7 +200,7 @@ class Certificate:
         if profile != b"\0":
             raise ValueError("not of profile 1")
         certificate = cls(
-            _reference(issuer), _reference(holder), _read_key(key), _read_template(template),
+            _reference(issuer), _reference(holder), _read_key(key), Authorization.read(template),
             _read_date(effective), _read_date(expires), body.encode(), signature.value,
         )  # fmt: skip
         if certificate.expires < certificate.effective:
@@ -335,13 +343,6 @@ def _read_date(value: bytes) -> datetime.date:
         raise ValueError("a date has six digits")
     year, month, day = (10 * value[i] + value[i + 1] for i in (0, 2, 4))
     return datetime.date(2000 + year, month, day)
-
-
-def _read_template(value: bytes) -> Authorization:
-    terminal_type, mask = _tagged(Tlv.parse_all(value), 0x06, 0x53)
-    if not terminal_type or not mask:
-        raise ValueError("an empty authorisation template")
-    return Authorization(terminal_type, mask)
 
 
 def _read_key(value: bytes) -> _KeyObject:

@@ -52,6 +52,7 @@ def issue_card(
     masters: Mapping[str, bytes] = TEST_MASTERS,
     trust_anchors: Sequence[bytes] = (),
     chip_key: bytes | None = None,
+    access_number: str | None = None,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = log_bug,
@@ -77,6 +78,8 @@ def issue_card(
         lets in by certificate; without one it lets in none.
     chip_key: the card's own key for that, an elliptic curve's (PKCS #8, DER); the systems need its
         public half.
+    access_number: six digits that stand on the card (the CAN), with which a terminal may open a
+        session by PACE before anything else is said; None: the card offers no PACE.
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
@@ -114,7 +117,13 @@ def issue_card(
     if options is not None:
         card_options = options(card_options)
     return _make(
-        order, environment, card_options, on_bug, trust_anchors=trust_anchors, chip_key=chip_key
+        order,
+        environment,
+        card_options,
+        on_bug,
+        trust_anchors=trust_anchors,
+        chip_key=chip_key,
+        access_number=_checked_access_number(access_number),
     )
 
 
@@ -206,6 +215,12 @@ def _check_not_printed(order: Order) -> None:
         )
 
 
+def _checked_access_number(number: str | None) -> str | None:
+    if number is not None and not (len(number) == 6 and number.isascii() and number.isdigit()):
+        raise ProfileError("an access number has six digits")
+    return number
+
+
 def _make(
     order: Order,
     environment: CardEnvironment,
@@ -214,6 +229,7 @@ def _make(
     *,
     trust_anchors: Sequence[bytes],
     chip_key: bytes | None,
+    access_number: str | None,
 ) -> Card:
     # one transaction: a card that is cut off while it is made is none
     try:
@@ -224,7 +240,7 @@ def _make(
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
                     personalise(application.applet, order)
-            _put_trust(card, trust_anchors, chip_key)
+            _put_trust(card, trust_anchors, chip_key, access_number)
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
     except (WeakKeyError, ValueError) as problem:
@@ -232,7 +248,9 @@ def _make(
     return card
 
 
-def _put_trust(card: Card, anchors: Sequence[bytes], chip_key: bytes | None) -> None:
+def _put_trust(
+    card: Card, anchors: Sequence[bytes], chip_key: bytes | None, access_number: str | None
+) -> None:
     for application in card.applications:
         applet = application.applet
         if not isinstance(applet, CertifiedApplet):
@@ -244,6 +262,8 @@ def _put_trust(card: Card, anchors: Sequence[bytes], chip_key: bytes | None) -> 
                 raise ProfileError(f"a trust anchor is of no use: {problem}") from None
         if chip_key is not None:
             applet.trust.set_chip_key(chip_key)
+        if access_number is not None:
+            applet.passwords.set(access_number.encode("ascii"))
 
 
 def _write_card(order: Order, memory: PersistentMemory, options: CardOptions) -> None:

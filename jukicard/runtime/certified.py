@@ -1,7 +1,7 @@
 """Authentication by certificate: a system proves a role, and no secret is shared with the card.
 
 The chain of card verifiable certificates, terminal authentication and chip authentication in the
-order of docs/card.md; what is proven opens the same rights that keys open.
+order of docs/card.md; what is proven opens the same rights that keys open. PACE may come first.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins
+from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv
 from jukicard.crypto.asymmetric import EcPrivateKey
-from jukicard.crypto.cvc import Certificate, CertificateError, Holder, trust_anchor
+from jukicard.crypto.cvc import (
+    Authorization,
+    Certificate,
+    CertificateError,
+    Holder,
+    trust_anchor,
+)
 from jukicard.crypto.private import load_private_key
 from jukicard.errors import IsoError
 from jukicard.memory import Partition
@@ -23,6 +30,7 @@ from jukicard.runtime import commands
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.events import SecurityStatusChanged
 from jukicard.runtime.fileapplet import Handler
+from jukicard.runtime.privacy import AccessPasswords, PaceDialogue, PrivateSession
 from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet, SecuredState
 from jukicard.securemessaging.chip import OBJECT_IDENTIFIERS, ChipAuthentication
 from jukicard.securemessaging.iso7816 import Iso7816Session
@@ -36,6 +44,8 @@ _ANCHOR: Final = "anchor/"
 _DATE: Final = "date"
 _CHIP_KEY: Final = "chip key"
 _CHALLENGE: Final = 8
+_DYNAMIC_DATA: Final = 0x7C
+_CHIP_AUTHENTICATION: Final = 0x80
 
 
 class TrustStore:
@@ -85,15 +95,17 @@ class TrustStore:
 
 
 class CertifiedState(SecuredState):
-    """Adds the attempt that is under way and the terminal it has proven."""
+    """Adds the attempt that is under way, the terminal it has proven, PACE and its session."""
 
-    __slots__ = ("attempt", "chip", "terminal")
+    __slots__ = ("attempt", "chip", "pace", "private", "terminal")
 
     def __init__(self, applet: CertifiedApplet) -> None:
         super().__init__(applet)
         self.attempt: TerminalAuthentication | None = None
         self.terminal: AuthenticatedTerminal | None = None
         self.chip: bytes = b""
+        self.pace: PaceDialogue | None = None
+        self.private: PrivateSession | None = None
 
     def forget(self) -> None:
         """Drop all that was proven, and every step towards more."""
@@ -101,23 +113,45 @@ class CertifiedState(SecuredState):
         self.attempt = None
         self.terminal = None
         self.chip = b""
+        self.pace = None
+        self.private = None
+
+    def begin_private(self, session: PrivateSession) -> None:
+        """Go on in a session that PACE has opened, with nothing proven."""
+        self.forget()
+        self.private, self.messaging = session, session.messaging
+
+    def forget_proofs(self) -> None:
+        """Drop all that was proven, but stay in the session of PACE if this is one."""
+        private = self.private
+        self.forget()
+        if private is not None:
+            self.begin_private(private)
 
 
 class CertifiedApplet(SecuredApplet):
     """Adds authentication by certificate; `role_bits` says which bit of a role grants what.
 
-    Closed by default: without a trust anchor in its memory no certificate is accepted.
+    Closed by default: without a trust anchor in its memory no certificate is accepted, without a
+    password there is no PACE. `terminal_type` is the one that its systems' certificates speak of.
     """
 
     role_bits: ClassVar[Mapping[int, str]] = {}
+    terminal_type: ClassVar[bytes] = TERMINAL_TYPE
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.trust = TrustStore(context.memory)
+        self.passwords = AccessPasswords(context.memory)
 
     def new_state(self) -> CertifiedState:
         """Return a state in which nothing is proven and no attempt is under way."""
         return CertifiedState(self)
+
+    def select(self, command: CommandApdu, state: Any) -> ResponseApdu:
+        """SELECT, which ends PACE half done as any other command does."""
+        state.pace = None
+        return super().select(command, state)
 
     def card_identifier(self) -> bytes:
         """Return ID.IC, what a system's signature is bound to; an application must say it."""
@@ -140,7 +174,15 @@ class CertifiedApplet(SecuredApplet):
                 )
             case commands.SetChip():
                 self._set_chip(parsed.algorithm, state)
+            case commands.SetPassword():
+                self._begin_pace(parsed, state)
         return ResponseApdu()
+
+    def _begin_pace(self, wanted: commands.SetPassword, state: CertifiedState) -> None:
+        dialogue = PaceDialogue(self.passwords.get(), wanted)
+        if state.messaging is not None:
+            raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "PACE comes before any session")
+        state.pace = dialogue
 
     def _attempt(self, state: CertifiedState, *, fresh: bool = False) -> TerminalAuthentication:
         if state.attempt is None:
@@ -193,9 +235,11 @@ class CertifiedApplet(SecuredApplet):
                 "EXTERNAL AUTHENTICATE: no challenge of 8 bytes was just given",
             )
         attempt = self._attempt(state)
-        state.forget()
-        proven = attempt.authenticate(parsed.signature, self.card_identifier(), challenge)
-        if proven.authorization.terminal_type != TERMINAL_TYPE:
+        private = state.private
+        identifier = self.card_identifier() if private is None else private.identifier
+        state.forget_proofs()
+        proven = attempt.authenticate(parsed.signature, identifier, challenge)
+        if proven.authorization.terminal_type != self.terminal_type:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
                 "the certificate is for another type of terminal",
@@ -204,8 +248,18 @@ class CertifiedApplet(SecuredApplet):
         return ResponseApdu()
 
     def general_authenticate(self, command: CommandApdu, state: CertifiedState) -> ResponseApdu:
-        """GENERAL AUTHENTICATE: the card proves its key, a session starts, the rights are given."""
+        """GENERAL AUTHENTICATE: chip authentication, or one step of PACE."""
         parsed = commands.parse_general_authenticate(command)
+        if parsed.tag != _CHIP_AUTHENTICATION:
+            return self._pace_step(parsed, command, state)
+        if command.cla.chained:
+            raise IsoError(
+                StatusWord.LAST_COMMAND_EXPECTED, "chip authentication is one command, no chain"
+            )
+        return self._prove_chip(parsed.value, state)
+
+    def _prove_chip(self, point: bytes, state: CertifiedState) -> ResponseApdu:
+        """Chip authentication: the card proves its key, a session starts, rights are given."""
         terminal, state.terminal = state.terminal, None
         algorithm, state.chip = state.chip, b""
         key = self.trust.chip_key()
@@ -215,22 +269,54 @@ class CertifiedApplet(SecuredApplet):
                 "GENERAL AUTHENTICATE: no valid terminal, or no protocol, was set before",
             )
         chip = ChipAuthentication(key, algorithm)
-        answer = chip.answer(parsed.point, terminal.ephemeral, self.context.random.take)
+        answer = chip.answer(point, terminal.ephemeral, self.context.random.take)
+        limit = None if state.private is None else state.private.limit
         state.forget()
-        for right in self._rights(terminal):
+        for right in self._rights(terminal.authorization, limit):
             state.security.authenticated.add(right)
             self.context.emit(SecurityStatusChanged(self.context.aid, right, holds=True))
         state.messaging = Iso7816Session.start(answer.keys)
         return ResponseApdu(answer.encode())
 
-    def _rights(self, terminal: AuthenticatedTerminal) -> Iterator[str]:
+    def _rights(self, chain: Authorization, limit: Authorization | None) -> Iterator[str]:
         """Yield the rights that the whole chain gives and that the application grants now."""
+        authorization = chain if limit is None else chain.limited_by(limit)
         for bit, right in self.role_bits.items():
-            if terminal.authorization.grants(bit) and self.grants_now(right):
+            if authorization.grants(bit) and self.grants_now(right):
                 yield right
 
+    def _pace_step(
+        self, step: commands.GeneralAuthenticate, command: CommandApdu, state: CertifiedState
+    ) -> ResponseApdu:
+        """Answer one step of PACE; with the last one a session starts, and no right is given."""
+        dialogue, state.pace = state.pace, None
+        if dialogue is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, "GENERAL AUTHENTICATE: no PACE is under way"
+            )
+        state.forget()
+        objects = [dialogue.answer(step, command.cla.chained, self.context.random.take)]
+        if dialogue.session is None:
+            state.pace = dialogue
+        else:
+            state.begin_private(dialogue.session)
+            if dialogue.limit is not None:  # the terminal goes on with certificates
+                objects += self._authorities()
+        return ResponseApdu(Tlv(_DYNAMIC_DATA, objects).encode())
+
+    def _authorities(self) -> Iterator[Tlv]:
+        """Yield the names of the newest trust anchor and of the one before (TR-03110-3, B.1)."""
+        newest = sorted(self.trust.anchors(), key=lambda anchor: anchor.effective, reverse=True)
+        for tag, anchor in zip((0x87, 0x88), newest, strict=False):
+            yield Tlv(tag, anchor.reference)
+
     def process(self, command: CommandApdu, state: Any) -> ResponseApdu:
-        """Answer a command; what a certificate does not fulfil becomes its status word."""
+        """Answer a command; what a certificate does not fulfil becomes its status word.
+
+        PACE is a dialogue without pauses: any other command ends it.
+        """
+        if command.ins != Ins.GENERAL_AUTHENTICATE:
+            state.pace = None
         try:
             return super().process(command, state)
         except CertificateError as error:
@@ -241,7 +327,7 @@ class CertifiedApplet(SecuredApplet):
         except AuthenticationFailed:
             state.attempt = state.terminal = None
             raise IsoError(
-                StatusWord.AUTHENTICATION_FAILED, "authentication by certificate failed"
+                StatusWord.AUTHENTICATION_FAILED, f"{ins_label(command.ins)}: nothing was proven"
             ) from None
 
 

@@ -242,6 +242,18 @@ class SetChip(NamedTuple):
     algorithm: bytes
 
 
+class SetPassword(NamedTuple):
+    """MANAGE SECURITY ENVIRONMENT, SET AT for PACE.
+
+    curve: the number of the domain parameters; rights: the value of 7F4C; None when not said.
+    """
+
+    algorithm: bytes
+    reference: int
+    curve: int | None
+    rights: bytes | None
+
+
 class VerifyCertificate(NamedTuple):
     """PERFORM SECURITY OPERATION, VERIFY CERTIFICATE: the content of 7F21."""
 
@@ -255,12 +267,16 @@ class ExternalAuthenticate(NamedTuple):
 
 
 class GeneralAuthenticate(NamedTuple):
-    """GENERAL AUTHENTICATE of chip authentication: the terminal's ephemeral public key."""
+    """GENERAL AUTHENTICATE: the one object of the dynamic data, tag None when there is none.
 
-    point: bytes
+    80 is the key of chip authentication; none, 81, 83 and 85 are the steps of PACE.
+    """
+
+    tag: int | None
+    value: bytes
 
 
-SecurityEnvironment = SetKey | SetCertificateIssuer | SetTerminal | SetChip
+SecurityEnvironment = SetKey | SetCertificateIssuer | SetTerminal | SetChip | SetPassword
 
 
 def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironment:
@@ -272,6 +288,8 @@ def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironme
     match command.p1, command.p2:
         case 0xC1, 0xA4 if set(objects) == {0x83} and _is_reference(objects[0x83]):
             return SetKey(objects[0x83][0] & 0x1F)
+        case 0xC1, 0xA4 if {0x80, 0x83} <= set(objects) <= {0x80, 0x83, 0x84, 0x7F4C}:
+            return _set_password(objects, name)
         case 0x81, 0xB6 if set(objects) == {0x83}:
             return SetCertificateIssuer(objects[0x83])
         case 0x81, 0xA4 if set(objects) == {0x80, 0x83, 0x91}:
@@ -282,6 +300,14 @@ def parse_manage_security_environment(command: CommandApdu) -> SecurityEnvironme
             raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: other objects than this needs")
         case _:
             raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name}: no such environment here")
+
+
+def _set_password(objects: dict[int, bytes], name: str) -> SetPassword:
+    reference, curve = objects[0x83], objects.get(0x84)
+    if len(reference) != 1 or (curve is not None and len(curve) != 1):
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: 83 and 84 have one byte")
+    number = None if curve is None else curve[0]
+    return SetPassword(objects[0x80], reference[0], number, objects.get(0x7F4C))
 
 
 def _is_reference(value: bytes) -> bool:
@@ -320,7 +346,7 @@ def parse_external_authenticate(command: CommandApdu) -> ExternalAuthenticate:
 
 
 def parse_general_authenticate(command: CommandApdu) -> GeneralAuthenticate:
-    """Read GENERAL AUTHENTICATE (11.6.5): 7C with the ephemeral public key in 80."""
+    """Read GENERAL AUTHENTICATE (11.6.5): 7C with one object, or with none to begin PACE."""
     name = "GENERAL AUTHENTICATE"
     if command.p1 or command.p2:
         raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name} has P1-P2 0000")
@@ -330,6 +356,9 @@ def parse_general_authenticate(command: CommandApdu) -> GeneralAuthenticate:
     if set(dynamic) != {0x7C}:
         raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: one data object 7C")
     inner = _security_objects(dynamic[0x7C], name)
-    if set(inner) != {0x80}:
-        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: the ephemeral key in 80")
-    return GeneralAuthenticate(inner[0x80])
+    if not inner:
+        return GeneralAuthenticate(None, b"")
+    [(tag, value), *others] = inner.items()
+    if others or tag not in (0x80, 0x81, 0x83, 0x85):
+        raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: one object, 80, 81, 83 or 85")
+    return GeneralAuthenticate(tag, value)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from jukicard.apdu import CommandApdu, Tlv
+from jukicard.apdu import CommandApdu, ResponseApdu, Tlv
 from tests.support.cvc_writer import ECDSA_SHA256, Draft, key, sign
 from tests.support.juki_desk import Desk, desk, issued
 from tests.support.naive_terminal import NaiveTerminal, cmac
@@ -74,9 +74,11 @@ class EacTerminal:
     def compressed(self) -> bytes:
         return point(self.ephemeral)[1:33]
 
-    def _send(self, ins: int, p1: int, p2: int, data: bytes, ne: int = 0) -> int:
-        answer = self.terminal.plain(CommandApdu(0x00, ins, p1, p2, data, ne))
-        return int(answer.status)
+    def _answer(self, command: CommandApdu) -> ResponseApdu:
+        return self.terminal.plain(command)
+
+    def _send(self, ins: int, p1: int, p2: int, data: bytes) -> int:
+        return int(self._answer(CommandApdu(0x00, ins, p1, p2, data)).status)
 
     def set_issuer(self, reference: bytes) -> int:
         return self._send(0x22, 0x81, 0xB6, Tlv(0x83, reference).encode())
@@ -111,7 +113,7 @@ class EacTerminal:
         """Agree on keys; on success the card has proven its key, and a session is open."""
         public = point(self.ephemeral) if sent is None else sent
         data = Tlv(0x7C, [Tlv(0x80, public)]).encode()
-        answer = self.terminal.plain(CommandApdu(0x00, 0x86, 0, 0, data, 256))
+        answer = self._answer(CommandApdu(0x00, 0x86, 0, 0, data, 256))
         if answer.status == 0x9000:
             nonce, token = (tlv.value for tlv in Tlv.parse(answer.data).children)
             secret = self.ephemeral.exchange(ec.ECDH(), CHIP_KEY.public_key()) + nonce

@@ -20,8 +20,8 @@ from jukihost.securemessaging.curves import (
     curve_of,
     point_of,
 )
+from tests.support import naive_curve
 from tests.support.vectors import load
-from tests.unit.host_securemessaging import naive_curve
 
 PACE = load("securemessaging/icao9303_pace_ecdh_gm_aes128")["steps"]
 BSI_PACE = load("securemessaging/bsi_eac2_worked_example")["steps"]["pace"]

@@ -40,8 +40,8 @@ from jukihost.securemessaging.signatures import (
     ecdsa_signer,
     verify_signature,
 )
+from tests.support import naive_curve
 from tests.support.vectors import load
-from tests.unit.host_securemessaging import naive_curve
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
 
 STEPS = load("securemessaging/bsi_eac2_worked_example")["steps"]

@@ -20,8 +20,8 @@ from jukihost.securemessaging.pace import (
     authenticate,
 )
 from jukihost.securemessaging.primitives import derive_key
+from tests.support import naive_curve
 from tests.support.vectors import load
-from tests.unit.host_securemessaging import naive_curve
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
 
 ICAO = load("securemessaging/icao9303_pace_ecdh_gm_aes128")["steps"]

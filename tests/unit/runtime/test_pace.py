@@ -1,0 +1,573 @@
+"""PACE over APDUs: the BSI's worked example whole, every order of steps, and what it does not give.
+
+# docs/card.md, section 4; BSI TR-03110-3, B.1 and B.3; ICAO Doc 9303-11, 4.4.4
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from jukicard import PROFILES, Card, ProfileError, issue_card
+from jukicard.apdu import Aid, CommandApdu, ResponseApdu, Tlv
+from jukicard.applets.juki import JukiApplet
+from jukicard.environment import CardEnvironment
+from jukicard.runtime.boundary import raise_bug
+from jukicard.runtime.registry import offer_applet
+from tests.support.cvc_writer import key, sign
+from tests.support.eac_desk import (
+    CHIP_KEY,
+    DV_DRAFT,
+    ROOT,
+    ROOT_DRAFT,
+    SYSTEM_DRAFT,
+    SYSTEM_KEY,
+    TERMINAL_TYPE,
+    EacTerminal,
+    certificate,
+    der,
+)
+from tests.support.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, Desk, desk, issued
+from tests.support.naive_pace import (
+    AGREEMENT_KEY,
+    BRAINPOOL,
+    MAPPING_KEY,
+    NUMBER,
+    PACE,
+    G,
+    NaivePace,
+    encode,
+    set_password,
+    times,
+)
+from tests.support.naive_terminal import JUKI, WRONG_KEYS
+from tests.support.sm_reader import NaiveReader
+from tests.support.vectors import load
+
+h = bytes.fromhex
+WITH_NUMBER: Final = issued(access_number=NUMBER)
+WITH_CERTIFICATES: Final = issued(
+    access_number=NUMBER, trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(CHIP_KEY)
+)
+
+
+def _desk() -> Desk:
+    return desk(WITH_NUMBER)
+
+
+def _opened(there: Desk, *more: Tlv) -> NaivePace:
+    pace = NaivePace(there.terminal)
+    assert pace.steps(*more).status == 0x9000
+    return pace
+
+
+# -- the worked example of the BSI, every exchange of it, on a card that draws its numbers ---------
+
+BSI: Final[dict[str, Any]] = load("securemessaging/bsi_eac2_worked_example")["steps"]
+EXAMPLE: Final = Aid("F04253494541433201")
+PIN_REFERENCE: Final = 3
+
+
+@offer_applet
+class ExampleApplet(JukiApplet):
+    """The Juki application for the type of terminal that the example's certificates speak of."""
+
+    type_name = "bsi-example"
+    terminal_type = h("04007F000703010202")
+    role_bits: ClassVar = {0: "RESIDENT_IDENTIFICATION"}
+
+
+class Drawn:
+    """Gives the example's random numbers, each once, in the example's order."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = [h(value) for value in values]
+
+    def take(self, size: int) -> bytes:
+        value = self.values.pop(0)
+        assert len(value) == size
+        return value
+
+    def state(self) -> bytes:
+        return b""
+
+
+def test_the_worked_example_byte_for_byte() -> None:
+    pace, terminal, chip = BSI["pace"], BSI["terminal_authentication"], BSI["chip_authentication"]
+    profile = replace(PROFILES["juki-v1"], applications=((EXAMPLE, ExampleApplet.type_name, {}),))
+    chip_key = ec.derive_private_key(int(chip["chip_private"], 16), ec.BrainpoolP256R1())
+    issued_card = issue_card(
+        profile, seed=1, trust_anchors=[h(terminal["cvca_certificate"])], chip_key=der(chip_key)
+    )
+    memory = issued_card.environment.memory
+    applications = {found.aid: found.applet for found in issued_card.applications}
+    applet = applications[EXAMPLE]
+    assert isinstance(applet, ExampleApplet)
+    with memory.transaction():
+        applet.passwords.set(pace["password_ascii"].encode(), PIN_REFERENCE)
+    drawn = Drawn(
+        pace["nonce_s"], pace["map_chip_private"], pace["eph_chip_private"],
+        terminal["nonce_r_picc"], chip["nonce_r"],
+    )  # fmt: skip
+    card = Card(CardEnvironment(random=drawn, memory=memory), on_bug=raise_bug)
+    card.power_on()
+    assert card.transmit(bytes((0, 0xA4, 4, 0x0C, len(EXAMPLE))) + EXAMPLE) == h("9000")
+
+    def exchange(command: str, answer: str) -> None:
+        assert card.transmit(h(command)).hex().upper() == answer.upper()
+
+    exchange(pace["mse_set_at_capdu"], "9000")
+    exchange(pace["get_nonce_capdu"], pace["get_nonce_rapdu"])
+    exchange(
+        "10860000457C438141" + pace["map_terminal_public"] + "00",
+        "7C438241" + pace["map_chip_public"] + "9000",
+    )
+    exchange(
+        "10860000457C438341" + pace["eph_terminal_public"] + "00",
+        "7C438441" + pace["eph_chip_public"] + "9000",
+    )
+    authority = b"DECVCAAT00001".hex()
+    exchange(
+        pace["mutual_authentication_capdu"],
+        "7C198608" + pace["t_picc"] + "870D" + authority + "9000",
+    )
+    for each in BSI["secure_messaging"]["exchanges"]:
+        exchange(each["capdu_protected"], each["rapdu_protected"])
+    count = 2 * len(BSI["secure_messaging"]["exchanges"])
+    reader = NaiveReader(h(pace["k_enc"]), h(pace["k_mac"]), count)
+
+    def protected(ins: int, p1: int, p2: int, data: bytes, ne: int = 0) -> ResponseApdu:
+        command = reader.protect(CommandApdu(0x00, ins, p1, p2, data, ne))
+        return reader.unprotect(ResponseApdu.parse(card.transmit(command.encode())))
+
+    # the rest is published without secure messaging
+    assert protected(0x82, 0, 0, h(terminal["signature"])).status == 0x9000
+    algorithm = Tlv(0x80, h(chip["oid_value"])).encode()
+    assert protected(0x22, 0x41, 0xA4, algorithm).status == 0x9000
+    public = Tlv(0x7C, [Tlv(0x80, h(chip["terminal_public"]))]).encode()
+    proof = Tlv.parse(protected(0x86, 0, 0, public, 256).data)
+    assert [(item.tag, item.value.hex().upper()) for item in proof.children] == [
+        (0x81, chip["nonce_r"]),
+        (0x82, chip["t_picc"]),
+    ]
+    assert drawn.values == []
+    reader = NaiveReader(h(chip["k_enc"]), h(chip["k_mac"]), 0)
+    assert protected(0x20, 0, 0x9C, b"1234").status == 0x6984, "a session, and a PIN not written"
+
+
+# -- the dialogue ----------------------------------------------------------------------------------
+
+MAP: Final = Tlv(0x81, encode(times(MAPPING_KEY, G)))
+AGREE: Final = Tlv(0x83, encode(times(AGREEMENT_KEY, G)))
+STEPS: Final[dict[str, Callable[[NaivePace], ResponseApdu]]] = {
+    "nonce": lambda pace: pace.step(),
+    "map": lambda pace: pace.step(MAP),
+    "agree": lambda pace: pace.step(AGREE),
+    "confirm": lambda pace: pace.step(Tlv(0x85, bytes(8)), chained=False),
+    "nonce unchained": lambda pace: pace.step(chained=False),
+    "map unchained": lambda pace: pace.step(MAP, chained=False),
+    "agree unchained": lambda pace: pace.step(AGREE, chained=False),
+    "confirm chained": lambda pace: pace.step(Tlv(0x85, bytes(8))),
+}
+RIGHT_ORDER: Final = ("nonce", "map", "agree", "confirm")
+
+
+def _expected(steps: tuple[str, ...]) -> list[int]:
+    """What docs/card.md says of any steps in any order; a confirmation of zeros is wrong."""
+    found: list[int] = []
+    for done, name in enumerate(steps):
+        if found != [0x9000] * done:
+            found.append(0x6985)  # over since an earlier step
+        elif name == "confirm chained":
+            found.append(0x6883)
+        elif name != RIGHT_ORDER[done]:
+            found.append(0x6985)
+        else:
+            found.append(0x6300 if name == "confirm" else 0x9000)
+    return found
+
+
+@pytest.mark.parametrize("first", STEPS)
+def test_every_order_of_up_to_four_steps(first: str) -> None:
+    there = _desk()
+    for rest in itertools.product(STEPS, repeat=3):
+        pace = NaivePace(there.terminal)
+        pace.set_password()
+        steps = (first, *rest)
+        assert [STEPS[name](pace).status for name in steps] == _expected(steps), steps
+    _opened(there)
+
+
+def test_no_step_without_its_beginning() -> None:
+    there = _desk()
+    for act in STEPS.values():
+        assert act(NaivePace(there.terminal)).status == 0x6985
+
+
+OTHERS: Final = {
+    "GET CHALLENGE": CommandApdu(0x00, 0x84, 0, 0, ne=8),
+    "VERIFY": VERIFY,
+    "GET DATA": CommandApdu(0x00, 0xCA, 0x00, 0x5A, ne=256),
+    "SELECT the application again": CommandApdu(0x00, 0xA4, 0x04, 0x0C, JUKI),
+    "MSE for a key": CommandApdu(0x00, 0x22, 0xC1, 0xA4, h("830101")),
+    "an unknown instruction": CommandApdu(0x00, 0xFE, 0, 0),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("done", range(1, 4))
+def test_any_other_command_ends_it(done: int, other: CommandApdu) -> None:
+    there = _desk()
+    pace = NaivePace(there.terminal)
+    pace.set_password()
+    acts = (pace.nonce, pace.map, pace.agree)
+    for act in acts[:done]:
+        act()
+    there.terminal.plain(other)
+    following = [MAP, AGREE, Tlv(0x85, bytes(8))][done - 1]
+    assert pace.step(following, chained=done < 3).status == 0x6985
+    _opened(there)
+
+
+def test_get_response_is_part_of_a_step() -> None:
+    """With T=0 a terminal fetches every answer; the dialogue goes on."""
+    there = _desk()
+    pace = NaivePace(there.terminal)
+    pace.set_password()
+    assert there.card.transmit(h("10860000027C0001")) == h("7C6113")
+    rest = there.card.transmit(h("00C0000013"))
+    assert rest[-2:] == h("9000")
+    assert pace.step(MAP).status == 0x9000
+
+
+def test_channels_have_dialogues_of_their_own() -> None:
+    there = _desk()
+    assert there.card.transmit(h("0070000001")) == h("019000")
+    assert there.terminal.select(JUKI, 1).status == 0x9000
+    here, other = NaivePace(there.terminal), NaivePace(there.terminal, channel=1)
+    for pace in (here, other):
+        pace.set_password()
+    for pace in (here, other):
+        pace.nonce()
+    for pace in (other, here):
+        pace.map()
+    for pace in (here, other):
+        pace.agree()
+    assert other.confirm().status == 0x9000
+    assert here.confirm().status == 0x9000
+    assert there.terminal.protected(READ_CODE).status == 0x6982
+    assert there.terminal.protected(CommandApdu(0x01, 0xB2, 0x01, 0x14, ne=256)).status == 0x6982
+
+
+# -- who is let in ---------------------------------------------------------------------------------
+
+REFUSED: Final = {
+    "an algorithm unknown": (set_password(h("04007F00070202040203")), 0x6A80),
+    "a reference unknown": (set_password(PACE, 3), 0x6A88),
+    "a curve unknown": (set_password(PACE, 2, Tlv(0x84, b"\x0c")), 0x6A80),
+    "a curve of two bytes": (set_password(PACE, 2, Tlv(0x84, b"\0\x0d")), 0x6A80),
+    "rights malformed": (set_password(PACE, 2, Tlv(0x7F4C, h("0600"))), 0x6A80),
+    "rights empty": (set_password(PACE, 2, Tlv(0x7F4C, b"")), 0x6A80),
+    "another object": (set_password(PACE, 2, Tlv(0x91, b"\0")), 0x6A80),
+    "no reference": (CommandApdu(0x00, 0x22, 0xC1, 0xA4, Tlv(0x80, PACE).encode()), 0x6A80),
+    "P1 of verification": (CommandApdu(0x00, 0x22, 0x81, 0xA4, set_password().data), 0x6A80),
+}
+
+
+@pytest.mark.parametrize(("command", "status"), REFUSED.values(), ids=REFUSED)
+def test_what_the_card_does_not_have(command: CommandApdu, status: int) -> None:
+    there = _desk()
+    assert there.terminal.plain(command).status == status
+    assert NaivePace(there.terminal).step().status == 0x6985
+    _opened(there)
+
+
+def test_the_curve_may_be_said() -> None:
+    _opened(_desk(), Tlv(0x84, bytes((BRAINPOOL,))))
+
+
+def test_closed_by_default() -> None:
+    there = desk()
+    assert there.terminal.plain(set_password()).status == 0x6A88
+    assert NaivePace(there.terminal).step().status == 0x6985
+
+
+def test_a_wrong_number_is_no_number_and_costs_nothing() -> None:
+    there = _desk()
+    for _ in range(20):
+        assert NaivePace(there.terminal, "123457").steps().status == 0x6300
+        assert NaivePace(there.terminal).step().status == 0x6985, "over"
+    _opened(there)
+
+
+@pytest.mark.parametrize("number", ["12345", "1234567", "12345a", "１２３４５６", ""])
+def test_a_number_that_is_none_is_refused_at_issue(number: str) -> None:
+    with pytest.raises(ProfileError, match="six digits"):
+        issue_card("juki-v1", seed=1, access_number=number)
+
+
+POINTS: Final = {
+    "off the curve": encode((G[0], G[1] + 1)),
+    "infinity": b"\x00",
+    "compressed": b"\x02" + G[0].to_bytes(32, "big"),
+    "short": encode(G)[:-1],
+    "long": encode(G) + b"\0",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
+@pytest.mark.parametrize("tag", [0x81, 0x83])
+def test_10_points_that_are_none(tag: int, point: bytes) -> None:
+    there = _desk()
+    pace = NaivePace(there.terminal)
+    pace.set_password()
+    pace.nonce()
+    if tag == 0x83:
+        pace.map()
+    assert pace.step(Tlv(tag, point)).status == 0x6300
+    assert pace.step(MAP).status == 0x6985
+    _opened(there)
+
+
+def test_5_the_cards_own_key_sent_back() -> None:
+    """Whoever reflects the card's ephemeral key and its token proves nothing."""
+    there = _desk()
+    pace = NaivePace(there.terminal)
+    pace.set_password()
+    pace.nonce()
+    pace.map()
+    pace.agree()
+    cards = pace.cards
+    again = NaivePace(there.terminal)
+    again.set_password()
+    again.nonce()
+    again.map()
+    assert again.step(Tlv(0x83, cards)).status == 0x9000, "a key of a run that is over"
+    assert again.step(Tlv(0x85, bytes(8)), chained=False).status == 0x6300
+
+
+def test_4_a_recorded_run_opens_nothing() -> None:
+    there = _desk()
+    recorded: list[bytes] = []
+    raw = there.terminal.raw
+
+    def recording(command: bytes) -> bytes:
+        recorded.append(command)
+        return raw(command)
+
+    there.terminal.raw = recording
+    _opened(there)
+    there.terminal.raw = raw
+    there.status("00CA005A00")  # the session is over
+    answers = [there.card.transmit(command)[-2:].hex() for command in recorded]
+    assert answers == ["9000", "9000", "9000", "9000", "6300"]
+
+
+# -- what the session gives ------------------------------------------------------------------------
+
+
+def test_nothing_is_proven_in_the_session() -> None:
+    there = _desk()
+    pace = _opened(there)
+    for refused in (READ_CODE, READ_DATA):
+        assert there.terminal.protected(refused).status == 0x6982
+    suspend = CommandApdu(0x00, 0x04, 0, 0, h("3F00"))
+    assert there.terminal.protected(suspend).status == 0x6982
+    assert there.terminal.protected(set_password()).status == 0x6985, "PACE comes first"
+    assert there.terminal.protected(VERIFY).status == 0x9000
+    assert there.terminal.protected(READ_CODE).status == 0x6982, "number and PIN are no purpose"
+    assert there.terminal.sessions[0].enc == pace.enc, "the session has gone on"
+
+
+def test_it_forgets_what_was_proven_before() -> None:
+    there = _desk()
+    assert there.terminal.plain(VERIFY).status == 0x9000
+    query = CommandApdu(0x00, 0x20, 0x00, 0x9C)
+    assert there.terminal.plain(query).status == 0x63C3
+    change = CommandApdu(0x00, 0x24, 0x01, 0x9C, b"5678")
+    _opened(there)
+    assert there.terminal.protected(change).status == 0x6982
+    assert there.terminal.protected(VERIFY).status == 0x9000
+    assert there.terminal.protected(change).status == 0x9000, "the holder, unheard by others"
+
+
+def test_a_plain_command_ends_it() -> None:
+    there = _desk()
+    _opened(there)
+    session = there.terminal.sessions[0]
+    assert there.status("00CA005A00") == 0x9000
+    assert there.card.transmit(session.protect(VERIFY).encode()) == h("6988")
+
+
+def test_a_purpose_is_proven_in_it_and_takes_its_place() -> None:
+    there = _desk()
+    pace = _opened(there)
+    there.terminal.authenticate(1, secure=True)
+    assert there.terminal.sessions[0].enc != pace.enc
+    assert there.terminal.protected(VERIFY).status == 0x9000
+    assert there.terminal.protected(READ_CODE).data == CODE_RECORD
+
+
+def test_a_wrong_key_in_it_ends_it() -> None:
+    there = _desk()
+    _opened(there)
+    assert there.terminal.get_challenge(secure=True).status == 0x9000
+    session = there.terminal.sessions[0]
+    assert there.terminal.mutual_authenticate(WRONG_KEYS, 0x81, secure=True).status == 0x63CE
+    assert there.card.transmit(session.protect(VERIFY).encode()) == h("6988")
+
+
+def test_suspended_and_used_up_cards_offer_none() -> None:
+    there = _desk()
+    there.terminal.authenticate(5)
+    assert there.terminal.protected(CommandApdu(0x00, 0x04, 0, 0, h("3F00"))).status == 0x9000
+    there.card.power_off()
+    there.card.power_on()
+    there.terminal.select(JUKI)
+    assert there.terminal.plain(set_password()).status == 0x6985
+    assert NaivePace(there.terminal).step().status == 0x6985
+
+
+# -- certificates in it ----------------------------------------------------------------------------
+
+
+class PrivateTerminal(EacTerminal):
+    """Does in the session of PACE what a terminal with a certificate does in plain."""
+
+    pace: NaivePace
+
+    def open(self, *more: Tlv) -> NaivePace:
+        self.pace = _opened(self.desk, *more)
+        return self.pace
+
+    def _answer(self, command: CommandApdu) -> ResponseApdu:
+        return self.terminal.protected(command)
+
+    def signed(self, identifier: bytes) -> bytes:
+        challenge = self.terminal.get_challenge(secure=True).data
+        return sign(SYSTEM_KEY, identifier + challenge + self.compressed)
+
+    def prove_terminal(self) -> None:
+        assert self.present(DV_DRAFT, SYSTEM_DRAFT) == 0x9000
+        assert self.set_terminal() == 0x9000
+        assert self.external_authenticate(self.signed(self.pace.identifier)) == 0x9000
+
+
+def _private() -> PrivateTerminal:
+    return PrivateTerminal(desk(WITH_CERTIFICATES))
+
+
+def _rights(mask: int) -> Tlv:
+    return Tlv(0x7F4C, [Tlv(0x06, TERMINAL_TYPE), Tlv(0x53, bytes((mask,)))])
+
+
+UPDATE_DATA: Final = CommandApdu(0x00, 0xD6, 0x83, 0x3F, b"\xff")
+
+
+def _established(there: PrivateTerminal) -> int:
+    there.prove_terminal()
+    assert there.set_chip() == 0x9000
+    return there.general_authenticate()
+
+
+def test_certificates_in_the_session() -> None:
+    there = _private()
+    pace = there.open()
+    assert set(pace.objects) == {0x86}, "no rights asked for, no authorities named"
+    assert _established(there) == 0x9000
+    assert there.terminal.sessions[0].enc != pace.enc
+    assert there.terminal.protected(UPDATE_DATA).status == 0x9000
+
+
+def test_the_signature_is_for_this_session() -> None:
+    for identifier in ("card number", "another run"):
+        there = _private()
+        before = there.open().identifier
+        there.desk.status("00CA005A00")
+        there.open()
+        wrong = before if identifier == "another run" else there.terminal.card_number
+        assert there.present(DV_DRAFT, SYSTEM_DRAFT) == 0x9000
+        assert there.set_terminal() == 0x9000
+        assert there.external_authenticate(there.signed(wrong)) == 0x6300
+        assert there.set_chip() == 0x6985
+        there.prove_terminal()  # the session has gone on
+        assert there.set_chip() == 0x9000
+
+
+def test_the_rights_wanted_narrow_those_of_the_certificate() -> None:
+    for mask, status in ((0b01000, 0x9000), (0b11111, 0x9000), (0b10111, 0x6982), (0, 0x6982)):
+        there = _private()
+        assert there.open(_rights(mask)).objects[0x87] == ROOT
+        assert _established(there) == 0x9000
+        assert there.terminal.protected(UPDATE_DATA).status == status, mask
+
+
+def test_rights_of_another_type_are_no_rights() -> None:
+    there = _private()
+    there.open(Tlv(0x7F4C, [Tlv(0x06, h("883702")), Tlv(0x53, b"\x1f")]))
+    assert _established(there) == 0x9000
+    assert there.terminal.protected(UPDATE_DATA).status == 0x6982
+
+
+def test_the_limit_goes_with_its_session() -> None:
+    there = _private()
+    there.open(_rights(0))
+    there.desk.status("00CA005A00")
+    there.open()
+    assert _established(there) == 0x9000
+    assert there.terminal.protected(UPDATE_DATA).status == 0x9000
+
+
+def test_the_newest_authorities_are_named() -> None:
+    drafts = [
+        ROOT_DRAFT.with_(
+            issuer=name, holder=name, key=key(number), signer=key(number), effective=f"26{day}01"
+        )
+        for number, day, name in (
+            (31, "01", b"JPOLD00001"),
+            (33, "03", b"JPNEW00003"),
+            (32, "02", b"JPMID00002"),
+        )
+    ]
+    there = desk(issued(access_number=NUMBER, trust_anchors=[certificate(d) for d in drafts]))
+    objects = _opened(there, _rights(0)).objects
+    assert (objects[0x87], objects[0x88]) == (b"JPNEW00003", b"JPMID00002")
+
+
+def test_terminal_authentication_outside_it_is_for_the_card_number() -> None:
+    there = EacTerminal(desk(WITH_CERTIFICATES))
+    there.establish()
+    assert there.terminal.protected(UPDATE_DATA).status == 0x9000
+
+
+# -- a dialogue is not a chain of parts ------------------------------------------------------------
+
+
+def test_long_data_of_the_same_instruction_may_come_in_parts_cut_anywhere() -> None:
+    """A part of the object 7C is not whole, so it is never taken for a step of a dialogue."""
+    there = EacTerminal(desk(WITH_CERTIFICATES))
+    public = encode(times(AGREEMENT_KEY, G))
+    data = Tlv(0x7C, [Tlv(0x80, public)]).encode()
+    for cut in range(1, len(data)):
+        assert there.desk.status(f"10860000{cut:02X}{data[:cut].hex()}") == 0x9000
+        rest = data[cut:]
+        assert there.desk.status(f"00860000{len(rest):02X}{rest.hex()}00") == 0x6985, "whole"
+    assert there.desk.status(f"10860000{len(data):02X}{data.hex()}") == 0x6700, "no Le field"
+    assert there.desk.status(f"10860000{len(data):02X}{data.hex()}00") == 0x6883, "no chain"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_applications_without_it_say_so_at_once(profile: str) -> None:
+    card = issue_card(profile, seed=1)
+    card.power_on()
+    for application in card.applications:
+        card.transmit(bytes((0, 0xA4, 4, 0x0C, len(application.aid))) + application.aid)
+        known = isinstance(application.applet, JukiApplet)
+        answer = card.transmit(h("10860000027C0000"))
+        assert answer == h("6985" if known else "6D00"), application
