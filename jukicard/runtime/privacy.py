@@ -17,12 +17,12 @@ from jukicard.errors import IsoError
 from jukicard.memory import Partition
 from jukicard.runtime.commands import GeneralAuthenticate, SetPassword
 from jukicard.securemessaging.iso7816 import Iso7816Session
-from jukicard.securemessaging.pace import Pace, password_key
+from jukicard.securemessaging.pace import GENERIC_MAPPING_AES128, Pace, password_key
 
 ACCESS_NUMBER: Final = 2
 """The reference of the number printed on a card, the CAN (BSI TR-03110-3, B.11.1)."""
-PROTOCOL: Final = bytes.fromhex("04007F00070202040202")
-"""id-PACE-ECDH-GM-AES-CBC-CMAC-128: the one protocol, so that nothing is negotiated down."""
+PROTOCOL: Final = GENERIC_MAPPING_AES128
+"""The card's one protocol: there is nothing to negotiate down to."""
 _ENTRY: Final = "access password"
 
 

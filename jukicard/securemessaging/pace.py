@@ -22,8 +22,9 @@ NONCE_LENGTH: Final = 16
 """The length of the nonce s, in bytes, in every suite of AES."""
 
 # BSI TR-03110-3, A.1.1.1: id-PACE-ECDH-GM-AES-CBC-CMAC-128, -192, -256
+GENERIC_MAPPING_AES128: Final = bytes.fromhex("04007F00070202040202")
 OBJECT_IDENTIFIERS: Final = {
-    bytes.fromhex("04007F00070202040202"): Suite.AES128,
+    GENERIC_MAPPING_AES128: Suite.AES128,
     bytes.fromhex("04007F00070202040203"): Suite.AES192,
     bytes.fromhex("04007F00070202040204"): Suite.AES256,
 }

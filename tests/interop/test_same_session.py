@@ -18,10 +18,12 @@ from jukicard.transport.vpcd import VpcdServer
 from jukihost.channel import build_channel
 from jukihost.connection import Connection
 from jukihost.errors import PinBlocked, PinRejected, TransportError
+from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
+from tests.support.host_custody import PublicMasters
 from tests.support.pcscd import Pcscd
 from tests.support.statuses import Statuses
 
@@ -158,6 +160,18 @@ def test_the_right_pin_gives_the_tries_back(rig: Rig, card: Card) -> None:
             juki.verify_pin("9999")
         juki.verify_pin("1234")
         assert juki.pin_retries() == 3
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_the_code_is_read_everywhere(rig: Rig, private: bool) -> None:
+    code = "12345678903"
+    rig.insert(issue_card("juki-v1", seed=1, code=code, access_number="123456"))
+    with rig.connection as connection, JukiSession(build_channel(connection)) as juki:
+        if private:
+            juki.begin_private("123456")
+        juki.authenticate(Purpose.MOVE_IN, PublicMasters())
+        juki.verify_pin("1234")
+        assert juki.read_code().reveal() == code
 
 
 def test_a_reset_is_a_reset(rig: Rig, card: Card) -> None:

@@ -15,11 +15,15 @@ from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tpdu import Iso14443Card, Iso14443TypeACard, T0Card, T1Card
 from jukihost.channel import build_channel
 from jukihost.errors import PinRejected
+from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
+from tests.support.host_certificates import CHIP_KEY, identity, trust
+from tests.support.host_custody import PublicMasters
 from tests.support.iso14443_reader import Pcd, Type
 from tests.support.t0_reader import T0Reader
 from tests.support.t1_reader import T1Reader
 
+CODE = "12345678903"
 Exchange = Callable[[bytes], bytes]
 JUKI = "00A4040C0AD3921000310001010401"
 JPKI = "00A4040C0AD392F000260100000001"
@@ -159,3 +163,26 @@ def test_the_terminal_library_talks_through_every_view(
         assert juki.pin_retries() == 2
         juki.verify_pin("1234")
         assert juki.pin_retries() == 3
+
+
+@pytest.mark.parametrize("by_certificate", [False, True])
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("open_view", [*BLOCKS, t0])
+def test_the_code_is_read_through_every_view(
+    open_view: Callable[[Card], Exchange], private: bool, by_certificate: bool
+) -> None:
+    through_air = open_view in (type_a, type_b)
+    card = issue_card("juki-v1", seed=1, code=CODE, contactless=through_air, access_number="123456")
+    trust(card)
+    with (
+        LocalReader(Through(card, open_view)) as connection,
+        JukiSession(build_channel(connection)) as juki,
+    ):
+        if private:
+            juki.begin_private("123456")
+        if by_certificate:
+            juki.authenticate_by_certificate(identity(Purpose.MOVE_IN), CHIP_KEY)
+        else:
+            juki.authenticate(Purpose.MOVE_IN, PublicMasters())
+        juki.verify_pin("1234")
+        assert juki.read_code().reveal() == CODE

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jukihost.models import Purpose
+
+if TYPE_CHECKING:
+    from jukihost.sessions.secrets import AccessNumber
 
 EPILOG: Final = """\
 examples:
@@ -18,6 +21,7 @@ examples:
   printf '1234\\n5678\\n' | jukihost pin change --keys test.keys --pin-file -
   jukihost keys new --test test.keys            the public keys of synthetic cards
   jukihost code read --keys test.keys --purpose RESIDENT_IDENTIFICATION
+  jukihost pin verify --access-number 123456    in a private session, for a contactless reader
   jukihost card suspend --keys test.keys
   jukihost jpki sign letter.pdf --out signed.pdf
   jukihost jpki verify signed.pdf --anchor ca.pem
@@ -120,9 +124,16 @@ def add_passphrase(parser: argparse.ArgumentParser) -> None:
 
 
 def add_keys(
-    parser: argparse.ArgumentParser, purpose: Purpose | None, *, required: bool = True
+    parser: argparse.ArgumentParser,
+    purpose: Purpose | None,
+    *,
+    required: bool = True,
+    private: bool = True,
 ) -> None:
-    """Add the key store and the purpose to authenticate for; None: the purpose must be given."""
+    """Add the key store and the purpose to authenticate for; None: the purpose must be given.
+
+    private: add the number on the card too, for a command that says nothing without it.
+    """
     parser.add_argument(
         "--keys", metavar="FILE", required=required, help="the key store to authenticate with"
     )
@@ -144,6 +155,25 @@ def add_keys(
         default=1,
         help="the version of the key the card was made with (default: %(default)s)",
     )
+    if not private:
+        parser.set_defaults(access_number=None)
+        return
+    parser.add_argument(
+        "--access-number",
+        metavar="DIGITS",
+        type=_access_number,
+        help="the six digits on the card: open a private session with them first (PACE)",
+    )
+
+
+def _access_number(text: str) -> AccessNumber:
+    from jukihost.errors import PinFormatError
+    from jukihost.sessions.secrets import AccessNumber
+
+    try:
+        return AccessNumber(text)
+    except PinFormatError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         actions, "info", "show what the card says of itself; with --keys its dates too", _info
     )
     add_connection(info)
-    add_keys(info, Purpose.RESIDENT_IDENTIFICATION, required=False)
+    add_keys(info, Purpose.RESIDENT_IDENTIFICATION, required=False, private=False)
     suspend = add_command(actions, "suspend", "suspend the card", _suspend)
     add_connection(suspend)
     add_keys(suspend, Purpose.SUSPEND)

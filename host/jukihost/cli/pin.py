@@ -79,6 +79,7 @@ def _session(arguments: argparse.Namespace) -> Iterator[JukiSession]:
 
     if arguments.keys is None:
         with connected(arguments) as (_, channel), JukiSession(channel) as juki:
+            _begin_private(arguments, juki)
             yield juki
         return
     with authenticated(arguments) as juki:
@@ -98,5 +99,11 @@ def authenticated(
             connected(arguments) as (_, channel),
             JukiSession(channel, allow_suspended=allow_suspended) as juki,
         ):
+            _begin_private(arguments, juki)
             authenticating(juki)
             yield juki
+
+
+def _begin_private(arguments: argparse.Namespace, juki: JukiSession) -> None:
+    if arguments.access_number is not None:
+        juki.begin_private(arguments.access_number)

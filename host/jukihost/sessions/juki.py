@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from functools import reduce
 from typing import ClassVar, Final, Self, TypeVar
@@ -23,8 +24,8 @@ from jukihost.errors import (
 )
 from jukihost.keys import KeyCustody
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging import SecureChannel, authenticate
-from jukihost.securemessaging.curves import curve_of, point_of
+from jukihost.securemessaging import SecureChannel, authenticate, pace
+from jukihost.securemessaging.curves import BRAINPOOL_P256R1, curve_of, point_of
 from jukihost.securemessaging.eac import TerminalIdentity, establish
 from jukihost.securemessaging.signatures import CertificateError
 from jukihost.sessions import pinfile
@@ -43,6 +44,7 @@ from jukihost.sessions.refusals import (
     PurposeNotEntitled,
     TerminalNotAuthenticated,
 )
+from jukihost.sessions.secrets import AccessNumber
 from jukihost.sessions.session import AppletSession
 
 EF_PIN: Final = 0x001C
@@ -56,6 +58,9 @@ CARD_NUMBER_BYTES: Final = 8
 
 TERMINAL_TYPE: Final = bytes.fromhex("88370101")
 """What kind of rights a system's certificate names: purpose n is bit n - 1 of its mask."""
+
+ACCESS_NUMBER: Final = pace.PaceParameters(BRAINPOOL_P256R1, 2)
+"""How a card knows its access number: by the reference 2, for PACE on this curve."""
 
 _WHOLE_CARD: Final = bytes.fromhex("3F00")
 _NEEDS_PIN: Final = frozenset({Ins.READ_RECORD, Ins.CHANGE_REFERENCE_DATA})
@@ -79,6 +84,8 @@ class JukiSession(AppletSession):
     a live secure session all of it is TerminalNotAuthenticated, before anything is sent. Free are
     the card's number and states and the PIN's tries, whose answers nobody vouches for then, and
     `verify_pin`.
+
+    Through the air `begin_private` may come first: then nothing of all this is said in plain.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010401")
@@ -86,6 +93,8 @@ class JukiSession(AppletSession):
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
         self._secure: Protection | None = None
+        self._private: Protection | None = None
+        self._card_identifier = b""
         self._purposes: frozenset[Purpose] = frozenset()
         self._verified = False
 
@@ -170,6 +179,30 @@ class JukiSession(AppletSession):
         """What the terminal is authenticated for; empty before that and after the session."""
         return self._purposes if self.authenticated else frozenset()
 
+    @property
+    def private(self) -> bool:
+        """Whether a live session that `begin_private` opened protects what is sent."""
+        return self._private is not None and self._private.protects(self.channel)
+
+    def begin_private(self, number: AccessNumber | str) -> None:
+        """Open a session with the number on the card (PACE), before anything else is said.
+
+        For the contactless interface: whoever listens learns neither the card's number nor the
+        system's certificates nor the PIN. It proves no purpose; `authenticate` or
+        `authenticate_by_certificate` goes on in it. PinFormatError before anything is sent;
+        AuthenticationRejected for a wrong number (costs no try), ReferenceNotFound when the card
+        offers no PACE, CardNotAuthentic when it does not know the number.
+        """
+        encoded = AccessNumber.of(number).encode()
+        self.check_open()
+        self._forget()
+        self._proven = True
+        with self._authentication():
+            result = pace.authenticate(self.channel, ACCESS_NUMBER, encoded)
+        self._private = Protection(self.channel, result.channel.session)
+        self._card_identifier = result.card_identifier
+        self._channel = self._private.channel
+
     def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
         """Let card and terminal prove themselves to each other for one purpose.
 
@@ -177,13 +210,11 @@ class JukiSession(AppletSession):
         UnknownKey; AuthenticationRejected when the card does not take the keys, CardNotAuthentic
         when the terminal does not take the card; HolderMovedOut, CardSuspended.
         """
-        self._forget()
+        self._begin()
         keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
         self._proven = True
-        try:
+        with self._authentication():
             channel = authenticate(self.channel, purpose, keys)
-        except StatusError as refusal:
-            raise self._not_authenticated(refusal) from None
         self._enter(channel, {purpose})
 
     def authenticate_by_certificate(
@@ -197,18 +228,34 @@ class JukiSession(AppletSession):
         """
         purposes = purposes_of(identity)
         curve = curve_of(card_key)
-        self._forget()
-        number = self.card_number()
+        self._begin()
+        identifier = self._card_identifier if self.private else self.card_number()
         self._proven = True
-        try:
+        with self._authentication():
             channel = establish(
-                self.channel, identity, number, curve.encode(point_of(card_key)), curve
+                self.channel, identity, identifier, curve.encode(point_of(card_key)), curve
             )
-        except StatusError as refusal:
-            raise self._not_authenticated(refusal) from None
         self._enter(channel, purposes)
 
+    def _begin(self) -> None:
+        """Leave what was proven before; a private session, in which nothing is, goes on."""
+        if not self.private:
+            self._forget()
+
+    @contextmanager
+    def _authentication(self) -> Iterator[None]:
+        """Explain what the card refuses; a session in which this failed is over on both sides."""
+        try:
+            yield
+        except StatusError as refusal:
+            self._forget()
+            raise self._not_authenticated(refusal) from None
+        except BaseException:
+            self._forget()
+            raise
+
     def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
+        self._forget()
         self._secure = Protection(self.channel, channel.session)
         self._channel = self._secure.channel
         self._purposes = frozenset(purposes)
@@ -216,10 +263,11 @@ class JukiSession(AppletSession):
     def _forget(self) -> None:
         """Leave secure messaging: the card forgets what was proven, and so does this side."""
         self._purposes, self._verified = frozenset(), False
-        if self._secure is not None:
-            secure, self._secure = self._secure, None
-            secure.session.end("the terminal left it")
-            self._channel = secure.plain
+        left = self._secure or self._private
+        self._secure = self._private = None
+        if left is not None:
+            left.session.end("the terminal left it")
+            self._channel = left.plain
 
     def _not_authenticated(self, refusal: StatusError) -> StatusError:
         if isinstance(refusal, ReferenceNotUsable) and self._has_moved_out():

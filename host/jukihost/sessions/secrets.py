@@ -107,6 +107,16 @@ class BirthPin(Secret):
         return cls(era_date(born))
 
 
+class AccessNumber(Secret):
+    """The six digits on the card (CAN) that open a private session through the air."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        return _digits(text, "the access number", 6)
+
+
 class NumberA(Secret):
     """Verification number A (照合番号A): the twelve digits of the My Number (個人番号)."""
 

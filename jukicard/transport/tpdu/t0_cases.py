@@ -54,7 +54,7 @@ def tpdu_case(header: bytes) -> TpduCase:
         return TpduCase.OUTGOING
     if p3 == 0:
         return TpduCase.NO_DATA
-    if cla.chained:
+    if cla.chained and ins != Ins.GENERAL_AUTHENTICATE:  # a step of a dialogue is answered
         return TpduCase.INCOMING
     if cla.secure or ins in _BOTH or _answers_too(header):
         return TpduCase.BOTH

@@ -73,6 +73,7 @@ UNDER_PURPOSE: dict[str, list[Act]] = {
 SENDING = {name: acts for name, acts in UNDER_PURPOSE.items() if name != "require_authenticated"}
 # They ask for proof: a card that has none is refused, after commands that hold no secret.
 PROVING: dict[str, list[Act]] = {
+    "begin_private": [lambda juki: juki.begin_private("123456")],
     "authenticate": [lambda juki: juki.authenticate(Purpose.COUNTER, PublicMasters())],
     "authenticate_by_certificate": [
         lambda juki: juki.authenticate_by_certificate(IDENTITY, KEY.public_key())

@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from jukicard import Card, issue_card
 from jukicard.apdu.trace import Trace
-from jukicard.crypto.asymmetric import EcPrivateKey
-from jukicard.crypto.curves import BRAINPOOL_P256R1
-from jukicard.crypto.cvc import Certificate, trust_anchor
-from jukicard.environment import SeededRandom
-from jukicard.runtime.certified import CertifiedApplet
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
 from jukihost.errors import (
@@ -30,16 +24,16 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import CardForm, CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging.cvc import Authorization, CvCertificate, issue
 from jukihost.securemessaging.eac import TerminalIdentity
 from jukihost.securemessaging.signatures import CertificateError, ecdsa_signer
-from jukihost.sessions.juki import TERMINAL_TYPE, JukiSession
+from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.refusals import (
     HolderMovedOut,
     PinNotVerified,
     PurposeNotEntitled,
     TerminalNotAuthenticated,
 )
+from tests.support.host_certificates import CHIP_KEY, ROOT, TERMINAL, certificate, identity, trust
 from tests.support.host_custody import PublicMasters
 from tests.support.host_fakes import answers
 
@@ -329,50 +323,12 @@ def test_on_every_card(profile: str) -> None:
 
 # --- by certificate ---
 
-ROOT, AUTHORITY, TERMINAL = (ec.generate_private_key(ec.BrainpoolP256R1()) for _ in range(3))
-CHIP = EcPrivateKey.generate(BRAINPOOL_P256R1, SeededRandom("chip").take)
-FROM, UNTIL = date(2015, 1, 1), date(2040, 1, 1)
-
-
-def certificate(
-    signer: ec.EllipticCurvePrivateKey,
-    names: tuple[bytes, bytes],
-    key: ec.EllipticCurvePrivateKey,
-    mask: int,
-    oid: bytes = TERMINAL_TYPE,
-) -> CvCertificate:
-    return issue(
-        authority=names[0],
-        holder=names[1],
-        key=key.public_key(),
-        authorization=Authorization(oid, bytes((mask,))),
-        effective=FROM,
-        expiration=UNTIL,
-        sign=ecdsa_signer(signer),
-    )
-
-
-def identity(*purposes: Purpose, authority_mask: int = 0x9F) -> TerminalIdentity:
-    mask = sum(1 << (purpose - 1) for purpose in purposes)
-    middle = certificate(ROOT, (b"JPROOT0001", b"JPAUTH0001"), AUTHORITY, authority_mask)
-    own = certificate(AUTHORITY, (b"JPAUTH0001", b"JPTERM0001"), TERMINAL, mask)
-    return TerminalIdentity((middle, own), ecdsa_signer(TERMINAL))
-
 
 @pytest.fixture
 def trusting(card: Card, channel: ChannelDecorator) -> ChannelDecorator:
     """The card trusts the root and has a key pair of its own."""
-    root = certificate(ROOT, (b"JPROOT0001", b"JPROOT0001"), ROOT, 0xDF)
-    found = card.applications.get(JukiSession.AID)
-    assert found is not None
-    assert isinstance(found.applet, CertifiedApplet)
-    with card.environment.memory.transaction():
-        found.applet.trust.add_anchor(trust_anchor(Certificate.parse_content(root.content)))
-        found.applet.trust.set_chip_key(CHIP.der)
+    trust(card)
     return channel
-
-
-CHIP_KEY = ec.EllipticCurvePublicKey.from_encoded_point(ec.BrainpoolP256R1(), CHIP.public.point)
 
 
 @pytest.mark.parametrize("purpose", READERS)

@@ -49,6 +49,7 @@ def test_every_instruction(ins: int) -> None:
         ("0CA4040C20", TpduCase.BOTH),
         ("0CC0000020", TpduCase.OUTGOING),
         ("1088000020", TpduCase.INCOMING),  # not the last of its chain
+        ("1086000002", TpduCase.BOTH),  # a step of a dialogue
         ("0020008000", TpduCase.NO_DATA),
         ("0020008004", TpduCase.INCOMING),
     ],
