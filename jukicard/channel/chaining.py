@@ -47,6 +47,9 @@ REPEATABLE: Final = frozenset(
 )
 """Reading instructions that may be told to come again with the right Le (6CXX)."""
 
+_STEPS: Final = frozenset({0x81, 0x83, 0x85})
+"""What a terminal sends in the steps of PACE; in the first of them, nothing."""
+
 
 class Chaining:
     """The layer that puts chained commands together and takes long answers apart."""
@@ -145,15 +148,16 @@ class Chaining:
 
 
 def _is_step(command: CommandApdu) -> bool:
-    """Tell a step of a dialogue from a part of long data: its data field is one whole object.
+    """Tell a step of a dialogue (PACE) from a part of long data, by its data field.
 
     ISO/IEC 7816-4:2020, 11.6.5: the commands of one authentication may be linked by their class
-    byte; in a part of long data the object 7C is not whole, since nothing may follow it.
+    byte. Such a step is one whole object 7C, and in it none or one object of those that have their
+    answer in the same step (BSI TR-03110-3, B.1); a part of long data has neither.
     """
-    if command.ins != Ins.GENERAL_AUTHENTICATE or command.data[:1] != b"\x7c":
+    if command.ins != Ins.GENERAL_AUTHENTICATE or not command.cla.interindustry:
         return False
     try:
-        Tlv.parse(command.data)
+        found = Tlv.parse(command.data)
+        return found.tag == 0x7C and all(item.tag in _STEPS for item in found.children)
     except TlvError:
         return False
-    return True

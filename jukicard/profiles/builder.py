@@ -111,7 +111,7 @@ def issue_card(
         keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
-    _check_not_printed(order)
+    _check_not_printed(order, access_number)
     card_options = CardOptions(atr=atr, contactless=contactless)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     if options is not None:
@@ -202,12 +202,14 @@ def _checked_masters(masters: Mapping[str, bytes]) -> Mapping[str, bytes]:
     return masters
 
 
-def _check_not_printed(order: Order) -> None:
+def _check_not_printed(order: Order, access_number: str | None) -> None:
     if order.masters is TEST_MASTERS:
         return
     from jukicard.profiles.printed import printed_items, printed_purpose
 
     items = printed_items(order.person, order.serial, order.expires)
+    if access_number is not None:
+        items += (access_number,)
     purpose = printed_purpose(order.masters, items)
     if purpose is not None:
         raise ProfileError(

@@ -249,14 +249,23 @@ class CertifiedApplet(SecuredApplet):
 
     def general_authenticate(self, command: CommandApdu, state: CertifiedState) -> ResponseApdu:
         """GENERAL AUTHENTICATE: chip authentication, or one step of PACE."""
+        dialogue, state.pace = state.pace, None  # over, unless this is its next step
         parsed = commands.parse_general_authenticate(command)
-        if parsed.tag != _CHIP_AUTHENTICATION:
-            return self._pace_step(parsed, command, state)
-        if command.cla.chained:
+        if parsed.tag == _CHIP_AUTHENTICATION:
+            return self._prove_chip(parsed.value, state)
+        if dialogue is None:
             raise IsoError(
-                StatusWord.LAST_COMMAND_EXPECTED, "chip authentication is one command, no chain"
+                StatusWord.CONDITIONS_NOT_SATISFIED, "GENERAL AUTHENTICATE: no PACE is under way"
             )
-        return self._prove_chip(parsed.value, state)
+        state.forget()
+        objects = [dialogue.answer(parsed, command.cla.chained, self.context.random.take)]
+        if dialogue.session is None:
+            state.pace = dialogue
+        else:
+            state.begin_private(dialogue.session)
+            if dialogue.limit is not None:  # the terminal goes on with certificates
+                objects += self._authorities()
+        return ResponseApdu(Tlv(_DYNAMIC_DATA, objects).encode())
 
     def _prove_chip(self, point: bytes, state: CertifiedState) -> ResponseApdu:
         """Chip authentication: the card proves its key, a session starts, rights are given."""
@@ -285,25 +294,6 @@ class CertifiedApplet(SecuredApplet):
             if authorization.grants(bit) and self.grants_now(right):
                 yield right
 
-    def _pace_step(
-        self, step: commands.GeneralAuthenticate, command: CommandApdu, state: CertifiedState
-    ) -> ResponseApdu:
-        """Answer one step of PACE; with the last one a session starts, and no right is given."""
-        dialogue, state.pace = state.pace, None
-        if dialogue is None:
-            raise IsoError(
-                StatusWord.CONDITIONS_NOT_SATISFIED, "GENERAL AUTHENTICATE: no PACE is under way"
-            )
-        state.forget()
-        objects = [dialogue.answer(step, command.cla.chained, self.context.random.take)]
-        if dialogue.session is None:
-            state.pace = dialogue
-        else:
-            state.begin_private(dialogue.session)
-            if dialogue.limit is not None:  # the terminal goes on with certificates
-                objects += self._authorities()
-        return ResponseApdu(Tlv(_DYNAMIC_DATA, objects).encode())
-
     def _authorities(self) -> Iterator[Tlv]:
         """Yield the names of the newest trust anchor and of the one before (TR-03110-3, B.1)."""
         newest = sorted(self.trust.anchors(), key=lambda anchor: anchor.effective, reverse=True)
@@ -313,9 +303,9 @@ class CertifiedApplet(SecuredApplet):
     def process(self, command: CommandApdu, state: Any) -> ResponseApdu:
         """Answer a command; what a certificate does not fulfil becomes its status word.
 
-        PACE is a dialogue without pauses: any other command ends it.
+        PACE is a dialogue without pauses: any other command that comes here ends it.
         """
-        if command.ins != Ins.GENERAL_AUTHENTICATE:
+        if command.ins != Ins.GENERAL_AUTHENTICATE or not command.cla.interindustry:
             state.pace = None
         try:
             return super().process(command, state)

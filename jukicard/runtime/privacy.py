@@ -73,7 +73,7 @@ class PrivateSession(NamedTuple):
 
 
 class PaceDialogue:
-    """One run of PACE, each step a command; over after the first step that fails."""
+    """One run of PACE, each step a command; the caller drops it when one fails."""
 
     __slots__ = ("_curve", "_identifier", "_pace", "limit", "session")
 

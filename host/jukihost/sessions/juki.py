@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu
 from jukihost.channel import ApduChannel
 from jukihost.errors import (
+    CardError,
     CardSuspended,
     ConditionsNotSatisfied,
     ProtocolError,
@@ -37,7 +38,7 @@ from jukihost.sessions.jukifiles import (
     parse_code,
 )
 from jukihost.sessions.pin import Pin
-from jukihost.sessions.protection import Protection, under_purpose
+from jukihost.sessions.protection import Protection, Silent, under_purpose
 from jukihost.sessions.refusals import (
     HolderMovedOut,
     PinNotVerified,
@@ -85,7 +86,9 @@ class JukiSession(AppletSession):
     the card's number and states and the PIN's tries, whose answers nobody vouches for then, and
     `verify_pin`.
 
-    Through the air `begin_private` may come first: then nothing of all this is said in plain.
+    Through the air `begin_private` may come first: then nothing of all this is said in plain, now
+    and later. Whatever ends the private session and the purpose's that follows it, the next command
+    is PrivateSessionOver, with nothing sent, until `begin_private` or `open` is called again.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010401")
@@ -94,6 +97,8 @@ class JukiSession(AppletSession):
         super().__init__(channel, allow_suspended=allow_suspended)
         self._secure: Protection | None = None
         self._private: Protection | None = None
+        self._plain = channel
+        self._nothing_in_plain = False
         self._card_identifier = b""
         self._purposes: frozenset[Purpose] = frozenset()
         self._verified = False
@@ -102,11 +107,13 @@ class JukiSession(AppletSession):
 
     def open(self) -> Self:
         """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
+        self._nothing_in_plain = False
         self._forget()
         return super().open()
 
     def close(self) -> None:
         """End the conversation on both sides, and forget its session keys. Never fails."""
+        self._nothing_in_plain = False
         self._forget()
         super().close()
 
@@ -189,17 +196,23 @@ class JukiSession(AppletSession):
 
         For the contactless interface: whoever listens learns neither the card's number nor the
         system's certificates nor the PIN. It proves no purpose; `authenticate` or
-        `authenticate_by_certificate` goes on in it. PinFormatError before anything is sent;
-        AuthenticationRejected for a wrong number (costs no try), ReferenceNotFound when the card
-        offers no PACE, CardNotAuthentic when it does not know the number.
+        `authenticate_by_certificate` goes on in it, once: for a second purpose call this again.
+
+        PinFormatError before anything is sent; AuthenticationRejected for a wrong number (costs no
+        try), ReferenceNotFound when the card offers no PACE, CardNotAuthentic when it does not know
+        the number, CardSuspended. After any of them, too, nothing is sent in plain until `open`:
+        who means to go on without privacy says so.
         """
         encoded = AccessNumber.of(number).encode()
         self.check_open()
+        self._nothing_in_plain = True
         self._forget()
         self._proven = True
-        with self._authentication():
-            result = pace.authenticate(self.channel, ACCESS_NUMBER, encoded)
-        self._private = Protection(self.channel, result.channel.session)
+        try:
+            result = pace.authenticate(self._plain, ACCESS_NUMBER, encoded)
+        except StatusError as refusal:
+            raise self.explain(refusal) from None
+        self._private = Protection(self._plain, result.channel.session)
         self._card_identifier = result.card_identifier
         self._channel = self._private.channel
 
@@ -248,26 +261,27 @@ class JukiSession(AppletSession):
         try:
             yield
         except StatusError as refusal:
+            explained = self._not_authenticated(refusal)  # it may ask, so before the session ends
             self._forget()
-            raise self._not_authenticated(refusal) from None
+            raise explained from None
         except BaseException:
             self._forget()
             raise
 
     def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
         self._forget()
-        self._secure = Protection(self.channel, channel.session)
+        self._secure = Protection(self._plain, channel.session)
         self._channel = self._secure.channel
         self._purposes = frozenset(purposes)
 
     def _forget(self) -> None:
         """Leave secure messaging: the card forgets what was proven, and so does this side."""
         self._purposes, self._verified = frozenset(), False
-        left = self._secure or self._private
+        for left in (self._secure, self._private):
+            if left is not None:
+                left.session.end("the terminal left it")
         self._secure = self._private = None
-        if left is not None:
-            left.session.end("the terminal left it")
-            self._channel = left.plain
+        self._channel = Silent(self._plain) if self._nothing_in_plain else self._plain
 
     def _not_authenticated(self, refusal: StatusError) -> StatusError:
         if isinstance(refusal, ReferenceNotUsable) and self._has_moved_out():
@@ -277,7 +291,7 @@ class JukiSession(AppletSession):
     def _has_moved_out(self) -> bool:
         try:
             return self.residence() is Residence.MOVED_OUT
-        except StatusError:  # a card that does not say
+        except CardError:  # a card that does not say, or a session that is over
             return False
 
     # --- the holder ---

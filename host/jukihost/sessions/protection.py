@@ -6,8 +6,14 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from jukihost.channel import ApduChannel, CommandChaining, LogicalChannelChannel
-from jukihost.securemessaging import Iso7816Session, SecureChannel
+from jukicard.apdu import CommandApdu, ResponseApdu
+from jukihost.channel import (
+    ApduChannel,
+    ChannelDecorator,
+    CommandChaining,
+    LogicalChannelChannel,
+)
+from jukihost.securemessaging import Iso7816Session, SecureChannel, SessionOver
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -35,6 +41,21 @@ def protected(channel: ApduChannel, session: Iso7816Session) -> ApduChannel:
     if isinstance(channel, LogicalChannelChannel):
         return LogicalChannelChannel(protected(channel.inner, session), channel.number)
     return CommandChaining(SecureChannel(channel, session), session.short_data)
+
+
+class PrivateSessionOver(SessionOver):
+    """What was to stay private would go in plain now; nothing was sent."""
+
+
+class Silent(ChannelDecorator):
+    """A channel on which nothing is said: a private session was wanted on it, and none is alive."""
+
+    def transmit(self, command: CommandApdu) -> ResponseApdu:
+        """Send nothing. PrivateSessionOver."""
+        raise PrivateSessionOver(
+            "no private session protects this any more, and nothing was sent: call begin_private "
+            "again, or open() to go on in plain"
+        )
 
 
 class Authenticating(Protocol):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from jukicard import Card, issue_card
-from jukicard.apdu import CommandApdu, Ins
+from jukicard.apdu import CommandApdu, Ins, ResponseApdu
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
 from jukihost.errors import (
     AuthenticationRejected,
+    CardError,
     CardNotAuthentic,
+    CardRemoved,
     CardSuspended,
     ConnectionNotOpen,
     PinFormatError,
@@ -26,7 +29,8 @@ from jukihost.errors import (
 from jukihost.keys import UnknownKey
 from jukihost.models import Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import TerminalNotAuthenticated
+from jukihost.sessions.protection import PrivateSessionOver
+from jukihost.sessions.refusals import HolderMovedOut, TerminalNotAuthenticated
 from jukihost.sessions.secrets import AccessNumber
 from tests.support.host_certificates import CHIP_KEY, TERMINAL, identity, trust
 from tests.support.host_cli import PASSPHRASE, Typed
@@ -133,23 +137,47 @@ def test_it_is_no_purpose(channel: ChannelDecorator, listener: Listener) -> None
     assert len(listener.commands) == sent, "nothing was sent"
 
 
-def test_a_wrong_number(channel: ChannelDecorator) -> None:
+def test_a_wrong_number(channel: ChannelDecorator, listener: Listener) -> None:
     juki = JukiSession(channel).open()
     for _ in range(5):
         with pytest.raises(AuthenticationRejected):
             juki.begin_private("000000")
         assert not juki.private
-    assert juki.pin_retries() == 3, "in plain, as before"
+    nothing_is_said(juki, listener)
     juki.begin_private(NUMBER)
+    assert juki.pin_retries() == 3
     by_key(juki)
 
 
 def test_a_card_that_offers_none() -> None:
+    """Whoever means to go on in plain says so: the refusal may be another's than the card's."""
+    listener = Listener()
     with LocalReader(issue_card("juki-v1", seed=1)) as connection:
-        juki = JukiSession(build_channel(connection)).open()
+        juki = JukiSession(build_channel(connection, observer=listener)).open()
         with pytest.raises(ReferenceNotFound):
             juki.begin_private(NUMBER)
+        nothing_is_said(juki, listener)
+        juki.open()
         by_key(juki)
+
+
+def nothing_is_said(juki: JukiSession, listener: Listener) -> None:
+    """Whatever is asked for, nothing is sent in plain."""
+    sent = len(listener.commands)
+    acts: list[Callable[[], object]] = [
+        juki.card_number,
+        juki.residence,
+        juki.pin_retries,
+        lambda: juki.verify_pin("1234"),
+        lambda: by_key(juki),
+        lambda: by_certificate(juki),
+        lambda: juki.select_file(0x001C),
+        lambda: juki.get_data(0x8A),
+    ]
+    for act in acts:
+        with pytest.raises(PrivateSessionOver, match="nothing was sent"):
+            act()
+    assert len(listener.commands) == sent
 
 
 @pytest.mark.parametrize("number", ["", "12345", "1234567", "12345x", "１２３４５６"])
@@ -179,20 +207,91 @@ def test_twice(channel: ChannelDecorator) -> None:
     by_certificate(juki)
 
 
-def test_a_second_purpose_goes_on_in_plain_as_without_it(channel: ChannelDecorator) -> None:
+def test_a_second_purpose_needs_a_second_private_session(
+    channel: ChannelDecorator, listener: Listener
+) -> None:
     juki = private(channel)
     by_key(juki)
+    with pytest.raises(PrivateSessionOver):
+        juki.authenticate(Purpose.COUNTER, CUSTODY)
+    nothing_is_said(juki, listener)
+    juki.begin_private(NUMBER)
     juki.authenticate(Purpose.COUNTER, CUSTODY)
     assert juki.purposes == {Purpose.COUNTER}
     assert not juki.private
 
 
-def test_what_fails_in_it_ends_it_on_both_sides(channel: ChannelDecorator) -> None:
+def test_a_holder_who_has_moved_out_is_not_told_to_everybody(
+    channel: ChannelDecorator, listener: Listener
+) -> None:
+    with JukiSession(channel) as juki:
+        juki.authenticate(Purpose.COUNTER, CUSTODY)
+        juki.move_out()
+    juki = private(channel)
+    sent = len(listener.commands)
+    with pytest.raises(HolderMovedOut):
+        by_key(juki)
+    assert all(command.cla.secure for command in listener.commands[sent:])
+    nothing_is_said(juki, listener)
+    juki.begin_private(NUMBER)
+    juki.authenticate(Purpose.MOVE_IN, CUSTODY)
+
+
+@pytest.mark.parametrize("certified", [False, True])
+@pytest.mark.parametrize("answer", [b"\x6f\x00", b"\x90\x00", b"", b"\x69\x84"])
+def test_an_answer_that_another_gives_makes_nobody_talk(
+    card: Card, answer: bytes, certified: bool
+) -> None:
+    """At every exchange in the private session: the next command is none, or protected."""
+    listener = Listener()
+    authenticate = by_certificate if certified else by_key
+    reached = 0
+    for victim in range(12):
+        with LocalReader(card) as connection:
+            between = Between(build_channel(connection, observer=listener), answer)
+            juki = private(between)
+            between.after = victim
+            try:
+                authenticate(juki)
+            except CardError:
+                reached += 1
+                assert not juki.authenticated
+                nothing_is_said_in_plain(juki, listener)
+    assert reached >= 3
+
+
+class Between(ChannelDecorator):
+    """Somebody in between, who answers instead of the card once."""
+
+    def __init__(self, inner: ApduChannel, answer: bytes) -> None:
+        super().__init__(inner)
+        self.answer = answer
+        self.after = -1
+
+    def transmit(self, command: CommandApdu) -> ResponseApdu:
+        self.after -= 1
+        if self.after == -1:
+            if not self.answer:
+                raise CardRemoved("gone")
+            return ResponseApdu.parse(self.answer)
+        return self.inner.transmit(command)
+
+
+def nothing_is_said_in_plain(juki: JukiSession, listener: Listener) -> None:
+    sent = len(listener.commands)
+    for act in (lambda: juki.verify_pin("1234"), lambda: by_key(juki), juki.card_number):
+        with suppress(CardError):
+            act()
+    assert all(command.cla.secure for command in listener.commands[sent:])
+
+
+def test_what_fails_in_it_ends_it_on_both_sides(
+    channel: ChannelDecorator, listener: Listener
+) -> None:
     juki = private(channel)
     with pytest.raises(AuthenticationRejected):
         juki.authenticate(Purpose.COUNTER, PublicMasters(b"\x55" * 16))
-    assert not juki.private
-    assert juki.pin_retries() == 3, "in plain"
+    nothing_is_said(juki, listener)
     juki.begin_private(NUMBER)
     with pytest.raises(CardNotAuthentic):
         juki.authenticate_by_certificate(identity(Purpose.COUNTER), TERMINAL.public_key())
@@ -237,6 +336,7 @@ def test_a_suspended_card(channel: ChannelDecorator) -> None:
     with JukiSession(channel, allow_suspended=True) as juki:
         with pytest.raises(CardSuspended):
             juki.begin_private(NUMBER)
+        juki.open()
         juki.authenticate(Purpose.COUNTER, CUSTODY)
         juki.resume()
 

@@ -371,12 +371,30 @@ def test_long_data_of_the_same_instruction_may_come_in_parts_cut_anywhere() -> N
     there = EacTerminal(desk(WITH_CERTIFICATES))
     public = encode(times(AGREEMENT_KEY, G))
     data = Tlv(0x7C, [Tlv(0x80, public)]).encode()
-    for cut in range(1, len(data)):
+    for cut in range(1, len(data) + 1):
         assert there.desk.status(f"10860000{cut:02X}{data[:cut].hex()}") == 0x9000
         rest = data[cut:]
-        assert there.desk.status(f"00860000{len(rest):02X}{rest.hex()}00") == 0x6985, "whole"
-    assert there.desk.status(f"10860000{len(data):02X}{data.hex()}") == 0x6700, "no Le field"
-    assert there.desk.status(f"10860000{len(data):02X}{data.hex()}00") == 0x6883, "no chain"
+        last = f"00860000{len(rest):02X}{rest.hex()}00" if rest else "0086000000"
+        assert there.desk.status(last) == 0x6985, "whole, and no terminal has proven itself"
+
+
+NO_STEPS: Final = {
+    "of another class": "90860000027C0000",
+    "of another instruction": "10870000027C0000",
+    "without a template": "1086000002810000",
+    "with an object of other protocols": "10860000047C02800000",
+    "with a step among others": "10860000067C048100800000",
+    "longer than it says": "10860000037C000000",
+    "shorter than it says": "10860000037C028100",
+}
+
+
+@pytest.mark.parametrize("link", NO_STEPS.values(), ids=NO_STEPS)
+def test_what_is_no_step_waits_for_its_chain(link: str) -> None:
+    there = _desk()
+    there.terminal.plain(set_password())
+    assert there.status(link) == 0x9000
+    assert there.status("00CA005A00") == 0x6883, "the chain's next link was expected"
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -47,6 +47,13 @@ def test_a_key_from_printed_data_is_refused(master: bytes) -> None:
     assert SPECIMEN.resident_code not in str(refused.value)
 
 
+def test_the_access_number_is_printed_too() -> None:
+    masters = {"MOVE_IN": sha1(b"271828")[:16]}
+    with pytest.raises(ProfileError, match="MOVE_IN is derived from what is printed"):
+        issue_card(masters=masters, access_number="271828", seed=1)
+    assert issue_card(masters=masters, access_number="314159", seed=1).profile == "juki-v1"
+
+
 def test_a_random_key_is_not() -> None:
     random = hashlib.sha256(b"as good as random").digest()
     for size in (16, 24, 32):
