@@ -61,7 +61,10 @@ class PlainChannel:
             raw = self.connection.transmit(command.encode())
         except ConnectionError as error:
             # A connection that is not of this package (a reader in the same process) says so.
-            raise CardRemoved("the card is gone; put it back and start again") from error
+            raise CardRemoved(
+                "the card is gone, or the connection was never opened: put the card back, or use "
+                "the connection inside `with`"
+            ) from error
         try:
             return ResponseApdu.parse(raw)
         except MalformedApduError:

@@ -143,6 +143,10 @@ class SecurityStatusNotSatisfied(StatusError):
     advice = "verify the PIN, authenticate the terminal, or use secure messaging"
 
 
+def _tries(left: int) -> str:
+    return "1 try" if left == 1 else f"{left} tries"
+
+
 class PinRejected(StatusError):
     """The PIN was wrong; `retries_left` says how many tries remain."""
 
@@ -158,8 +162,7 @@ class PinRejected(StatusError):
         left = self.retries_left
         if left is None:
             return super().__str__()
-        tries = "1 try" if left == 1 else f"{left} tries"
-        return f"{self.what}, {tries} left; {self.advice} ({self.status.hex})"
+        return f"{self.what}, {_tries(left)} left; {self.advice} ({self.status.hex})"
 
 
 class PinBlocked(StatusError):
@@ -181,12 +184,19 @@ class AuthenticationRejected(StatusError):
         """Tries left, 0 to 15; None when the card does not count them."""
         return self.status.retries_left
 
+    def __str__(self) -> str:
+        left = self.retries_left
+        if left is None:
+            return super().__str__()
+        then = "the key is blocked now" if left == 0 else f"{_tries(left)} of this key left"
+        return f"{self.what}, {then}; {self.advice} ({ins_label(self.ins)}, {self.status.hex})"
+
 
 class AuthenticationBlocked(StatusError):
     """The key or other reference is blocked."""
 
     what = "the key is blocked"
-    advice = "the issuer of the card can unblock it"
+    advice = "it serves no terminal any more; this is a matter for the issuer of the card"
 
 
 class ReferenceNotUsable(StatusError):

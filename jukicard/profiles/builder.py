@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from jukicard.crypto.cvc import Certificate, CertificateError, trust_anchor
@@ -32,6 +33,10 @@ from jukicard.runtime.registry import write_applications
 if TYPE_CHECKING:
     from jukicard.profiles.person import Person
 
+_FOUR_DIGITS: Final = re.compile("[0-9]{4}"), "four digits, 0 to 9"
+_PIN_FORMS: Final = {
+    "signature": (re.compile("[0-9A-Z]{6,16}"), "6 to 16 capital letters and digits")
+}
 _ISSUER_NUMBER: Final = bytes.fromhex("813920")
 
 
@@ -91,6 +96,8 @@ def issue_card(
         raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
     if memory is not None and memory.partitions():
         raise ProfileError("this memory holds a card already: give an empty one")
+    if seed is not None and not isinstance(seed, (int, str, bytes)):
+        raise ProfileError("a seed is a number, text or bytes: others cannot be given again")
     random: RandomSource = SystemRandom() if seed is None else SeededRandom(seed)
     day = chosen.issued if issued is None else issued
     holder = _holder(random, day, person, municipality, code)
@@ -175,8 +182,12 @@ def _expiry(profile: Profile, person: Person, issued: datetime.date) -> datetime
 
 def _checked_pins(pins: Pins, pin: str | None) -> Pins:
     chosen = pins if pin is None else replace(pins, juki=pin)
-    if not all(value.isascii() for value in astuple(chosen)):
-        raise ProfileError("a PIN is made of ASCII characters")
+    for name, value in asdict(chosen).items():
+        if not isinstance(value, str):
+            raise ProfileError("a PIN is text, for example '1234': a number would lose its zeros")
+        form, said = _PIN_FORMS.get(name, _FOUR_DIGITS)
+        if not form.fullmatch(value):
+            raise ProfileError(f"the {name} PIN is {said}")
     return chosen
 
 
@@ -218,9 +229,12 @@ def _check_not_printed(order: Order, access_number: str | None) -> None:
 
 
 def _checked_access_number(number: str | None) -> str | None:
-    if number is not None and not (len(number) == 6 and number.isascii() and number.isdigit()):
-        raise ProfileError("an access number has six digits")
-    return number
+    if number is None:
+        return None
+    text = number if isinstance(number, str) else ""
+    if not re.fullmatch("[0-9]{6}", text):
+        raise ProfileError("an access number has six digits and is text, for example '271828'")
+    return text
 
 
 def _make(

@@ -1,1 +1,1 @@
-"""For people who test with the card: its environment, its faults, and a pytest plugin."""
+"""For people who test with the card: its faults, and applications that nothing may reach."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jukihost.cli.keys import published_master
 from jukihost.keys import CardKeys, KeyInfo, UnknownKey
 from jukihost.keys.diversification import derive_card_keys
+from jukihost.keys.published import published_master
 
 
 class PublicMasters:

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from jukihost.cli import card, code, jpki, keys, output, pin, status
-from jukihost.cli.arguments import EPILOG, make_parser
+from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
 from jukihost.cli.output import INTERRUPTED, NO_CARD, REFUSED, USAGE, UsageError
 from jukihost.errors import (
     CardError,
@@ -22,6 +22,16 @@ from jukihost.errors import (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of the command line and return its exit code, see the help text."""
+    try:
+        output.prepare()
+        return output.finish(_run(argv))
+    except UsageError as error:
+        return output.fail(error, USAGE)
+    except OSError as error:
+        return output.unwritten(error)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said what was wrong, or printed the help
@@ -54,10 +64,13 @@ def _code_of(error: CardError) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; loads nothing that only a command needs."""
     parser = make_parser(
-        argparse.ArgumentParser,
+        Parser,
         prog="jukihost",
         epilog=EPILOG,
         description="Drive a Juki card in a reader, or a virtual one.",
+    )
+    parser.add_argument(
+        "--version", action=ShowVersion, help="print the version of the project and end"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (status, pin, code, card, jpki, keys):

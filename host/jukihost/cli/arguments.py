@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from jukihost.models import Purpose
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from jukihost.sessions.secrets import AccessNumber
 
 EPILOG: Final = """\
@@ -31,9 +33,45 @@ exit codes:
   1  the card refused (wrong or blocked PIN, suspended card, ...), or something is not authentic
   2  wrong usage, a PIN of the wrong form, or a key store that cannot be used; nothing was sent
   3  no reader, no card, or the connection failed
+  4  the output could not be written; what was asked for may have been done
 """
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """Never repeats an argument that nobody asked for: it may be a PIN."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end."""
+        if message.startswith("unrecognized arguments"):
+            unknown = [it.partition("=")[0] for it in message.split() if it.startswith("--")]
+            message = (
+                f"there is no option {', '.join(unknown)}"
+                if unknown
+                else "there is an argument too many (not shown here: PINs and passphrases are "
+                "never arguments, see --pin-file and --passphrase-file)"
+            )
+        super().error(message)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Write a text; argparse would keep it to itself that it could not."""
+        if message and file is not None:
+            file.write(message)
+
+
+class ShowVersion(argparse.Action):
+    """Prints the version; it is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        """Print it and end."""
+        from importlib.metadata import version
+
+        print(f"jukihost {version('jukicard')}")
+        parser.exit()
 
 
 def make_parser(
@@ -88,7 +126,8 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=30.0,
-        help="how long to wait for a card (default: %(default)g)",
+        help="how long to wait for a card in a reader, or for a call to --vpcd "
+        "(default: %(default)g)",
     )
     parser.add_argument(
         "--trace",

@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     end = add_command(actions, "end", "end the card for good; nothing brings it back", _end)
     for action in (resume, end):
         add_connection(action)
-        add_keys(action, Purpose.COUNTER)
+        add_keys(action, Purpose.COUNTER, private=False)  # a suspended card offers no PACE
     end.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from jukihost.cli import output, prompts
 from jukihost.cli.arguments import (
@@ -22,11 +21,6 @@ from jukihost.models import Purpose
 
 if TYPE_CHECKING:
     from jukihost.keys import KeyInfo, SoftwareCustody
-
-TEST_KEY_PREFIX: Final = "jukicard test master key: "
-"""With a system's name behind it, its SHA-256 begins with the master key of synthetic cards."""
-TEST_KEY_BYTES: Final = 16
-_SUITE: Final = "MA-AES128"
 
 
 def add(commands: Commands) -> None:
@@ -86,7 +80,7 @@ def _action(
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    from jukihost.keys import SoftwareCustody, new_store
+    from jukihost.keys import SoftwareCustody, new_store, published
 
     if arguments.test and arguments.system:
         raise UsageError("--test brings its own systems; leave --system out")
@@ -99,7 +93,8 @@ def _new(arguments: argparse.Namespace) -> int:
     try:
         with custody:
             for purpose in Purpose:
-                custody.import_key(purpose.name, 1, published_master(purpose.name), suite=_SUITE)
+                master = published.published_master(purpose.name)
+                custody.import_key(purpose.name, published.VERSION, master, suite=published.SUITE)
             made = custody.inventory()
     except BaseException:
         Path(arguments.keys).unlink(missing_ok=True)
@@ -109,11 +104,6 @@ def _new(arguments: argparse.Namespace) -> int:
         "synthetic cards"
     )
     return _show(arguments, made)
-
-
-def published_master(system: str) -> bytes:
-    """Return the public master key that synthetic cards are made with."""
-    return hashlib.sha256((TEST_KEY_PREFIX + system).encode("ascii")).digest()[:TEST_KEY_BYTES]
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -133,7 +123,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _suite_for(key: bytes) -> str:
-    return {24: "MA-AES192", 32: "MA-AES256"}.get(len(key), _SUITE)
+    return {24: "MA-AES192", 32: "MA-AES256"}.get(len(key), "MA-AES128")
 
 
 def _list(arguments: argparse.Namespace) -> int:

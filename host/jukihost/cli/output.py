@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import json
 import os
 import sys
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,11 +18,54 @@ OK: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
 NO_CARD: Final = 3
+UNWRITTEN: Final = 4
 INTERRUPTED: Final = 130
+
+
+MAX_FILE: Final = 256 << 20
+"""The largest file that is read, in bytes."""
+_NO_OUTPUT: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
+)
 
 
 class UsageError(Exception):
     """The user asked for something that cannot be meant; the text says what to do."""
+
+
+def prepare() -> None:
+    """Look whether there is an output, and let it show `?` for what its encoding has not.
+
+    UsageError without a standard output: what was asked for would be done and not be seen.
+    """
+    if sys.stdout is None:
+        raise UsageError("the standard output is closed; open it, or send it to /dev/null")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def finish(code: int) -> int:
+    """Bring out what was printed; return the exit code. OSError when it cannot be written."""
+    sys.stdout.flush()
+    return code
+
+
+def unwritten(error: OSError) -> int:
+    """Tell the user that the output is lost; raise what has another cause. The exit code.
+
+    Nobody is told of a pipe whose reader has gone: it has read what it wanted.
+    """
+    if error.errno not in _NO_OUTPUT:
+        raise error
+    with suppress(OSError, ValueError):  # or Python tries it again, and complains, at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return UNWRITTEN
+    return fail(
+        f"the output could not be written: {error.strerror}; what was asked for may have been done",
+        UNWRITTEN,
+    )
 
 
 def table(*columns: str) -> Table:
@@ -45,12 +90,24 @@ def print_table(made: Table) -> None:
     """Print a table."""
     from rich.console import Console
 
-    Console().print(made)
+    class Plain(Console):
+        """Leaves it to the command line to end when nobody reads any more."""
+
+        def on_broken_pipe(self) -> None:
+            """Say so, where the library would end the process."""
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    Plain().print(made)
 
 
 def print_json(value: object) -> None:
-    """Print JSON, with its characters as they are."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print JSON, with its characters as they are where the output's encoding has them."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 def done(arguments: argparse.Namespace, text: str) -> int:
@@ -64,7 +121,8 @@ def done(arguments: argparse.Namespace, text: str) -> int:
 
 def say(text: str) -> None:
     """Tell the user something that is not the result."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 def fail(why: object, code: int) -> int:
@@ -74,11 +132,18 @@ def fail(why: object, code: int) -> int:
 
 
 def read_file(path: str, what: str) -> bytes:
-    """Return the content of a file, `-` for standard input. UsageError."""
+    """Return the content of a file of up to 256 MiB, `-` for standard input. UsageError."""
     try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            content = sys.stdin.buffer.read(MAX_FILE + 1)
+        else:
+            with open(path, "rb") as file:
+                content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise UsageError(f"cannot read {what}: {error.strerror}") from None
+    if len(content) > MAX_FILE:
+        raise UsageError(f"cannot read {what}: it has more than {MAX_FILE >> 20} MiB")
+    return content
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> None:

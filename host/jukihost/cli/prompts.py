@@ -38,7 +38,8 @@ def secrets(arguments: argparse.Namespace, make: Callable[[str], _T], *prompts: 
         return [make(_ask(prompt)) for prompt in prompts]
     lines = _lines(arguments.pin_file)
     if len(lines) != len(prompts):
-        raise UsageError(f"the PIN file must have {len(prompts)} line(s), it has {len(lines)}")
+        wanted = "1 line" if len(prompts) == 1 else f"{len(prompts)} lines"
+        raise UsageError(f"the PIN file must have {wanted}, it has {len(lines)}")
     return [make(line) for line in lines]
 
 
@@ -60,6 +61,8 @@ def hidden(prompt: str, otherwise: str) -> str:
         return getpass(prompt)
     except EOFError:
         raise UsageError("nothing was typed") from None
+    except UnicodeDecodeError:
+        raise UsageError("what was typed is no text in this terminal's encoding") from None
 
 
 def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
@@ -70,7 +73,7 @@ def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
         raise UsageError("there is no terminal to confirm on; use --yes")
     try:
         typed = input(f"{question} Type {word!r} to go on: ")
-    except EOFError:
+    except (EOFError, UnicodeDecodeError):
         typed = ""
     if typed.strip() != word:
         raise UsageError("not confirmed; nothing was done")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -93,9 +92,6 @@ def _time(text: str) -> datetime:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    # pyHanko logs what it then says in its result; the result is what is printed here.
-    logging.getLogger("pyhanko").addHandler(logging.NullHandler())
-    logging.getLogger("pyhanko").propagate = False
     signature = output.read_file(arguments.file, "the signature")
     content = (
         None if arguments.content is None else output.read_file(arguments.content, "the content")

@@ -14,6 +14,7 @@ from jukihost.keys.custody import (
     WeakKey,
 )
 from jukihost.keys.management import list_keys, new_store, rotate_key
+from jukihost.keys.published import PublishedKeys
 from jukihost.keys.software import SoftwareCustody
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "KeyCustody",
     "KeyCustodyError",
     "KeyInfo",
+    "PublishedKeys",
     "SoftwareCustody",
     "UnknownKey",
     "WeakKey",

@@ -38,10 +38,12 @@ def from_file(path: str | Path) -> Passphrase:
                         "others may read or change the passphrase file; set its mode to 0600"
                     )
                 text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise PassphraseMissing(
-                f"the passphrase file cannot be read: {type(error).__name__}"
+                f"the passphrase file cannot be read: {error.strerror}"
             ) from None
+        except UnicodeDecodeError:
+            raise PassphraseMissing("the passphrase file is no text in UTF-8") from None
         return text.removesuffix("\n").removesuffix("\r")
 
     return read

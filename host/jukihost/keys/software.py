@@ -249,7 +249,9 @@ class SoftwareCustody:
                     )
                 raw = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
-            raise StoreNotFound("there is no key store of this name; make one first") from None
+            raise StoreNotFound(
+                "there is no key store in this place; make one first: jukihost keys new FILE"
+            ) from None
         except OSError as error:
             raise KeyStoreError(f"the key store cannot be read: {error.strerror}") from None
         if len(raw) > MAX_BYTES:

@@ -13,13 +13,19 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jukicard.apdu import Aid, CommandApdu, Ins
 from jukihost.errors import (
     FileNotFound,
+    PinRejected,
     ProtocolError,
     SecurityStatusNotSatisfied,
     StatusError,
 )
 from jukihost.sessions import pinfile
 from jukihost.sessions.pin import Pin
-from jukihost.sessions.refusals import NoCertificate, PinNotVerified
+from jukihost.sessions.refusals import (
+    NoCertificate,
+    NoKeyPair,
+    PasswordRejected,
+    PinNotVerified,
+)
 from jukihost.sessions.secrets import SignaturePassword
 from jukihost.sessions.session import AppletSession
 
@@ -140,8 +146,8 @@ class JpkiSession(AppletSession):
     def certificate(self, key: JpkiKey) -> x509.Certificate:
         """Return the holder's certificate; that of the signature key after `verify_password`.
 
-        FileNotFound on a card without this pair, NoCertificate when none was issued,
-        PinNotVerified, ProtocolError.
+        NoKeyPair on a card without this pair, NoCertificate when none was issued, PinNotVerified,
+        ProtocolError.
         """
         return self._certificate(key.ef_certificate)
 
@@ -150,7 +156,10 @@ class JpkiSession(AppletSession):
         return self._certificate(key.ef_authority)
 
     def _certificate(self, identifier: int) -> x509.Certificate:
-        raw = self.read_object(identifier)
+        try:
+            raw = self.read_object(identifier)
+        except FileNotFound as refusal:
+            raise NoKeyPair(refusal.status, refusal.ins) from None
         if not raw:
             raise NoCertificate("the card holds no such certificate; it is issued at the counter")
         try:
@@ -165,9 +174,15 @@ class JpkiSession(AppletSession):
         return pinfile.retries_left(self, key.ef_pin)
 
     def verify_password(self, password: SignaturePassword | str) -> None:
-        """Verify the password of the signature key. PinFormatError, PinRejected, PinBlocked."""
+        """Verify the password of the signature key.
+
+        PinFormatError, PasswordRejected with the tries left, PinBlocked.
+        """
         encoded = SignaturePassword.of(password).encode()
-        pinfile.verify(self, JpkiKey.SIGNATURE.ef_pin, encoded)
+        try:
+            pinfile.verify(self, JpkiKey.SIGNATURE.ef_pin, encoded)
+        except PinRejected as refusal:
+            raise PasswordRejected(refusal.status, refusal.ins) from None
 
     def verify_pin(self, pin: Pin | str) -> None:
         """Verify the PIN of the authentication key. PinFormatError, PinRejected, PinBlocked."""

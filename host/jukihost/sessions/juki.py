@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu
 from jukihost.channel import ApduChannel
 from jukihost.errors import (
+    AuthenticationRejected,
     CardError,
     CardSuspended,
     ConditionsNotSatisfied,
     ProtocolError,
+    ReferenceNotFound,
     ReferenceNotUsable,
     SecurityStatusNotSatisfied,
     StatusError,
@@ -41,9 +43,12 @@ from jukihost.sessions.pin import Pin
 from jukihost.sessions.protection import Protection, Silent, under_purpose
 from jukihost.sessions.refusals import (
     HolderMovedOut,
+    OnlyTheCounter,
     PinNotVerified,
+    PrivacyNotOffered,
     PurposeNotEntitled,
     TerminalNotAuthenticated,
+    WrongAccessNumber,
 )
 from jukihost.sessions.secrets import AccessNumber
 from jukihost.sessions.session import AppletSession
@@ -121,7 +126,7 @@ class JukiSession(AppletSession):
         """Return what a refusal means here: what is missing, or that the card is suspended."""
         kind: type[StatusError] | None = None
         if isinstance(refusal, ConditionsNotSatisfied) and self.suspended:
-            kind = CardSuspended
+            kind = OnlyTheCounter if self._allow_suspended else CardSuspended
         elif isinstance(refusal, SecurityStatusNotSatisfied):
             kind = self._missing(refusal.ins)
         return refusal if kind is None else kind(refusal.status, refusal.ins)
@@ -198,10 +203,10 @@ class JukiSession(AppletSession):
         system's certificates nor the PIN. It proves no purpose; `authenticate` or
         `authenticate_by_certificate` goes on in it, once: for a second purpose call this again.
 
-        PinFormatError before anything is sent; AuthenticationRejected for a wrong number (costs no
-        try), ReferenceNotFound when the card offers no PACE, CardNotAuthentic when it does not know
-        the number, CardSuspended. After any of them, too, nothing is sent in plain until `open`:
-        who means to go on without privacy says so.
+        PinFormatError before anything is sent; WrongAccessNumber (costs no try), PrivacyNotOffered
+        when the card has no number, CardNotAuthentic when it does not know it, CardSuspended. After
+        any of them, too, nothing is sent in plain until `open`: who means to go on without privacy
+        says so.
         """
         encoded = AccessNumber.of(number).encode()
         self.check_open()
@@ -210,6 +215,10 @@ class JukiSession(AppletSession):
         self._proven = True
         try:
             result = pace.authenticate(self._plain, ACCESS_NUMBER, encoded)
+        except AuthenticationRejected as refusal:
+            raise WrongAccessNumber(refusal.status, refusal.ins) from None
+        except ReferenceNotFound as refusal:
+            raise PrivacyNotOffered(refusal.status, refusal.ins) from None
         except StatusError as refusal:
             raise self.explain(refusal) from None
         self._private = Protection(self._plain, result.channel.session)

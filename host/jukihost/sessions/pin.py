@@ -17,7 +17,12 @@ class Pin:
     __slots__ = ("_digits",)
 
     def __init__(self, digits: str) -> None:
-        """Check and keep the digits. PinFormatError unless they are four of 0 to 9 in ASCII."""
+        """Check and keep the digits. PinFormatError unless they are four of 0 to 9 in ASCII.
+
+        TypeError for what is no text: a number would have lost its zeros.
+        """
+        if not isinstance(digits, str):
+            raise TypeError("give a PIN as text, for example '1234'")
         if not (len(digits) == PIN_DIGITS and digits.isascii() and digits.isdigit()):
             raise PinFormatError(
                 f"the PIN is {PIN_DIGITS} digits, 0 to 9; nothing was sent to "

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Self
 
 from jukicard.apdu import StatusWord
-from jukihost.errors import CardError, ReferenceNotUsable, SecurityStatusNotSatisfied
+from jukihost.errors import (
+    AuthenticationRejected,
+    CardError,
+    CardSuspended,
+    FileNotFound,
+    PinRejected,
+    ReferenceNotFound,
+    ReferenceNotUsable,
+    SecurityStatusNotSatisfied,
+)
 
 
 class TerminalNotAuthenticated(SecurityStatusNotSatisfied):
@@ -51,6 +60,39 @@ class HolderMovedOut(ReferenceNotUsable):
 
     what = "the holder has moved out, the card does not serve this purpose any more"
     advice = "only the move-in procedure works; continued use is set at the new counter"
+
+
+class WrongAccessNumber(AuthenticationRejected):
+    """The number on the card was another one; no try was used."""
+
+    what = "the access number is wrong"
+    advice = "it is the six digits on this card; no try was used"
+
+
+class PrivacyNotOffered(ReferenceNotFound):
+    """The card has no access number, so it offers no private session."""
+
+    what = "this card offers no private session"
+    advice = "go on without the access number (a session says so with open)"
+
+
+class OnlyTheCounter(CardSuspended):
+    """The card is suspended, and the terminal is one that may go on with it."""
+
+    advice = "authenticate for COUNTER, which resumes or ends the card; nothing else works now"
+
+
+class PasswordRejected(PinRejected):
+    """The password of the signature key was wrong."""
+
+    what = "the password is wrong"
+
+
+class NoKeyPair(FileNotFound):
+    """The card has no pair of this kind; Juki cards have one pair, the signature's."""
+
+    what = "the card has no key pair of this kind"
+    advice = "a Juki card has the signature pair only"
 
 
 class NoCertificate(CardError):

@@ -33,7 +33,9 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        """Check and keep the characters. PinFormatError; nothing is sent then."""
+        """Check and keep the characters. PinFormatError, TypeError; nothing is sent then."""
+        if not isinstance(text, str):
+            raise TypeError("give a PIN, password or number as text, for example '1234'")
         self._text = self._checked(text)
 
     @classmethod
@@ -43,7 +45,11 @@ class Secret:
     @classmethod
     def of(cls, value: Self | str) -> Self:
         """Return a secret for what a caller may pass. PinFormatError."""
-        return cls(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return cls(value)
+        if not isinstance(value, Secret):
+            raise TypeError(f"a {cls.__name__} is made of text")
+        return value
 
     def encode(self) -> bytes:
         """Return what goes to the card."""

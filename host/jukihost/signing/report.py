@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from jukihost.signing.key import SigningError
 from jukihost.signing.raw import SignatureInvalid
+
+for _library in ("pyhanko", "pyhanko_certvalidator"):
+    # they log what they then say in their results; a program that wants it adds a handler
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _T = TypeVar("_T")
 _EXTRA: Final = ("pyhanko", "pyhanko_certvalidator", "asn1crypto", "lxml", "signxml")
@@ -43,7 +48,8 @@ def need_extra() -> None:
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ExtraMissing(
-            "this needs further libraries; install them with pip install 'jukicard[sign]'"
+            "this needs further libraries; install them with pip install 'jukicard[sign]' "
+            "(in a clone of the project '.[sign]')"
         )
 
 
@@ -78,7 +84,7 @@ def readable(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise SignatureInvalid(
-            f"{what} cannot be read or checked ({type(error).__name__})"
+            f"{what} cannot be read or checked: it is damaged, or of another form"
         ) from error
 
 

@@ -3,7 +3,7 @@
 Both sides begin with the eight bytes `JUKITCP1`. Then each message is a type (1 byte), a length
 (4 bytes, big-endian) and a payload of at most 65600 bytes: 01 power on and 02 reset are answered
 81 with the ATR, 03 with a command is answered 83 with the response, 04 power off is answered 84,
-and every failure FF with a text.
+and every failure FF with a text: `busy` and `no card` begin those that mean that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from jukihost.errors import CardError, CardMute, CommandNotCarried, ProtocolError
+from jukihost.errors import (
+    CardBusy,
+    CardError,
+    CardMute,
+    CardRemoved,
+    CommandNotCarried,
+    ProtocolError,
+)
 from jukihost.transport.base import BaseConnection, not_open
 from jukihost.transport.stream import Stream, address, dial
 
@@ -53,7 +60,7 @@ class TcpConnection(BaseConnection):
         """Dial the card, power it on and read its ATR.
 
         Unreachable when nobody listens, ProtocolError when it is something else that listens,
-        CardMute when there is no card in it.
+        CardRemoved when there is no card in it, CardBusy when another program has it.
         """
         self.close()
         self._stream = dial(*self._address, self._timeout)
@@ -75,7 +82,7 @@ class TcpConnection(BaseConnection):
         """Send one command and return the answer; CommandNotCarried over 65600 bytes.
 
         CardMute when the card failed: power it on again with `reset` or `reconnect`. After any
-        other TransportError the connection is closed.
+        other TransportError, CardRemoved among them, the connection is closed.
         """
         if len(command) > MAX_PAYLOAD:
             raise CommandNotCarried(
@@ -121,7 +128,7 @@ class TcpConnection(BaseConnection):
             self._drop()
             raise
         if kind == _FAILURE:
-            raise CardMute(_failure_text(b"" if payload else answer))
+            raise self._failure(answer, of_a_command=bool(payload))
         if kind != expected:
             self._drop()
             raise ProtocolError(
@@ -129,6 +136,16 @@ class TcpConnection(BaseConnection):
                 "not speak the same protocol"
             )
         return answer
+
+    def _failure(self, told: bytes, *, of_a_command: bool) -> CardError:
+        """Return what the other side failed with; who has to be opened again is closed."""
+        if told.startswith(b"busy"):
+            self._drop()
+            return CardBusy("another program has this card; close it, then open this again")
+        if told.startswith(b"no card"):
+            self._drop()
+            return CardRemoved("there is no card in it; put one in, then open this again")
+        return CardMute(_failure_text(b"" if of_a_command else told))
 
     def _receive(self, stream: Stream, deadline: float) -> tuple[int, bytes]:
         head = stream.receive(5, deadline)

@@ -109,10 +109,10 @@ def test_failure_of_a_command_shows_none_of_it() -> None:
 
 def test_failure_of_power_on_tells_why_without_control_characters() -> None:
     def answer(kind: int, payload: bytes) -> bytes | None:
-        return frame(0xFF, b"no card \x1b[2J in the slot\n" + b"\xff") if kind == 1 else None
+        return frame(0xFF, b"no power \x1b[2J in the slot\n" + b"\xff") if kind == 1 else None
 
     with listening_card(card([], answer=answer)) as address:
-        with pytest.raises(CardMute, match=r"no card .* in the slot") as caught:
+        with pytest.raises(CardMute, match=r"no power .* in the slot") as caught:
             dial(address).open()
         assert str(caught.value).isprintable()
 

@@ -9,8 +9,8 @@ import pytest
 
 from jukicard.profiles.masters import TEST_MASTERS
 from jukihost import cli
-from jukihost.cli.keys import published_master
 from jukihost.keys import software
+from jukihost.keys.published import published_master
 from jukihost.models import Purpose
 from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed, as_json
 

@@ -43,7 +43,7 @@ def test_a_file_is_read_when_asked_and_not_before(file: Path) -> None:
     file.write_text("later", encoding="utf-8")
     assert source() == "later"
     file.unlink()
-    with pytest.raises(PassphraseMissing, match="FileNotFoundError"):
+    with pytest.raises(PassphraseMissing, match="No such file"):
         source()
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_others_may_use_is_refused(file: Path, mode: int) -> None:
 
 def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\xfd secret")
-    with pytest.raises(PassphraseMissing, match="UnicodeDecodeError") as caught:
+    with pytest.raises(PassphraseMissing, match="no text") as caught:
         from_file(file)()
     assert caught.value.__cause__ is None
     assert "secret" not in str(caught.value)
