@@ -231,8 +231,8 @@ def _check_not_printed(order: Order, access_number: str | None) -> None:
 def _checked_access_number(number: str | None) -> str | None:
     if number is None:
         return None
-    text = number if isinstance(number, str) else ""
-    if not re.fullmatch("[0-9]{6}", text):
+    text = str(number)
+    if text != number or not re.fullmatch("[0-9]{6}", text):
         raise ProfileError("an access number has six digits and is text, for example '271828'")
     return text
 
