@@ -71,6 +71,27 @@ def test_diversification(case: dict[str, Any]) -> None:
     assert len(derived) == len(h(case["master"]))
 
 
+def test_diversification_step_by_step() -> None:
+    """AN10922, 2.2.1: the input's parts, and K1 for an input that fills two blocks, else K2."""
+    case = load("crypto/nxp_an10922_diversification")["cases"][0]
+    master, diversifier = AesKey(h(case["master"])), h(case["input"])
+    assert diversifier == h(case["uid"] + case["application_id"] + case["system_id"])
+    assert master.encrypt_ecb(bytes(16)) == h(case["aes_zero"])
+    for given, subkey in (
+        (diversifier, "k2"),
+        (b"\1", "k2"),
+        (diversifier + bytes(13), "k2"),
+        (diversifier + bytes(14), "k1"),
+    ):
+        message = b"\1" + given
+        message += b"\x80" * (len(message) < 32)
+        first, second = (part.ljust(16, b"\0") for part in (message[:16], message[16:]))
+        mixed = master.decrypt_ecb(diversify_aes(master, given).value)
+        parts = (mixed, master.encrypt_ecb(first), second)
+        found = [a ^ b ^ c for a, b, c in zip(*parts, strict=True)]
+        assert bytes(found) == h(case[subkey])
+
+
 @pytest.mark.parametrize("length", [0, 32, 33])
 def test_diversifier_lengths_aes(length: int) -> None:
     with pytest.raises(ValueError, match="diversification"):

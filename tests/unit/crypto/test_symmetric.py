@@ -28,6 +28,27 @@ def test_cmac(case: dict[str, Any]) -> None:
         assert key.cmac(h(case["message"]))[: len(expected)] == expected
 
 
+def test_cmac_subkeys() -> None:
+    """RFC 4493, 4: what the MAC of one block and of none is made of, K1 and K2 in their places."""
+    subkeys = load("crypto/cmac")["subkeys_rfc4493"]
+    key = AesKey(h(subkeys["key"]))
+    assert key.encrypt_ecb(bytes(16)) == h(subkeys["aes_zero"])
+    assert key.decrypt_ecb(key.cmac(bytes(16))) == h(subkeys["k1"])
+    mark = 0x80 << 8 * 15
+    k2 = int.from_bytes(key.decrypt_ecb(key.cmac(b"")), "big") ^ mark
+    assert k2.to_bytes(16, "big") == h(subkeys["k2"])
+
+
+@pytest.mark.parametrize("case", load("crypto/iso9797_1_mac_alg3")["iso9797_padding2"])
+def test_published_padding(case: dict[str, Any]) -> None:
+    data, padded, block = h(case["data"]), h(case["padded"]), case["block"]
+    assert pad_80(data, block) == padded
+    assert unpad_80(padded, block) == data
+    for longer in (padded + bytes(block), padded[:-1] + b"\1"):
+        with pytest.raises(PaddingError):
+            unpad_80(longer, block)
+
+
 @pytest.mark.parametrize("case", load("crypto/iso9797_1_mac_alg3")["cases"])
 def test_retail_mac(case: dict[str, Any]) -> None:
     key = TripleDesKey(h(case["key"]))

@@ -6,7 +6,9 @@ import pickle
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,29 @@ def test_application_note(case: dict[str, Any]) -> None:
     else:
         key = diversify_tdea(master, data, int(case["key_version"], 16))
     assert key == bytes.fromhex(case["diversified"])
+
+
+def test_the_notes_first_example_step_by_step() -> None:
+    """AN10922, 2.2.1: the input's parts, and K1 for an input that fills two blocks, else K2."""
+    case = CASES[0]
+    master, parts = bytes.fromhex(case["master"]), ("uid", "application_id", "system_id")
+    data = b"".join(bytes.fromhex(case[part]) for part in parts)
+    assert data.hex().upper() == case["input"]
+
+    def whole(block: bytes) -> bytes:
+        return Cipher(AES(master), ECB()).encryptor().update(block)
+
+    assert whole(bytes(16)) == bytes.fromhex(case["aes_zero"])
+    for diversifier, subkey in (
+        (data, "k2"),
+        (b"\x01", "k2"),
+        (data + bytes(13), "k2"),
+        (data + bytes(14), "k1"),
+    ):
+        message = b"\x01" + diversifier + (b"\x80" if len(diversifier) < 31 else b"")
+        first, second = message[:16].ljust(16, b"\0"), message[16:].ljust(16, b"\0")
+        last = zip(whole(first), second, bytes.fromhex(case[subkey]), strict=True)
+        assert diversify_aes(master, diversifier) == whole(bytes(a ^ b ^ c for a, b, c in last))
 
 
 def test_every_algorithm_of_the_note_has_a_case() -> None:

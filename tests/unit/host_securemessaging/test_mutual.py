@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha1
 
 import pytest
 
-from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord
+from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukihost.errors import AuthenticationRejected, CardNotAuthentic, ProtocolError, StatusError
 from jukihost.securemessaging import (
     AnswerNotAuthentic,
@@ -18,7 +19,16 @@ from jukihost.securemessaging import (
     Suite,
     authenticate,
 )
-from jukihost.securemessaging.primitives import adjust_parity, aes_cbc, derive_key, triple_des_cbc
+from jukihost.securemessaging.mutual import get_challenge
+from jukihost.securemessaging.primitives import (
+    RetailMac,
+    adjust_parity,
+    aes_cbc,
+    derive_key,
+    pad,
+    triple_des_cbc,
+    xor,
+)
 from jukihost.securemessaging.session import AesCipher, TripleDesCipher
 from tests.support.vectors import load
 from tests.unit.host_securemessaging.reference_card import ReferenceCard
@@ -90,6 +100,27 @@ def test_icao_appendix_d3_and_the_session_after_it() -> None:
         assert session.unprotect(protected, command).encode() == _raw(step["rapdu_plain"])
 
 
+def test_icao_appendix_d_step_by_step() -> None:
+    printed = sha1(BAC["mrz_information_ascii"].encode()).digest()
+    assert printed == _raw(BAC["sha1_mrz"])
+    assert printed[:16] == _raw(BAC["k_seed"])
+    card = _Transcript((BAC["get_challenge_capdu"], BAC["get_challenge_rapdu"]))
+    assert get_challenge(card) == _raw(BAC["rnd_ic"])
+    asked, answered = _raw(BAC["s"]), _raw(BAC["r"])
+    assert asked == _raw(BAC["rnd_ifd"] + BAC["rnd_ic"] + BAC["k_ifd"])
+    assert answered == _raw(BAC["rnd_ic"] + BAC["rnd_ifd"] + BAC["k_ic"])
+    cipher, mac = triple_des_cbc(_raw(BAC["k_enc"])), RetailMac(_raw(BAC["k_mac"]))
+    for plain, cryptogram, short in (
+        (asked, _raw(BAC["e_ifd"]), BAC["m_ifd"]),
+        (answered, _raw(BAC["e_ic"]), BAC["m_ic"]),
+    ):
+        assert cipher.encrypt(bytes(8), plain) == cryptogram
+        assert mac(pad(cryptogram, 8)) == _raw(short)
+    assert xor(_raw(BAC["k_ifd"]), _raw(BAC["k_ic"])) == _raw(BAC["session_seed"])
+    whole = CommandApdu.parse(_raw(BAC["mutual_authenticate_capdu"]))
+    assert whole.data == _raw(BAC["e_ifd"] + BAC["m_ifd"])
+
+
 @pytest.mark.parametrize(
     ("cipher", "suite"), [("3DES", Suite.MA_3DES), ("AES-128", Suite.MA_AES128)]
 )
@@ -113,6 +144,11 @@ def test_residence_card_intermediate_values(cipher: str) -> None:
     block = 8 if cipher == "3DES" else 16
     received = make(_raw(vector["k_enc"])).decrypt(bytes(block), _raw(vector["e_icc"]))
     assert received == _raw(vector["rnd_icc"] + vector["rnd_ifd"] + vector["k_icc"])
+    assert received.hex().upper() == vector.get("icc_decrypted", received.hex().upper())
+    printed = sha1(vector["card_number_ascii"].encode()).digest()
+    assert printed == _raw(vector["sha1_card_number"])
+    assert printed[:16] == _raw(vector["k_enc"]) == _raw(vector["k_mac"])
+    assert xor(_raw(vector["k_ifd"]), _raw(vector["k_icc"])) == _raw(vector["k_xor"])
     assert derive_key(_raw(vector["k_xor"]), 1, 16) == _raw(vector["ks_enc"])
 
 
@@ -120,6 +156,10 @@ def test_residence_card_command() -> None:
     vector = ISA["AES-128"]
     expected = CommandApdu.parse(_raw(vector["mutual_authenticate_capdu"]))
     assert _vector_run(vector, Suite.MA_AES128).begin(_raw(vector["rnd_icc"])) == expected.data
+    assert sha1(_raw(vector["k_xor"]) + b"\0\0\0\1").digest() == _raw(vector["sha1_session"])
+    # its own secure messaging names the encrypted bytes in DO 86; the project's does not
+    verify = CommandApdu.parse(_raw(vector["verify_capdu"]))
+    assert Tlv.parse(verify.data) == Tlv(0x86, b"\1" + _raw(vector["verify_encrypted"]))
 
 
 class _Transcript:

@@ -11,15 +11,16 @@ import pytest
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukihost.errors import AuthenticationRejected, CardNotAuthentic, ProtocolError
 from jukihost.securemessaging import Iso7816Session, SecureChannel
-from jukihost.securemessaging.curves import BRAINPOOL_P256R1
+from jukihost.securemessaging.curves import BRAINPOOL_P256R1, STANDARDIZED_PARAMETERS
 from jukihost.securemessaging.cvc import Authorization
+from jukihost.securemessaging.eac import authentication_token
 from jukihost.securemessaging.pace import (
     PACE_ECDH_GM_AES128,
     PaceParameters,
     PaceTerminal,
     authenticate,
 )
-from jukihost.securemessaging.primitives import derive_key
+from jukihost.securemessaging.primitives import AesCmac, derive_key
 from tests.support import naive_curve
 from tests.support.vectors import load
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
@@ -77,6 +78,27 @@ def test_icao_appendix_g1_byte_for_byte() -> None:
     assert result.authorities == ()
     expected = Iso7816Session.aes(_raw(ICAO["ks_enc"]), _raw(ICAO["ks_mac"]))
     assert result.channel.session.protect(READ) == expected.protect(READ)
+
+
+def test_icao_paceinfo_gives_the_parameters_of_the_run() -> None:
+    """ICAO Doc 9303-11, 9.2.1: protocol, version 2, and the number of the domain parameters."""
+    oid, version, parameters = (tlv.value for tlv in Tlv.parse(_raw(ICAO["paceinfo"])).children)
+    assert oid == _raw(ICAO["oid_value"]) == PACE_ECDH_GM_AES128
+    assert version == b"\x02"
+    curve = STANDARDIZED_PARAMETERS[parameters[0]]
+    assert curve.name == ICAO["curve"]
+    wanted = CommandApdu.parse(_raw(ICAO["mse_set_at"]["capdu"]))
+    assert PaceParameters(curve, 1, parameters[0]).environment() == wanted.data
+
+
+@pytest.mark.parametrize("token", ["ifd", "ic"])
+def test_icao_tokens_cover_the_published_input(token: str) -> None:
+    covered = _raw(ICAO[f"token_input_{token}"])
+    other = _raw(ICAO["eph_chip_public" if token == "ifd" else "eph_terminal_public"])
+    mac = _raw(ICAO["ks_mac"])
+    assert AesCmac(mac)(covered)[:8] == _raw(ICAO[f"t_{token}"])
+    assert authentication_token(mac, PACE_ECDH_GM_AES128, other) == _raw(ICAO[f"t_{token}"])
+    assert Tlv.parse(covered).children[1].value == other
 
 
 @pytest.mark.parametrize("vector", [ICAO, BSI], ids=["ICAO", "BSI"])

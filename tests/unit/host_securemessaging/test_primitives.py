@@ -52,6 +52,16 @@ def test_cmac(case: dict[str, Any]) -> None:
         assert mac(bytes.fromhex(case["message"])) == bytes.fromhex(case["mac"])
 
 
+def test_cmac_subkeys() -> None:
+    """RFC 4493, 4: a message of one whole block takes K1, an empty one, padded, K2."""
+    subkeys = load("crypto/cmac")["subkeys_rfc4493"]
+    key = bytes.fromhex(subkeys["key"])
+    mac, cipher, zero = AesCmac(key), aes_cbc(key), bytes(16)
+    assert cipher.encrypt(zero, zero) == bytes.fromhex(subkeys["aes_zero"])
+    assert cipher.decrypt(zero, mac(zero)) == bytes.fromhex(subkeys["k1"])
+    assert xor(cipher.decrypt(zero, mac(b"")), pad(b"", 16)) == bytes.fromhex(subkeys["k2"])
+
+
 @pytest.mark.parametrize("case", TWO_KEY_CASES, ids=lambda case: case["iv"])
 def test_two_key_triple_des(case: dict[str, Any]) -> None:
     cipher = triple_des_cbc(bytes.fromhex(case["key"][:32]))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jukicard.apdu import CommandApdu, MalformedApduError, ResponseApdu
+from jukicard.apdu import CommandApdu, MalformedApduError, ResponseApdu, Tlv
 from jukihost.errors import SecureMessagingError
 from jukihost.securemessaging import Iso7816Session
-from jukihost.securemessaging.primitives import unpad
+from jukihost.securemessaging.primitives import pad, unpad
 from jukihost.securemessaging.session import AesCipher, TripleDesCipher
 from tests.support.vectors import load
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
@@ -48,11 +48,22 @@ def test_icao_appendix_d4_in_one_session() -> None:
 @pytest.mark.parametrize("step", ICAO["steps"], ids=lambda step: step["name"])
 def test_icao_intermediate_values(step: dict[str, Any]) -> None:
     cipher = TripleDesCipher(*_keys(ICAO, "ks_enc", "ks_mac"))
-    message = _raw(step["n"])
-    message += b"\x80" + bytes(-(len(message) + 1) % 8)
-    assert cipher.mac(message) == _raw(step["cc_command"])
+    assert cipher.mac(pad(_raw(step["n"]), 8)) == _raw(step["cc_command"])
+    protected = CommandApdu.parse(_raw(step["capdu_protected"]))
+    objects = step.get("do87", "") + step.get("do97", "")
+    assert protected.data == _raw(objects + step["do8e"])
+    assert step["m"] == step["cmd_header_padded"] + objects
+    assert step["n"] == step["ssc_command"] + step["m"]
+    assert pad(protected.header, 8) == _raw(step["cmd_header_padded"])
     if "encrypted" in step:
         assert cipher.encrypt(b"", _raw(step["data_padded"])) == _raw(step["encrypted"])
+    answer = Tlv.parse_all(ResponseApdu.parse(_raw(step["rapdu_protected"])).data)
+    covered = _raw(step["k"])
+    assert covered == _raw(step["ssc_response"]) + b"".join(tlv.encode() for tlv in answer[:-1])
+    assert cipher.mac(pad(covered, 8)) == answer[-1].value == _raw(step["cc_response"])
+    if "decrypted" in step:
+        plain = unpad(cipher.decrypt(b"", answer[0].value[1:]), 8)
+        assert plain == _raw(step["decrypted"])
 
 
 @pytest.mark.parametrize(

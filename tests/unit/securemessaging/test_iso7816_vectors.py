@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord
+from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukicard.crypto.padding import pad_80, unpad_80
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey
 from jukicard.errors import IsoError
@@ -60,6 +60,33 @@ def test_icao_session() -> None:
         answer = session.protect(ResponseApdu.parse(h(step["rapdu_plain"])))
         assert answer.encode() == h(step["rapdu_protected"])
     assert session.alive
+
+
+@pytest.mark.parametrize("step", ICAO["steps"], ids=lambda step: step["name"])
+def test_icao_intermediate_values(step: dict[str, Any]) -> None:
+    enc, mac = TripleDesKey(h(ICAO["ks_enc"])), TripleDesKey(h(ICAO["ks_mac"]))
+    if "data_padded" in step:
+        plain = CommandApdu.parse(h(step["capdu_plain"])).data
+        assert pad_80(plain, 8) == h(step["data_padded"])
+        assert enc.encrypt_cbc(h(step["data_padded"])) == h(step["encrypted"])
+        assert Tlv(0x87, b"\1" + h(step["encrypted"])).encode() == h(step["do87"])
+    objects = step.get("do87", "") + step.get("do97", "")
+    assert pad_80(CommandApdu.parse(h(step["capdu_protected"])).header, 8) == h(
+        step["cmd_header_padded"]
+    )
+    assert step["m"] == step["cmd_header_padded"] + objects
+    assert step["n"] == step["ssc_command"] + step["m"]
+    assert mac.retail_mac(h(step["n"]), 2) == h(step["cc_command"])
+    assert Tlv(0x8E, h(step["cc_command"])).encode() == h(step["do8e"])
+    assert int(step["ssc_response"], 16) == int(step["ssc_command"], 16) + 1
+    answer = Tlv.parse_all(ResponseApdu.parse(h(step["rapdu_protected"])).data)
+    assert (
+        step["k"]
+        == step["ssc_response"] + b"".join(tlv.encode() for tlv in answer[:-1]).hex().upper()
+    )
+    assert mac.retail_mac(h(step["k"]), 2) == answer[-1].value == h(step["cc_response"])
+    if "decrypted" in step:
+        assert unpad_80(enc.decrypt_cbc(answer[0].value[1:]), 8) == h(step["decrypted"])
 
 
 @pytest.mark.parametrize("case", ICAO["negative_responses"]["cases"], ids=lambda c: c["why"])

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from jukicard.apdu import CommandApdu, ResponseApdu
+from jukicard.apdu import CommandApdu, ResponseApdu, Tlv
+from jukicard.crypto.kdf import derive_triple_des, digest
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey, with_odd_parity
+from jukicard.errors import IsoError
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.mutual import MutualAuthentication
 from jukicard.securemessaging.session import AuthenticationFailed
@@ -74,6 +76,52 @@ def test_icao_bac() -> None:
     assert session.enc.value == h(BAC["ks_enc"])
     assert session.mac.value == h(BAC["ks_mac"])
     assert session.ssc == h(BAC["ssc"])
+
+
+def test_icao_bac_step_by_step() -> None:
+    """From what is printed to the session's seed; both messages lie open to the card's keys."""
+    printed = digest("sha1", BAC["mrz_information_ascii"].encode())
+    assert printed == h(BAC["sha1_mrz"])
+    assert printed[:16] == h(BAC["k_seed"])
+    enc, mac = (derive_triple_des(printed[:16], counter) for counter in (1, 2))
+    assert CommandApdu.parse(h(BAC["get_challenge_capdu"])).ne == len(h(BAC["rnd_ic"]))
+    assert ResponseApdu.parse(h(BAC["get_challenge_rapdu"])).data == h(BAC["rnd_ic"])
+    asked, answered = h(BAC["s"]), h(BAC["r"])
+    assert asked == h(BAC["rnd_ifd"] + BAC["rnd_ic"] + BAC["k_ifd"])
+    assert answered == h(BAC["rnd_ic"] + BAC["rnd_ifd"] + BAC["k_ic"])
+    for plain, cryptogram, short in (
+        (asked, BAC["e_ifd"], BAC["m_ifd"]),
+        (answered, BAC["e_ic"], BAC["m_ic"]),
+    ):
+        assert enc.decrypt_cbc(h(cryptogram)) == plain
+        assert mac.retail_mac(h(cryptogram), 2) == h(short)
+    seed = int(BAC["k_ifd"], 16) ^ int(BAC["k_ic"], 16)
+    assert seed.to_bytes(16, "big") == h(BAC["session_seed"])
+
+
+@pytest.mark.parametrize("vector", [ISA_DES, ISA_AES], ids=lambda vector: vector["cipher"])
+def test_residence_card_step_by_step(vector: dict[str, str]) -> None:
+    printed = digest("sha1", vector["card_number_ascii"].encode())
+    assert printed == h(vector["sha1_card_number"])
+    assert printed[:16] == h(vector["k_enc"]) == h(vector["k_mac"])
+    enc = (TripleDesKey if vector["cipher"] == "3DES" else AesKey)(printed[:16])
+    plain = h(vector["rnd_icc"] + vector["rnd_ifd"] + vector["k_icc"])
+    assert (
+        enc.decrypt_cbc(h(vector["e_icc"])) == plain == h(vector.get("icc_decrypted", plain.hex()))
+    )
+    asked = h(vector["rnd_ifd"] + vector["rnd_icc"] + vector["k_ifd"])
+    assert enc.decrypt_cbc(h(vector["e_ifd"])) == asked
+
+
+def test_residence_card_session_key_is_the_head_of_the_published_hash() -> None:
+    assert digest("sha1", h(ISA_AES["k_xor"]) + b"\0\0\0\1") == h(ISA_AES["sha1_session"])
+    # its own secure messaging names the encrypted bytes in DO 86; the project's does not
+    verify = CommandApdu.parse(h(ISA_AES["verify_capdu"]))
+    assert Tlv.parse(verify.data) == Tlv(0x86, b"\1" + h(ISA_AES["verify_encrypted"]))
+    session = Iso7816Session.start(SessionKeys.derive(Suite.AES128, h(ISA_AES["k_xor"]), None))
+    with pytest.raises(IsoError):
+        session.unprotect(verify)
+    assert not session.alive
 
 
 def test_residence_card_first_generation() -> None:

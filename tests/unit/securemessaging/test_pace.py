@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jukicard.apdu import CommandApdu, ResponseApdu, Tlv
-from jukicard.crypto.curves import BRAINPOOL_P256R1, CURVES, P256, Curve
+from jukicard.crypto.curves import BRAINPOOL_P256R1, CURVES, P256, Curve, curve_of_id
 from jukicard.crypto.kdf import digest
 from jukicard.crypto.symmetric import AesKey, TripleDesKey
 from jukicard.securemessaging.chip import authentication_token
@@ -46,6 +46,45 @@ def test_published_examples(steps: dict[str, Any], prefix: str) -> None:
     assert keys.enc.value == h(steps[f"{prefix}_enc"])
     assert keys.mac.value == h(steps[f"{prefix}_mac"])
     assert keys.ssc == bytes(16)
+
+
+@pytest.mark.parametrize("steps", [ICAO, BSI], ids=["ICAO", "BSI"])
+def test_published_points(steps: dict[str, Any]) -> None:
+    """G~ = s G + H, on the card's own arithmetic (ICAO Doc 9303-11, 4.4.3.3.1)."""
+    curve = BRAINPOOL_P256R1
+    points = {key: curve.decode(h(text)) for key, text in steps.items() if "public" in key}
+    shared = curve.multiply(int(steps["map_chip_private"], 16), points["map_terminal_public"])
+    assert curve.encode(shared) == h(steps["shared_h"])
+    generator = curve.add(curve.multiply(int(steps["nonce_s"], 16), curve.g), shared)
+    assert curve.encode(generator) == h(steps["mapped_generator"])
+    own = int(steps["eph_chip_private"], 16)
+    assert curve.multiply(own, generator) == points["eph_chip_public"]
+    agreed = curve.multiply(own, points["eph_terminal_public"])
+    assert agreed is not None
+    assert agreed[0].to_bytes(32, "big") == h(steps["shared_k"])
+
+
+def test_the_published_command_names_the_password() -> None:
+    wanted = CommandApdu.parse(h(BSI["mse_set_at_capdu"])).data
+    named = {tlv.tag: tlv.value for tlv in Tlv.parse_all(wanted)}
+    assert (named[0x80], named[0x83]) == (h(BSI["oid_value"]), bytes((BSI["password_ref"],)))
+
+
+def test_the_published_paceinfo_names_protocol_and_curve() -> None:
+    """ICAO Doc 9303-11, 9.2.1: protocol, version 2, and the number of the domain parameters."""
+    oid, version, parameters = Tlv.parse(h(ICAO["paceinfo"])).children
+    assert (oid.value, version.value) == (h(ICAO["oid_value"]), b"\2")
+    assert parameters.value == bytes((ICAO["parameter_id"],))
+    curve = curve_of_id(parameters.value[0])
+    assert curve.name == ICAO["curve"]
+    pace = Pace(oid.value, curve, AesKey(h(ICAO["k_pi"])))
+    assert pace.encrypted_nonce(gives(ICAO["nonce_s"])) == h(ICAO["nonce_z"])
+    mapped = pace.map_nonce(h(ICAO["map_terminal_public"]), gives(ICAO["map_chip_private"]))
+    assert mapped == h(ICAO["map_chip_public"])
+    wanted = CommandApdu.parse(h(ICAO["mse_set_at"]["capdu"])).data
+    named = {tlv.tag: tlv.value for tlv in Tlv.parse_all(wanted)}
+    assert (named[0x80], named[0x84]) == (oid.value, parameters.value)
+    assert ResponseApdu.parse(h(ICAO["mse_set_at"]["rapdu"])).status.is_ok
 
 
 def test_published_exchanges() -> None:
