@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from jukicard.cli.pinfile import read_pins
 from jukicard.cli.problems import UserError
 
 if TYPE_CHECKING:
@@ -13,6 +15,19 @@ if TYPE_CHECKING:
     from jukicard.runtime.card import Card
 
 DEFAULT_PROFILE: Final = "juki-v1"
+DEFAULT_FORM: Final = 2
+ISSUE_OPTIONS: Final = (
+    "seed",
+    "pin_file",
+    "contactless",
+    "access_number",
+    "compat",
+    "rsa_bits",
+    "form",
+    "municipality",
+    "issued",
+)
+"""What `add_issue_arguments` adds besides the profile, by its name in the namespace."""
 
 
 class CardSource(NamedTuple):
@@ -54,23 +69,25 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
     return issue_card(
         profile,
         seed=seed,
-        pin=_read_pin(arguments.pin_file),
+        pins=None if arguments.pin_file is None else read_pins(arguments.pin_file),
         contactless=arguments.contactless,
         access_number=arguments.access_number,
+        compat=arguments.compat,
+        rsa_bits=arguments.rsa_bits,
+        form=DEFAULT_FORM if arguments.form is None else arguments.form,
+        municipality=arguments.municipality,
+        issued=arguments.issued,
     )
 
 
-def _read_pin(path: str | None) -> str | None:
-    """Return the first line of a file; a PIN on the command line would show in a process list."""
-    if path is None:
-        return None
-    try:
-        with open(path, encoding="ascii") as stream:
-            return stream.readline().rstrip("\r\n")
-    except OSError as error:
-        raise UserError(f"the PIN file {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"the PIN file {path} holds more than ASCII characters") from None
+def refuse_issue_options(arguments: argparse.Namespace) -> None:
+    """Refuse what says how a card is issued, where none is. UserError."""
+    for name in ISSUE_OPTIONS:
+        if getattr(arguments, name) not in (None, False):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{option} says how a card is issued; a card in a file has been issued already"
+            )
 
 
 def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
@@ -95,7 +112,7 @@ def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
 
 
 def add_issue_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what says how a card is issued: profile, seed, PIN, interface, access number."""
+    """Add what says how a card is issued: profile and seed, its PINs, and what kind it is."""
     command.add_argument(
         "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
     )
@@ -105,7 +122,8 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--pin-file",
         metavar="FILE",
-        help="first line: the PIN of the Juki application (default 1234)",
+        help="first line: the PIN of the Juki application (default 1234); or a line for each PIN,"
+        " its name before it: juki, signature, authentication, text, common",
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"
@@ -116,3 +134,43 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         help="six digits that stand on the card: with them a terminal may open a session by PACE"
         " first (default: the card offers no PACE)",
     )
+    _add_kind_arguments(command)
+
+
+def _add_kind_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--compat",
+        action="store_true",
+        help="give a Juki card the authentication key and certificate too, which OpenSC asks for",
+    )
+    command.add_argument(
+        "--rsa-bits",
+        type=int,
+        choices=(1024, 2048),
+        help="length of a Juki card's JPKI keys (default 1024, as on real ones)",
+    )
+    command.add_argument(
+        "--form",
+        type=int,
+        choices=(1, 2),
+        help="form of a Juki card: 1 name only, 2 with photo and four items"
+        f" (default {DEFAULT_FORM})",
+    )
+    command.add_argument(
+        "--municipality",
+        metavar="CODE",
+        help="five digits of the holder's municipality, for example 13221 (default: drawn)",
+    )
+    command.add_argument(
+        "--issued",
+        metavar="DAY",
+        type=_day,
+        help="the day the card was made, for example 2008-04-01 (default: the profile's)",
+    )
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day is written as 2008-04-01") from None

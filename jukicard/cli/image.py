@@ -19,6 +19,7 @@ _CARD_ID: Final = "card"
 NEW_EXAMPLES: Final = """\
   jukicard new card.juki
   jukicard new --profile juki-v1 --seed 1 --pin-file pin.txt card.juki
+  jukicard new --profile juki-v2 --compat --rsa-bits 2048 --form 1 --issued 2010-06-01 card.juki
 """
 INSPECT_EXAMPLES: Final = """\
   jukicard inspect card.juki

@@ -19,6 +19,7 @@ from jukicard.cli.cards import (
     add_issue_arguments,
     image_source,
     profile_source,
+    refuse_issue_options,
 )
 from jukicard.cli.problems import UserError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """\
   jukicard serve                              a juki-v1 card for pcscd with vsmartcard-vpcd
   jukicard serve juki-v1:1 juki-v1:2          two cards in two slots, the same ones every time
+  jukicard serve --profile juki-v2 --compat   what OpenSC binds: it asks for the second key pair
   jukicard serve --image card.juki --trace    a card from a file, and what is said to it
   jukicard serve --tcp 127.0.0.1:4000         without pcscd
 """
@@ -116,6 +118,8 @@ def _sources(arguments: argparse.Namespace) -> list[CardSource]:
     sources: list[CardSource] = [*arguments.positional, *(arguments.cards or [])]
     if sources and arguments.profile:
         raise UserError("--profile names the only card; name several as --card PROFILE:SEED")
+    if sources and all(source.image for source in sources):
+        refuse_issue_options(arguments)
     return sources or [
         CardSource(profile=arguments.profile or DEFAULT_PROFILE, seed=arguments.seed)
     ]

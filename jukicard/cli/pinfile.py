@@ -1,0 +1,61 @@
+"""The PINs of a card that is issued, read from a file: an argument would show in a process list.
+
+No message shows a value, nor a word that may be one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from jukicard.cli.problems import UserError
+
+if TYPE_CHECKING:
+    from jukicard.profiles import Pins
+
+
+def read_pins(path: str) -> Pins:
+    """Return the PINs in a file; those that it does not name keep their default.
+
+    Either the first line is the Juki application's PIN, or each line is a name of `Pins` and a
+    PIN, as in `signature ABC123`; then empty lines, and those that begin with #, say nothing.
+    UserError when the file cannot be read or is neither.
+    """
+    from jukicard.profiles import Pins
+
+    names = [field.name for field in fields(Pins)]
+    lines = _lines(path)
+    if len(lines[0].split()) == 1 and not lines[0].startswith("#"):
+        if any(line.split()[:1] == [name] for line in lines[1:] for name in names):
+            raise UserError(f"the PIN file {path} has a PIN without a name: name each of them")
+        return Pins(juki=lines[0])
+    found = _named(path, lines, names)
+    if not found:
+        raise UserError(f"the PIN file {path} holds no PIN")
+    return Pins(**found)
+
+
+def _named(path: str, lines: list[str], names: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or line.startswith("#"):
+            continue
+        where = f"line {number} of the PIN file {path}"
+        if len(words) != 2 or words[0] not in names:
+            raise UserError(f"{where} is no name and a PIN; the names are {', '.join(names)}")
+        if words[0] in found:
+            raise UserError(f"{where} names the PIN of {words[0]} a second time")
+        found[words[0]] = words[1]
+    return found
+
+
+def _lines(path: str) -> list[str]:
+    """Return the lines, at least one, without their ends."""
+    try:
+        with open(path, encoding="ascii") as stream:
+            return stream.read().splitlines() or [""]
+    except OSError as error:
+        raise UserError(f"the PIN file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"the PIN file {path} holds more than ASCII characters") from None

@@ -1,0 +1,224 @@
+"""What `jukicard new` and `serve` can say of the card to be issued, and how they say no."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from jukicard import Card, Pins, issue_card
+from jukicard.cli import main
+from jukicard.cli.cards import (
+    ISSUE_OPTIONS,
+    CardSource,
+    add_issue_arguments,
+    image_source,
+    refuse_issue_options,
+)
+from jukicard.cli.pinfile import read_pins
+from jukicard.cli.problems import UserError
+
+JPKI: Final = "00A4040C0AD392F000260100000001"
+WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
+    "compat": (["--compat"], {"compat": True}),
+    "rsa_bits": (["--rsa-bits", "2048"], {"rsa_bits": 2048}),
+    "form": (["--form", "1"], {"form": 1}),
+    "municipality": (["--municipality", "27127"], {"municipality": "27127"}),
+    "issued": (["--issued", "2010-06-01"], {"issued": datetime.date(2010, 6, 1)}),
+    "contactless": (["--contactless"], {"contactless": True}),
+    "access_number": (["--access-number", "271828"], {"access_number": "271828"}),
+    "seed": (["--seed", "2"], {"seed": "2"}),
+}
+"""Every option but the PINs: as it is typed, and as `issue_card` takes it."""
+
+
+def contents(card: Card) -> dict[str, dict[str, bytes]]:
+    memory = card.environment.memory
+    return {name: dict(memory.partition(name).items()) for name in memory.partitions()}
+
+
+def made(tmp_path: Path, *options: str) -> dict[str, dict[str, bytes]]:
+    path = tmp_path / "card.juki"
+    arguments = ["--profile", "juki-v2", "--seed", "1", "--force", *options]
+    assert main(["new", *arguments, str(path)]) == 0
+    with ExitStack() as stack:
+        return contents(image_source(str(path)).make(argparse.Namespace(), stack))
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_issue_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_an_option_is_what_the_library_takes(tmp_path: Path, name: str) -> None:
+    options, wishes = WISHES[name]
+    expected = contents(issue_card("juki-v2", **{"seed": "1", **wishes}))
+    assert made(tmp_path, *options) == expected
+    assert made(tmp_path) != expected
+
+
+def test_every_option_is_known_here() -> None:
+    assert {*WISHES, "pin_file", "profile"} == set(vars(parsed()))
+    assert {*ISSUE_OPTIONS, "profile"} == set(vars(parsed()))
+
+
+def test_a_served_card_is_issued_in_the_same_way() -> None:
+    arguments = parsed("--compat", "--rsa-bits", "2048", "--form", "1", "--issued", "2010-06-01")
+    with ExitStack() as stack:
+        card = CardSource(profile="juki-v2", seed="1").make(arguments, stack)
+    wishes = {key: value for name in WISHES for key, value in WISHES[name][1].items()}
+    chosen = {key: wishes[key] for key in ("compat", "rsa_bits", "form", "issued")}
+    assert contents(card) == contents(issue_card("juki-v2", seed="1", **chosen))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--rsa-bits", "512"], 2, "invalid choice: 512"),
+        (["--form", "3"], 2, "invalid choice: 3"),
+        (["--issued", "1 April"], 2, "a day is written as 2008-04-01"),
+        (["--issued", "2010-02-30"], 2, "a day is written as 2008-04-01"),
+        (["--issued", "9999-01-01"], 1, "after year 9999"),
+        (["--municipality", "1322"], 1, "a municipality code has five digits"),
+        (["--municipality", "99999"], 1, "99999"),
+        (["--profile", "mynumber", "--rsa-bits", "1024"], 1, "JPKI keys have 2048 bits"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path,
+    options: list[str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["new", *options, str(tmp_path / "card")]) == code
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [*WISHES, "pin_file"])
+def test_no_option_is_for_a_card_in_a_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--pin-file", "pins"] if name == "pin_file" else WISHES[name][0]
+    assert main(["serve", "--image", "/nowhere/card", *options]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        f"jukicard: {options[0]} says how a card is issued; "
+        "a card in a file has been issued already\n"
+    )
+
+
+def test_without_options_a_card_in_a_file_is_served() -> None:
+    refuse_issue_options(parsed())
+
+
+def test_beside_a_card_in_a_file_another_may_be_issued(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["serve", "--image", "/nowhere/card", "--card", "juki-v2", "--compat"]) == 1
+    assert "/nowhere/card does not exist" in capsys.readouterr().err
+
+
+# -- the PIN file ----------------------------------------------------------------------------------
+
+
+def pins(tmp_path: Path, text: str) -> Pins:
+    (tmp_path / "pins").write_text(text)
+    return read_pins(str(tmp_path / "pins"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9876", Pins(juki="9876")),
+        ("9876\r\nwhose PIN this is\n", Pins(juki="9876")),
+        ("juki 9876\n", Pins(juki="9876")),
+        (
+            "# of a card\n\nsignature XYZ789\n  juki\t9876  \n",
+            Pins(juki="9876", signature="XYZ789"),
+        ),
+        (
+            "juki 1111\nsignature SIGNED22\nauthentication 3333\ntext 4444\ncommon 5555",
+            Pins(
+                juki="1111",
+                signature="SIGNED22",
+                authentication="3333",
+                text="4444",
+                common="5555",
+            ),
+        ),
+    ],
+)
+def test_what_a_pin_file_may_hold(tmp_path: Path, text: str, expected: Pins) -> None:
+    assert pins(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("juki 9876\nsignature\n", "line 2 of the PIN file .* is no name and a PIN; the names are"),
+        ("juki 9876\nSECRET1\n", "line 2 "),
+        ("9876 juki\n", "line 1 "),
+        ("# first\nunknown 9876\n", "line 2 "),
+        ("juki 98 76\n", "line 1 "),
+        ("juki 9876\ntext 9875\njuki 9874\n", "line 3 .* names the PIN of juki a second time"),
+        ("9876\nsignature SECRET1\n", "has a PIN without a name"),
+        ("9876\njuki SECRET1\n", "has a PIN without a name"),
+        ("", "holds no PIN"),
+        ("\n\n", "holds no PIN"),
+        ("# nothing\n", "holds no PIN"),
+    ],
+)
+def test_a_pin_file_that_says_something_else(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said) as refused:
+        pins(tmp_path, text)
+    for secret in ("9876", "9875", "9874", "98", "76", "SECRET1", "unknown"):
+        assert secret not in str(refused.value).replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("juki", "98765"),
+        ("signature", "abcdef"),
+        ("authentication", "98x6"),
+        ("text", "987"),
+        ("common", "98765"),
+    ],
+)
+def test_a_pin_of_the_wrong_form_is_refused_and_not_shown(
+    tmp_path: Path, name: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "pins"
+    file.write_text(f"{name} {wrong}\n")
+    arguments = ["--profile", "mynumber", "--pin-file", str(file), str(tmp_path / "card")]
+    assert main(["new", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("jukicard: ")
+    assert wrong not in error.replace(str(tmp_path), "")
+    assert not (tmp_path / "card").exists()
+
+
+def test_the_cards_pins_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pins").write_text("signature SIGNED22\nauthentication 3333\n")
+    path = tmp_path / "card"
+    arguments = ["--profile", "juki-v2", "--compat", "--pin-file", str(tmp_path / "pins")]
+    assert main(["new", *arguments, str(path)]) == 0
+    with ExitStack() as stack:
+        card = image_source(str(path)).make(argparse.Namespace(), stack)
+        card.power_on()
+        assert card.transmit(bytes.fromhex(JPKI)) == b"\x90\x00"
+        for file, pin, answer in (
+            ("001B", b"ABC123", "63C4"),
+            ("001B", b"SIGNED22", "9000"),
+            ("0018", b"1234", "63C2"),
+            ("0018", b"3333", "9000"),
+        ):
+            card.transmit(bytes.fromhex("00A4020C02" + file))
+            verify = bytes.fromhex("00200080") + bytes((len(pin),)) + pin
+            assert card.transmit(verify).hex().upper() == answer
