@@ -1,8 +1,9 @@
 """A card that answers at once, whatever it is asked: what PC/SC and the virtual reader cost alone.
 
-    python benchmarks/bare_card.py HOST PORT
+    python benchmarks/bare_card.py HOST PORT [SIGNATURE]
 
-It answers 9000; to an instruction below with as many bytes before it as the real card has.
+It answers 9000; to an instruction below with as many bytes before it as the real card has, to a
+signature command with SIGNATURE bytes (128 unless told).
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import socket
 import sys
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
-ANSWERS = {0xB0: 256, 0x84: 8, 0x2A: 128}
-"""Bytes of the answer by instruction: READ BINARY, GET CHALLENGE, a signature of RSA-1024."""
+ANSWERS = {0xB0: 256, 0x84: 8}
+"""Bytes of the answer by instruction: READ BINARY, GET CHALLENGE."""
+SIGN = 0x2A
+RSA_1024 = 128
 
 
-def serve(host: str, port: int) -> None:
-    """Answer the reader at an address until it hangs up."""
-    answers = [bytes(ANSWERS.get(ins, 0)) + b"\x90\x00" for ins in range(256)]
+def serve(host: str, port: int, signature: int = RSA_1024) -> None:
+    """Answer the reader at an address until it hangs up; a signature has so many bytes."""
+    sizes = {**ANSWERS, SIGN: signature}
+    answers = [bytes(sizes.get(ins, 0)) + b"\x90\x00" for ins in range(256)]
     frames = [len(answer).to_bytes(2, "big") + answer for answer in answers]
     atr = len(ATR).to_bytes(2, "big") + ATR
     with socket.create_connection((host, port)) as link:
@@ -35,4 +39,4 @@ def serve(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], *map(int, sys.argv[2:]))

@@ -23,12 +23,23 @@ _HASH: Final = bytes(range(32))
 _DIGEST_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420") + _HASH
 
 
+BITS: Final = (1024, 2048)
+"""The lengths of a Juki card's key: as on real ones, and the successor's."""
+
+
 def measure(effort: Effort) -> None:
-    """Measure signatures with the key of 1024 bits that Juki cards have."""
-    card = issue_card("juki-v1", seed=1)
+    """Measure signatures with keys of both lengths; the process's growth with the shorter one."""
+    signs = [_measure(effort, bits) for bits in BITS]
+    _many(signs[0], effort)
+
+
+def _measure(effort: Effort, bits: int) -> _Ready:
+    """Measure one length of key and return what signs with it."""
+    card = issue_card("juki-v1", seed=1, rsa_bits=bits)
     card.power_on()
     command, start = _command(card)
     key = _key(card)
+    assert key.key_size == bits
 
     def compute() -> bytes:
         return key.sign(_HASH, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
@@ -41,14 +52,14 @@ def measure(effort: Effort) -> None:
         ("the computation alone", micro(bare), rate(bare), "", ""),
         ("in process", micro(inside), rate(inside), ratio(inside, bare), ""),
     ]
-    rows += _over_pcsc(effort, start, command, bare)
+    rows += _over_pcsc(effort, start, command, bare, bits)
     table(
         f"RSA-{key.key_size} signatures (wanted: at most {ABOVE_SUM} x computation and exchange)",
         ("what", "time", "rate", "ratio", "target"),
         rows,
     )
-    layers.show("a signature in process", sign, calls=500)
-    _many(sign, effort)
+    layers.show(f"an RSA-{bits} signature in process", sign, calls=500)
+    return sign
 
 
 def _command(card: Card) -> tuple[bytes, tuple[str, ...]]:
@@ -95,13 +106,15 @@ class _Ready:
 
 
 def _over_pcsc(
-    effort: Effort, start: tuple[str, ...], command: bytes, bare: float
+    effort: Effort, start: tuple[str, ...], command: bytes, bare: float, bits: int
 ) -> list[tuple[str, str, str, str, str]]:
     with pcsc.daemon() as running:
         if running is None:
             return []
-        with pcsc.cards(running, pcsc.OURS, pcsc.BARE) as (card, nothing):
-            echo = Task("echo", (), command.hex(), 128).start(nothing)
+        ours = (*pcsc.OURS, "--rsa-bits", str(bits))
+        bare_card = (*pcsc.BARE, str(bits // 8))
+        with pcsc.cards(running, ours, bare_card) as (card, nothing):
+            echo = Task("echo", (), command.hex(), bits // 8).start(nothing)
             found = effort.compare({"echo": echo, "card": _Ready(card, start, command)})
     echoed, signed = found["echo"].best, found["card"].best
     whole = bare + echoed

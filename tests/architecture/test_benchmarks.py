@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -42,17 +43,39 @@ def test_the_transaction_is_what_it_says() -> None:
         "import sys; sys.path[:0] = ['.', 'host']\n"
         "from benchmarks import secure, signature\n"
         "from jukicard import issue_card\n"
-        "card = issue_card('juki-v1', seed=1, pin='1234')\n"
-        "card.power_on()\n"
-        "for work in secure._works(card.transmit).values():\n"
-        "    work()\n"
-        "command, start = signature._command(card)\n"
-        "assert len(signature._Ready(card.transmit, start, command)()) == 130\n"
+        "assert signature.BITS == (1024, 2048)\n"
+        "for bits in signature.BITS:\n"
+        "    card = issue_card('juki-v1', seed=1, pin='1234', rsa_bits=bits)\n"
+        "    card.power_on()\n"
+        "    for work in secure._works(card.transmit).values():\n"
+        "        work()\n"
+        "    command, start = signature._command(card)\n"
+        "    assert len(signature._Ready(card.transmit, start, command)()) == bits // 8 + 2\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", work], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("given", "size"), [((), 128), (("256",), 256)])
+def test_the_bare_card_answers_as_many_bytes_as_a_signature_has(
+    given: tuple[str, ...], size: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reader:
+        place = ("127.0.0.1", str(reader.getsockname()[1]))
+        card = subprocess.Popen(
+            [sys.executable, "benchmarks/bare_card.py", *place, *given], cwd=ROOT
+        )
+        reader.settimeout(20)
+        link, _ = reader.accept()
+        with link, link.makefile("rb") as answers:
+            for ins, expected in ((0x2A, size), (0xB0, 256), (0x84, 8), (0xA4, 0)):
+                link.sendall(bytes((0, 5, 0, ins, 0, 0, 0)))
+                length = int.from_bytes(answers.read(2), "big")
+                assert length == expected + 2
+                assert answers.read(length)[-2:] == b"\x90\x00"
+        assert card.wait(20) == 0
 
 
 def test_an_unknown_part_is_refused() -> None:
