@@ -1,7 +1,8 @@
 """Cards as this release makes them, kept for later ones: `python -m tests.support.states`.
 
 Writes vectors/state/<version>/: an image of each card and a script of what it must answer once
-it is read again. Run once for a release; a folder that exists is never written to.
+it is read again. Run once for a release, and for a card that is added to it; a file that exists is
+never written to.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Final
 
 import jukicard
 from jukicard import Card, issue_card
+from jukicard.apdu import CommandApdu
+from tests.support.naive_terminal import JUKI, NaiveTerminal
 from tests.support.transcript import send
 
 STATES: Final = Path(__file__).parents[2] / "vectors" / "state"
@@ -70,10 +73,31 @@ def _as_issued(card: Card) -> None:
     del card
 
 
+def _at_the_counter(command: CommandApdu) -> Callable[[Card], None]:
+    """Return the story of a card that the counter sends one protected command."""
+
+    def story(card: Card) -> None:
+        terminal = NaiveTerminal(card.transmit, bytes.fromhex(send(card, "00CA005A00"))[2:10])
+        terminal.select(JUKI)
+        terminal.authenticate(4)
+        assert terminal.protected(command).status == 0x9000
+
+    return story
+
+
 STORIES: Final[dict[str, tuple[str, Callable[[Card], None]]]] = {
     "juki-v1 as issued": ("juki-v1", _as_issued),
     "juki-v1 blocked PIN": ("juki-v1", _blocked),
     "juki-v1 one try left": ("juki-v1", _one_try_left),
+    "juki-v1 suspended": (
+        "juki-v1",
+        _at_the_counter(CommandApdu(0x00, 0x04, 0x00, 0x00, b"\x3f\x00")),
+    ),
+    "juki-v1 moved out": (
+        "juki-v1",
+        _at_the_counter(CommandApdu(0x00, 0xDA, 0x00, 0xC1, b"\x01")),
+    ),
+    "juki-v1 terminated": ("juki-v1", _at_the_counter(CommandApdu(0x00, 0xFE, 0x00, 0x00))),
     "juki-v2 as issued": ("juki-v2", _as_issued),
     "mynumber as issued": ("mynumber", _as_issued),
 }
@@ -99,15 +123,16 @@ def kept() -> Iterator[tuple[Path, Path]]:
 
 
 def main() -> int:
-    """Write the folder of this release; 1 when there is one."""
+    """Write what this release has not kept yet; 1 when that is nothing."""
     folder = STATES / jukicard.__version__
-    if folder.exists():
-        print(f"{folder} exists: what a release has kept is not made again", file=sys.stderr)
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = {name.replace(" ", "_"): name for name in STORIES}
+    missing = [stem for stem in stems if not (folder / f"{stem}.card").exists()]
+    if not missing:
+        print(f"{folder} has all: what a release has kept is not made again", file=sys.stderr)
         return 1
-    folder.mkdir(parents=True)
-    for name in STORIES:
-        image, script = make(name)
-        stem = name.replace(" ", "_")
+    for stem in missing:
+        image, script = make(stems[stem])
         (folder / f"{stem}.card").write_bytes(image)
         (folder / f"{stem}.txt").write_text(script, encoding="ascii")
         print(folder / f"{stem}.card")
