@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import ClassVar
@@ -64,6 +66,21 @@ def test_there_are_declarations_of_every_application() -> None:
     homes = {declared.__module__ for declared in ALL}
     assert {f"jukicard.applets.{name}.objects" for name in ("common", "surface", "text")} <= homes
     assert "jukicard.applets.surface.jukiobjects" in homes
+
+
+@pytest.mark.parametrize(("profile", "declared"), [("juki-v1", False), ("juki-v2", True)])
+def test_a_card_without_declared_objects_is_made_without_construct(
+    profile: str, declared: bool
+) -> None:
+    """docs/architecture.md, 8, 10: Juki, JPKI and issuer domain write theirs by hand."""
+    work = (
+        "import sys\nfrom jukicard import issue_card\n"
+        f"card = issue_card({profile!r}, seed=1)\ncard.power_on()\n"
+        "for application in card.applications:\n    application.applet\n"
+        "print('construct' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(declared)
 
 
 @pytest.mark.parametrize("declared", ALL)

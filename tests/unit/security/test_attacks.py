@@ -1,4 +1,4 @@
-"""protocols.md, section 8: attacks 1, 4, 5, 6, 8 and 9, on the messages between card and terminal.
+"""docs/attacks.md: attacks 1, 4, 5, 6, 8 and 9, on the messages between card and terminal.
 
 The number in a test's name is that of the attack. The terminal is the naive one of tests/support;
 where an attack is on the terminal, it is the host library's own session, because that is on trial.

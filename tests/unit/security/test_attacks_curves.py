@@ -1,6 +1,6 @@
-"""protocols.md, section 8: attack 10, on curves and signatures, over APDUs on the card.
+"""docs/attacks.md: attack 10, on curves and signatures, over APDUs on the card.
 
-The numbers in the tests' names are those of docs/card.md's list of attacks.
+The number in a test's name is that of the attack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""protocols.md, section 8: attacks 2, 3, 7 and 12 to 15, on keys, challenges and counters.
+"""docs/attacks.md: attacks 2, 3, 6, 7 and 12 to 15, on keys, challenges and counters.
 
 The number in a test's name is that of the attack.
 """

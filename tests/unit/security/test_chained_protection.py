@@ -58,7 +58,7 @@ BETWEEN = {
 
 @pytest.mark.parametrize("name", BETWEEN)
 def test_a_challenge_is_for_the_next_command_only(name: str) -> None:
-    """Whatever that command is and wherever in the card it ends (protocols, attack 12)."""
+    """Whatever that command is and wherever in the card it ends (docs/attacks.md, attack 12)."""
     there = desk()
     assert there.terminal.get_challenge().status == 0x9000
     there.status(BETWEEN[name])

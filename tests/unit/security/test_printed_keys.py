@@ -1,4 +1,4 @@
-"""A system's key that can be computed from the card's face is refused (attack 3)."""
+"""docs/attacks.md: attack 3, a system's key that can be computed from the card's face."""
 
 from __future__ import annotations
 
