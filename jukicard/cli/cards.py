@@ -77,6 +77,7 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
         form=DEFAULT_FORM if arguments.form is None else arguments.form,
         municipality=arguments.municipality,
         issued=arguments.issued,
+        suites=arguments.suite,
     )
 
 
@@ -112,7 +113,7 @@ def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
 
 
 def add_issue_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what says how a card is issued: profile and seed, its PINs, and what kind it is."""
+    """Add what says how a card is issued: profile, seed, PINs, and what kind it is."""
     command.add_argument(
         "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
     )
@@ -133,6 +134,12 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         metavar="DIGITS",
         help="six digits that stand on the card: with them a terminal may open a session by PACE"
         " first (default: the card offers no PACE)",
+    )
+    command.add_argument(
+        "--suite",
+        metavar="NAME",
+        help="what systems authenticate with: MA-AES128 (default), MA-AES192, MA-AES256, or MA-3DES"
+        " as in 2003",
     )
     _add_kind_arguments(command)
 

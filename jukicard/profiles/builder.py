@@ -23,12 +23,19 @@ from jukicard.profiles.codes import is_resident_code, random_digits
 from jukicard.profiles.contents import PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
 from jukicard.profiles.order import KeyPool, Order, Pins, ProfileError
+from jukicard.profiles.suites import (
+    SuiteChoice,
+    check_switched_on,
+    chosen_suites,
+    fitting_masters,
+)
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
 from jukicard.runtime.certified import CertifiedApplet
 from jukicard.runtime.keys import WeakKeyError
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import write_applications
+from jukicard.securemessaging.suites import Suite
 
 if TYPE_CHECKING:
     from jukicard.profiles.person import Person
@@ -55,6 +62,7 @@ def issue_card(
     compat: bool = False,
     contactless: bool = False,
     masters: Mapping[str, bytes] = TEST_MASTERS,
+    suites: SuiteChoice = None,
     trust_anchors: Sequence[bytes] = (),
     chip_key: bytes | None = None,
     access_number: str | None = None,
@@ -79,6 +87,10 @@ def issue_card(
     contactless: the card is read through the air, with the ATR readers then make.
     masters: the master key of each purpose of use, from which the card's own keys are derived; a
         purpose that is left out has no key in the card and no access to it.
+    suites: the suite of the keys, one name for all purposes or names by purpose: `MA-AES128`,
+        `MA-AES192`, `MA-AES256`, or `MA-3DES` as in 2003, which switches the card's option
+        `triple_des` on. Unless named it is AES as long as the master; the published masters are as
+        long as their suite needs them.
     trust_anchors: certificates (card verifiable, DO 7F21) of the authorities whose systems the card
         lets in by certificate; without one it lets in none.
     chip_key: the card's own key for that, an elliptic curve's (PKCS #8, DER); the systems need its
@@ -102,6 +114,7 @@ def issue_card(
     day = chosen.issued if issued is None else issued
     holder = _holder(random, day, person, municipality, code)
     secrets = _checked_pins(pins or Pins(), pin)
+    suited = chosen_suites(_checked_masters(masters), suites)
     order = Order(
         profile=chosen,
         person=holder,
@@ -109,7 +122,8 @@ def issue_card(
         form=form,
         issued=day,
         expires=_expiry(chosen, holder, day),
-        masters=_checked_masters(masters),
+        masters=fitting_masters(masters, suited),
+        suites=suited,
         card_number=_ISSUER_NUMBER + random.take(5),
         serial=random_digits(random, 15),
         rsa_bits=_rsa_bits(chosen, rsa_bits),
@@ -118,11 +132,14 @@ def issue_card(
         keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
-    _check_not_printed(order, access_number)
-    card_options = CardOptions(atr=atr, contactless=contactless)
+    if masters is not TEST_MASTERS:
+        _check_not_printed(order, access_number)
+    legacy = Suite.TRIPLE_DES in suited.values()
+    card_options = CardOptions(atr=atr, contactless=contactless, triple_des=legacy)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     if options is not None:
         card_options = options(card_options)
+    check_switched_on(suited, card_options)
     return _make(
         order,
         environment,
@@ -214,8 +231,6 @@ def _checked_masters(masters: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 
 def _check_not_printed(order: Order, access_number: str | None) -> None:
-    if order.masters is TEST_MASTERS:
-        return
     from jukicard.profiles.printed import printed_items, printed_purpose
 
     items = printed_items(order.person, order.serial, order.expires)

@@ -12,6 +12,7 @@ from jukicard.environment import RandomSource
 from jukicard.profiles.catalogue import Generation, Profile
 from jukicard.profiles.masters import card_keys
 from jukicard.runtime.keys import KeyPair
+from jukicard.securemessaging.suites import Suite
 
 if TYPE_CHECKING:
     from jukicard.profiles.person import Person
@@ -74,6 +75,7 @@ class Order:
     issued: datetime.date
     expires: datetime.date
     masters: Mapping[str, bytes] = field(repr=False)
+    suites: Mapping[str, Suite]
     card_number: bytes
     serial: str
     rsa_bits: int
@@ -84,7 +86,9 @@ class Order:
     def keys_for(self, aid: Aid, purpose: str) -> KeyPair | None:
         """Return the card's keys for a purpose in one application, None without a master."""
         master = self.masters.get(purpose)
-        return None if master is None else card_keys(master, self.card_number, aid, KEY_VERSION)
+        if master is None:
+            return None
+        return card_keys(master, self.card_number, aid, KEY_VERSION, self.suites[purpose])
 
     @property
     def jpki_layout(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jukicard.apdu.status import StatusWord
+from jukicard.crypto.symmetric import with_odd_parity
 from jukicard.errors import IsoError
 from jukicard.filesystem.files import EfNode, FileTree, InternalFile, InternalKind
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -70,11 +71,18 @@ class KeyPair:
 
         ISO/IEC 7816-4 leaves it open; docs/card.md: K.ENC differs from K.MAC, no key repeats one
         byte, and none is made of printable characters only, as one typed from a card's face is.
+        Of triple DES, whose cipher ignores the parity, both halves must differ too.
         """
-        if self.enc == self.mac:
+        enc, mac = self.enc, self.mac
+        if self.suite is Suite.TRIPLE_DES:
+            enc, mac = with_odd_parity(enc), with_odd_parity(mac)
+        if enc == mac:
             raise WeakKeyError("K.ENC and K.MAC must differ")
-        for key in (self.enc, self.mac):
+        for key in (enc, mac):
             make_key(self.suite, key)
+            if self.suite is Suite.TRIPLE_DES and key[:8] == key[8:]:
+                raise WeakKeyError("a triple DES key of two equal halves is a single DES key")
+        for key in (self.enc, self.mac):
             check_random(key)
 
     def to_bytes(self) -> bytes:

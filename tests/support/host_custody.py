@@ -8,20 +8,21 @@ from jukihost.keys.published import published_master
 
 
 class PublicMasters:
-    """Hands out the keys of synthetic cards; `others` changes every key it hands out."""
+    """Hands out the keys of synthetic cards; `others` changes every master before its use."""
 
-    def __init__(self, others: bytes = b"") -> None:
+    def __init__(self, others: bytes = b"", suite: str = "MA-AES128") -> None:
         self._others = others
+        self._suite = suite
 
     def derive_card_keys(
         self, system: str, card_number: bytes, aid: bytes, version: int
     ) -> CardKeys:
         if version != 1:
             raise UnknownKey(f"there is no key of version {version}")
-        master = published_master(system)
+        master = published_master(system, self._suite)
         if self._others:
             master = bytes(a ^ b for a, b in zip(master, self._others, strict=True))
-        return derive_card_keys("MA-AES128", master, card_number, aid, version)
+        return derive_card_keys(self._suite, master, card_number, aid, version)
 
     def newest_version(self, system: str) -> int:
         return 1

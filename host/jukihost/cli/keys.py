@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jukihost.cli import output, prompts
 from jukihost.cli.arguments import (
@@ -21,6 +21,9 @@ from jukihost.models import Purpose
 
 if TYPE_CHECKING:
     from jukihost.keys import KeyInfo, SoftwareCustody
+
+SUITES: Final = ("MA-AES128", "MA-AES192", "MA-AES256", "MA-3DES")
+"""What keys can be for; the first is the default."""
 
 
 def add(commands: Commands) -> None:
@@ -40,6 +43,7 @@ def add(commands: Commands) -> None:
         help="fill it with the published keys of "
         "synthetic cards instead: they are WORTHLESS, everybody has them",
     )
+    _add_suite(new, f"what the keys are for (default: {SUITES[0]})")
     take = _action(actions, "import", "take a master key from elsewhere", _import)
     take.add_argument("system", metavar="SYSTEM", help="whose key it is")
     take.add_argument(
@@ -54,11 +58,13 @@ def add(commands: Commands) -> None:
         metavar="KEYFILE",
         help="read the key, in hexadecimal, from a file, - for standard input, instead of asking",
     )
+    _add_suite(take, "what the key is for (default: AES, of the key's length)")
     _action(actions, "list", "show which keys there are, never the keys", _list)
     rotate = _action(
         actions, "rotate", "draw the next version of a system's key; the older stay", _rotate
     )
     rotate.add_argument("system", metavar="SYSTEM", help="whose key to renew")
+    _add_suite(rotate, "what the new key is for (default: what the one before is for)")
     delete = _action(
         actions, "delete", "delete a key for good: its cards cannot be used any more", _delete
     )
@@ -67,6 +73,10 @@ def add(commands: Commands) -> None:
         "--version", metavar="N", type=key_version, required=True, help="which version"
     )
     delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def _add_suite(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--suite", choices=SUITES, help=text)
 
 
 def _action(
@@ -85,16 +95,17 @@ def _new(arguments: argparse.Namespace) -> int:
     if arguments.test and arguments.system:
         raise UsageError("--test brings its own systems; leave --system out")
     passphrase = prompts.passphrase(arguments, new=True)
+    suite = arguments.suite or SUITES[0]
     if not arguments.test:
         systems = arguments.system or list(Purpose.__members__)
-        return _show(arguments, new_store(arguments.keys, passphrase, systems=systems))
+        return _show(arguments, new_store(arguments.keys, passphrase, systems=systems, suite=suite))
     custody = SoftwareCustody(arguments.keys, passphrase)
     custody.create()
     try:
         with custody:
             for purpose in Purpose:
-                master = published.published_master(purpose.name)
-                custody.import_key(purpose.name, published.VERSION, master, suite=published.SUITE)
+                master = published.published_master(purpose.name, suite)
+                custody.import_key(purpose.name, published.VERSION, master, suite=suite)
             made = custody.inventory()
     except BaseException:
         Path(arguments.keys).unlink(missing_ok=True)
@@ -116,9 +127,10 @@ def _import(arguments: argparse.Namespace) -> int:
             key = bytes.fromhex(text.strip())
         except ValueError:
             raise UsageError("the key is not hexadecimal") from None
+        suite = arguments.suite or _suite_for(key)
         return _show(
             arguments,
-            [custody.import_key(arguments.system, arguments.version, key, suite=_suite_for(key))],
+            [custody.import_key(arguments.system, arguments.version, key, suite=suite)],
         )
 
 
@@ -133,7 +145,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     with _open(arguments) as custody:
-        return _show(arguments, [custody.rotate(arguments.system)])
+        return _show(arguments, [custody.rotate(arguments.system, suite=arguments.suite)])
 
 
 def _delete(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from jukihost.keys.custody import CARD_NUMBER_BYTES, CardKeys, KeyUnfit, WeakKey, check_version
 
 MASTER_BYTES: Final = {"MA-AES128": 16, "MA-AES192": 24, "MA-AES256": 32, "MA-3DES": 16}
-"""Bytes of a master key by suite. Masters are AES keys; only the derived key of MA-3DES is not."""
+"""Bytes of a master key by suite. Masters are AES keys; only the derived key of MA-3DES is not:
+the application note's own 3DES has no room for the input here, which is longer than 15 bytes."""
 
 _ENCRYPTION: Final = b"\x01"
 _MAC: Final = b"\x02"

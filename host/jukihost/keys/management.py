@@ -36,10 +36,13 @@ def list_keys(path: str | Path, passphrase: Passphrase) -> tuple[KeyInfo, ...]:
         return custody.inventory()
 
 
-def rotate_key(path: str | Path, passphrase: Passphrase, system: str) -> KeyInfo:
+def rotate_key(
+    path: str | Path, passphrase: Passphrase, system: str, *, suite: str | None = None
+) -> KeyInfo:
     """Draw the next version of a system's master key (`jukihost keys rotate`).
 
-    Older versions stay, for the cards that have them. UnknownKey, KeyUnfit, KeyStoreError.
+    Older versions stay, for the cards that have them; the new one is for the same suite unless
+    `suite` names another. UnknownKey, KeyUnfit, KeyStoreError.
     """
     with SoftwareCustody(path, passphrase) as custody:
-        return custody.rotate(system)
+        return custody.rotate(system, suite=suite)

@@ -5,30 +5,39 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from jukihost.keys.custody import KEY_REFERENCES, CardKeys, KeyInfo, UnknownKey
-from jukihost.keys.diversification import derive_card_keys
+from jukihost.keys.custody import KEY_REFERENCES, CardKeys, KeyInfo, KeyUnfit, UnknownKey
+from jukihost.keys.diversification import MASTER_BYTES, derive_card_keys
 
 PREFIX: Final = "jukicard test master key: "
 """With a system's name behind it, its SHA-256 begins with the master key of synthetic cards."""
-MASTER_BYTES: Final = 16
 SUITE: Final = "MA-AES128"
+"""What they are for unless a card was issued with another suite."""
 VERSION: Final = 1
 
 
-def published_master(system: str) -> bytes:
-    """Return the public master key that synthetic cards are made with."""
-    return hashlib.sha256((PREFIX + system).encode("ascii")).digest()[:MASTER_BYTES]
+def published_master(system: str, suite: str = SUITE) -> bytes:
+    """Return the public master key that synthetic cards of a suite are made with. KeyUnfit."""
+    size = MASTER_BYTES.get(suite)
+    if size is None:
+        raise KeyUnfit(f"there is no suite {suite}; there is {', '.join(MASTER_BYTES)}")
+    return hashlib.sha256((PREFIX + system).encode("ascii")).digest()[:size]
 
 
 class PublishedKeys:
     """A custody of the published keys, without a file: for tests against synthetic cards only."""
+
+    def __init__(self, suite: str = SUITE) -> None:
+        """`suite` is what the cards were issued with. KeyUnfit."""
+        published_master("COUNTER", suite)
+        self._suite = suite
 
     def derive_card_keys(
         self, system: str, card_number: bytes, aid: bytes, version: int
     ) -> CardKeys:
         """Return a synthetic card's keys. UnknownKey, KeyUnfit."""
         self._check(system, version)
-        return derive_card_keys(SUITE, published_master(system), card_number, aid, version)
+        master = published_master(system, self._suite)
+        return derive_card_keys(self._suite, master, card_number, aid, version)
 
     def newest_version(self, system: str) -> int:
         """Return the version that synthetic cards are made with. UnknownKey."""

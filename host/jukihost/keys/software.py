@@ -165,18 +165,21 @@ class SoftwareCustody:
 
         return self._change(system, change)
 
-    def rotate(self, system: str) -> KeyInfo:
+    def rotate(self, system: str, *, suite: str | None = None) -> KeyInfo:
         """Draw the next version of a system's master key; older ones stay, for their cards.
 
-        UnknownKey when there is none yet, KeyUnfit after version 255.
+        `suite` is that of the new version: as before unless given. UnknownKey when there is none
+        yet, KeyUnfit after version 255 and for a suite that is none.
         """
+        if suite is not None:
+            _check_suite(suite)
 
         def change(masters: _Masters) -> int:
             newest = _newest(masters, system)
             if newest == MAX_VERSION:
                 raise KeyUnfit(f"{system} has reached key version {MAX_VERSION}")
-            suite = masters[system, newest].suite
-            masters[system, newest + 1] = _Master(suite, _draw(suite))
+            chosen = suite or masters[system, newest].suite
+            masters[system, newest + 1] = _Master(chosen, _draw(chosen))
             return newest + 1
 
         return self._change(system, change)

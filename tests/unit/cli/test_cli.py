@@ -20,6 +20,8 @@ import pytest
 
 from jukicard.cli import COMMANDS, main
 from jukicard.cli.cards import image_source
+from jukicard.runtime.secured import SecuredApplet
+from jukicard.securemessaging.suites import Suite
 
 JUKI: Final = bytes.fromhex("00A404000AD392100031000101040100")
 
@@ -39,6 +41,20 @@ class TestNew:
     def test_makes_a_card_that_only_its_owner_reads(self, image: Path) -> None:
         assert stat.S_IMODE(image.stat().st_mode) == 0o600
         assert [file.name for file in image.parent.iterdir()] == ["card.juki"]
+
+    def test_suite(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for suite, wanted in (("MA-3DES", Suite.TRIPLE_DES), ("MA-AES256", Suite.AES256)):
+            path = tmp_path / suite
+            run("new", "--seed", "1", "--suite", suite, str(path))
+            with ExitStack() as stack:
+                arguments = argparse.Namespace()
+                card = image_source(str(path)).make(arguments, stack)
+                applet = card.applications.get(JUKI[5:15]).applet  # type: ignore[union-attr]
+                assert isinstance(applet, SecuredApplet)
+                assert applet.keys.engine(applet.keys.find(1)[0]).suite is wanted
+        run("new", "--suite", "MA-DES", str(tmp_path / "none"), expect=1)
+        assert "there is no suite 'MA-DES'" in capsys.readouterr().err
+        assert not (tmp_path / "none").exists()
 
     def test_does_not_overwrite(self, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before = image.read_bytes()

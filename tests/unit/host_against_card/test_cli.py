@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jukicard.profiles.masters import TEST_MASTERS
+from jukicard.profiles.masters import SUITES, TEST_MASTERS
+from jukicard.profiles.masters import published_master as card_master
 from jukihost import cli
 from jukihost.keys import software
+from jukihost.keys.diversification import MASTER_BYTES
 from jukihost.keys.published import published_master
 from jukihost.models import Purpose
 from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed, as_json
@@ -19,6 +21,13 @@ from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed, as_json
 
 def test_published_masters_are_the_cards() -> None:
     assert {name: published_master(name) for name in Purpose.__members__} == dict(TEST_MASTERS)
+
+
+def test_published_masters_of_every_suite_are_the_cards() -> None:
+    assert set(SUITES) == set(MASTER_BYTES) == set(cli.keys.SUITES)
+    for name, suite in SUITES.items():
+        assert published_master("COUNTER", name) == card_master("COUNTER", suite)
+        assert len(card_master("COUNTER", suite)) == MASTER_BYTES[name]
 
 
 def test_new_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
