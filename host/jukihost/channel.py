@@ -4,6 +4,7 @@ Between a session and the card, from the outside in::
 
     LogicalChannelChannel   puts the channel number into the class byte
     CommandChaining         cuts long data into a chain
+    ResponseChaining        61XX under secure messaging: fetches the rest with a protected command
     SecureChannel           protects every link; its MAC covers the class byte (securemessaging)
     ResponseChaining        61XX: fetches the rest with GET RESPONSE
     RightLength             6CXX: asks once more with the right length
@@ -150,12 +151,15 @@ class ResponseChaining(ChannelDecorator):
 
     The answer holds all data and the last status. ProtocolError when the card makes no progress,
     needs more than MAX_ROUNDS, or sends more than 65536 bytes.
+
+    A protected answer that is whole, whose own status is 61XX, is left to the ResponseChaining
+    above secure messaging: a plain GET RESPONSE would end the session.
     """
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
         """Send the command and return its whole answer."""
         response = self.inner.transmit(command)
-        if response.status.sw1 != 0x61:
+        if response.status.sw1 != 0x61 or _is_whole(command, response.data, response.status):
             return response
         return self._collect(command, response)
 
@@ -169,11 +173,22 @@ class ResponseChaining(ChannelDecorator):
             data += response.data
             if len(data) > MAX_NE:
                 raise ProtocolError(f"the card sends more than {MAX_NE} bytes in one answer")
-            if response.status.sw1 != 0x61:
-                return ResponseApdu(bytes(data), response.status)
+            status = response.status
+            if status.sw1 != 0x61 or _is_whole(command, bytes(data), status):
+                return ResponseApdu(bytes(data), status)
             if not response.data:
                 raise ProtocolError("the card says that data waits and sends none")
         raise ProtocolError(f"one answer of the card takes more than {MAX_ROUNDS} GET RESPONSE")
+
+
+def _is_whole(command: CommandApdu, data: bytes, status: StatusWord) -> bool:
+    """Tell whether this is all of a protected answer: it ends in its status and a MAC.
+
+    ISO/IEC 7816-4:2020, 10.3: DO 99 with the status that came outside as well, DO 8E.
+    """
+    if not command.cla.secure:
+        return False
+    return data[-14:-8] == b"\x99\x02" + status.to_bytes(2, "big") + b"\x8e\x08"
 
 
 class CommandChaining(ChannelDecorator):

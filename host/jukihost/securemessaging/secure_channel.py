@@ -21,9 +21,10 @@ class Transmitter(Protocol):
 class SecureChannel:
     """A channel around another one, under one secure session.
 
-    Command chaining belongs above it, with `session.short_data` as its limit (every link is
-    protected by itself); GET RESPONSE and the class byte's channel number belong below and above
-    it as `jukihost.channel` says.
+    Command chaining belongs above it, with `session.short_data` as its limit, and so does the
+    GET RESPONSE of long answers: every part is protected by itself. GET RESPONSE of a transport
+    that gives a protected answer in parts, and the class byte's channel number, belong below and
+    above it as `jukihost.channel` says.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from jukihost.channel import (
     ChannelDecorator,
     CommandChaining,
     LogicalChannelChannel,
+    ResponseChaining,
 )
 from jukihost.securemessaging import Iso7816Session, SecureChannel, SessionOver
 
@@ -36,11 +37,12 @@ def protected(channel: ApduChannel, session: Iso7816Session) -> ApduChannel:
     """Return `channel` with secure messaging at its place in it; every command is encrypted.
 
     Below the channel number, because the MAC covers the class byte; below the chaining of long
-    data, because every link is protected by itself; above all else.
+    data and of long answers, because every part is protected by itself; above all else.
     """
     if isinstance(channel, LogicalChannelChannel):
         return LogicalChannelChannel(protected(channel.inner, session), channel.number)
-    return CommandChaining(SecureChannel(channel, session), session.short_data)
+    whole = ResponseChaining(SecureChannel(channel, session))
+    return CommandChaining(whole, session.short_data)
 
 
 class PrivateSessionOver(SessionOver):

@@ -134,6 +134,8 @@ class T0Card:
             self._forget()
             return _NO_CLA if header[0] == 0xFF else _NO_INS
         self._case = self._case_of(header)
+        if self._is_protected_fetch(header):
+            self._case = TpduCase.BOTH
         if self._is_envelope(header):
             self._case = TpduCase.INCOMING if header[4] else TpduCase.NO_DATA
         if header[4] and self._case in (TpduCase.INCOMING, TpduCase.BOTH):
@@ -227,6 +229,18 @@ class T0Card:
             return None
         same = ClassByte(header[0]).channel == ClassByte(kept.header[0]).channel
         return kept if same else None
+
+    def _is_protected_fetch(self, header: bytes) -> bool:
+        """Tell the card's own GET RESPONSE under secure messaging from the one of the line.
+
+        The protected one has data objects; the line's comes only while something is kept for it.
+        """
+        return (
+            header[1] == Ins.GET_RESPONSE
+            and header[4] != 0
+            and ClassByte(header[0]).secure
+            and self._kept_for(header) is None
+        )
 
     def _fetch(self, header: bytes, kept: _Kept) -> bytes:
         asked = header[4] or 256

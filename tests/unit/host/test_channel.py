@@ -129,6 +129,37 @@ def test_response_chaining_keeps_data_with_the_last_status() -> None:
     assert response == ResponseApdu(b"\1\2\3", StatusWord.FILE_NOT_FOUND)
 
 
+PROTECTED = CommandApdu(0x0C, Ins.READ_BINARY, 0, 0, bytes(14), 256)
+WHOLE = "8703010203 99026110 8E081122334455667788".replace(" ", "")
+
+
+def test_whole_protected_answer_is_left_to_secure_messaging() -> None:
+    """Its status 61XX is under its MAC: the rest is asked for in the session, not in plain."""
+    inner = answers(WHOLE + "6110")
+    assert ResponseChaining(inner).transmit(PROTECTED).data == bytes.fromhex(WHOLE)
+    assert len(inner.seen) == 1
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 10, 14, 18])
+def test_protected_answer_in_parts_is_put_together(cut: int) -> None:
+    """Over T=0 it comes in pieces, whatever its own status; nothing more is fetched after it."""
+    inner = answers(WHOLE[: 2 * cut] + "6112", WHOLE[2 * cut :] + "6110")
+    found = ResponseChaining(inner).transmit(PROTECTED)
+    assert found == ResponseApdu(bytes.fromhex(WHOLE), StatusWord(0x6110))
+    assert [command.ins for command in inner.seen] == [Ins.READ_BINARY, Ins.GET_RESPONSE]
+
+
+@pytest.mark.parametrize(
+    ("cla", "answer"),
+    [(0x00, WHOLE), (0x0C, WHOLE.replace("9902", "9903")), (0x0C, WHOLE.replace("6110", "6111")),
+     (0x0C, WHOLE.replace("8E08", "8E07")), (0x0C, WHOLE + "00"), (0x0C, "")],
+)  # fmt: skip
+def test_what_only_looks_whole_is_fetched(cla: int, answer: str) -> None:
+    inner = answers(answer + "6110", "9000")
+    ResponseChaining(inner).transmit(PROTECTED.replace(cla=ClassByte(cla)))
+    assert [command.ins for command in inner.seen] == [Ins.READ_BINARY, Ins.GET_RESPONSE]
+
+
 def test_card_without_progress_is_stopped() -> None:
     inner = answers("6110", "6110")
     with pytest.raises(ProtocolError, match="sends none"):
