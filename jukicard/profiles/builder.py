@@ -19,6 +19,7 @@ from jukicard.environment import (
 from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile
+from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.codes import is_resident_code, random_digits
 from jukicard.profiles.contents import PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
@@ -65,6 +66,8 @@ def issue_card(
     suites: SuiteChoice = None,
     trust_anchors: Sequence[bytes] = (),
     chip_key: bytes | None = None,
+    chip_certificate: bytes | None = None,
+    card_number: bytes | None = None,
     access_number: str | None = None,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
@@ -95,6 +98,9 @@ def issue_card(
         lets in by certificate; without one it lets in none.
     chip_key: the card's own key for that, an elliptic curve's (PKCS #8, DER); the systems need its
         public half.
+    chip_certificate: the certificate of that key (card verifiable, DO 7F21), which anybody may read
+        from the card; its holder is the card number, so give that too.
+    card_number: the card's number in eight bytes; drawn unless given.
     access_number: six digits that stand on the card (the CAN), with which a terminal may open a
         session by PACE before anything else is said; None: the card offers no PACE.
     options: a function that changes the card's options before it is made, for example
@@ -114,6 +120,8 @@ def issue_card(
     day = chosen.issued if issued is None else issued
     holder = _holder(random, day, person, municipality, code)
     secrets = _checked_pins(pins or Pins(), pin)
+    drawn_number = _ISSUER_NUMBER + random.take(5)
+    number = drawn_number if card_number is None else _checked_number(card_number)
     suited = chosen_suites(_checked_masters(masters), suites)
     order = Order(
         profile=chosen,
@@ -124,7 +132,10 @@ def issue_card(
         expires=_expiry(chosen, holder, day),
         masters=fitting_masters(masters, suited),
         suites=suited,
-        card_number=_ISSUER_NUMBER + random.take(5),
+        card_number=number,
+        chip_certificate=None
+        if chip_certificate is None
+        else checked_certificate(chip_certificate, chip_key, number),
         serial=random_digits(random, 15),
         rsa_bits=_rsa_bits(chosen, rsa_bits),
         compat=compat,
@@ -241,6 +252,12 @@ def _check_not_printed(order: Order, access_number: str | None) -> None:
         raise ProfileError(
             f"the master key for {purpose} is derived from what is printed on the card: draw one"
         )
+
+
+def _checked_number(number: bytes) -> bytes:
+    if len(number) != 8:
+        raise ProfileError("a card number has eight bytes")
+    return bytes(number)
 
 
 def _checked_access_number(number: str | None) -> str | None:

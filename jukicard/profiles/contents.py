@@ -42,6 +42,7 @@ def juki(applet: SecuredApplet, order: Order) -> None:
         applet,
         JukiContents(
             card_number=order.card_number,
+            chip_certificate=order.chip_certificate,
             data=CardData(
                 municipality=order.person.municipality.code,
                 form=order.form,

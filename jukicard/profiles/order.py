@@ -66,7 +66,10 @@ class KeyPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One card to be made. `serial` is its number in 15 digits, `card_number` in eight bytes."""
+    """One card to be made. `serial` is its number in 15 digits, `card_number` in eight bytes.
+
+    `chip_certificate` is the value of DO 7F21, None for a card without one.
+    """
 
     profile: Profile
     person: Person = field(repr=False)
@@ -77,6 +80,7 @@ class Order:
     masters: Mapping[str, bytes] = field(repr=False)
     suites: Mapping[str, Suite]
     card_number: bytes
+    chip_certificate: bytes | None
     serial: str
     rsa_bits: int
     compat: bool

@@ -48,7 +48,7 @@ class VerifiedChain:
 
 def verify_root(root: CvCertificate) -> VerificationKey:
     """Check a self-signed root certificate and return its key; CertificateError."""
-    key = _root_key(root)
+    key = root_key(root)
     if root.authority != root.holder:
         raise CertificateError("the root certificate is not self-signed")
     verify_signature(root.key.oid, key, root.body, root.signature)
@@ -68,11 +68,11 @@ def verify_chain(
     """
     if not chain:
         raise CertificateError("the chain is empty")
-    issuer, key = anchor, _root_key(anchor)
+    issuer, key = anchor, root_key(anchor)
     rights = anchor.authorization
     for certificate in chain:
         if certificate.role is not Role.ROOT:
-            _check_day(issuer, on)
+            check_day(issuer, on)
         key = _verify_link(issuer, key, certificate)
         rights = (
             certificate.authorization
@@ -80,7 +80,7 @@ def verify_chain(
             else _conjunction(rights, certificate.authorization)
         )
         issuer = certificate
-    _check_day(issuer, on)
+    check_day(issuer, on)
     return VerifiedChain(issuer, key, rights)
 
 
@@ -103,7 +103,7 @@ def _verify_link(
         raise CertificateError(f"{name} expires before it is effective")
     verify_signature(issuer.key.oid, issuer_key, subject.body, subject.signature)
     if subject.role is Role.ROOT:
-        return _root_key(subject)
+        return root_key(subject)
     if subject.key.curve is not None:
         raise CertificateError(f"{name} has domain parameters, which are the root's to choose")
     return subject.key.resolve(_inherited(issuer_key))
@@ -113,7 +113,8 @@ def _inherited(key: VerificationKey) -> Curve | None:
     return curve_of(key) if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
-def _root_key(root: CvCertificate) -> VerificationKey:
+def root_key(root: CvCertificate) -> VerificationKey:
+    """Return the key of a root that is trusted as it is; CertificateError when it is no root."""
     if root.role is not Role.ROOT:
         raise CertificateError("the trust anchor is no root certificate")
     if algorithm_of(root.key.oid).scheme is Scheme.ECDSA and root.key.curve is None:
@@ -121,7 +122,8 @@ def _root_key(root: CvCertificate) -> VerificationKey:
     return root.key.resolve(None)
 
 
-def _check_day(certificate: CvCertificate, on: date | None) -> None:
+def check_day(certificate: CvCertificate, on: date | None) -> None:
+    """Check that a certificate is valid on a day, without one nothing; CertificateError."""
     if on is not None and not certificate.effective <= on <= certificate.expiration:
         raise CertificateError(
             f"{certificate.holder.decode('latin-1')} is valid from "

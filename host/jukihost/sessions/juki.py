@@ -6,13 +6,14 @@ import dataclasses
 import operator
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from enum import Enum
 from functools import reduce
 from typing import ClassVar, Final, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu
+from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, Tlv
 from jukihost.channel import ApduChannel
 from jukihost.errors import (
     AuthenticationRejected,
@@ -28,7 +29,13 @@ from jukihost.errors import (
 from jukihost.keys import KeyCustody
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
 from jukihost.securemessaging import SecureChannel, authenticate, pace
+from jukihost.securemessaging.cardcertificate import (
+    NoCardCertificate,
+    parse_card_certificate,
+    verify_card_certificate,
+)
 from jukihost.securemessaging.curves import BRAINPOOL_P256R1, curve_of, point_of
+from jukihost.securemessaging.cvc import CvCertificate
 from jukihost.securemessaging.eac import TerminalIdentity, establish
 from jukihost.securemessaging.signatures import CertificateError
 from jukihost.sessions import pinfile
@@ -60,6 +67,7 @@ EF_CARD_INFO: Final = 0x0003
 CARD_NUMBER: Final = 0x5A
 LIFE_CYCLE: Final = 0x8A
 RESIDENCE: Final = 0xC1
+CHIP_CERTIFICATE: Final = 0x7F21
 CARD_NUMBER_BYTES: Final = 8
 
 TERMINAL_TYPE: Final = bytes.fromhex("88370101")
@@ -180,6 +188,33 @@ class JukiSession(AppletSession):
         """Return whether the holder still lives where the card belongs."""
         return _value_of(Residence, self.get_data(RESIDENCE))
 
+    def card_certificate(self) -> CvCertificate:
+        """Return the certificate of the card's key, as the card states it: nothing is verified.
+
+        NoCardCertificate, NotACardCertificate.
+        """
+        try:
+            content = self.get_data(CHIP_CERTIFICATE)
+        except ReferenceNotFound:
+            raise NoCardCertificate(
+                "the card holds no certificate of its key; authenticate with a shared key instead"
+            ) from None
+        return parse_card_certificate(Tlv(CHIP_CERTIFICATE, content).encode())
+
+    def verified_card_key(
+        self, roots: Iterable[CvCertificate], on: date
+    ) -> ec.EllipticCurvePublicKey:
+        """Return the card's public key, once its certificate has been verified.
+
+        `roots` are the root certificates of the issuers of cards that this terminal trusts, `on` is
+        today. The certificate must be of the card with this card's number. CardCertificateError:
+        NoCardCertificate, NotACardCertificate, CardIssuerUnknown, CardCertificateForged,
+        CardCertificateExpired, ForeignCardCertificate.
+        """
+        certificate = self.card_certificate()
+        number = self.card_number()
+        return verify_card_certificate(certificate, roots, card_number=number, on=on)
+
     def pin_retries(self) -> int:
         """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
         return pinfile.retries_left(self, EF_PIN)
@@ -244,7 +279,8 @@ class JukiSession(AppletSession):
     ) -> None:
         """Authenticate by the system's certificate instead of a shared key, for all its purposes.
 
-        `card_key` is the card's public key, whose authenticity the caller has checked.
+        `card_key` is the card's public key as `verified_card_key` returns it, or one whose
+        authenticity the caller has checked in another way.
         CertificateError for a certificate of another kind (nothing is sent then); StatusError when
         the card refuses, CardNotAuthentic when it does not hold the key.
         """

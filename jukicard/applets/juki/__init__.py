@@ -61,7 +61,7 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
             )
 
     def get_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
-        """GET DATA: the card number, the residence state, and the card's life-cycle state."""
+        """GET DATA: card number, residence state, chip's certificate, the card's state."""
         parsed = parse_get_data(command)
         if parsed.tags == (CARD_STATE,):
             lifecycle = bytes((self.context.card_state.byte,))

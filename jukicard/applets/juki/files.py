@@ -49,6 +49,8 @@ KEYS: Final = 0x0100
 """The key with reference n is in the internal EF 0100 + n."""
 CARD_STATE: Final = 0x8A
 RESIDENCE: Final = 0xC1
+CHIP_CERTIFICATE: Final = 0x7F21
+"""The certificate of the chip's key: what a system verifies before it agrees on keys with it."""
 
 MOVE_IN: Final = "MOVE_IN"
 SUSPEND: Final = "SUSPEND"
@@ -113,6 +115,7 @@ TREE: Final = FileTree(
         objects=(
             CARD_NUMBER,
             DataObject(tag=RESIDENCE, read=ALWAYS, write=AT_THE_COUNTER, wrapped=True, max_size=1),
+            DataObject(tag=CHIP_CERTIFICATE, read=ALWAYS, wrapped=True),
         ),
     )
 )

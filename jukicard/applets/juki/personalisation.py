@@ -11,6 +11,7 @@ from jukicard.applets.counter import CARD_NUMBER
 from jukicard.applets.juki.commands import ResidenceState
 from jukicard.applets.juki.files import (
     CARD_DATA,
+    CHIP_CERTIFICATE,
     CODE,
     KEYS,
     PIN,
@@ -54,13 +55,17 @@ class CardData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JukiContents:
-    """All that the Juki application is personalised with."""
+    """All that the Juki application is personalised with.
+
+    `chip_certificate` is the value of DO 7F21, None when there is no certificate.
+    """
 
     card_number: bytes
     data: CardData
     code: str = field(repr=False)
     pin: str = field(repr=False)
     keys: Mapping[str, KeyPair] = field(repr=False)
+    chip_certificate: bytes | None = field(default=None, repr=False)
 
 
 def code_record(code: str) -> bytes:
@@ -86,3 +91,5 @@ def personalise(applet: SecuredApplet, contents: JukiContents) -> None:
     files.put_records(TREE.ef(CODE), [code_record(contents.code)])
     files.put_content(TREE.ef(CARD_DATA), contents.data.encode())
     files.put_data_object(TREE.root, CARD_NUMBER.tag, contents.card_number)
+    if contents.chip_certificate is not None:
+        files.put_data_object(TREE.root, CHIP_CERTIFICATE, contents.chip_certificate)
