@@ -26,6 +26,7 @@ ISSUE_OPTIONS: Final = (
     "form",
     "municipality",
     "issued",
+    "suite",
 )
 """What `add_issue_arguments` adds besides the profile, by its name in the namespace."""
 

@@ -31,6 +31,7 @@ WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "issued": (["--issued", "2010-06-01"], {"issued": datetime.date(2010, 6, 1)}),
     "contactless": (["--contactless"], {"contactless": True}),
     "access_number": (["--access-number", "271828"], {"access_number": "271828"}),
+    "suite": (["--suite", "MA-AES256"], {"suites": "MA-AES256"}),
     "seed": (["--seed", "2"], {"seed": "2"}),
 }
 """Every option but the PINs: as it is typed, and as `issue_card` takes it."""

@@ -18,10 +18,10 @@ from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.channel import build_channel
-from jukihost.cli.keys import published_master
 from jukihost.errors import AuthenticationRejected, PinRejected, ReferenceNotUsable
 from jukihost.keys import SoftwareCustody
 from jukihost.keys.diversification import MASTER_BYTES
+from jukihost.keys.published import published_master
 from jukihost.models import CardState, Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
 from tests.support.host_cli import Typed, as_json
