@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.missing import require
 from tests.support.pcscd import Pcscd, missing_parts
+from tests.support.served import Serve, Served
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,3 +42,17 @@ def pcscd(pcscd_session: Pcscd) -> Iterator[Pcscd]:
     yield pcscd_session
     for slot in (0, 1):
         pcscd_session.remove(slot)
+
+
+@pytest.fixture
+def serve(pcscd: Pcscd) -> Iterator[Serve]:
+    """Start `jukicard serve` as often as a test likes; what still runs at its end is killed."""
+    started: list[Served] = []
+
+    def serve(*arguments: str) -> Served:
+        started.append(Served(pcscd, *arguments))
+        return started[-1]
+
+    yield serve
+    for one in started:
+        one.kill()

@@ -3,59 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-
-import pytest
 
 from jukihost.transport.pcsc import list_readers
 from tests.support.pcscd import Pcscd
+from tests.support.served import Serve
 from tests.support.startup import seconds_until_present
 
 ATR = "3BE000FF8131FE4514"
-
-
-class Served:
-    """The program inside the private network, its input and output in our hands."""
-
-    def __init__(self, pcscd: Pcscd, *arguments: str) -> None:
-        command = [sys.executable, "-m", "jukicard", "serve", *arguments]
-        self.process = pcscd.network.run(
-            lambda: subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-
-    def type(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def end(self) -> tuple[int, str]:
-        output, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, output
-
-
-Serve = Callable[..., Served]
-
-
-@pytest.fixture
-def serve(pcscd: Pcscd) -> Iterator[Serve]:
-    started: list[Served] = []
-
-    def serve(*arguments: str) -> Served:
-        started.append(Served(pcscd, *arguments))
-        return started[-1]
-
-    yield serve
-    for one in started:
-        with one.process:  # closes its pipes
-            one.process.kill()
 
 
 def test_the_card_is_there_soon_and_answers_opensc(pcscd: Pcscd, serve: Serve) -> None:

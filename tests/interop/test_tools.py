@@ -7,8 +7,10 @@ import subprocess
 
 from tests.support.echo_card import EchoCard
 from tests.support.pcscd import Pcscd
+from tests.support.served import Serve
 
 ATR = "3BE000FF8131FE4514"
+SPACED_ATR = "3B E0 00 FF 81 31 FE 45 14"
 
 
 def run(*command: str) -> str:
@@ -48,10 +50,10 @@ def test_opensc_tool_sends_commands(pcscd: Pcscd) -> None:
     assert "00 01 02 03" in said
 
 
-def test_pcsc_scan_shows_reader_card_and_atr(pcscd: Pcscd) -> None:
-    pcscd.insert(EchoCard())
+def scanned(*options: str) -> str:
+    """Return what pcsc_scan shows until it has come to the second reader, without colours."""
     with subprocess.Popen(
-        ["pcsc_scan", "-n"], stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT
+        ["pcsc_scan", *options], stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT
     ) as scan:
         assert scan.stdout is not None
         said = ""
@@ -63,6 +65,30 @@ def test_pcsc_scan_shows_reader_card_and_atr(pcscd: Pcscd) -> None:
                 said += line
         finally:
             scan.terminate()
+    return re.sub(r"\x1b\[[\d;]*m", "", said)
+
+
+def test_pcsc_scan_shows_reader_card_and_atr(pcscd: Pcscd) -> None:
+    pcscd.insert(EchoCard())
+    said = scanned("-n")
     assert "Virtual PCD 00 00" in said
     assert "Card inserted" in said
-    assert re.sub(r"\W", "", ATR) in re.sub(r"\s|\x1b\[[\d;]*[mA-Z]", "", said)
+    assert f"ATR: {SPACED_ATR}" in said
+
+
+def test_the_tools_see_the_card_of_the_command_line(pcscd: Pcscd, serve: Serve) -> None:
+    """The command as the demo tells it, and what a person then looks at."""
+    serve("--profile", "juki-v1", "--seed", "1", "--vpcd", "localhost:35963")
+    pcscd.wait_for_card()
+    assert [line.split(maxsplit=2) for line in run("opensc-tool", "-l").splitlines()[2:]] == [
+        ["0", "Yes", "Virtual PCD 00 00"],
+        ["1", "No", "Virtual PCD 00 01"],
+    ]
+    assert run("opensc-tool", "-a").strip() == SPACED_ATR.replace(" ", ":").lower()
+    said = scanned()
+    first, _, second = said.partition("Reader 1: Virtual PCD 00 01")
+    assert "Reader 0: Virtual PCD 00 00" in first
+    assert "Card inserted" in first
+    assert "Card inserted" not in second
+    assert f"ATR: {SPACED_ATR}" in first
+    assert "TCK = 14 (correct checksum)" in first
