@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PRESENT, EMPTY, CHANGED = 0x20, 0x10, 0x02
+LEAVE, UNPOWER = 0, 2
+POWERED_UP, POWERED_DOWN = 0x10034, 0x20004
+"""States of a card in pcsc-lite, an event counter in the upper half."""
 READ_AGAIN = bytes.fromhex("9000")
 
 
@@ -23,10 +26,14 @@ class FakeReader:
     answer: Callable[[bytes], bytes] = lambda command: READ_AGAIN
     power: Callable[[int], object] = lambda disposition: None
     """Told what is done to the card: 1 warm reset, 2 power off and, if it goes on, on again."""
+    powered: bool = True
 
-    def dispose(self, disposition: int) -> None:
+    def dispose(self, disposition: int, *, goes_on: bool = True) -> None:
+        """Do to the card what was asked for; one that has no power gets it from a reset only."""
         if disposition and self.atr is not None:
             self.power(disposition)
+        if disposition != LEAVE:
+            self.powered = goes_on or disposition != UNPOWER
 
 
 @dataclass
@@ -89,6 +96,7 @@ class FakeScard:
         found = self._reader(reader)
         assert found is not None
         self.connected += not result
+        found.powered = True
         return result, found, found.protocol
 
     def SCardReconnect(
@@ -104,14 +112,14 @@ class FakeScard:
         self.held = 0
         result = self._result("SCardDisconnect", disposition)
         if not result:
-            card.dispose(disposition)
+            card.dispose(disposition, goes_on=False)
         return result
 
     def SCardStatus(self, card: FakeReader) -> tuple[int, str, int, int, Sequence[int]]:
         return (
             self._result("SCardStatus"),
             card.name,
-            PRESENT,
+            POWERED_UP if card.powered else POWERED_DOWN,
             card.protocol,
             list(card.atr or b""),
         )
@@ -132,7 +140,7 @@ class FakeScard:
         self, card: FakeReader, protocol: int, command: Sequence[int]
     ) -> tuple[int, Sequence[int]]:
         result = self._result("SCardTransmit", protocol, bytes(command))
-        return result, list(card.answer(bytes(command)))
+        return result, list(card.answer(bytes(command)) if card.powered else b"")
 
 
 def _signed(code: int) -> int:

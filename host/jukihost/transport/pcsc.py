@@ -125,7 +125,8 @@ class PcscConnection(BaseConnection):
     def reconnect(self) -> bytes:
         """Go on after CardReset, CardRemoved or ReaderGone; return the ATR.
 
-        The card keeps its power; nothing that was selected or verified may be relied on.
+        The card keeps its power, or is given it where another program took it; nothing that was
+        selected or verified may be relied on.
         """
         if self._card is not None:
             try:
@@ -202,7 +203,7 @@ class PcscConnection(BaseConnection):
         )
         expect_success(result, "SCardConnect")
         self._card, self._reader, self._protocol = card, reader, protocol
-        self._read_atr(scard)
+        self._read_status(scard)
         if self._depth:
             self._begin()
 
@@ -213,13 +214,18 @@ class PcscConnection(BaseConnection):
         )
         expect_success(result, "SCardReconnect")
         self._protocol = protocol
-        return self._read_atr(scard)
+        state = self._read_status(scard)
+        if initialization == pcsc.LEAVE_CARD and state in pcsc.WITHOUT_POWER:
+            # Only a connect gives power by itself: a card left as it is would never answer.
+            return self._reconnect(pcsc.UNPOWER_CARD)
+        return self._atr
 
-    def _read_atr(self, scard: Scard) -> bytes:
-        result, _, _, _, atr = scard.SCardStatus(self._card)
+    def _read_status(self, scard: Scard) -> int:
+        """Note the ATR and return the card's state."""
+        result, _, state, _, atr = scard.SCardStatus(self._card)
         expect_success(result, "SCardStatus")
         self._atr = _to_bytes(atr)
-        return self._atr
+        return state & 0xFFFF  # pcsc-lite counts the reader's events in the upper half
 
     def _find(self, scard: Scard) -> str:
         """Return the name of the one reader with a card to take, waiting for it if allowed."""

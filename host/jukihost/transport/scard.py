@@ -28,6 +28,11 @@ PROTOCOL_T0: Final = 1
 PROTOCOL_T1: Final = 2
 LEAVE_CARD, RESET_CARD, UNPOWER_CARD = 0, 1, 2
 STATE_UNAWARE, STATE_PRESENT = 0x0000, 0x0020
+WITHOUT_POWER: Final = frozenset((0x0004, 0x000C))
+"""The states of pcsc-lite for a card that is there, or held fast, and has no power.
+
+Windows numbers its states otherwise: 4 is a card whose protocol is open, which no connected one is.
+"""
 TIMEOUT: Final = 0x8010000A
 UNKNOWN_READER: Final = 0x80100009
 NO_READERS_AVAILABLE: Final = 0x8010002E

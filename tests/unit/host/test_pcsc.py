@@ -359,6 +359,20 @@ def test_reconnect_after_a_reset_keeps_the_power() -> None:
     assert sum(call[0] == "SCardConnect" for call in scard.calls) == 1
 
 
+def test_reconnect_gives_power_to_a_card_that_another_program_left_without() -> None:
+    scard = one_card()
+    with connect(scard) as connection:
+        with connect(scard):
+            pass  # its end takes the power, as that of every connection does by default
+        assert not scard.readers[0].powered
+        scard.fail["SCardTransmit"] = [0x80100068]
+        with pytest.raises(CardReset):
+            connection.transmit(b"\0\0\0\0")
+        assert connection.reconnect() == JUKI_ATR
+        assert connection.transmit(b"\0\0\0\0") == b"\x90\0"
+        assert sum(call[0] == "SCardConnect" for call in scard.calls) == 2
+
+
 @pytest.mark.parametrize("code", [0x80100003, 0x80100017, 0x8010001E, 0x80100069])
 def test_reconnect_begins_anew_when_it_must(code: int) -> None:
     scard = one_card()
