@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 
 from jukicard import Card, issue_card
+from jukicard.apdu.trace import DumpWriter, TraceLevel
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.vpcd import VpcdServer
@@ -23,11 +24,13 @@ from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
+from tests.support.host_certificates import CHIP_KEY, identity, trust
 from tests.support.host_custody import PublicMasters
 from tests.support.pcscd import Pcscd
 from tests.support.statuses import Statuses
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
+BEGIN_PACE = "> 0022C1A4"
 
 
 class Rig(Protocol):
@@ -162,16 +165,35 @@ def test_the_right_pin_gives_the_tries_back(rig: Rig, card: Card) -> None:
         assert juki.pin_retries() == 3
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_the_code_is_read_everywhere(rig: Rig, private: bool) -> None:
+@pytest.mark.parametrize("by_certificate", [False, True], ids=["key", "certificate"])
+@pytest.mark.parametrize(
+    ("contactless", "private"),
+    [(False, False), (False, True), (True, True)],
+    ids=["contact", "contact-private", "contactless-private"],
+)
+def test_the_code_is_read_everywhere(
+    rig: Rig, contactless: bool, private: bool, by_certificate: bool
+) -> None:
     code = "12345678903"
-    rig.insert(issue_card("juki-v1", seed=1, code=code, access_number="123456"))
-    with rig.connection as connection, JukiSession(build_channel(connection)) as juki:
+    card = issue_card("juki-v1", seed=1, code=code, contactless=contactless, access_number="123456")
+    trust(card)
+    rig.insert(card)
+    wire: list[str] = []
+    observer = DumpWriter(wire.append, TraceLevel.HEADERS)
+    with (
+        rig.connection as connection,
+        JukiSession(build_channel(connection, observer=observer)) as juki,
+    ):
+        assert (connection.atr != ATR) == contactless
         if private:
             juki.begin_private("123456")
-        juki.authenticate(Purpose.MOVE_IN, PublicMasters())
+        if by_certificate:
+            juki.authenticate_by_certificate(identity(Purpose.MOVE_IN), CHIP_KEY)
+        else:
+            juki.authenticate(Purpose.MOVE_IN, PublicMasters())
         juki.verify_pin("1234")
         assert juki.read_code().reveal() == code
+    assert any(line.startswith(BEGIN_PACE) for line in wire) == private
 
 
 def test_a_reset_is_a_reset(rig: Rig, card: Card) -> None:

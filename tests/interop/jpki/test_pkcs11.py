@@ -16,6 +16,7 @@ from cryptography import x509
 
 from jukicard import Card, CardOptions, issue_card
 from jukicard.apdu import StatusWord
+from jukicard.runtime.boundary import raise_bug
 from jukihost.sessions.jpki import JpkiKey
 from tests.support.clients import Desk
 from tests.support.jpki_terminal import (
@@ -132,6 +133,15 @@ def test_each_key_signs_and_openssl_verifies(
 @BOTH_SLOTS
 def test_openscs_own_test_finds_no_error(desk: Desk, each_card: Card, slot: Slot) -> None:
     desk.pcscd.insert(each_card)
+    said = desk.ask(*slot.login, "--test")
+    assert f"testing key 0 ({slot.label} Key)" in said
+    assert "SHA256-RSA-PKCS: OK" in said
+    assert said.rstrip().endswith("No errors")
+
+
+@BOTH_SLOTS
+def test_it_finds_none_on_a_contactless_card(desk: Desk, slot: Slot) -> None:
+    desk.pcscd.insert(issue_card("mynumber", seed=1, contactless=True, on_bug=raise_bug))
     said = desk.ask(*slot.login, "--test")
     assert f"testing key 0 ({slot.label} Key)" in said
     assert "SHA256-RSA-PKCS: OK" in said
