@@ -35,7 +35,7 @@ def demo(arguments: argparse.Namespace) -> int:
     for chapter in (_issued, _selected, _closed, _blocked, _still_blocked):
         chapter(story)
     tell_of_the_terminal(story)
-    return story.finish()
+    return story.finish(arguments.seed)
 
 
 def _verify(pin: bytes = b"") -> CommandApdu:

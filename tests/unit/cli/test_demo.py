@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 
 import pytest
 
@@ -15,9 +18,6 @@ def said() -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_COLOR", "1")
         patch.setenv("COLUMNS", "200")
-        import io
-        from contextlib import redirect_stdout
-
         stream = io.StringIO()
         with redirect_stdout(stream):
             code = main(["demo", "--seed", "demo"])
@@ -30,24 +30,131 @@ def test_every_chapter_is_told(said: str) -> None:
     assert "Every answer was as expected." in said
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "3B E0 00 FF 81 31 FE 45 14",
-        "63 C2",
-        "63 C1",
-        "63 C0",
-        "why: VERIFY of 001C: blocked",
-        "needs Authenticated(RESIDENT_IDENTIFICATION",
+def chapter(said: str, number: int) -> str:
+    """Return what is told in one chapter; the last one ends with the story."""
+    _, begins, rest = said.partition(f"\n{number}. ")
+    assert begins
+    return rest.partition(f"\n{number + 1}. ")[0].partition("\nEvery answer")[0]
+
+
+MAY_READ = "RESIDENT_IDENTIFICATION or WIDE_AREA_ISSUANCE or MOVE_IN or COUNTER"
+REFUSALS = {
+    1: [],
+    2: [],
+    3: [
+        f"READ RECORD of 0002: needs Authenticated({MAY_READ}), Verified(001C), "
+        "SecureMessaging(ENCRYPTED); has authenticated nothing; PIN verified: no; "
+        "secure messaging: none"
+    ],
+    4: [f"VERIFY of 001C: wrong value, {left} tries left" for left in (2, 1, 0)],
+    5: ["VERIFY of 001C: blocked"] * 2,
+    6: [],
+    7: [],
+    8: [
+        "authentication with key 0101 failed, 14 tries left",
+        f"READ RECORD of 0002: needs Authenticated({MAY_READ}); "
         "has authenticated SUSPEND; PIN verified: 001C; secure messaging: encrypted",
-        "the card is suspended",
-        "the card is in use again",
-        "READ RECORD: record 1 [secure messaging]",
+    ],
+    9: [],  # what a suspended card answers is no refusal
+    10: [
+        "authentication with key 0101 failed, 13 tries left",
         "a protected command, and no session is open on this channel",
     ],
+}
+"""Why the card refused, in each chapter."""
+
+
+@pytest.mark.parametrize("number", REFUSALS)
+def test_each_refusal_says_why_where_it_happens(said: str, number: int) -> None:
+    assert re.findall(r"^ +why: (.*)", chapter(said, number), re.MULTILINE) == REFUSALS[number]
+
+
+def test_every_refusal_is_in_a_chapter(said: str) -> None:
+    assert said.count("why: ") == sum(map(len, REFUSALS.values())) > 0
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (1, "← 3B E0 00 FF 81 31 FE 45 14"),
+        (2, "← 63 C3 +failed, 3 tries left"),
+        (3, "← 69 82 +security status not satisfied"),
+        (4, "← 63 C2 +failed, 2 tries left"),
+        (4, "← 63 C1 +failed, 1 try left"),
+        (4, "← 63 C0 +failed, 0 tries left"),
+        (5, "← 69 84 +reference data not usable"),
+        (5, "← 63 C0 +failed, 0 tries left"),
+        (6, "the PIN has its tries back and a new value"),
+        (7, r"READ RECORD: record 1 \[secure messaging\]"),
+        (8, "← 63 CE +failed, 14 tries left"),
+        (8, r"jukihost: the terminal's purpose does not include this; .*answered 6982"),
+        (9, "the card is suspended$"),
+        (9, r"jukihost: the card is suspended; it can be resumed .*answered 6283"),
+        (9, "the card is in use again"),
+        (10, "← 63 CD +failed, 13 tries left"),
+        (10, "← 69 88 +secure messaging objects incorrect"),
+    ],
 )
-def test_what_it_shows(said: str, line: str) -> None:
-    assert line in said
+def test_what_it_shows(said: str, number: int, line: str) -> None:
+    assert re.search(rf"^ .*{line}", chapter(said, number), re.MULTILINE)
+
+
+def test_what_it_advises_names_the_card_it_told_of(said: str) -> None:
+    assert "  jukicard serve --profile juki-v1 --seed demo --vpcd localhost:35963\n" in said
+
+
+class Terminal(io.StringIO):
+    """What Python takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+GREEN, YELLOW = "\x1b[32m", "\x1b[33m"
+COLOUR = re.compile(r"\x1b\[[\d;]*3\d[\d;]*m")
+
+
+def first_half(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, environment: Mapping[str, str]
+) -> str:
+    """Return what is printed before another process joins in."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "200", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("jukicard.cli.demo.tell_of_the_terminal", lambda story: None)
+    with redirect_stdout(stream):
+        assert main(["demo"]) == 0
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment"),
+    [(Terminal, {}), (io.StringIO, {"FORCE_COLOR": "1"})],
+    ids=["terminal", "forced"],
+)
+def test_it_is_coloured_for_who_sees_colours(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], environment: dict[str, str]
+) -> None:
+    shown = first_half(monkeypatch, stream(), environment)
+    assert f"{GREEN}← 90 00" in shown
+    assert f"{YELLOW}← 63 C2" in shown
+    assert f"{YELLOW}← 69 82" in shown
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert plain == first_half(monkeypatch, io.StringIO(), {}), "colours change no word"
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment"),
+    [(io.StringIO, {}), (Terminal, {"NO_COLOR": "1"}), (Terminal, {"TERM": "dumb"})],
+    ids=["file", "unwanted", "dumb"],
+)
+def test_it_is_not_for_who_does_not(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], environment: dict[str, str]
+) -> None:
+    shown = first_half(monkeypatch, stream(), environment)
+    assert "← 63 C2" in shown
+    assert COLOUR.search(shown) is None
 
 
 def test_the_code_is_read_once_and_no_pin_is_shown(said: str) -> None:
