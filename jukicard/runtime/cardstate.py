@@ -12,6 +12,8 @@ from jukicard.runtime.lifecycle import ObjectKind, Operation, check
 
 _KEY: Final = "state"
 _NAMES: Final = {
+    LifeCycleState.CREATION: "not issued yet",
+    LifeCycleState.INITIALISATION: "not issued yet",
     LifeCycleState.ACTIVATED: "activated",
     LifeCycleState.DEACTIVATED: "suspended",
     LifeCycleState.TERMINATED: "terminated",

@@ -109,8 +109,7 @@ def carry_out(card: Card, kind: ObjectKind, operation: Operation) -> str:
         ef = kind in EFS
         return status(card, f"00A4020C02{fid:04X}" if ef else f"00A4040C0A{AID}")
     if operation is Operation.READ_STATE:
-        state_of(card, kind)  # fails when it is not told
-        return "9000"
+        return read_state(card, kind)[-4:]
     if operation is Operation.USE:
         return use(card, kind)
     if kind is ObjectKind.CARD:
@@ -131,20 +130,23 @@ def use(card: Card, kind: ObjectKind) -> str:
     return "9000" if answer.startswith("63C") else answer
 
 
-def state_of(card: Card, kind: ObjectKind) -> LifeCycleState:
-    """Read a state as a terminal does: tag 8A of the control information, or of GET DATA."""
+def read_state(card: Card, kind: ObjectKind) -> str:
+    """Ask for a state as a terminal does: GET DATA of tag 8A, or control information."""
     if kind is ObjectKind.CARD:
         send(card, f"00A4040C07{ISSUER}")
-        answer = bytes.fromhex(send(card, "00CA008A00"))[:-2]
-        found = Tlv.parse(answer)
-    else:
-        fid = EFS.get(kind)
-        send(card, f"00A4040C0A{AID}")
-        asked = f"00A4020402{fid:04X}00" if kind in EFS else f"00A404040A{AID}00"
-        template = Tlv.parse(bytes.fromhex(send(card, asked))[:-2])
-        inner = template.find(0x8A)
-        assert inner is not None
-        found = inner
+        return send(card, "00CA008A00")
+    send(card, f"00A4040C0A{AID}")
+    if kind is ObjectKind.APPLICATION:
+        return send(card, f"00A404040A{AID}00")
+    return send(card, f"00A4020402{EFS[kind]:04X}00")
+
+
+def state_of(card: Card, kind: ObjectKind) -> LifeCycleState:
+    """Return the state that the card tells, whatever status comes with it."""
+    answer = Tlv.parse(bytes.fromhex(read_state(card, kind))[:-2])
+    found = answer if kind is ObjectKind.CARD else answer.find(0x8A)
+    assert found is not None
+    assert found.tag == 0x8A
     return LifeCycleState.from_byte(found.value[0])
 
 
@@ -152,17 +154,23 @@ def state_of(card: Card, kind: ObjectKind) -> LifeCycleState:
 def test_the_card(
     kind: ObjectKind, state: LifeCycleState, operation: Operation, wanted: str
 ) -> None:
-    if kind is ObjectKind.CARD and state is INIT:
-        assert card_in(kind, ACTIVE).state.now is ACTIVE, "an issued card is past initialisation"
-        return
     card = card_in(kind, state)
-    got = carry_out(card, kind, operation)
-    assert got == wanted
+    if operation is Operation.READ_STATE and kind is not ObjectKind.CARD:
+        wanted = WANTED[kind][state].split()[0]  # told by a selection, with that one's warning
+    assert carry_out(card, kind, operation) == wanted
     expected = AFTER.get(operation, state) if int(wanted, 16) >> 12 == 9 else state
     assert state_of(card, kind) is expected
     card.power_off()
     card.power_on()
     assert state_of(card, kind) is expected, "it survives power-off"
+
+
+@pytest.mark.parametrize("state", LifeCycleState)
+def test_a_card_in_any_state_says_it_in_words(state: LifeCycleState) -> None:
+    card = card_in(ObjectKind.CARD, state)
+    assert card.state.now is state
+    assert card.state.description
+    assert status(card, USE[ObjectKind.CARD]) == ("9000" if state is ACTIVE else "6985")
 
 
 def test_the_manual_is_printed_from_the_table() -> None:
