@@ -180,6 +180,10 @@ def test_a_mistaken_file_is_refused(name: str, mistake: Callable[[dict[str, Any]
         check(name, json.dumps(document), vectors.index()[name]["entries"])
 
 
+def test_there_are_other_lists() -> None:
+    assert len([path for name in NAMES for path in lists_in(load(name))]) > len(NAMES)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_other_list_may_be_emptied(name: str) -> None:
     for path in lists_in(load(name)):

@@ -86,10 +86,11 @@ JUKI_B: Final = World(
 )
 COMMON: Final = World("common", "successor", COMMON_TREE, {0x1C: PIN}, {}, {})
 
-WORLDS: Final = (TEXT, SURFACE, JUKI_A, JUKI_B, COMMON)
+WITH_BYTES: Final = (TEXT, SURFACE, JUKI_A, JUKI_B)
+WORLDS: Final = (*WITH_BYTES, COMMON)  # common has files of records, free to read
 SETS: Final = [
     (world, frozenset(proven))
-    for world in WORLDS
+    for world in WITH_BYTES
     for proven in chain.from_iterable(
         combinations(world.credentials, count) for count in range(len(world.credentials) + 1)
     )
@@ -111,6 +112,7 @@ def test_every_transparent_file_is_looked_at() -> None:
             if isinstance(node, EfNode) and isinstance(node.spec, TransparentFile)
         }
         assert transparent == set(world.opened_by) == set(world.sizes), name_of(world)
+        assert bool(transparent) == (world in WITH_BYTES)
 
 
 @pytest.mark.parametrize(("world", "proven"), SETS, ids=name_of)
@@ -129,7 +131,7 @@ def test_a_file_opens_for_what_opens_it_and_for_nothing_else(
             assert (content, last) == (b"", 0x6982), f"{fid:04X}"
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=name_of)
+@pytest.mark.parametrize("world", WITH_BYTES, ids=name_of)
 def test_reading_ends_with_the_file(world: World) -> None:
     card = selected(world.application, world.kind)
     for fid, value in world.credentials.items():
@@ -153,7 +155,7 @@ def test_reading_ends_with_the_file(world: World) -> None:
         )
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=name_of)
+@pytest.mark.parametrize("world", WITH_BYTES, ids=name_of)
 def test_what_a_credential_opened_closes_with_the_application(world: World) -> None:
     card = selected(world.application, world.kind)
     other = AIDS["common" if world.application != "common" else "text"]
@@ -161,6 +163,7 @@ def test_what_a_credential_opened_closes_with_the_application(world: World) -> N
         play(card, verify(fid, value))
     again = CommandApdu(0, 0xA4, 4, 0x0C, AIDS[world.application]).encode().hex()
     guarded = [fid for fid, by in world.opened_by.items() if by and by != FREE]
+    assert guarded
     play(card, f"{again} -> 9000")
     for fid in guarded:
         assert read_file(card, fid)[0], "selecting the same application keeps what was proven"
@@ -169,7 +172,7 @@ def test_what_a_credential_opened_closes_with_the_application(world: World) -> N
         assert read_file(card, fid) == (b"", 0x6982)
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=name_of)
+@pytest.mark.parametrize("world", WITH_BYTES, ids=name_of)
 def test_nothing_is_written_without_the_counter(world: World) -> None:
     card = selected(world.application, world.kind)
     for fid, value in world.credentials.items():
@@ -186,6 +189,25 @@ def test_nothing_is_written_without_the_counter(world: World) -> None:
             """,
         )
     assert {fid: read_file(card, fid) for fid in world.sizes} == before
+
+
+def test_no_record_is_written_without_the_counter() -> None:
+    card = selected(COMMON.application, COMMON.kind)
+    for fid, value in COMMON.credentials.items():
+        play(card, verify(fid, value))
+    before = card.snapshot()
+    for fid in (1, 2):
+        play(
+            card,
+            f"""
+            00A4020C02{fid:04X} -> 9000
+            00DC010402011C      -> 6982
+            00D2010402011C      -> 6982
+            00E2000002011C      -> 6982
+            000C0104            -> 6982
+            """,
+        )
+    assert card.snapshot() == before
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=name_of)

@@ -154,6 +154,7 @@ def test_neither_repr_nor_error_shows_a_value(
 
 @pytest.mark.parametrize(("declared", "text", "value"), EXAMPLES, ids=IDS)
 def test_a_declaration_is_frozen(declared: type[CardObject], text: str, value: CardObject) -> None:
+    assert fields(value)
     for field in fields(value):
         with pytest.raises(AttributeError):
             setattr(value, field.name, None)

@@ -190,6 +190,7 @@ def test_who_takes_the_cards_place_later_is_not_believed(
     channel.transmit = plain  # type: ignore[attr-defined]
     with pytest.raises(SecureMessagingError):
         act(juki)
+    assert seen
     assert all(command.cla.secure for command in seen)
     assert not juki.authenticated
     with pytest.raises(TerminalNotAuthenticated):

@@ -429,6 +429,8 @@ def test_altered_domain_parameters_are_refused() -> None:
     """A base point or order of the attacker's choice (CVE-2020-0601 had that)."""
     key = Tlv.parse(PKI.root.body).find(0x7F49)
     assert key is not None
+    # prime, both coefficients, base point, order and cofactor; not the scheme, not the public point
+    assert [child.tag for child in key.children] == [0x06, *range(0x81, 0x88)]
     for at, child in enumerate(key.children):
         if child.tag in (0x06, 0x86):
             continue

@@ -98,9 +98,12 @@ def test_icao_intermediate_values(step: dict[str, Any]) -> None:
 
 
 ANSWERS = [
-    *(ResponseApdu(bytes(range(size)), 0x9000) for size in (0, 1, 7, 8, 9, 200)),
-    *(ResponseApdu(b"\x01\x02", status) for status in (0x6281, 0x6282, 0x63C2)),
-    *(ResponseApdu(b"", status) for status in (0x6283, 0x63C0, 0x6982, 0x6984, 0x6A82, 0x6F00)),
+    *(ResponseApdu(bytes(range(size))) for size in (0, 1, 7, 8, 9, 200)),
+    *(ResponseApdu(b"\x01\x02", StatusWord(status)) for status in (0x6281, 0x6282, 0x63C2)),
+    *(
+        ResponseApdu(b"", StatusWord(status))
+        for status in (0x6283, 0x63C0, 0x6982, 0x6984, 0x6A82, 0x6F00)
+    ),
 ]
 """What an application answers: data of every remainder of a block, warnings, refusals."""
 

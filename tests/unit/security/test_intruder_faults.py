@@ -143,7 +143,7 @@ def test_what_it_does_wrong_stays_with_it(name: str, point: str) -> None:
         before = there.others()
         with attempt(point, FAULTS[name]):
             assert _reach(there, point) == WANTED[point], f"{there.card.last_refusal} {there.bugs}"
-            assert there.bugs or point == "service"
+            assert bool(there.bugs) == (point != "service"), there.bugs
             assert there.others() == before
             if point != "init":
                 goes_on(there)
