@@ -135,10 +135,9 @@ def test_the_card_has_forgotten_the_pin(pcscd: Pcscd, way: str) -> None:
         assert jpki.sign(JpkiKey.AUTHENTICATION, b"data") == signature
 
 
-@BOTH_WAYS
-def test_it_has_to_wait_for_the_end_of_a_session(pcscd: Pcscd, way: str) -> None:
+def test_it_has_to_wait_for_the_end_of_a_session(pcscd: Pcscd) -> None:
     reader = pcscd.insert(issue_card("juki-v1", seed=1, code=CODE))
-    with PcscConnection(reader) as connection, Other(reader, way) as other:
+    with PcscConnection(reader) as connection, Other(reader, "SCARD_RESET_CARD") as other:
         with JukiSession(build_channel(connection)) as juki:
             assert read_code(juki) == CODE
             other.begin()

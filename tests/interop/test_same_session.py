@@ -165,11 +165,10 @@ def test_the_right_pin_gives_the_tries_back(rig: Rig, card: Card) -> None:
         assert juki.pin_retries() == 3
 
 
-@pytest.mark.parametrize("by_certificate", [False, True], ids=["key", "certificate"])
 @pytest.mark.parametrize(
-    ("contactless", "private"),
-    [(False, False), (False, True), (True, True)],
-    ids=["contact", "contact-private", "contactless-private"],
+    ("contactless", "private", "by_certificate"),
+    [(False, False, False), (False, True, False), (True, True, False), (True, True, True)],
+    ids=["contact", "contact-private", "contactless-private", "contactless-private-certificate"],
 )
 def test_the_code_is_read_everywhere(
     rig: Rig, contactless: bool, private: bool, by_certificate: bool
