@@ -39,6 +39,8 @@ _HASHES: Final[dict[HashName, hashes.HashAlgorithm]] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+HASH_SIZES: Final = frozenset(function.digest_size for function in _HASHES.values())
+"""The lengths in bytes that a hash made elsewhere may have to be signed."""
 MIN_RSA_BITS: Final = 1024
 """The shortest modulus: what the cards of 2003 had."""
 MAX_RSA_BITS: Final = 4096

@@ -10,7 +10,7 @@ from typing import Final
 
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.crypto.asymmetric import EcPrivateKey, RsaPrivateKey
+from jukicard.crypto.asymmetric import HASH_SIZES, EcPrivateKey, RsaPrivateKey
 from jukicard.crypto.curves import P256, P384
 from jukicard.crypto.private import SALT_BYTES, PrivateKey, load_private_key, sign_pss_sha256
 from jukicard.crypto.rsa_generation import generate_rsa
@@ -128,8 +128,11 @@ class SigningKeys:
     def _sign_ec(key: EcPrivateKey, scheme: SignatureScheme, data: bytes) -> bytes:
         """ECDSA, r || s: over the data as a hash, or over the hash that the card makes."""
         if scheme in (SignatureScheme.VERBATIM, SignatureScheme.PREHASHED):
-            if len(data) not in (20, 28, 32, 48, 64):
-                raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "ECDSA signs a hash")
+            if len(data) not in HASH_SIZES:
+                raise IsoError(
+                    StatusWord.CONDITIONS_NOT_SATISFIED,
+                    f"ECDSA signs a hash of a known length, not {len(data)} bytes",
+                )
             return key.sign_hash(data)
         if scheme in (SignatureScheme.BARE_HASH, SignatureScheme.HASHED):
             return key.sign_hash(hashlib.sha256(data).digest())
