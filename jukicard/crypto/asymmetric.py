@@ -7,7 +7,7 @@ nothing here needs randomness but the making of keys, where it is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -169,6 +169,9 @@ class EcPrivateKey:
         half = self.curve.order_size
         return r.to_bytes(half, "big") + s.to_bytes(half, "big")
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not copied or pickled")
+
     def __repr__(self) -> str:
         return f"<EcPrivateKey {self.curve.name}>"
 
@@ -314,6 +317,9 @@ class RsaPrivateKey:
         if pow(signature, self.public.exponent, self.public.modulus) != message:
             raise ValueError("the signature does not verify")  # a fault would give the key away
         return signature.to_bytes(self.public.size, "big")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not copied or pickled")
 
     def __repr__(self) -> str:
         return f"<RsaPrivateKey, {self.public.modulus.bit_length()} bits>"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self, final
+from typing import NoReturn, Self, final
 
 from jukicard.memory.backend import (
     META,
@@ -90,6 +90,9 @@ class Partition:
     def items(self) -> list[tuple[str, bytes]]:
         """Return the keys with their values, in ascending order of the keys."""
         return sorted(self._values.items())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a partition holds keys: it is not copied or pickled")
 
     def __repr__(self) -> str:
         return f"<Partition {self.name}, {len(self._values)} values>"
@@ -259,6 +262,9 @@ class PersistentMemory:
         self.rollback()
         if self._backend is not None:
             self._backend.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a memory holds keys: take a snapshot, it is not copied or pickled")
 
     def __repr__(self) -> str:
         state = "interrupted" if self._uncertain else "idle" if self._undo is None else "pending"

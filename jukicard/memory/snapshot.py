@@ -20,7 +20,7 @@ import struct
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Self, final
+from typing import Final, NoReturn, Self, final
 
 from jukicard.memory.backend import META, Contents, check_name, check_value, describe
 from jukicard.memory.image import ImageError, ImageProblem, newer_format
@@ -95,15 +95,21 @@ class MemorySnapshot:
             contents[META] = {key: text.encode() for key, text in self._meta.items()}
         return contents
 
-    def to_bytes(self) -> bytes:
-        """Return the version 1 image; equal snapshots give equal bytes."""
+    def export_with_keys(self) -> bytes:
+        """Return the version 1 image; equal snapshots give equal bytes.
+
+        In it, and not encrypted, is all that the card keeps without power: private keys, the keys
+        of systems, PINs with their counters, the resident record code, certificates, and where a
+        seeded generator stood. Who has these bytes has the card. No other call writes them:
+        a snapshot is not pickled or copied, and its repr shows sizes only.
+        """
         body = _encode(self.contents())
         prefix = _PREFIX.pack(MAGIC, VERSION, len(body))
         return prefix + hashlib.sha256(prefix + body).digest() + body
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read an image made by `to_bytes`.
+        """Read an image made by `export_with_keys`, of this release or of an older one.
 
         Raises `ImageError` when it is foreign, truncated, damaged or from a newer version.
         """
@@ -118,6 +124,9 @@ class MemorySnapshot:
 
     # Comparing contents is for tests; as a dictionary's key a snapshot has no use.
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a snapshot holds keys: only export_with_keys writes them out")
 
     def __repr__(self) -> str:
         return f"<MemorySnapshot, {describe(self._partitions)}>"

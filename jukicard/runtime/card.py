@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from jukicard.apdu.command import CommandApdu, MalformedApduError
 from jukicard.apdu.status import StatusWord
@@ -219,7 +219,8 @@ class Card:
     def snapshot(self) -> MemorySnapshot:
         """Return all that the card keeps without power, and where its generator stands.
 
-        Cheap and immutable; holds keys and PINs, so its `to_bytes` is as secret as the card.
+        Cheap and immutable. It holds private keys, PINs and the resident record code; only its
+        `export_with_keys` writes them out, and those bytes are as secret as the card.
         """
         taken = self.environment.memory.snapshot()
         contents = taken.copies()
@@ -246,6 +247,9 @@ class Card:
     def fork(self) -> Card:
         """Return a copy of this card, without power, that goes its own way from here."""
         return Card.restore(self.snapshot(), on_bug=self.on_bug)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a card is not copied or pickled: fork it, or export a snapshot with keys")
 
     def __repr__(self) -> str:
         power = "on" if self.powered else "off"

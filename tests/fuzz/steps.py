@@ -119,7 +119,7 @@ class Run:
 
     def __post_init__(self) -> None:
         original = self.card
-        self.limit = len(original.snapshot().to_bytes()) + capacity(original)
+        self.limit = len(original.snapshot().export_with_keys()) + capacity(original)
         self.backend = FaultyBackend(RamBackend())
         environment = original.fork().environment
         environment.memory = PersistentMemory.restore(original.snapshot(), self.backend)
@@ -160,6 +160,6 @@ class Run:
     def finish(self) -> None:
         """Check what must hold of what is left."""
         self.backend.cut_after = None
-        assert len(self.card.snapshot().to_bytes()) <= self.limit, "the card has grown"
+        assert len(self.card.snapshot().export_with_keys()) <= self.limit, "the card has grown"
         self.card.power_on()
         assert self.card.transmit(bytes.fromhex("00A4040000"))[-2:] in (b"\x90\x00", b"\x62\x83")

@@ -231,7 +231,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def fork(self, taken: tuple[MemorySnapshot, Values], through_bytes: bool) -> SimulatedCard:
         snapshot, values = taken
         if through_bytes:
-            snapshot = MemorySnapshot.from_bytes(snapshot.to_bytes())
+            snapshot = MemorySnapshot.from_bytes(snapshot.export_with_keys())
         return self.add(snapshot, values)
 
     @rule(card=cards, taken=snapshots, fault=FAULTS)

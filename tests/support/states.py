@@ -109,7 +109,7 @@ def make(name: str) -> tuple[bytes, str]:
     card = issue_card(profile, seed=name)
     card.power_on()
     story(card)
-    image = card.snapshot().to_bytes()
+    image = card.snapshot().export_with_keys()
     again = card.fork()
     lines = [f"# {name}", f"# ATR {again.power_on().hex().upper()}"]
     lines += [f"{command} -> {send(again, command)}" for command in ASKED[profile]]

@@ -69,7 +69,13 @@ def alter(path: Path, *statements: str) -> None:
 @every_opening
 @pytest.mark.parametrize(
     "contents",
-    [b"\0" * 4096, b"SQLite format 2\0" + bytes(4096), b"x", SAMPLE.to_bytes(), b"PK\x03\x04" * 99],
+    [
+        b"\0" * 4096,
+        b"SQLite format 2\0" + bytes(4096),
+        b"x",
+        SAMPLE.export_with_keys(),
+        b"PK\x03\x04" * 99,
+    ],
 )
 def test_no_sqlite_file(tmp_path: Path, opening: str, contents: bytes) -> None:
     path = tmp_path / "file"

@@ -68,7 +68,7 @@ class TestSnapshots:
     def test_a_restored_card_goes_on_where_it_was(self) -> None:
         card = selected_iso_card()
         play(card, "00D6810001 AA -> 9000 \n 0084000008 -> * 9000")
-        raw = card.snapshot().to_bytes()
+        raw = card.snapshot().export_with_keys()
         copies = [card.fork(), Card.restore(MemorySnapshot.from_bytes(raw))]
         for copy in copies:
             assert not copy.powered

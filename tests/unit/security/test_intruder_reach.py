@@ -234,7 +234,7 @@ def test_its_memory_is_its_own(name: str) -> None:
         assert there.card.fork().snapshot() is not None
         there.card.power_on()
         assert there.others() == before
-        kept = there.card.snapshot().to_bytes()
+        kept = there.card.snapshot().export_with_keys()
         assert Card.restore(MemorySnapshot.from_bytes(kept)).profile == there.card.profile
         goes_on(there)
 
