@@ -14,8 +14,10 @@ from jukicard.applets.counter import (
     CARD_NUMBER,
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
+    open_data,
+    personal_data,
 )
-from jukicard.filesystem.access import ALWAYS, AccessCondition, Verified
+from jukicard.filesystem.access import ALWAYS, Verified
 from jukicard.filesystem.files import (
     AccessRules,
     DedicatedFile,
@@ -47,12 +49,8 @@ CERTIFICATE_SIZE: Final = 2048
 TOKEN_SIZE: Final = 160
 
 
-def _certificate(fid: int, read: AccessCondition = ALWAYS) -> TransparentFile:
-    return TransparentFile(
-        fid=fid,
-        size=CERTIFICATE_SIZE,
-        access=AccessRules(read=read, update=AT_THE_COUNTER),
-    )
+def _certificate(fid: int, access: AccessRules | None = None) -> TransparentFile:
+    return TransparentFile(fid=fid, size=CERTIFICATE_SIZE, access=access or open_data())
 
 
 def _pair(
@@ -71,7 +69,7 @@ def _pair(
 def _signature_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
     return _pair(
         # a certificate of the signature pair says who and where the holder is: not for everyone
-        certificate=_certificate(SIGN_CERTIFICATE, read=Verified(SIGN_PIN)),
+        certificate=_certificate(SIGN_CERTIFICATE, personal_data(Verified(SIGN_PIN))),
         ca=SIGN_CA_CERTIFICATE,
         key=SIGN_KEY,
         pin=PinFile(
@@ -107,9 +105,7 @@ _EVERYWHERE: Final[tuple[ElementaryFile, ...]] = (
 )
 _ON_THE_SUCCESSOR: Final[tuple[ElementaryFile, ...]] = (
     TransparentFile(fid=0x0005, size=16),
-    TransparentFile(
-        fid=AVAILABILITY, size=3, access=AccessRules(read=ALWAYS, update=AT_THE_COUNTER)
-    ),
+    TransparentFile(fid=AVAILABILITY, size=3, access=open_data()),
     TransparentFile(fid=0x0009, size=16, access=AccessRules(read=ALWAYS)),
     _closed(0x0010),
     _closed(0x0016),

@@ -227,11 +227,17 @@ def _is_read(world: World, fid: int, proven: Proven, who: str) -> int:
     return 0x9000
 
 
-def _is_written(world: World, fid: int, proven: Proven, who: str) -> int:
+def _is_erased(world: World, fid: int, proven: Proven, who: str) -> int:
     del proven
     if fid not in world.sizes:
         return 0x6981
     return 0x9000 if who != NOBODY and fid in {0x01, 0x02, 0x08, 0x0A, 0x0B} else 0x6982
+
+
+def _is_written(world: World, fid: int, proven: Proven, who: str) -> int:
+    if fid == 0x01 and who == MAC:
+        return 0x6982  # name and address of the holder come encrypted
+    return _is_erased(world, fid, proven, who)
 
 
 def _is_never_written(world: World, fid: int, proven: Proven, who: str) -> int:
@@ -287,7 +293,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ("READ BINARY", CommandApdu(0, 0xB0, 0, 0, ne=1), _is_read),
     ("UPDATE BINARY", CommandApdu(0, 0xD6, 0, 0, b"\x30"), _is_written),
     ("WRITE BINARY", CommandApdu(0, 0xD0, 0, 0, b"\x30"), _is_never_written),
-    ("ERASE BINARY", CommandApdu(0, 0x0E, 0, 0), _is_written),
+    ("ERASE BINARY", CommandApdu(0, 0x0E, 0, 0), _is_erased),
     ("READ RECORD", CommandApdu(0, 0xB2, 1, 4, ne=256), _has_no_records),
     ("UPDATE RECORD", CommandApdu(0, 0xDC, 1, 4, b"\x01\x01\x00"), _has_no_records),
     ("VERIFY without data", CommandApdu(0, 0x20, 0, 0x80), _tells_tries),
