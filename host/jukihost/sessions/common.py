@@ -12,7 +12,7 @@ from jukihost.errors import ProtocolError
 from jukihost.sessions import pinfile
 from jukihost.sessions.jukifiles import day, digits
 from jukihost.sessions.pin import Pin
-from jukihost.sessions.session import AppletSession
+from jukihost.sessions.secured import SecuredSession
 
 EF_CARD: Final = 0x0001
 EF_KEY_REFERENCE: Final = 0x0002
@@ -37,7 +37,7 @@ class CommonRecord:
         return self.serial[2:]
 
 
-class CommonSession(AppletSession):
+class CommonSession(SecuredSession):
     """A conversation with the common card application::
 
     with CommonSession(channel) as common:
@@ -65,6 +65,13 @@ class CommonSession(AppletSession):
     def change_pin(self, new: Pin | str) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, SecurityStatusNotSatisfied."""
         pinfile.change_key(self, EF_PIN, Pin.of(new).encode())
+
+    def unblock_pin(self, new: Pin | str | None = None) -> None:
+        """Give the PIN its tries back, and a new value unless it is to stay, at the counter.
+
+        After `authenticate` for the purpose COUNTER; TerminalNotAuthenticated, PinFormatError.
+        """
+        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
 
     def internal_authenticate(self, challenge: bytes) -> bytes:
         """Let the card sign a challenge of 1 to 255 bytes; return the RSA signature (SHA-256)."""

@@ -27,7 +27,7 @@ from jukihost.sessions.refusals import (
     PinNotVerified,
 )
 from jukihost.sessions.secrets import SignaturePassword
-from jukihost.sessions.session import AppletSession
+from jukihost.sessions.secured import SecuredSession
 
 EF_TOKEN: Final = 0x0006
 EF_AVAILABILITY: Final = 0x0008
@@ -95,7 +95,7 @@ class SignatureVariant(IntEnum):
     """RSASSA-PSS; the card hashes."""
 
 
-class JpkiSession(AppletSession):
+class JpkiSession(SecuredSession):
     """A conversation with the JPKI application::
 
     with JpkiSession(channel) as jpki:
@@ -200,6 +200,25 @@ class JpkiSession(AppletSession):
     def change_pin(self, new: Pin | str) -> None:
         """Replace the PIN of the authentication key, after `verify_pin`. PinFormatError."""
         pinfile.change(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.of(new).encode())
+
+    # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
+
+    def unblock_password(self, new: SignaturePassword | str | None = None) -> None:
+        """Give the password its tries back, and a new value unless it is to stay.
+
+        PinFormatError for one that is too short or has no letter or no digit.
+        """
+        encoded = None
+        if new is not None:
+            password = SignaturePassword.of(new)
+            password.check_new()
+            encoded = password.encode()
+        self._unblock(JpkiKey.SIGNATURE.ef_pin, encoded)
+
+    def unblock_pin(self, new: Pin | str | None = None) -> None:
+        """Give the PIN of the authentication key its tries back; a new value likewise."""
+        encoded = None if new is None else Pin.of(new).encode()
+        self._unblock(JpkiKey.AUTHENTICATION.ef_pin, encoded)
 
     # --- signatures ---
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import date
 from enum import Enum
 from functools import reduce
@@ -26,9 +25,8 @@ from jukihost.errors import (
     SecurityStatusNotSatisfied,
     StatusError,
 )
-from jukihost.keys import KeyCustody
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging import SecureChannel, authenticate, pace
+from jukihost.securemessaging import pace
 from jukihost.securemessaging.cardcertificate import (
     NoCardCertificate,
     parse_card_certificate,
@@ -58,17 +56,15 @@ from jukihost.sessions.refusals import (
     WrongAccessNumber,
 )
 from jukihost.sessions.secrets import AccessNumber
-from jukihost.sessions.session import AppletSession
+from jukihost.sessions.secured import SecuredSession
 
 EF_PIN: Final = 0x001C
 EF_CODE: Final = 0x0002
 EF_CARD_INFO: Final = 0x0003
 
-CARD_NUMBER: Final = 0x5A
 LIFE_CYCLE: Final = 0x8A
 RESIDENCE: Final = 0xC1
 CHIP_CERTIFICATE: Final = 0x7F21
-CARD_NUMBER_BYTES: Final = 8
 
 TERMINAL_TYPE: Final = bytes.fromhex("88370101")
 """What kind of rights a system's certificate names: purpose n is bit n - 1 of its mask."""
@@ -83,7 +79,7 @@ _FREE: Final = frozenset({Ins.SELECT, Ins.VERIFY, Ins.GET_DATA})
 _Value = TypeVar("_Value", bound=Enum)
 
 
-class JukiSession(AppletSession):
+class JukiSession(SecuredSession):
     """A conversation with the Juki application::
 
         with JukiSession(channel) as juki:
@@ -108,12 +104,9 @@ class JukiSession(AppletSession):
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
-        self._secure: Protection | None = None
         self._private: Protection | None = None
-        self._plain = channel
         self._nothing_in_plain = False
         self._card_identifier = b""
-        self._purposes: frozenset[Purpose] = frozenset()
         self._verified = False
 
     # --- opening and closing ---
@@ -121,13 +114,11 @@ class JukiSession(AppletSession):
     def open(self) -> Self:
         """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
         self._nothing_in_plain = False
-        self._forget()
         return super().open()
 
     def close(self) -> None:
         """End the conversation on both sides, and forget its session keys. Never fails."""
         self._nothing_in_plain = False
-        self._forget()
         super().close()
 
     def explain(self, refusal: StatusError) -> StatusError:
@@ -148,17 +139,6 @@ class JukiSession(AppletSession):
 
     # --- nothing under a purpose without one ---
 
-    @property
-    def authenticated(self) -> bool:
-        """Whether a live secure session protects what is sent."""
-        return self._secure is not None and self._secure.protects(self.channel)
-
-    def require_authenticated(self, ins: int) -> None:
-        """TerminalNotAuthenticated, with nothing sent, unless a live secure session is there."""
-        self.check_open()
-        if not self.authenticated:
-            raise TerminalNotAuthenticated.before_sending(ins)
-
     def transmit(self, command: CommandApdu) -> ResponseApdu:
         """Send a command and return its answer; TerminalNotAuthenticated unless anybody may."""
         if command.ins not in _FREE:
@@ -172,13 +152,6 @@ class JukiSession(AppletSession):
         super().select_file(identifier)
 
     # --- what anybody may ask ---
-
-    def card_number(self) -> bytes:
-        """Return the card's number, 8 bytes: it makes the card's keys its own."""
-        number = self.get_data(CARD_NUMBER)
-        if len(number) != CARD_NUMBER_BYTES:
-            raise ProtocolError(f"the card number has {len(number)} bytes, not {CARD_NUMBER_BYTES}")
-        return number
 
     def card_state(self) -> CardState:
         """Return where in its life the card is."""
@@ -222,11 +195,6 @@ class JukiSession(AppletSession):
     # --- authentication ---
 
     @property
-    def purposes(self) -> frozenset[Purpose]:
-        """What the terminal is authenticated for; empty before that and after the session."""
-        return self._purposes if self.authenticated else frozenset()
-
-    @property
     def private(self) -> bool:
         """Whether a live session that `begin_private` opened protects what is sent."""
         return self._private is not None and self._private.protects(self.channel)
@@ -260,20 +228,6 @@ class JukiSession(AppletSession):
         self._card_identifier = result.card_identifier
         self._channel = self._private.channel
 
-    def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
-        """Let card and terminal prove themselves to each other for one purpose.
-
-        The card's keys come from `custody`, of the master's `version` that the card was made with.
-        UnknownKey; AuthenticationRejected when the card does not take the keys, CardNotAuthentic
-        when the terminal does not take the card; HolderMovedOut, CardSuspended.
-        """
-        self._begin()
-        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
-        self._proven = True
-        with self._authentication():
-            channel = authenticate(self.channel, purpose, keys)
-        self._enter(channel, {purpose})
-
     def authenticate_by_certificate(
         self, identity: TerminalIdentity, card_key: ec.EllipticCurvePublicKey
     ) -> None:
@@ -300,33 +254,17 @@ class JukiSession(AppletSession):
         if not self.private:
             self._forget()
 
-    @contextmanager
-    def _authentication(self) -> Iterator[None]:
-        """Explain what the card refuses; a session in which this failed is over on both sides."""
-        try:
-            yield
-        except StatusError as refusal:
-            explained = self._not_authenticated(refusal)  # it may ask, so before the session ends
-            self._forget()
-            raise explained from None
-        except BaseException:
-            self._forget()
-            raise
-
-    def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
-        self._forget()
-        self._secure = Protection(self._plain, channel.session)
-        self._channel = self._secure.channel
-        self._purposes = frozenset(purposes)
-
     def _forget(self) -> None:
-        """Leave secure messaging: the card forgets what was proven, and so does this side."""
-        self._purposes, self._verified = frozenset(), False
-        for left in (self._secure, self._private):
-            if left is not None:
-                left.session.end("the terminal left it")
-        self._secure = self._private = None
-        self._channel = Silent(self._plain) if self._nothing_in_plain else self._plain
+        """Leave secure messaging, a private session too."""
+        self._verified = False
+        if self._private is not None:
+            self._private.session.end("the terminal left it")
+            self._private = None
+        super()._forget()
+
+    def _unprotected(self) -> ApduChannel:
+        """Return what is spoken through without a session; nothing, once privacy was wanted."""
+        return Silent(self._plain) if self._nothing_in_plain else self._plain
 
     def _not_authenticated(self, refusal: StatusError) -> StatusError:
         if isinstance(refusal, ReferenceNotUsable) and self._has_moved_out():
@@ -388,11 +326,9 @@ class JukiSession(AppletSession):
 
     # --- the counter (purpose COUNTER; TerminalNotAuthenticated, PurposeNotEntitled) ---
 
-    @under_purpose(Ins.RESET_RETRY_COUNTER)
     def unblock_pin(self, new: Pin | str | None = None) -> None:
         """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
-        encoded = None if new is None else Pin.of(new).encode()
-        pinfile.reset(self, EF_PIN, encoded)
+        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
 
     @under_purpose(Ins.UPDATE_RECORD)
     def write_code(self, code: ResidentCode) -> None:

@@ -18,7 +18,7 @@ from jukihost.sessions import pinfile
 from jukihost.sessions.jukifiles import digits
 from jukihost.sessions.refusals import PinNotVerified
 from jukihost.sessions.secrets import BirthPin, NumberA, NumberB
-from jukihost.sessions.session import AppletSession
+from jukihost.sessions.secured import SecuredSession
 from jukihost.sessions.templates import birth_date, day_of, interpret, sex_of, template
 
 EF_BIRTH: Final = 0x0001
@@ -90,7 +90,7 @@ class NumberImage:
     signature: bytes = field(repr=False)
 
 
-class SurfaceSession(AppletSession):
+class SurfaceSession(SecuredSession):
     """A conversation with the card surface application::
 
     with SurfaceSession(channel) as surface:
@@ -134,6 +134,20 @@ class SurfaceSession(AppletSession):
         PinFormatError, PinRejected, PinBlocked.
         """
         pinfile.verify(self, EF_NUMBER_B, NumberB.of(number).encode())
+
+    # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
+
+    def unblock_birth(self) -> None:
+        """Give the birth number its tries back; its value never changes."""
+        self._unblock(EF_BIRTH_PIN)
+
+    def unblock_number_a(self) -> None:
+        """Give verification number A its tries back; its value never changes."""
+        self._unblock(EF_NUMBER_A)
+
+    def unblock_number_b(self) -> None:
+        """Give verification number B its tries back; its value never changes."""
+        self._unblock(EF_NUMBER_B)
 
     # --- contents ---
 

@@ -19,7 +19,7 @@ from jukihost.sessions import pinfile
 from jukihost.sessions.pin import Pin
 from jukihost.sessions.refusals import PinNotVerified
 from jukihost.sessions.secrets import NumberA, NumberB
-from jukihost.sessions.session import AppletSession
+from jukihost.sessions.secured import SecuredSession
 from jukihost.sessions.templates import birth_date, interpret, sex_of, template
 
 EF_MY_NUMBER: Final = 0x0001
@@ -99,7 +99,7 @@ class TextInfo:
     key_identifier: bytes
 
 
-class TextSession(AppletSession):
+class TextSession(SecuredSession):
     """A conversation with the surface text application::
 
     with TextSession(channel) as text:
@@ -144,6 +144,20 @@ class TextSession(AppletSession):
     def change_pin(self, new: Pin | str) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, PinNotVerified."""
         pinfile.change(self, EF_PIN, Pin.of(new).encode())
+
+    # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
+
+    def unblock_pin(self, new: Pin | str | None = None) -> None:
+        """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
+        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
+
+    def unblock_number_a(self) -> None:
+        """Give verification number A its tries back; its value never changes."""
+        self._unblock(EF_NUMBER_A)
+
+    def unblock_number_b(self) -> None:
+        """Give verification number B its tries back; its value never changes."""
+        self._unblock(EF_NUMBER_B)
 
     # --- contents ---
 

@@ -29,6 +29,7 @@ from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.secrets import BirthPin, NumberB
+from jukihost.sessions.secured import SecuredSession
 from jukihost.sessions.session import AppletSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
@@ -83,7 +84,7 @@ PIN = SECRETS[2]
 
 
 def test_every_way_to_prove_something_is_here() -> None:
-    kinds = AppletSession.__subclasses__()
+    kinds = [*AppletSession.__subclasses__(), *SecuredSession.__subclasses__()]
     shipped = [kind for kind in kinds if kind.__module__.startswith("jukihost.")]
     assert len(shipped) >= 5
     methods = {
