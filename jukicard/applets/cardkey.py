@@ -17,7 +17,7 @@ from jukicard.filesystem.commands import FileReference
 from jukicard.filesystem.selection import resolve_ef
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.commands import reference
-from jukicard.runtime.fileapplet import FileState
+from jukicard.runtime.fileapplet import FileApplet, FileState
 from jukicard.runtime.secured import SecuredApplet
 from jukicard.runtime.signing import SignatureScheme, SigningKeys
 
@@ -70,14 +70,24 @@ def parse_internal_authenticate(command: CommandApdu) -> InternalAuthenticate:
     return InternalAuthenticate(key, command.data)
 
 
-class CardKeyApplet(JicsapApplet, SecuredApplet):
-    """An application that signs with a key of the card, in the EF `card_key`."""
-
-    card_key: ClassVar[int]
+class AuthenticatingApplet(FileApplet):
+    """An application in which the card proves with a key of its own that it is there."""
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.signing = SigningKeys(self.files, context.random)
+
+    def internal_authenticate(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """INTERNAL AUTHENTICATE: RSASSA-PKCS1-v1_5 with SHA-256 over the challenge."""
+        parsed = parse_internal_authenticate(command)
+        ef = resolve_ef(state, parsed.key, "INTERNAL AUTHENTICATE")
+        return ResponseApdu(self.signing.sign(ef, SignatureScheme.HASHED, parsed.challenge, state))
+
+
+class CardKeyApplet(AuthenticatingApplet, JicsapApplet, SecuredApplet):
+    """An application that signs with a key of the card, in the EF `card_key`."""
+
+    card_key: ClassVar[int]
 
     def compute_signature(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """COMPUTE DIGITAL SIGNATURE over what the terminal hashed (a DigestInfo, as a rule)."""
@@ -85,9 +95,3 @@ class CardKeyApplet(JicsapApplet, SecuredApplet):
         key = FileReference(0, self.card_key) if parsed.key is None else parsed.key
         ef = resolve_ef(state, key, "COMPUTE DIGITAL SIGNATURE")
         return ResponseApdu(self.signing.sign(ef, SignatureScheme.VERBATIM, parsed.data, state))
-
-    def internal_authenticate(self, command: CommandApdu, state: FileState) -> ResponseApdu:
-        """INTERNAL AUTHENTICATE: RSASSA-PKCS1-v1_5 with SHA-256 over the challenge."""
-        parsed = parse_internal_authenticate(command)
-        ef = resolve_ef(state, parsed.key, "INTERNAL AUTHENTICATE")
-        return ResponseApdu(self.signing.sign(ef, SignatureScheme.HASHED, parsed.challenge, state))

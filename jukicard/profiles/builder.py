@@ -21,7 +21,7 @@ from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile
 from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.codes import is_resident_code, random_digits
-from jukicard.profiles.contents import PERSONALISERS
+from jukicard.profiles.contents import LAST, PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
 from jukicard.profiles.order import KeyPool, Order, Pins, ProfileError
 from jukicard.profiles.suites import (
@@ -284,7 +284,7 @@ def _make(
         with environment.memory.transaction():
             _write_card(order, environment.memory, options)
             card = Card(environment, on_bug=on_bug)
-            for application in card.applications:
+            for application in sorted(card.applications, key=lambda one: one.type_name in LAST):
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
                     personalise(application.applet, order)

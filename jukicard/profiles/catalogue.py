@@ -46,6 +46,7 @@ _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 _PRIVILEGED: Final = MappingProxyType({PRIVILEGE: "card"})
 _PLAIN: Final[Mapping[str, str]] = MappingProxyType({})
 _ISSUER: Final = (ISSUER_AID, "issuer", _PRIVILEGED)
+_JUKI_ISSUER: Final = (ISSUER_AID, "issuer-juki", _PRIVILEGED)
 _JUKI: Final = (JUKI_AID, "juki", _PRIVILEGED)
 _JPKI: Final = (JPKI_AID, "jpki", _PLAIN)
 
@@ -54,14 +55,14 @@ JUKI_V1: Final = Profile(
     title="Juki card as issued from August 2003",
     contact_atr=_JUKI_CONTACT,
     contactless_atr=_JUKI_CONTACTLESS,
-    applications=(_ISSUER, _JUKI, _JPKI),
+    applications=(_JUKI_ISSUER, _JUKI, _JPKI),
 )
 JUKI_V2: Final = Profile(
     name="juki-v2",
     title="Juki card as issued from 20 April 2009, with the card surface",
     contact_atr=_JUKI_CONTACT,
     contactless_atr=_JUKI_CONTACTLESS,
-    applications=(_ISSUER, _JUKI, (SURFACE_AID, "surface", {"layout": "juki"}), _JPKI),
+    applications=(_JUKI_ISSUER, _JUKI, (SURFACE_AID, "surface", {"layout": "juki"}), _JPKI),
 )
 MY_NUMBER: Final = Profile(
     name="mynumber",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jukicard.applets.counter import COUNTER
+from jukicard.applets.issuer import JukiIssuerApplet
 from jukicard.applets.issuer import files as issuer_files
 from jukicard.applets.issuer.files import ISSUER_NUMBER
+from jukicard.applets.issuer.recognition import RECOGNITION
 from jukicard.applets.juki.files import AID as JUKI_AID
 from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.juki.personalisation import CardData, JukiContents
@@ -22,17 +24,34 @@ _TOKENS: Final = {Generation.JUKI: "JPKIAPICCTOKEN", Generation.MY_NUMBER: "JPKI
 
 
 def issuer(applet: FileApplet, order: Order) -> None:
-    """The issuer domain: card-level data objects, nothing personal."""
-    root = issuer_files.TREE.root
-    for tag, value in (
-        (issuer_files.ISSUER_IDENTIFICATION, ISSUER_NUMBER),
-        (issuer_files.CARD_IDENTIFICATION, order.serial.encode("ascii")),
-        (issuer_files.CARD_NUMBER, order.card_number),
-        (issuer_files.MUNICIPALITY, order.person.municipality.code.encode("ascii")),
-        (issuer_files.EXPIRY, order.expires.strftime("%Y%m%d").encode("ascii")),
-        (issuer_files.CONTACT_ATR, order.profile.contact_atr[1:]),
-    ):
-        applet.files.put_data_object(root, tag, value)
+    """The successor's issuer domain: card-level data objects, nothing personal."""
+    _put_card_data(
+        applet, {**_card_data(order), **faces.card_certificates(order.person.municipality.code)}
+    )
+
+
+def juki_issuer(applet: JukiIssuerApplet, order: Order) -> None:
+    """A Juki card's issuer domain: data objects without certificates, and the card's own key."""
+    _put_card_data(applet, _card_data(order))
+    key = order.keys.take_for(order.card_number, order.rsa_bits)
+    applet.signing.load(applet.tree.ef(issuer_files.CARD_KEY), key.private_der, check=False)
+
+
+def _card_data(order: Order) -> dict[int, bytes]:
+    return {
+        issuer_files.ISSUER_IDENTIFICATION: ISSUER_NUMBER,
+        issuer_files.CARD_IDENTIFICATION: order.serial.encode("ascii"),
+        issuer_files.CARD_NUMBER: order.card_number,
+        issuer_files.CARD_RECOGNITION: RECOGNITION,
+        issuer_files.MUNICIPALITY: order.person.municipality.code.encode("ascii"),
+        issuer_files.EXPIRY: order.expires.strftime("%Y%m%d").encode("ascii"),
+        issuer_files.CONTACT_ATR: order.profile.contact_atr[1:],
+    }
+
+
+def _put_card_data(applet: FileApplet, objects: Mapping[int, bytes]) -> None:
+    for tag, value in objects.items():
+        applet.files.put_data_object(applet.tree.root, tag, value)
 
 
 def juki(applet: SecuredApplet, order: Order) -> None:
@@ -112,6 +131,7 @@ def jpki(applet: Any, order: Order) -> None:
 
 PERSONALISERS: Final[Mapping[str, Callable[[Any, Order], None]]] = {
     "issuer": issuer,
+    "issuer-juki": juki_issuer,
     "juki": juki,
     "jpki": jpki,
     "surface": faces.surface,
@@ -119,3 +139,5 @@ PERSONALISERS: Final[Mapping[str, Callable[[Any, Order], None]]] = {
     "common": faces.common,
 }
 """By kind of application; one that is not here is installed empty."""
+LAST: Final = frozenset({"issuer-juki"})
+"""The kinds that come last: a Juki card's own key is one that the holder's have left over."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jukicard.crypto.asymmetric import RsaPrivateKey
     from jukicard.profiles.pki import PublishedKey
 
+_ROOT = "6000031"
+"""The number of the test root that certifies the authority's key; it is on no card."""
 _AUTHORITY = "6000033"
 """The number of the test authority that certifies the municipalities' keys."""
 
@@ -42,6 +44,28 @@ def record_signer(municipality: str) -> RecordSigner:
         KeyIdentifier(_AUTHORITY), KeyIdentifier(f"{municipality}21", "000"), own.public
     )
     return RecordSigner(own, CvCertificate.issue(body, _private(published_key("cv-authority"))))
+
+
+@cache
+def card_certificates(municipality: str) -> dict[int, bytes]:
+    """Return the issuer domain's objects about who signs a municipality's records, by tag.
+
+    The root certifies the authority (upper), the authority the municipality (lower).
+    """
+    from jukicard.apdu.tlv import Tlv
+    from jukicard.applets.certificates import CertificateBody, CvCertificate, KeyIdentifier
+    from jukicard.applets.issuer import files
+    from jukicard.profiles.pki.keys import published_key
+
+    authority = KeyIdentifier(_AUTHORITY)
+    body = CertificateBody(KeyIdentifier(_ROOT), authority, published_key("cv-authority").public)
+    upper = CvCertificate.issue(body, _private(published_key("cv-root")))
+    lower = record_signer(municipality).certificate
+    return {
+        files.AUTHORITY_KEY: authority.encode(),
+        files.UPPER_CERTIFICATE: Tlv.parse(upper.encode()).value,
+        files.LOWER_CERTIFICATE: Tlv.parse(lower.encode()).value,
+    }
 
 
 def _card_key(order: Order) -> RsaPrivateKey:

@@ -25,6 +25,7 @@ _KEY: Final = "applications"
 _OWN: Final = {
     "common": "jukicard.applets.common:CommonApplet",
     "issuer": "jukicard.applets.issuer:IssuerApplet",
+    "issuer-juki": "jukicard.applets.issuer:JukiIssuerApplet",
     "jpki": "jukicard.applets.jpki:JpkiApplet",
     "juki": "jukicard.applets.juki:JukiApplet",
     "surface": "jukicard.applets.surface:SurfaceApplet",

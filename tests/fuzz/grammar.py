@@ -129,7 +129,10 @@ on_data = st.builds(
     lambda ins, tag, content, ne: _command(ins, tag[0], tag[1], content, ne),
     st.sampled_from([0xCA, 0xDA]),
     st.sampled_from(
-        [b"\0\x5a", b"\0\xc1", b"\0\xc2", b"\0\xf0", b"\1\1", b"\x5f\x50", b"\x7f\x64"]
+        [
+            *(b"\0\x5a", b"\0\xc1", b"\0\xc2", b"\0\xf0", b"\0\xf8", b"\1\1"),
+            *(b"\x5f\x50", b"\x7f\x64", b"\x7f\x21"),
+        ]
     ),
     st.one_of(st.just(b""), st.sampled_from(OBJECTS), st.binary(min_size=1, max_size=64)),
     st.sampled_from([0, 256, 2]),

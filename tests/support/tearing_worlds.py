@@ -76,6 +76,7 @@ def _refused_select(subject: Subject, ins: int) -> Iterator[Scenario]:
 
 OF_ONE_KIND: Final[Mapping[tuple[str, int, int], Recipe]] = {
     ("issuer", 0x00, Ins.SELECT): _refused_select,
+    ("issuer-juki", 0x00, Ins.SELECT): _refused_select,
     ("juki", 0x00, Ins.MANAGE_SECURITY_ENVIRONMENT): certificates.manage_security_environment,
     ("juki", 0x00, Ins.PERFORM_SECURITY_OPERATION): certificates.verify_certificate,
     ("juki", 0x00, Ins.MUTUAL_AUTHENTICATE): certificates.authenticate_externally,

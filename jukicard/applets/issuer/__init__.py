@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.issuer.files import AID, CARD_STATE, TREE
+from jukicard.applets.cardkey import AuthenticatingApplet
+from jukicard.applets.issuer.files import AID, CARD_STATE, JUKI_TREE, TREE
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.operations import data
 from jukicard.runtime.fileapplet import FileApplet, FileState, Handler
 
-__all__ = ["AID", "IssuerApplet"]
+__all__ = ["AID", "IssuerApplet", "JukiIssuerApplet"]
+
+_SHORT: Final = 256
+"""The longest answer that a short Le can ask for."""
 
 
 class IssuerApplet(FileApplet):
-    """Answers GET DATA at card level: issuer and card identification, municipality, expiry.
+    """Answers GET DATA at card level: issuer and card, municipality, expiry, certificates.
 
-    Which objects there are: docs/card.md. Nothing in it is personal.
+    Which objects there are: docs/card.md, section 4. Nothing in it is personal.
     """
 
     type_name = "issuer"
     tree = TREE
 
     def get_card_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
-        """GET DATA (ISO/IEC 7816-4:2020, 11.5.2); long objects need an extended Le."""
+        """GET DATA (ISO/IEC 7816-4:2020, 11.5.2).
+
+        As measured on cards a long object comes whole or not at all: IsoError 6700.
+        """
         parsed = file_commands.parse_get_data(command)
         if parsed.tags == (CARD_STATE,):
             return ResponseApdu(Tlv(CARD_STATE, bytes((self.context.card_state.byte,))).encode())
-        return ResponseApdu(data.get_data(self.files, state, parsed))
+        answer = data.get_data(self.files, state, parsed)
+        if len(answer) > max(parsed.ne, _SHORT):
+            raise IsoError(
+                StatusWord.WRONG_LENGTH,
+                f"GET DATA: {parsed.tags[0]:X} has {len(answer)} bytes and needs an extended Le",
+            )
+        return ResponseApdu(answer)
 
     def select_file(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """SELECT: there is no MF and no file here; as measured on cards, 6A82 and 6A86."""
@@ -45,4 +58,19 @@ class IssuerApplet(FileApplet):
     interindustry: ClassVar[Mapping[int, Handler]] = {
         Ins.GET_DATA: get_card_data,
         Ins.SELECT: select_file,
+    }
+
+
+class JukiIssuerApplet(IssuerApplet, AuthenticatingApplet):
+    """Answers for a Juki card: it proves besides that the card is there, before any application.
+
+    SELECT, GET DATA and INTERNAL AUTHENTICATE are what every Juki card and reader know.
+    """
+
+    type_name = "issuer-juki"
+    tree = JUKI_TREE
+
+    interindustry: ClassVar[Mapping[int, Handler]] = {
+        **IssuerApplet.interindustry,
+        Ins.INTERNAL_AUTHENTICATE: AuthenticatingApplet.internal_authenticate,
     }

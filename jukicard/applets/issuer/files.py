@@ -1,4 +1,4 @@
-"""The data objects of the issuer domain (card-level GET DATA)."""
+"""The data objects of the issuer domain (card-level GET DATA), and a Juki card's own key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.access import ALWAYS
-from jukicard.filesystem.files import DataObject, DedicatedFile, FileTree
+from jukicard.filesystem.files import DataObject, DedicatedFile, ElementaryFile, FileTree
+from jukicard.runtime.signing import KeyAlgorithm, SigningKeyFile
 
 AID: Final = Aid("A0000001510000")
 """The name under which the issuer security domain of a GlobalPlatform card is known."""
@@ -14,23 +15,44 @@ CARD_STATE: Final = 0x8A
 ISSUER_IDENTIFICATION: Final = 0x42
 CARD_IDENTIFICATION: Final = 0x45
 CARD_NUMBER: Final = 0x5A
+CARD_RECOGNITION: Final = 0x66
 MUNICIPALITY: Final = 0xF0
 EXPIRY: Final = 0xF2
+AUTHORITY_KEY: Final = 0xF7
+"""The identifier of the key that the upper certificate certifies and that signed the lower."""
+UPPER_CERTIFICATE: Final = 0xF8
 CONTACT_ATR: Final = 0x5F51
+LOWER_CERTIFICATE: Final = 0x7F21
+
+CARD_KEY: Final = 0x0019
+"""The key of INTERNAL AUTHENTICATE, on Juki cards; with the number it has in common."""
 
 ISSUER_NUMBER: Final = bytes.fromhex("39200000") + b"JUKICARD-TST"
 """The issuer identification of synthetic cards, 16 bytes: Japan, and an issuer there is not."""
 
-TREE: Final = FileTree(
-    DedicatedFile(
-        name=AID,
-        objects=(
-            DataObject(tag=ISSUER_IDENTIFICATION, read=ALWAYS, wrapped=True),
-            DataObject(tag=CARD_IDENTIFICATION, read=ALWAYS, wrapped=True),
-            DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),
-            DataObject(tag=MUNICIPALITY, read=ALWAYS),
-            DataObject(tag=EXPIRY, read=ALWAYS),
-            DataObject(tag=CONTACT_ATR, read=ALWAYS),
-        ),
+
+def _tree(*files: ElementaryFile) -> FileTree:
+    return FileTree(
+        DedicatedFile(
+            name=AID,
+            files=files,
+            objects=(
+                DataObject(tag=ISSUER_IDENTIFICATION, read=ALWAYS, wrapped=True),
+                DataObject(tag=CARD_IDENTIFICATION, read=ALWAYS, wrapped=True),
+                DataObject(tag=CARD_NUMBER, read=ALWAYS, wrapped=True),
+                DataObject(tag=CARD_RECOGNITION, read=ALWAYS, wrapped=True),
+                DataObject(tag=MUNICIPALITY, read=ALWAYS),
+                DataObject(tag=EXPIRY, read=ALWAYS),
+                DataObject(tag=AUTHORITY_KEY, read=ALWAYS),
+                DataObject(tag=UPPER_CERTIFICATE, read=ALWAYS),
+                DataObject(tag=CONTACT_ATR, read=ALWAYS),
+                DataObject(tag=LOWER_CERTIFICATE, read=ALWAYS, wrapped=True),
+            ),
+        )
     )
+
+
+TREE: Final = _tree()
+JUKI_TREE: Final = _tree(
+    SigningKeyFile(fid=CARD_KEY, use=ALWAYS, algorithm=KeyAlgorithm.RSA_1024),
 )

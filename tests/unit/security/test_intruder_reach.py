@@ -290,7 +290,7 @@ def test_every_application_from_elsewhere_has_a_budget() -> None:
     ours = {
         name for name in budgets if applet_class(name).__module__.startswith("jukicard.applets.")
     }
-    assert ours == {"issuer", "juki", "jpki"}
+    assert ours == {"issuer-juki", "juki", "jpki"}
     trusted = ours | {NeighbourApplet.type_name, ForbiddenApplet.type_name}
     assert {name for name, budget in budgets.items() if budget is None} == trusted
     assert budgets[IntruderApplet.type_name] is not None
