@@ -121,11 +121,14 @@ class Chaining:
 
     @staticmethod
     def _fit(response: ResponseApdu, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
-        """Answer with what Ne allows and keep the rest, or tell a reader the right Le."""
+        """Answer with what Ne allows and keep the rest, or refuse with the right Le."""
         size = len(response.data)
         room = min(command.ne, channel.limit)
         if 0 < command.ne < 256 and size <= min(256, channel.limit) and command.ins in REPEATABLE:
-            return ResponseApdu(b"", StatusWord.right_length(size))
+            raise IsoError(
+                StatusWord.right_length(size),
+                f"the answer has {size} bytes and Le asks for {command.ne}: send it with Le {size}",
+            )
         channel.waiting = response.data[room:]
         return ResponseApdu(response.data[:room], StatusWord.more_data(len(channel.waiting)))
 

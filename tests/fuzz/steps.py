@@ -12,6 +12,7 @@ from typing import Final
 
 from jukicard import Card
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
+from jukicard.runtime.events import CardEvent, Refusal
 from jukicard.runtime.fileapplet import FileApplet
 from jukicard.testing.faults import FaultyBackend
 
@@ -25,6 +26,8 @@ MAX_STEPS: Final = 200
 
 STATUS_BYTES: Final = frozenset(range(0x61, 0x6F)) | {0x90}
 """First bytes of a status word that ISO/IEC 7816-4 gives a meaning; 6F is not among them."""
+REFUSING: Final = frozenset(range(0x63, 0x6F))
+"""Those that say that the command was not done: a wrong PIN's 63CX, and every error."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class Run:
     card: Card
     backend: FaultyBackend = field(init=False)
     limit: int = field(init=False)
+    refusals: list[Refusal] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         original = self.card
@@ -124,7 +128,12 @@ class Run:
         environment = original.fork().environment
         environment.memory = PersistentMemory.restore(original.snapshot(), self.backend)
         self.card = Card(environment, on_bug=original.on_bug)
+        self.card.subscribe(self._watch)
         self.card.power_on()
+
+    def _watch(self, event: CardEvent) -> None:
+        if isinstance(event, Refusal):
+            self.refusals.append(event)
 
     def do(self, step: Step) -> bytes:
         """Do one step and check what must always hold; the answer is empty when there is none."""
@@ -145,6 +154,7 @@ class Run:
         return b""
 
     def _send(self, command: bytes) -> bytes:
+        self.refusals.clear()
         try:
             answer = self.card.transmit(command)
         except PowerLoss:
@@ -155,7 +165,19 @@ class Run:
         assert answer[-2] in STATUS_BYTES, f"status {answer[-2:].hex().upper()}"
         if len(answer) > 2:
             assert answer[-2] in (0x90, 0x61, 0x62), "an error has no data"
+        self._check_refusals(answer[-2:])
         return answer
+
+    def _check_refusals(self, status: bytes) -> None:
+        """A command that was not done has one event that says why, one that was has none.
+
+        A search without a match may say so too: that is a warning, 62XX.
+        """
+        told = [event.status.to_bytes(2, "big") for event in self.refusals]
+        if told or status[0] in REFUSING:
+            assert told == [status], f"{status.hex()}: {told}"
+            assert status[0] in REFUSING or status[0] == 0x62, f"{status.hex()} is no refusal"
+        assert all(event.reason.strip() for event in self.refusals), f"{status.hex()}: no reason"
 
     def finish(self) -> None:
         """Check what must hold of what is left."""

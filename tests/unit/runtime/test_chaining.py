@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jukicard import Card
+from jukicard.runtime.events import CardEvent, Refusal
 from tests.support.iso_applet import SELECT, selected_iso_card
 from tests.support.transcript import play, send, status
 
@@ -183,6 +184,14 @@ class TestRightLength:
             00C0000001 -> 6985            # 6CXX keeps nothing waiting
             """,
         )
+
+    def test_it_is_a_refusal_that_says_why(self, card: Card) -> None:
+        events: list[CardEvent] = []
+        card.subscribe(events.append)
+        play(card, "00CA005A01 -> 6C05")
+        (refusal,) = (event for event in events if isinstance(event, Refusal))
+        assert (refusal.ins, refusal.status) == (0xCA, 0x6C05)
+        assert "5 bytes" in refusal.reason
 
     def test_256_is_00(self, card: Card) -> None:
         play(card, f"00DA00C1 000100 {'77' * 256} -> 9000 \n 00CA00C1FF -> 6C00")
