@@ -122,7 +122,7 @@ def test_p3_what_is_proven_for_one_application_counts_for_no_other(number: int) 
     assert place.terminal.protected(VERIFY).status == 0x9000
     others = {it.type_name: it.aid for it in card.applications if it.aid != JUKI}
     assert others.pop("forbidden")
-    assert others.keys() >= {"issuer", "jpki"}
+    assert others.keys() >= {"issuer-juki", "jpki"}
     for aid in others.values():
         assert place.terminal.select(aid).status == 0x9000
         assert place.terminal.select(JUKI).status == 0x9000

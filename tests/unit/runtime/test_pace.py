@@ -401,7 +401,7 @@ def test_what_is_no_step_waits_for_its_chain(link: str) -> None:
 def test_applications_without_it_say_so_at_once(profile: str) -> None:
     card = issue_card(profile, seed=1)
     card.power_on()
-    assert "issuer" in {application.type_name for application in card.applications}
+    assert len(card.applications) > 2
     for application in card.applications:
         card.transmit(bytes((0, 0xA4, 4, 0x0C, len(application.aid))) + application.aid)
         known = isinstance(application.applet, JukiApplet)
