@@ -6,14 +6,15 @@ The oracle itself is on trial as well: each of its rules, got wrong on purpose, 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import pytest
 
 from jukicard.memory import MemorySnapshot
-from tests.support.access_walk import PLANS, Disagreement, Walk, walk_of
+from tests.support.access_walk import PLANS, Walk, walk_of
+from tests.support.conversation import Disagreement
 from tests.support.juki_desk import issued
 from tests.support.oracle import ALL, Command, Level, Oracle, Rule, Rules, State
 
@@ -33,12 +34,13 @@ def walked(name: str) -> Walk:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_card_and_oracle_agree_everywhere(name: str) -> None:
+def test_card_and_oracle_agree_everywhere(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
     walk = walked(name)
-    print(
-        f"\naccess walk {name}: {len(walk.commands)} commands, {len(walk.paths)} states, "
-        f"{len(walk.runs)} runs from power-on, {walk.checks} checks"
-    )
+    record_property("access states", len(walk.paths))
+    record_property("access pairs", walk.pairs)
+    record_property("access checks", walk.checks)
     assert len(walk.paths) >= 20
     assert walk.pairs == len(walk.commands) ** 2, "two commands never came directly after another"
 

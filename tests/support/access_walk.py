@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 from jukicard.memory import MemorySnapshot
-from tests.support.juki_commands import Player
-from tests.support.juki_desk import desk
+from tests.support.conversation import Place, Run, Stage
 from tests.support.oracle import (
     KEY_TRIES,
     Command,
@@ -23,30 +22,28 @@ from tests.support.oracle import (
     State,
 )
 
-Run = list[tuple[Command, int]]
 PLAIN, MAC, ENC = Level
-
-
-class Disagreement(AssertionError):
-    """Card and oracle differ; the text is the whole way there."""
 
 
 @dataclass
 class Walk:
     """One exhaustive walk; `runs` is what was sent and answered, from power-on each."""
 
-    snapshot: MemorySnapshot
+    stage: Stage
     commands: tuple[Command, ...]
     start: tuple[Command, ...]
     within: Callable[[State], bool]
     current_ef: bool = False
     watched: tuple[str, ...] = ("app", "purpose", "verified")
-    oracle: Oracle = field(default_factory=Oracle)
     paths: dict[State, tuple[Command, ...]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     checks: int = 0
     _ways: set[tuple[Command, object, State]] = field(default_factory=set)
     _seen: set[tuple[Command, Command]] = field(default_factory=set)
+    _places: dict[tuple[Command, ...], Place] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._places[()] = self.stage.start
 
     @property
     def pairs(self) -> int:
@@ -56,7 +53,7 @@ class Walk:
 
     def go(self) -> None:
         """Visit every state within reach, and see that every pair of commands was sent."""
-        state = self._after(self._view(State()), self.start)
+        state = self._after(self._view(self.stage.first), self.start)
         self.paths[state] = self.start
         waiting = [state]
         while waiting:
@@ -65,7 +62,7 @@ class Walk:
 
     def _after(self, state: State, commands: Iterable[Command]) -> State:
         for command in commands:
-            state = self._view(self.oracle.step(state, command)[1])
+            state = self._view(self.stage.oracle.step(state, command)[1])
         return state
 
     def _view(self, state: State) -> State:
@@ -81,7 +78,7 @@ class Walk:
         quiet = [command for command in self.commands if self._after(state, [command]) == state]
         # those that change nothing one after the other: each has to leave the card as it was
         turn = len(self.paths) % (len(quiet) or 1)
-        self._play((*path, *quiet[turn:], *quiet[:turn]))
+        self._play(path, *quiet[turn:], *quiet[:turn])
         for command in self.commands:
             after = self._after(state, [command])
             if after == state:
@@ -90,7 +87,7 @@ class Walk:
             if way not in self._ways:
                 self._ways.add(way)
                 for then in self.commands:
-                    self._play((*path, command, then))
+                    self._play((*path, command), then)
             if after not in self.paths and self.within(after):
                 self.paths[after] = (*path, command)
                 yield after
@@ -104,39 +101,23 @@ class Walk:
         """Send every two commands directly after each other that were not yet."""
         for first, then in product(self.commands, repeat=2):
             if (first, then) not in self._seen:
-                self._play((*self.start, first, then))
+                self._play((*self.start, first), then)
 
-    def _play(self, commands: tuple[Command, ...]) -> None:
-        running = _Running(self)
-        for command in commands:
-            running.send(command)
-        self._seen.update(pairwise(commands))
-        self.checks += len(running.said)
-        self.runs.append(running.said)
+    def _play(self, way: tuple[Command, ...], *then: Command) -> None:
+        """Go to where a way leads on a fresh card, and say something there."""
+        talk = self.stage.go_on(self._place(way))
+        for command in then:
+            talk.send(command)
+        self._seen.update(pairwise((*way, *then)))
+        self.checks += len(talk.said)
+        self.runs.append(talk.said)
 
-
-class _Running:
-    """A fresh card, the oracle beside it, and what was said so far."""
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.player = Player(desk(walk.snapshot, select=False))
-        self.state = State()
-        self.said: Run = []
-
-    def send(self, command: Command) -> None:
-        expected, self.state = self.walk.oracle.step(self.state, command)
-        try:
-            answered = self.player.status(command)
-        except Exception as error:
-            raise Disagreement(self._story(f"{command}: {error!r}")) from error
-        self.said.append((command, answered))
-        if answered != expected:
-            raise Disagreement(self._story(f"answered {answered:04X}, expected {expected:04X}"))
-
-    def _story(self, end: str) -> str:
-        told = "\n".join(f"  {command}: {status:04X}" for command, status in self.said)
-        return f"{told}\n{end}\nlast refusal: {self.player.card.last_refusal}"
+    def _place(self, way: tuple[Command, ...]) -> Place:
+        if way not in self._places:
+            talk = self.stage.go_on(self._place(way[:-1]))
+            talk.send(way[-1])
+            self._places[way] = talk.place()
+        return self._places[way]
 
 
 # -- the walks -----------------------------------------------------------------------------------
@@ -275,6 +256,6 @@ def walk_of(name: str, snapshot: MemorySnapshot, oracle: Oracle | None = None) -
     """Return a walk that has not begun; with another oracle it should disagree."""
     plan = PLANS[name]()
     return Walk(
-        snapshot, plan.commands, plan.start, plan.within, plan.current_ef, plan.watched,
-        oracle or Oracle(),
+        Stage(snapshot, oracle or Oracle()), plan.commands, plan.start, plan.within,
+        plan.current_ef, plan.watched,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from jukicard import Card
 from jukicard.apdu import CommandApdu, ResponseApdu
@@ -69,13 +70,44 @@ _COMMANDS: dict[str, _Make] = {
 }
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a terminal knows at one point of a conversation, by channel; it never changes."""
+
+    sessions: tuple[tuple[int, tuple[bytes, bytes, int]], ...] = ()
+    challenges: tuple[tuple[int, bytes], ...] = ()
+    apps: tuple[tuple[int, int], ...] = ()
+
+
 class Player:
     """Sends abstract commands from one terminal and says which status came back."""
 
     def __init__(self, desk: Desk) -> None:
         self.card: Card = desk.card
         self.terminal = desk.terminal
+        self.terminal.raw = self._transmit
         self.apps: dict[int, int] = {}
+        self.exchanged: list[tuple[bytes, bytes]] = []
+        """What went to the card and came back; power goes as no bytes at all."""
+
+    def _transmit(self, sent: bytes) -> bytes:
+        answer = self.card.transmit(sent)
+        self.exchanged.append((sent, answer))
+        return answer
+
+    def remember(self) -> Memory:
+        """What the terminal knows now."""
+        return Memory(
+            tuple((n, (at.enc, at.mac, at.ssc)) for n, at in self.terminal.sessions.items()),
+            tuple(self.terminal.challenges.items()),
+            tuple(self.apps.items()),
+        )
+
+    def recall(self, memory: Memory) -> None:
+        """Know what was known then, and nothing else."""
+        self.terminal.sessions = {n: NaiveReader(*at) for n, at in memory.sessions}
+        self.terminal.challenges = dict(memory.challenges)
+        self.apps = dict(memory.apps)
 
     def status(self, command: Command) -> int:
         """Send a command; AssertionError when an answer leaks or does not prove itself."""
@@ -96,7 +128,7 @@ class Player:
         return int(answer.status)
 
     def _power(self) -> int:
-        self.card.power_on()
+        self.exchanged.append((b"", self.card.power_on()))
         self.terminal.sessions.clear()
         self.terminal.challenges.clear()
         self.apps.clear()
