@@ -235,6 +235,10 @@ class CertifiedApplet(SecuredApplet):
                 "EXTERNAL AUTHENTICATE: no challenge of 8 bytes was just given",
             )
         attempt = self._attempt(state)
+        if not attempt.ready:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, "EXTERNAL AUTHENTICATE: no terminal was set"
+            )
         private = state.private
         identifier = self.card_identifier() if private is None else private.identifier
         state.forget_proofs()
@@ -269,17 +273,16 @@ class CertifiedApplet(SecuredApplet):
 
     def _prove_chip(self, point: bytes, state: CertifiedState) -> ResponseApdu:
         """Chip authentication: the card proves its key, a session starts, rights are given."""
-        terminal, state.terminal = state.terminal, None
-        algorithm, state.chip = state.chip, b""
-        key = self.trust.chip_key()
+        terminal, algorithm, key = state.terminal, state.chip, self.trust.chip_key()
         if terminal is None or not algorithm or key is None or terminal.expires < self.trust.date:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
                 "GENERAL AUTHENTICATE: no valid terminal, or no protocol, was set before",
             )
+        limit = None if state.private is None else state.private.limit
+        state.forget_proofs()
         chip = ChipAuthentication(key, algorithm)
         answer = chip.answer(point, terminal.ephemeral, self.context.random.take)
-        limit = None if state.private is None else state.private.limit
         state.forget()
         for right in self._rights(terminal.authorization, limit):
             state.security.authenticated.add(right)

@@ -122,6 +122,11 @@ class TerminalAuthentication:
             raise WrongAlgorithm("not the algorithm of the terminal's certificate")
         self._terminal = holder, ephemeral
 
+    @property
+    def ready(self) -> bool:
+        """Whether a terminal is selected, so that its signature can be verified."""
+        return self._terminal is not None
+
     def authenticate(
         self, signature: bytes, identifier: bytes, challenge: bytes, auxiliary: bytes = b""
     ) -> AuthenticatedTerminal:

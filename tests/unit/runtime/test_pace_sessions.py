@@ -221,3 +221,15 @@ def test_terminal_authentication_outside_it_is_for_the_card_number() -> None:
     there = EacTerminal(desk(WITH_CERTIFICATES))
     there.establish()
     assert there.terminal.protected(UPDATE_DATA).status == 0x9000
+
+
+def test_a_refused_point_takes_the_pin_but_not_the_session() -> None:
+    there = _private()
+    there.open()
+    there.prove_terminal()
+    assert there.set_chip() == 0x9000
+    assert there.terminal.protected(VERIFY).status == 0x9000
+    assert there.general_authenticate(b"\x04" + bytes(64)) == 0x6300
+    change = CommandApdu(0x00, 0x24, 0x01, 0x9C, b"5678")
+    assert there.terminal.protected(change).status == 0x6982
+    assert there.terminal.protected(VERIFY).status == 0x9000, "the session has gone on"
