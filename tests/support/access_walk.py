@@ -254,8 +254,11 @@ PLANS = {"contents": _contents, "life": _life, "pins": _pins, "keys": _keys, "ch
 
 def walk_of(name: str, snapshot: MemorySnapshot, oracle: Oracle | None = None) -> Walk:
     """Return a walk that has not begun; with another oracle it should disagree."""
-    plan = PLANS[name]()
+    return walk_after(PLANS[name](), Stage(snapshot, oracle or Oracle()))
+
+
+def walk_after(plan: Plan, stage: Stage) -> Walk:
+    """Return a walk by a plan that has not begun."""
     return Walk(
-        Stage(snapshot, oracle or Oracle()), plan.commands, plan.start, plan.within,
-        plan.current_ef, plan.watched,
+        stage, plan.commands, plan.start, plan.within, plan.current_ef, plan.watched,
     )  # fmt: skip

@@ -44,6 +44,7 @@ class Stage:
     snapshot: MemorySnapshot
     oracle: Oracle = field(default_factory=Oracle)
     first: State = field(default_factory=State)
+    terminal: type[Player] = Player
 
     def __post_init__(self) -> None:
         self.card = Card.restore(self.snapshot, on_bug=raise_bug)
@@ -67,7 +68,7 @@ class Stage:
                 card.power_on()
             elif card.transmit(sent) != answered:
                 raise Disagreement(f"the same bytes have got another answer: {_told(place.said)}")
-        player = Player(Desk(card, NaiveTerminal(card.transmit, self.number)))
+        player = self.terminal(Desk(card, NaiveTerminal(card.transmit, self.number)))
         player.recall(place.memory)
         return Conversation(self.oracle, player, place)
 

@@ -77,6 +77,7 @@ class Memory:
     sessions: tuple[tuple[int, tuple[bytes, bytes, int]], ...] = ()
     challenges: tuple[tuple[int, bytes], ...] = ()
     apps: tuple[tuple[int, int], ...] = ()
+    more: object = ()
 
 
 class Player:
@@ -101,6 +102,7 @@ class Player:
             tuple((n, (at.enc, at.mac, at.ssc)) for n, at in self.terminal.sessions.items()),
             tuple(self.terminal.challenges.items()),
             tuple(self.apps.items()),
+            self._more(),
         )
 
     def recall(self, memory: Memory) -> None:
@@ -108,6 +110,14 @@ class Player:
         self.terminal.sessions = {n: NaiveReader(*at) for n, at in memory.sessions}
         self.terminal.challenges = dict(memory.challenges)
         self.apps = dict(memory.apps)
+        self._recall_more(memory.more)
+
+    def _more(self) -> object:
+        """What a terminal of another kind knows beside that; it never changes."""
+        return ()
+
+    def _recall_more(self, more: object) -> None:
+        """Know that as well."""
 
     def status(self, command: Command) -> int:
         """Send a command; AssertionError when an answer leaks or does not prove itself."""

@@ -59,11 +59,22 @@ class Command(NamedTuple):
         return f"{self.do}{arg} ({self.level.name}, channel {self.channel})"
 
 
+class Certificates(NamedTuple):
+    """How far a system with a certificate has come: see `oracle_eac`."""
+
+    issuer: int = 0
+    shown: int = 0
+    terminal: int = 0
+    proven: int = 0
+    chip: bool = False
+
+
 class Channel(NamedTuple):
     """What one channel remembers, and loses with its application, with power and with its proof.
 
-    A session is open exactly while a purpose is proven. `ef` is the current file, 0 for none;
-    `named` the key that MANAGE SECURITY ENVIRONMENT has set.
+    A session is open while a purpose is proven by a key, or by a certificate, whose `rights` may be
+    none, or when PACE has opened a `private` one. `ef` is the current file, 0 for none; `named` the
+    key that MANAGE SECURITY ENVIRONMENT has set. The rest is of `oracle_eac`.
     """
 
     app: App = App.ISSUER
@@ -72,10 +83,29 @@ class Channel(NamedTuple):
     challenge: bool = False
     ef: int = 0
     named: int = 0
+    rights: frozenset[int] | None = None
+    private: bool = False
+    wanted: frozenset[int] = ALL
+    certificates: Certificates = Certificates()
+    pace: int = 0
+    waiting: bool = False
+
+    @property
+    def session(self) -> bool:
+        return bool(self.purpose) or self.private or self.rights is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a system with a certificate has come anywhere."""
+        return self.certificates != Certificates()
+
+    @property
+    def purposes(self) -> frozenset[int]:
+        return frozenset((self.purpose,)) if self.rights is None else self.rights
 
     def stranger(self) -> Channel:
         """The same channel with nothing proven on it, and nothing begun."""
-        return self._replace(purpose=NOBODY, verified=False, challenge=False, named=0)
+        return Channel(self.app, ef=self.ef)
 
 
 class State(NamedTuple):
@@ -86,6 +116,7 @@ class State(NamedTuple):
     pin: int = 0
     tries: int = PIN_TRIES
     keys: tuple[int, ...] = (KEY_TRIES,) * 5
+    erased: bool = False
     channels: tuple[Channel | None, ...] = (Channel(), None, None)
 
     def on(self, number: int) -> Channel:
@@ -108,7 +139,7 @@ class Rule(NamedTuple):
 
     def holds(self, channel: Channel, level: Level) -> bool:
         return (
-            (self.purposes is None or channel.purpose in self.purposes)
+            (self.purposes is None or bool(channel.purposes & self.purposes))
             and (channel.verified or not self.pin)
             and level >= self.level
         )
@@ -145,6 +176,7 @@ class Rules:
     after_moving_out: frozenset[int] = frozenset({MOVE_IN, COUNTER})
     pin_tries: int = PIN_TRIES
     blocked_pin: int = NOT_USABLE
+    blocked_key: int = KEY_BLOCKED
     answers_while_suspended: frozenset[str] = frozenset(
         {"select", "select unknown", "select ef", "get state", "get number", "get challenge",
          "authenticate", "authenticate wrongly", "authenticate named", "resume", "end"}
@@ -207,9 +239,9 @@ class Oracle:
         if command.do == "header open":
             return SM_UNSUPPORTED, state.put(command.channel, channel.stranger())
         protected = command.level is not Level.PLAIN
-        if command.do == "wrong mac" or (protected and channel.purpose == NOBODY):
+        if command.do == "wrong mac" or (protected and not channel.session):
             return SM_WRONG, state.put(command.channel, channel.stranger())
-        if not protected and channel.purpose and self.rules.plain_ends_session:
+        if not protected and channel.session and self.rules.plain_ends_session:
             channel, held = channel.stranger(), False
             state = state.put(command.channel, channel)
         return self._in_the_clear(state, command, channel, held)
@@ -306,7 +338,7 @@ class Oracle:
             return NO_OBJECT, state
         left = state.keys[reference - 1]
         if not left:
-            return KEY_BLOCKED, state
+            return rules.blocked_key, state
         if state.life is Life.SUSPENDED and reference not in rules.while_suspended:
             return NOT_NOW, state
         if state.moved_out and reference not in rules.after_moving_out:
