@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from typing import Final
+
+_LAST_PORT: Final = 0xFFFF
 
 
 class AddressRefused(ValueError):
@@ -28,9 +31,22 @@ def parse_address(text: str, default_port: int | None = None) -> tuple[str, int]
         port = int(port_text, 0)
     except ValueError:
         port = -1
-    if not 0 <= port <= 0xFFFF:
+    if not 0 <= port <= _LAST_PORT:
         raise ValueError(f"{port_text!r} is no port; a port is a number from 0 to 65535")
     return host, port
+
+
+def port_of_slot(port: int, index: int) -> int:
+    """Return the port of slot `index` when slot 0 has `port`: the next ones; 0 stays any free one.
+
+    ValueError where the ports end: the system would take another port without a word.
+    """
+    if port and port + index > _LAST_PORT:
+        raise ValueError(
+            f"slot {index} would have port {port + index}, and ports end at {_LAST_PORT}: "
+            "begin with a lower one"
+        )
+    return port + index if port else 0
 
 
 def format_address(host: str, port: int) -> str:
@@ -42,8 +58,11 @@ def listen(host: str, port: int, *, allow_remote: bool = False, backlog: int = 8
     """Open a listening TCP socket (port 0: any free one).
 
     AddressRefused for an address that other machines reach, unless `allow_remote`: the card
-    carries keys and its protocols have neither encryption nor a password. OSError as from bind.
+    carries keys and its protocols have neither encryption nor a password. OSError as from bind,
+    ValueError for a port that cannot be: the system would take any other.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ValueError(f"{port} is no port; a port is a number from 0 to {_LAST_PORT}")
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # The reader driver speaks IPv4 only, so a name with both addresses means that one.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)

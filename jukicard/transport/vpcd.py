@@ -30,7 +30,7 @@ from jukicard.transport import (
     StatusCallback,
     log_status,
 )
-from jukicard.transport.address import format_address, listen
+from jukicard.transport.address import format_address, listen, port_of_slot
 from jukicard.transport.readerlink import MAX_MESSAGE, ReaderLink
 from jukicard.transport.slot import CardSlot
 
@@ -332,6 +332,7 @@ class VpcdServer:
     def start(self) -> None:
         """Open the ports (if it listens) and serve; OSError when a port is taken.
 
+        ValueError where the last slots would have no port any more.
         AddressRefused when it would listen where other machines reach it. With port 0 each slot
         listens on any free port, to be read from its `address`.
         """
@@ -353,7 +354,7 @@ class VpcdServer:
             slot._close()
 
     def _make_slot(self, index: int, card: CardPort | None) -> VpcdSlot:
-        port = self._port + index if self._port else 0
+        port = port_of_slot(self._port, index)
         listener = None
         if self._listen:
             listener = listen(self._host, port, allow_remote=self._allow_remote)

@@ -12,7 +12,9 @@ from jukicard.transport.address import (
     is_loopback,
     listen,
     parse_address,
+    port_of_slot,
 )
+from jukicard.transport.vpcd import VpcdServer
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,24 @@ def test_localhost_means_ipv4_because_the_driver_speaks_nothing_else() -> None:
 def test_a_taken_port_is_an_os_error() -> None:
     with listen("127.0.0.1", 0) as server, pytest.raises(OSError, match="in use"):
         listen("127.0.0.1", server.getsockname()[1])
+
+
+def test_slots_have_the_ports_one_after_the_other_and_none_beyond_the_last() -> None:
+    assert [port_of_slot(65534, index) for index in (0, 1)] == [65534, 65535]
+    assert [port_of_slot(0, index) for index in (0, 1)] == [0, 0]
+    with pytest.raises(ValueError, match="slot 2 would have port 65536"):
+        port_of_slot(65534, 2)
+
+
+@pytest.mark.parametrize("port", [65536, 131072, -1])
+def test_a_port_that_cannot_be_is_not_another_one(port: int) -> None:
+    with pytest.raises(ValueError, match="is no port"):
+        listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_a_reader_of_several_slots_needs_a_port_for_each(listening: bool) -> None:
+    server = VpcdServer([None, None], "127.0.0.1", 65535, listen=listening)
+    with pytest.raises(ValueError, match="begin with a lower one"):
+        server.start()
+    assert server.slots == ()
