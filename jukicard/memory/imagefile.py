@@ -7,9 +7,10 @@ commit returns after the data and the emptied journal have reached the disk: it 
 and a power cut of the host. (Deleting the journal at each commit is as safe and costs ten times
 as much; a write-ahead log would be three times as fast and leave commits in a second file.)
 
-One connection per file and process, shared by all cards in it: ten thousand open cards are one
-file descriptor. It also keeps this module from opening and closing a file on which SQLite holds
-locks, which would drop them (https://sqlite.org/howtocorrupt.html, 2.2).
+One connection per file and process, shared by all cards in it: ten thousand open cards are two
+file descriptors, the second a sign that the file is in use (`inuse`). It also keeps this module
+from opening and closing a file on which SQLite holds locks, which would drop them
+(https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
+from jukicard.memory import inuse
 from jukicard.memory.backend import MemoryFailureError
 from jukicard.memory.image import ImageError, ImageProblem, newer_format
 
@@ -42,6 +44,7 @@ SCHEMA: Final = (
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_SIZE: Final = 100
 _JOURNAL_MAGIC: Final = bytes.fromhex("D9D505F920A163D7")
+_CREATE: Final = "create a card in it first (jukicard new makes one)"
 
 _Key = tuple[int, int, int, bool]
 
@@ -59,7 +62,12 @@ class ImageFile:
         self._users = 0
         self._busy = threading.RLock()
         self._running = False
-        self._connection = _connect(path, writable=key[3], timeout=timeout)
+        inuse.claim(path, key[:3])
+        try:
+            self._connection = _connect(path, writable=key[3], timeout=timeout)
+        except BaseException:
+            self._give_up()
+            raise
 
     @classmethod
     def open(
@@ -88,7 +96,10 @@ class ImageFile:
     @classmethod
     def is_open(cls, found: os.stat_result) -> bool:
         """Say whether this process has the file open: nothing else may open and close it then."""
-        identity = (os.getpid(), found.st_dev, found.st_ino)
+        return cls._has((os.getpid(), found.st_dev, found.st_ino))
+
+    @classmethod
+    def _has(cls, identity: inuse.Identity) -> bool:
         return any((*identity, mode) in cls._opened for mode in (False, True))
 
     def release(self) -> None:
@@ -125,7 +136,9 @@ class ImageFile:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._undo()
-                raise (_refusal if opening else _failure)(self.path, error) from error
+                if opening:
+                    raise _refusal(self.path, error) from error
+                raise _failure(self.path, error, moved=self._is_moved()) from error
             except BaseException:
                 self._undo()
                 raise
@@ -142,6 +155,20 @@ class ImageFile:
         with suppress(sqlite3.Error):  # another process is writing: it removes the journal itself
             self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Let others replace the file, once this process has it open in no way."""
+        if not self._has(self._key[:3]):
+            inuse.give_up(self._key[:3])
+
+    def _is_moved(self) -> bool:
+        """Say whether the file has lost its name: removed, renamed, or another one put there."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return True
+        return (found.st_dev, found.st_ino) != self._key[1:3]
 
     def __repr__(self) -> str:
         return f"<ImageFile {self.path}, {self._users} users>"
@@ -186,13 +213,22 @@ def _create_file(path: str | os.PathLike[str], timeout: float) -> None:
         connection.close()
 
 
+def has_our_header(path: Path) -> bool:
+    """Say whether a file begins as an image of ours, also a damaged or a newer one. OSError."""
+    if ImageFile.is_open(path.stat()):
+        return True
+    with path.open("rb") as stream:
+        header = stream.read(_HEADER_SIZE)
+    return header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
 def check_header(path: Path) -> None:
     """Read the first bytes of a file and refuse what is not an image of ours (`ImageError`)."""
     with path.open("rb") as stream:
         header = stream.read(_HEADER_SIZE)
         size = os.fstat(stream.fileno()).st_size
     if not header:
-        raise ImageError(ImageProblem.EMPTY, f"{path} is empty: create a card in it first")
+        raise ImageError(ImageProblem.EMPTY, f"{path} is empty: {_CREATE}")
     if header[: len(_MAGIC)] != _MAGIC[: len(header)]:
         raise ImageError(
             ImageProblem.FOREIGN, f"{path} is not a card image (no SQLite file): choose another"
@@ -220,9 +256,7 @@ def _look_at(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(
-            ImageProblem.MISSING, f"{path} does not exist: create a card in it first"
-        ) from None
+        raise ImageError(ImageProblem.MISSING, f"{path} does not exist: {_CREATE}") from None
     except OSError as error:
         raise _unreadable(path, error.strerror) from None
 
@@ -324,9 +358,13 @@ _ADVICE: Final = {
 }
 
 
-def _failure(path: Path, error: sqlite3.Error) -> MemoryFailureError:
+def _failure(path: Path, error: sqlite3.Error, *, moved: bool = False) -> MemoryFailureError:
     """Return what the card is told when SQLite fails. SQLite's own text holds no values."""
-    advice = _ADVICE.get(_code(error), f"{error}: look at the disk")
+    advice = (
+        "the file was replaced or removed: open it again"
+        if moved
+        else _ADVICE.get(_code(error), f"{error}: look at the disk")
+    )
     return MemoryFailureError(f"nothing was changed in {path}, {advice}")
 
 

@@ -178,8 +178,10 @@ def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
 def _number_of(sql: sqlite3.Connection, file: ImageFile, card_id: str) -> int:
     row = sql.execute("SELECT number FROM card WHERE id = ?", (card_id,)).fetchone()
     if row is None:
+        names = [name for (name,) in sql.execute("SELECT id FROM card ORDER BY id LIMIT 6")]
+        others = ", ".join([*names[:5], *["..."] * (len(names) > 5)]) or "no card"
         raise ImageError(
-            ImageProblem.NO_SUCH_CARD, f"card {card_id!r} is not in {file.path}: list its cards"
+            ImageProblem.NO_SUCH_CARD, f"card {card_id!r} is not in {file.path}: there is {others}"
         )
     number: int = row[0]
     return number

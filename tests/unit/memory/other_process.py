@@ -55,6 +55,14 @@ def hold(path: str) -> None:
     connection.execute("ROLLBACK")
 
 
+def keep_open(path: str, card_id: str) -> None:
+    """Have the card open, without writing, until standard input ends."""
+    backend = SqliteBackend(path, card_id)
+    say("open")
+    sys.stdin.read()
+    backend.close()
+
+
 def probe(path: str) -> None:
     """Say whether the file is locked against writing."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -70,6 +78,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "write_until_killed": write_until_killed,
     "write_times": write_times,
     "hold": hold,
+    "keep_open": keep_open,
     "probe": probe,
 }
 

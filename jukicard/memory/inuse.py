@@ -1,0 +1,89 @@
+"""Who has an image open: a lock of our own, held from the opening of a file to its closing.
+
+SQLite locks a file while it reads or writes, and not in between; whoever replaces a file has to
+know that nobody has it open at all. The lock is one byte, far behind all that SQLite locks
+(https://sqlite.org/fileformat.html, 1.4). It belongs to the opened file and not to the process, so
+that SQLite's own opening and closing leaves it alone; the system drops it when a process dies. On
+a system or a file system without such locks nobody is refused.
+
+Not for several threads at once: `ImageFile` calls it under its lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from jukicard.memory.image import ImageError, ImageProblem
+
+Identity = tuple[int, int, int]
+"""A file as one process has it open: process, device and number of the file."""
+
+_BYTE: Final = 0x4000_0000 + 0x10000
+_SET: Final = getattr(fcntl, "F_OFD_SETLK", None)  # Linux; POSIX.1-2024
+_claims: Final[dict[Identity, int]] = {}
+
+
+def claim(path: Path, identity: Identity) -> None:
+    """Say that this process has the file open. ImageError: LOCKED while it is being replaced."""
+    if identity in _claims:
+        return
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise ImageError(
+            ImageProblem.UNREADABLE, f"{path} cannot be opened: {error.strerror}"
+        ) from None
+    if not _lock(number, fcntl.F_RDLCK):
+        os.close(number)
+        raise ImageError(ImageProblem.LOCKED, f"{path} is just being replaced: try again")
+    _claims[identity] = number
+
+
+def give_up(identity: Identity) -> None:
+    """Say that this process has the file open no more. It must be so: this drops all locks."""
+    number = _claims.pop(identity, None)
+    if number is not None:
+        os.close(number)
+
+
+@contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Keep everybody from opening an image; ImageError (LOCKED) where it is open already.
+
+    OSError where the file cannot be opened for writing.
+    """
+    found = path.stat()
+    if (os.getpid(), found.st_dev, found.st_ino) in _claims:
+        raise _in_use(path)
+    number = os.open(path, os.O_RDWR)
+    try:
+        if not _lock(number, fcntl.F_WRLCK):
+            raise _in_use(path)
+        yield
+    finally:
+        os.close(number)
+
+
+def _lock(number: int, kind: int) -> bool:
+    """Lock the byte; False when another opening of the file has it otherwise."""
+    if _SET is None:
+        return True
+    try:
+        # struct flock: type, whence, start, length, process (none)
+        fcntl.fcntl(number, _SET, struct.pack("hhqqi", kind, os.SEEK_SET, _BYTE, 1, 0))
+    except OSError as error:
+        return error.errno not in {errno.EAGAIN, errno.EACCES}
+    return True
+
+
+def _in_use(path: Path) -> ImageError:
+    return ImageError(
+        ImageProblem.LOCKED, f"{path} is in use: end the program that has it open, then try again"
+    )
