@@ -124,8 +124,7 @@ class StatusWord(int):
         if text is not None:
             return text
         if self & 0xFFF0 == 0x63C0:
-            left = self & 0x0F
-            return f"failed, {left} {'try' if left == 1 else 'tries'} left"
+            return f"failed, {tries(self & 0x0F)} left"
         return _SW1_MEANINGS.get(self >> 8, "not a status of ISO/IEC 7816-4")
 
     @property
@@ -141,6 +140,11 @@ class StatusWord(int):
 
     def __reduce__(self) -> tuple[type[StatusWord], tuple[int]]:
         return StatusWord, (int(self),)
+
+
+def tries(count: int) -> str:
+    """Return so many tries in words: 1 try, 2 tries."""
+    return "1 try" if count == 1 else f"{count} tries"
 
 
 # ISO/IEC 7816-4:2020, tables 6 and 7

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from jukicard.apdu.status import StatusWord
+from jukicard.apdu.status import StatusWord, tries
 from jukicard.crypto.symmetric import with_odd_parity
 from jukicard.errors import IsoError
 from jukicard.filesystem.files import EfNode, FileTree, InternalFile, InternalKind
@@ -171,7 +171,7 @@ class KeyStore:
         self._changed(ef.fid, left)
         return IsoError(
             StatusWord.retries(left),
-            f"authentication with key {ef.label} failed, {left} tries left",
+            f"authentication with key {ef.label} failed, {tries(left)} left",
         )
 
     def succeeded(self, ef: EfNode, left: int) -> None:

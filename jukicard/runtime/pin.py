@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NoReturn
 
-from jukicard.apdu.status import StatusWord
+from jukicard.apdu.status import StatusWord, tries
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, AllOf, AnyOf, Verified
 from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
@@ -122,7 +122,7 @@ class PinStore:
             self._changed(ef.fid, left - 1)
             raise IsoError(
                 StatusWord.retries(left - 1),
-                f"{name} of {ef.label}: wrong value, {left - 1} tries left",
+                f"{name} of {ef.label}: wrong value, {tries(left - 1)} left",
             )
         partition.put_now(tries_key, bytes((spec.tries,)))
         if left != spec.tries:
