@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import shutil
+import sys
 from typing import Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
+from jukicard.cli.cards import DEFAULT_PROFILE
 from jukicard.cli.demoterminal import tell_of_the_terminal
 from jukicard.cli.story import Story, hexadecimal
 
@@ -31,11 +36,36 @@ def demo(arguments: argparse.Namespace) -> int:
 
     from jukicard.profiles import issue_card
 
-    story = Story(Console(highlight=False, soft_wrap=True), issue_card(seed=arguments.seed))
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    story = Story(console, issue_card(DEFAULT_PROFILE, seed=arguments.seed))
     for chapter in (_issued, _selected, _closed, _blocked, _still_blocked):
         chapter(story)
     tell_of_the_terminal(story)
-    return story.finish(arguments.seed)
+    return story.finish(_next_steps(arguments.seed))
+
+
+def _next_steps(seed: str) -> str:
+    """Say how this very card is put into a reader, with the program as it was started."""
+    serve = f"{_program()} serve --profile {DEFAULT_PROFILE} --seed {shlex.quote(seed)}"
+    return (
+        "Next: put this card into a reader that every PC/SC program sees. That needs pcscd and the "
+        "driver of the\nvirtual reader (Debian: pcscd and vsmartcard-vpcd):\n"
+        f"  {serve} --vpcd localhost:35963\n"
+        f"Without them, on a port of its own:\n  {serve} --tcp 127.0.0.1:4000"
+    )
+
+
+def _program() -> str:
+    """Return what to type for this program: its name, its path, or Python and the module."""
+    started = sys.argv[0]
+    if os.path.basename(started) == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m jukicard"
+    found = shutil.which("jukicard")
+    if os.path.basename(started) != "jukicard" or (
+        found is not None and os.path.realpath(found) == os.path.realpath(started)
+    ):
+        return "jukicard"
+    return shlex.quote(started)
 
 
 def _verify(pin: bytes = b"") -> CommandApdu:

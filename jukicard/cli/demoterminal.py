@@ -73,11 +73,16 @@ class _Terminal:
         return subprocess.run(  # noqa: S603 - our own program, no shell
             [sys.executable, "-m", "jukihost", *arguments, *there],
             input=typed,
-            text=True,
+            encoding="utf-8",
             capture_output=True,
             timeout=_SECONDS,
             check=False,
-            env={**os.environ, "JUKIHOST_PASSPHRASE": _PASSPHRASE, "NO_COLOR": "1"},
+            env={
+                **os.environ,
+                "JUKIHOST_PASSPHRASE": _PASSPHRASE,
+                "NO_COLOR": "1",
+                "PYTHONIOENCODING": "utf-8",  # between the two, whatever the user's is
+            },
         )
 
     def make_keys(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.command import CommandApdu
@@ -60,17 +59,14 @@ class Story:
         self.surprises += 1
         self.console.print(f"    [bold red]{what}[/]")
 
-    def finish(self, seed: str) -> int:
-        """Say how it went, and how to serve the card of this seed; 0 when all was as told."""
+    def finish(self, next_steps: str) -> int:
+        """Say how it went, and what to do next; 0 when everything was as told."""
         if self.surprises:
-            self.console.print(f"\n[bold red]{self.surprises} answers were not as expected.[/]")
+            answers = "1 answer was" if self.surprises == 1 else f"{self.surprises} answers were"
+            self.console.print(f"\n[bold red]{answers} not as expected.[/]")
             return 1
-        self.console.print(
-            "\n[bold green]Every answer was as expected.[/] Next: put this card into a reader that "
-            "every PC/SC program sees,"
-        )
-        told = f"--profile juki-v1 --seed {shlex.quote(seed)} --vpcd localhost:35963"
-        self.console.print(f"  jukicard serve {told}", markup=False)
+        self.console.print("\n[bold green]Every answer was as expected.[/]")
+        self.console.print(next_steps, markup=False)
         return 0
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
+import sys
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from typing import Final
 
 import pytest
 
-from jukicard.cli import main
+from jukicard import issue_card
+from jukicard.cli import _parser, main
+from jukicard.cli.demo import _program
+from jukicard.cli.serve import _sources
+
+SEED: Final = "a [bold] :card: seed"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +29,7 @@ def said() -> str:
         patch.setenv("COLUMNS", "200")
         stream = io.StringIO()
         with redirect_stdout(stream):
-            code = main(["demo", "--seed", "demo"])
+            code = main(["demo", "--seed", SEED])
     assert code == 0, stream.getvalue()
     return stream.getvalue()
 
@@ -161,3 +170,35 @@ def test_the_code_is_read_once_and_no_pin_is_shown(said: str) -> None:
     assert len(re.findall(r"^  \d{11}$", said, re.MULTILINE)) == 1
     for pin in ("31 32 33 34", "30 30 30 30"):
         assert pin not in said
+
+
+def test_the_commands_at_the_end_are_understood_and_serve_this_very_card(said: str) -> None:
+    commands = re.findall(r"^  (\S+ serve .*)$", said, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        arguments = _parser().parse_args(shlex.split(command)[1:])
+        [source] = _sources(arguments)
+        with ExitStack() as stack:
+            served = source.make(arguments, stack)
+        assert served.snapshot() == issue_card(seed=SEED).snapshot()
+    assert "That needs pcscd" in said
+
+
+@pytest.mark.parametrize(
+    ("started", "in_path", "typed"),
+    [
+        ("{folder}/jukicard", True, "jukicard"),
+        ("{folder}/jukicard", False, "{folder}/jukicard"),
+        ("/some/where/jukicard/__main__.py", True, f"{sys.executable} -m jukicard"),
+        ("/usr/bin/pytest", True, "jukicard"),
+    ],
+)
+def test_the_program_is_called_as_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, in_path: bool, typed: str
+) -> None:
+    program = tmp_path / "jukicard"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path if in_path else tmp_path / "none"))
+    monkeypatch.setattr(sys, "argv", [started.format(folder=tmp_path)])
+    assert _program() == typed.format(folder=tmp_path)
