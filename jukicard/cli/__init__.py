@@ -6,38 +6,46 @@ One module per group of subcommands; the table below is all that knows them.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from jukicard.cli import demo, image, serve
-from jukicard.cli.problems import UserError, explained
-
-FAILED: Final = 1
-"""Exit code: it could not be done, and one sentence on standard error says why."""
+from jukicard.cli.output import Output, OutputLost, complain, standard_output
+from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, 1 (failed) or 2 (not understood)."""
+    """Run one command; return the exit code: 0, 1 failed, 2 not understood, 130 interrupted."""
     _forbid_core_dumps()
+    with standard_output() as output:
+        code = _run(argv, output)
+        try:
+            output.flush()
+        except OutputLost as loss:
+            output.tell_loss(loss)
+        if output.lost:
+            output.abandon()
+            return code or FAILED
+        return code
+
+
+def _run(argv: Sequence[str] | None, output: Output) -> int:
     try:
         arguments = _parser().parse_args(argv)
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        with explained():
+            return run(arguments)
     except SystemExit as answered:  # help was shown, or a mistake was told
         return int(answered.code or 0)
-    run: Callable[[argparse.Namespace], int] = arguments.run
-    try:
-        with explained():
-            code = run(arguments)
-        sys.stdout.flush()
-        return code
+    except OutputLost as loss:
+        output.tell_loss(loss)
+        return loss.code
     except UserError as error:
-        print(f"jukicard: {error}", file=sys.stderr)
-    except BrokenPipeError:  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(error)
+        return error.code
     except KeyboardInterrupt:
-        print("jukicard: interrupted", file=sys.stderr)
-    return FAILED
+        complain("interrupted")
+        return INTERRUPTED
 
 
 def _forbid_core_dumps() -> None:
@@ -76,13 +84,31 @@ COMMANDS: Final = {
 }
 """Every subcommand; adding one is one entry here."""
 
+_EXIT_CODES: Final = """\
+exit codes:
+  0    done, and all that was to be said was written
+  1    failed; standard error says why
+  2    the command line cannot be obeyed as it is, nothing was done
+  130  interrupted"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends every help with what can be issued, and hides no output that was lost."""
+
+    def format_help(self) -> str:
+        """Return the help; the catalogue is loaded for those who ask only."""
+        from jukicard.profiles import PROFILES
+
+        profiles = "".join(f"  {name:<9} {one.title}\n" for name, one in PROFILES.items())
+        return f"{super().format_help()}\nprofiles:\n{profiles}"
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="jukicard",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A software ISO 7816 card that behaves like the Japanese Juki card.",
-        epilog="exit codes: 0 done, 1 failed (standard error says why), 2 command not understood",
+        epilog=_EXIT_CODES,
     )
     from jukicard import __version__
 

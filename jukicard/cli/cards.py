@@ -16,19 +16,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE: Final = "juki-v1"
 DEFAULT_FORM: Final = 2
-ISSUE_OPTIONS: Final = (
-    "seed",
-    "pin_file",
-    "contactless",
-    "access_number",
-    "compat",
-    "rsa_bits",
-    "form",
-    "municipality",
-    "issued",
-    "suite",
-)
-"""What `add_issue_arguments` adds besides the profile, by its name in the namespace."""
+CARD_SEPARATOR: Final = "#"
+"""Between a file and the name of a card in it."""
 
 
 class CardSource(NamedTuple):
@@ -59,7 +48,9 @@ def profile_source(text: str) -> CardSource:
 
 def image_source(text: str) -> CardSource:
     """Read `FILE`, or `FILE#CARD` where a file holds several."""
-    path, _, card_id = text.partition("#")
+    path, _, card_id = text.partition(CARD_SEPARATOR)
+    if not path:
+        raise argparse.ArgumentTypeError("the name of a file is missing")
     return CardSource(image=path, card_id=card_id)
 
 
@@ -80,16 +71,6 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
         issued=arguments.issued,
         suites=arguments.suite,
     )
-
-
-def refuse_issue_options(arguments: argparse.Namespace) -> None:
-    """Refuse what says how a card is issued, where none is. UserError."""
-    for name in ISSUE_OPTIONS:
-        if getattr(arguments, name) not in (None, False):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(
-                f"{option} says how a card is issued; a card in a file has been issued already"
-            )
 
 
 def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:

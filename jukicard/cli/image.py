@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from jukicard.cli.cards import DEFAULT_PROFILE, add_issue_arguments, image_source, issue
-from jukicard.cli.problems import UserError
+from jukicard.cli.output import OutputLost
+from jukicard.cli.place import Place
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jukicard.runtime.card import Card
 
 _CARD_ID: Final = "card"
@@ -50,55 +48,26 @@ class ApplicationReport(TypedDict):
 def add_new_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `new`."""
     add_issue_arguments(command)
-    command.add_argument("--force", action="store_true", help="replace a file that exists")
+    command.add_argument("--force", action="store_true", help="replace a card file that exists")
     command.add_argument("image", metavar="FILE", help="the card's file, for example card.juki")
 
 
 def new(arguments: argparse.Namespace) -> int:
     """Issue a card into a new file, all of it or nothing."""
-    from pathlib import Path
-
     from jukicard.memory import create_card
 
-    path = Path(arguments.image)
-    if path.exists() and not arguments.force:
-        raise _exists(path)
+    place = Place(arguments.image, force=arguments.force)
     card = issue(arguments.profile or DEFAULT_PROFILE, arguments.seed, arguments)
     # A seeded generator's state is not kept: a card that is opened again would repeat itself.
     snapshot = card.environment.memory.snapshot({"profile": card.profile})
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with place.draft() as draft:
         create_card(draft, _CARD_ID, snapshot)
-        _put_in_place(draft, path, force=arguments.force)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    print(f"{path}: {card.profile}")
-    return 0
-
-
-def _put_in_place(draft: Path, path: Path, *, force: bool) -> None:
-    """Give the finished file its name in one step, without replacing another unless told."""
-    if force:
-        # A journal left by a crash belongs to the old card and would be played into the new one.
-        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
-        draft.replace(path)
-        return
+        place.take(draft)
     try:
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links: take the name first, then fill it
-            path.touch(exist_ok=False)
-            draft.replace(path)
-    except FileExistsError:
-        raise _exists(path) from None
-
-
-def _exists(path: Path) -> UserError:
-    return UserError(f"{path} exists; --force replaces it, and the card in it is lost")
+        print(f"{place.path}: {card.profile}", flush=True)
+    except OutputLost as lost:
+        raise OutputLost(f"{place.path} is made, a card of {card.profile}; but {lost}") from None
+    return 0
 
 
 def add_inspect_arguments(command: argparse.ArgumentParser) -> None:
@@ -163,11 +132,15 @@ def _ask(card: Card, commands: list[bytes]) -> list[dict[str, str]]:
         exchanges.append(
             {
                 "command": words,
-                "answer": f"{answer.status.hex} {answer.status.meaning}, {len(answer.data)} bytes",
+                "answer": f"{answer.status.hex} {answer.status.meaning}, {_size(answer.data)}",
                 "why": refusal.reason if refused and refusal is not None else "",
             }
         )
     return exchanges
+
+
+def _size(data: bytes) -> str:
+    return f"{len(data)} {'byte' if len(data) == 1 else 'bytes'}"
 
 
 def _report(card: Card, commands: list[bytes]) -> Report:

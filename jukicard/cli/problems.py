@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import ClassVar, Final
+
+FAILED: Final = 1
+"""Exit code: it could not be done, and one sentence on standard error says why."""
+
+NOT_UNDERSTOOD: Final = 2
+"""Exit code: the command line asks for what cannot be; nothing was done."""
+
+INTERRUPTED: Final = 130
+"""Exit code: ended by Ctrl-C, as shells tell it (128 and the number of the signal)."""
 
 
 class UserError(Exception):
     """A mistake outside this program; the text is for whoever typed the command."""
+
+    code: ClassVar[int] = FAILED
+
+
+class UsageProblem(UserError):
+    """The command line itself is the mistake: the same words will never do."""
+
+    code: ClassVar[int] = NOT_UNDERSTOOD
 
 
 @contextlib.contextmanager
@@ -20,7 +38,9 @@ def explained() -> Iterator[None]:
 
     try:
         yield
-    except (ImageError, MemoryFailureError, ProfileError, UnknownAppletError) as error:
+    except ProfileError as error:
+        raise UsageProblem(str(error)) from None
+    except (ImageError, MemoryFailureError, UnknownAppletError) as error:
         raise UserError(str(error)) from None
     except AddressRefused as error:
-        raise UserError(f"{error} with --allow-remote") from None
+        raise UsageProblem(f"{error} with --allow-remote") from None

@@ -19,9 +19,9 @@ from jukicard.cli.cards import (
     add_issue_arguments,
     image_source,
     profile_source,
-    refuse_issue_options,
 )
-from jukicard.cli.problems import UserError
+from jukicard.cli.output import going_on
+from jukicard.cli.problems import UsageProblem, UserError
 
 if TYPE_CHECKING:
     from jukicard.runtime.card import Card
@@ -98,6 +98,9 @@ def serve(arguments: argparse.Namespace) -> int:
     with _ended_by_signals(), contextlib.ExitStack() as stack:
         sources = _sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
+        for slot, card in enumerate(made):
+            if sources[slot].image:
+                _tell_of_memory(card, slot)
         cards: list[CardPort] = list(made)
         if arguments.trace:
             cards = [_traced(card, slot) for slot, card in enumerate(made)]
@@ -115,14 +118,64 @@ def _desk(labels: Sequence[str], *, over_tcp: bool) -> Desk:
 
 
 def _sources(arguments: argparse.Namespace) -> list[CardSource]:
+    """Return the cards that were named, or the one to issue; UsageProblem when they do not fit."""
     sources: list[CardSource] = [*arguments.positional, *(arguments.cards or [])]
-    if sources and arguments.profile:
-        raise UserError("--profile names the only card; name several as --card PROFILE:SEED")
-    if sources and all(source.image for source in sources):
-        refuse_issue_options(arguments)
+    issued = [source for source in sources if not source.image]
+    if sources and not issued:
+        _refuse_issuing(arguments, sources[0].image)
+    if issued and arguments.profile:
+        raise UsageProblem("--profile names the only card; name several as --card PROFILE:SEED")
+    if issued and arguments.seed is not None and all(source.seed for source in issued):
+        raise UsageProblem("--seed is of no use: every card to be issued has a seed of its own")
+    for source in issued:
+        _refuse_file(source.profile)
     return sources or [
         CardSource(profile=arguments.profile or DEFAULT_PROFILE, seed=arguments.seed)
     ]
+
+
+def _refuse_issuing(arguments: argparse.Namespace, image: str) -> None:
+    """Say what is of no use for a card that has been issued already."""
+    options = argparse.ArgumentParser(add_help=False)
+    add_issue_arguments(options)
+    for name, unused in vars(options.parse_args([])).items():
+        if getattr(arguments, name) != unused:
+            raise UsageProblem(
+                f"--{name.replace('_', '-')} is for issuing a card, and the card in {image}"
+                " has been issued: leave it out"
+            )
+
+
+def _refuse_file(profile: str) -> None:
+    """Say how a file is served, where somebody has given one for a profile."""
+    from jukicard.profiles import PROFILES
+
+    looks_like_a_file = os.sep in profile or profile.endswith(".juki") or os.path.exists(profile)
+    if profile not in PROFILES and looks_like_a_file:
+        raise UsageProblem(
+            f"{profile} is no profile; a card in a file is served with --image {profile}"
+        )
+
+
+def _tell_of_memory(card: Card, slot: int) -> None:
+    """Tell the operator that a card cannot be written any more, once, and when it can again."""
+    from jukicard.apdu.status import StatusWord
+    from jukicard.runtime.events import CardEvent, MemoryCommitted, Refusal
+
+    failing = False
+
+    def hear(event: CardEvent) -> None:
+        nonlocal failing
+        if isinstance(event, Refusal) and event.status == StatusWord.MEMORY_FAILURE:
+            if not failing:
+                why = event.reason.removeprefix("nothing was changed: ")
+                _say(f"slot {slot}: the card cannot be written: {why}")
+            failing = True
+        elif isinstance(event, MemoryCommitted) and failing:
+            failing = False
+            _say(f"slot {slot}: the card is written again")
+
+    card.subscribe(hear)
 
 
 def _traced(card: Card, slot: int) -> CardPort:
@@ -168,14 +221,17 @@ def _serve_tcp(
     arguments: argparse.Namespace,
     tell: StatusCallback,
 ) -> Sequence[Slot]:
+    from jukicard.transport.address import port_of_slot
     from jukicard.transport.tcp import TcpServer
 
     host, port = _address(arguments.tcp, 0)
+    with _listening():
+        ports = [port_of_slot(port, index) for index in range(len(cards))]
     servers = [
         TcpServer(
             card,
             host,
-            port + index if port else 0,
+            ports[index],
             index=index,
             on_status=tell,
             allow_remote=arguments.allow_remote,
@@ -194,14 +250,20 @@ def _address(text: str, default_port: int) -> tuple[str, int]:
     try:
         return parse_address(text, default_port)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UsageProblem(str(error)) from None
 
 
 @contextlib.contextmanager
 def _listening() -> Iterator[None]:
-    """A port that is taken, or a host that is not ours, is the user's matter."""
+    """A port that is taken or that cannot be, or a host that is not ours, is the user's matter."""
+    from jukicard.transport.address import AddressRefused
+
     try:
         yield
+    except AddressRefused:
+        raise
+    except ValueError as error:
+        raise UsageProblem(str(error)) from None
     except OSError as error:
         raise UserError(
             f"cannot listen there: {error.strerror or error}; choose another address or port"
@@ -252,4 +314,6 @@ def _is_in_front(stream: TextIO) -> bool:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """Tell the operator; the cards are served on where nothing can be told."""
+    with going_on():
+        print(line, flush=True)

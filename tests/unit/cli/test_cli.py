@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
 import resource
 import signal
 import socket
@@ -19,7 +19,8 @@ from typing import Final
 import pytest
 
 from jukicard.cli import COMMANDS, main
-from jukicard.cli.cards import image_source
+from jukicard.cli.cards import add_issue_arguments, image_source
+from jukicard.profiles import PROFILES
 from jukicard.runtime.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
 
@@ -74,7 +75,7 @@ class TestNew:
     def test_a_failure_leaves_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        run("new", "--profile", "none", str(tmp_path / "card.juki"), expect=1)
+        run("new", "--profile", "none", str(tmp_path / "card.juki"), expect=2)
         assert "no profile 'none'" in capsys.readouterr().err
         run("new", str(tmp_path / "missing" / "card.juki"), expect=1)
         assert capsys.readouterr().err.startswith("jukicard: ")
@@ -104,12 +105,15 @@ class TestNew:
             assert card.transmit(bytes.fromhex("0020008004") + b"1234").hex() == "63c2"
             assert card.transmit(bytes.fromhex("0020008004") + b"9876").hex() == "9000"
 
-    @pytest.mark.parametrize("content", [b"12345678901234567890\n", b"\xff\xfe\n", b"\n", b"abcd"])
+    @pytest.mark.parametrize(
+        ("content", "expect"),
+        [(b"12345678901234567890\n", 2), (b"\xff\xfe\n", 1), (b"\n", 2), (b"abcd", 2)],
+    )
     def test_a_pin_that_cannot_be_is_refused_and_not_shown(
-        self, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, content: bytes, expect: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "pin").write_bytes(content)
-        run("new", "--pin-file", str(tmp_path / "pin"), str(tmp_path / "card"), expect=1)
+        run("new", "--pin-file", str(tmp_path / "pin"), str(tmp_path / "card"), expect=expect)
         error = capsys.readouterr().err
         assert error.startswith("jukicard: ")
         assert content.decode("latin-1").strip() == "" or (
@@ -202,7 +206,7 @@ class TestInspect:
         assert f"7 cards in {path}, name one: {path}#c0" in capsys.readouterr().err
         run("inspect", f"{path}#c3")
         run("inspect", f"{path}#c9", expect=1)
-        assert "'c9' is not in" in capsys.readouterr().err
+        assert f"'c9' is not in {path}: there is c0, c1, c2, c3, c4, ..." in capsys.readouterr().err
 
     @pytest.mark.parametrize("content", [None, b"", b"no card", b"SQLite format 3\0" + bytes(200)])
     def test_what_is_no_card(
@@ -247,28 +251,79 @@ class TestUsage:
         assert capsys.readouterr().out == f"jukicard {__version__}\n"
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "said", "expect"),
         [
-            (["juki-v9"], "no profile 'juki-v9'"),
-            (["--card", "x:1"], "no profile 'x'"),
-            (["--image", "/nowhere/card"], "/nowhere/card does not exist"),
-            (["--profile", "juki-v1", "juki-v1"], "--profile names the only card"),
-            (["--vpcd", "localhost:99999"], "'99999' is no port"),
-            (["--vpcd", ":1"], "names no host"),
-            (["--tcp", "0.0.0.0:0"], "with --allow-remote"),
-            (["--vpcd-listen", "0.0.0.0:0"], "with --allow-remote"),
-            (["--tcp", "192.0.2.1:0", "--allow-remote"], "cannot listen there"),
-            (["--tcp", "no.such.host.invalid:0"], "cannot listen there"),
+            (["juki-v9"], "no profile 'juki-v9'", 2),
+            (["--card", "x:1"], "no profile 'x'", 2),
+            (["--image", "/nowhere/card"], "/nowhere/card does not exist", 1),
+            (["--profile", "juki-v1", "juki-v1"], "--profile names the only card", 2),
+            (["--profile", "juki-v1", "--image", "card.juki"], "--profile is for issuing", 2),
+            (["--seed", "1", "juki-v1:2"], "--seed is of no use", 2),
+            (["card.juki"], "is served with --image card.juki", 2),
+            (["/nowhere/card"], "is served with --image /nowhere/card", 2),
+            (["--vpcd", "localhost:99999"], "'99999' is no port", 2),
+            (["--vpcd", ":1"], "names no host", 2),
+            (["--tcp", "0.0.0.0:0"], "with --allow-remote", 2),
+            (["--vpcd-listen", "0.0.0.0:0"], "with --allow-remote", 2),
+            (["--tcp", "192.0.2.1:0", "--allow-remote"], "cannot listen there", 1),
+            (["--tcp", "no.such.host.invalid:0"], "cannot listen there", 1),
         ],
     )
     def test_mistakes_are_one_sentence(
-        self, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+        self, arguments: list[str], said: str, expect: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        run("serve", *arguments, expect=1)
+        run("serve", *arguments, expect=expect)
         error = capsys.readouterr().err
         assert error.startswith("jukicard: ")
         assert error.count("\n") == 1
         assert said in error
+
+    @pytest.mark.parametrize("where", ["--tcp", "--vpcd", "--vpcd-listen"])
+    def test_a_slot_beyond_the_last_port(
+        self, where: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("serve", where, "127.0.0.1:65535", "juki-v1:1", "juki-v1:2", expect=2)
+        captured = capsys.readouterr()
+        assert "slot 1 would have port 65536" in captured.err
+        assert captured.out == ""
+
+    def test_every_option_of_issuing_is_refused_for_a_card_in_a_file(
+        self, image: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        parser = argparse.ArgumentParser(add_help=False)
+        add_issue_arguments(parser)
+        assert {"--seed", "--contactless"} <= set(parser._option_string_actions)
+        for option, action in parser._option_string_actions.items():
+            value = [] if action.nargs == 0 else ["1"]
+            run("serve", "--image", str(image), option, *value, expect=2)
+            assert f"{option} is for issuing a card" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("command", ["", *COMMANDS])
+    def test_help_names_every_profile(
+        self, command: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run(*command.split(), "--help")
+        said = capsys.readouterr().out
+        for name, profile in PROFILES.items():
+            assert re.search(rf"^  {name} +{re.escape(profile.title)}$", said, re.MULTILINE)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["inspect", ""], ["inspect", "#card"], ["serve", "--image", ""], ["new", ""]],
+    )
+    def test_a_file_without_a_name(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run(*arguments, expect=2)
+        assert "file" in capsys.readouterr().err
+
+    def test_a_card_that_is_not_there_brings_the_command_or_the_list(
+        self, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("inspect", str(tmp_path / "none"), expect=1)
+        assert "jukicard new" in capsys.readouterr().err
+        run("inspect", f"{image}#foo", expect=1)
+        assert f"card 'foo' is not in {image}: there is card\n" in capsys.readouterr().err
 
     @pytest.mark.parametrize("option", ["--tcp", "--vpcd-listen"])
     def test_a_taken_port(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -417,18 +472,3 @@ def test_core_dumps_are_forbidden() -> None:
         ),
     )
     assert done.stdout.splitlines()[-1] == "(0, 0)"
-
-
-def test_a_reader_of_our_output_that_leaves_is_no_traceback(image: Path) -> None:
-    read, write = os.pipe()
-    os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "jukicard", "inspect", str(image)],
-        stdout=write,
-        stderr=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
-        text=True,
-        check=False,
-    )
-    os.close(write)
-    assert (done.returncode, done.stderr) == (1, "")

@@ -13,11 +13,9 @@ import pytest
 from jukicard import Card, Pins, issue_card
 from jukicard.cli import main
 from jukicard.cli.cards import (
-    ISSUE_OPTIONS,
     CardSource,
     add_issue_arguments,
     image_source,
-    refuse_issue_options,
 )
 from jukicard.cli.pinfile import read_pins
 from jukicard.cli.problems import UserError
@@ -66,7 +64,6 @@ def test_an_option_is_what_the_library_takes(tmp_path: Path, name: str) -> None:
 
 def test_every_option_is_known_here() -> None:
     assert {*WISHES, "pin_file", "profile"} == set(vars(parsed()))
-    assert {*ISSUE_OPTIONS, "profile"} == set(vars(parsed()))
 
 
 def test_a_served_card_is_issued_in_the_same_way() -> None:
@@ -106,16 +103,12 @@ def test_what_cannot_be_is_refused(
 @pytest.mark.parametrize("name", [*WISHES, "pin_file"])
 def test_no_option_is_for_a_card_in_a_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--pin-file", "pins"] if name == "pin_file" else WISHES[name][0]
-    assert main(["serve", "--image", "/nowhere/card", *options]) == 1
+    assert main(["serve", "--image", "/nowhere/card", *options]) == 2
     error = capsys.readouterr().err
     assert error == (
-        f"jukicard: {options[0]} says how a card is issued; "
-        "a card in a file has been issued already\n"
+        f"jukicard: {options[0]} is for issuing a card, and the card in /nowhere/card has been "
+        "issued: leave it out\n"
     )
-
-
-def test_without_options_a_card_in_a_file_is_served() -> None:
-    refuse_issue_options(parsed())
 
 
 def test_beside_a_card_in_a_file_another_may_be_issued(

@@ -1,0 +1,136 @@
+"""Where `jukicard new` puts a card: which names and which files it takes, and how it is put there.
+
+Nothing is replaced but a file of cards, or an empty one, that no program has open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from jukicard.cli.cards import CARD_SEPARATOR
+from jukicard.cli.problems import UsageProblem, UserError
+
+
+class Place:
+    """A name that a new card's file may get; made only where that can be."""
+
+    def __init__(self, name: str, *, force: bool) -> None:
+        """UserError where there is something already that must stay, UsageProblem for a name."""
+        _check_name(name)
+        self.path = Path(name)
+        self._force = force
+        with self._writing():
+            # SQLite writes a journal beside the file: its longer name has to do as well.
+            _status(Path(f"{name}-journal"))
+            self.path.parent.stat()
+            self._check_free()
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Path]:
+        """Lend a name for the unfinished file; nothing of that name is there afterwards.
+
+        UserError, in words about the file that was asked for, when it cannot be written.
+        """
+        with self._writing():
+            number, name = tempfile.mkstemp(prefix=".jukicard-", dir=self.path.parent)
+            os.close(number)
+        draft = Path(name)
+        try:
+            with self._writing(draft):
+                yield draft
+        finally:
+            for left in (draft, Path(f"{name}-journal")):
+                left.unlink(missing_ok=True)
+
+    def take(self, draft: Path) -> None:
+        """Give the finished file its name in one step; UserError when it is not free any more."""
+        from jukicard.memory.inuse import alone_with
+
+        with self._writing():
+            if not self._check_free():
+                return self._link(draft)
+            with alone_with(self.path):
+                # A journal left by a crash is the old card's and would be played into the new one.
+                self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+                draft.replace(self.path)
+
+    def _check_free(self) -> bool:
+        """Say whether there is a file to replace; UserError where it must not be replaced."""
+        found = _status(self.path)
+        if found is None:
+            return False
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"{self.path} exists and is {_kind(found)}: choose another name")
+        if found.st_size and not _is_image(self.path):
+            raise UserError(f"{self.path} exists and is no file of cards: choose another name")
+        if not self._force:
+            raise self._exists()
+        return True
+
+    def _link(self, draft: Path) -> None:
+        """Give the draft its name, and never another file's."""
+        try:
+            try:
+                self.path.hardlink_to(draft)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links: take the name first, then fill it
+                self.path.touch(exist_ok=False)
+                draft.replace(self.path)
+        except FileExistsError:
+            raise self._exists() from None
+
+    def _exists(self) -> UserError:
+        return UserError(f"{self.path} exists; --force replaces it, and every card in it is lost")
+
+    @contextlib.contextmanager
+    def _writing(self, draft: Path | None = None) -> Iterator[None]:
+        """Tell of the file that was asked for, and not of the draft that nobody knows."""
+        from jukicard.memory import ImageError, MemoryFailureError
+
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
+        except (ImageError, MemoryFailureError) as error:
+            hidden = os.path.realpath(draft or self.path)
+            raise UserError(str(error).replace(hidden, str(self.path))) from None
+
+
+def _check_name(name: str) -> None:
+    if not name or name.endswith(os.sep):
+        raise UsageProblem("the card needs a file: give it a name, for example card.juki")
+    if CARD_SEPARATOR in name:
+        raise UsageProblem(
+            f"{name} cannot be opened again, as what follows {CARD_SEPARATOR} names a card in a"
+            " file: choose a name without it"
+        )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what is there, of a link the link itself; None for nothing. OSError."""
+    try:
+        return path.lstat()
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return None
+
+
+def _kind(found: os.stat_result) -> str:
+    if stat.S_ISDIR(found.st_mode):
+        return "a directory"
+    return "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no regular file"
+
+
+def _is_image(path: Path) -> bool:
+    """Say whether the beginning is that of a file of cards, be it damaged or of a later release."""
+    from jukicard.memory.imagefile import has_our_header
+
+    return has_our_header(path)
