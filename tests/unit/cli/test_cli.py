@@ -19,7 +19,7 @@ from typing import Final
 import pytest
 
 from jukicard.cli import COMMANDS, main
-from jukicard.cli.cards import add_issue_arguments, image_source
+from jukicard.cli.cards import image_source
 from jukicard.profiles import PROFILES
 from jukicard.runtime.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
@@ -277,26 +277,6 @@ class TestUsage:
         assert error.startswith("jukicard: ")
         assert error.count("\n") == 1
         assert said in error
-
-    @pytest.mark.parametrize("where", ["--tcp", "--vpcd", "--vpcd-listen"])
-    def test_a_slot_beyond_the_last_port(
-        self, where: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        run("serve", where, "127.0.0.1:65535", "juki-v1:1", "juki-v1:2", expect=2)
-        captured = capsys.readouterr()
-        assert "slot 1 would have port 65536" in captured.err
-        assert captured.out == ""
-
-    def test_every_option_of_issuing_is_refused_for_a_card_in_a_file(
-        self, image: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        parser = argparse.ArgumentParser(add_help=False)
-        add_issue_arguments(parser)
-        assert {"--seed", "--contactless"} <= set(parser._option_string_actions)
-        for option, action in parser._option_string_actions.items():
-            value = [] if action.nargs == 0 else ["1"]
-            run("serve", "--image", str(image), option, *value, expect=2)
-            assert f"{option} is for issuing a card" in capsys.readouterr().err
 
     @pytest.mark.parametrize("command", ["", *COMMANDS])
     def test_help_names_every_profile(
