@@ -53,7 +53,7 @@ class TestNew:
                 applet = card.applications.get(JUKI[5:15]).applet  # type: ignore[union-attr]
                 assert isinstance(applet, SecuredApplet)
                 assert applet.keys.engine(applet.keys.find(1)[0]).suite is wanted
-        run("new", "--suite", "MA-DES", str(tmp_path / "none"), expect=1)
+        run("new", "--suite", "MA-DES", str(tmp_path / "none"), expect=2)
         assert "there is no suite 'MA-DES'" in capsys.readouterr().err
         assert not (tmp_path / "none").exists()
 
@@ -107,7 +107,7 @@ class TestNew:
 
     @pytest.mark.parametrize(
         ("content", "expect"),
-        [(b"12345678901234567890\n", 2), (b"\xff\xfe\n", 1), (b"\n", 2), (b"abcd", 2)],
+        [(b"12345678901234567890\n", 2), (b"\xff\xfe\n", 1), (b"\n", 1), (b"abcd", 2)],
     )
     def test_a_pin_that_cannot_be_is_refused_and_not_shown(
         self, tmp_path: Path, content: bytes, expect: int, capsys: pytest.CaptureFixture[str]
