@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
@@ -42,6 +43,51 @@ class _Stop(BaseException):
     """Ends an application that used up its steps; no `except Exception` in it holds it up."""
 
 
+class _Collector:
+    """Holds the garbage collector back while applications from elsewhere run, on any thread.
+
+    Whatever the collector calls would run on an application's steps. So it is switched off for the
+    process while there is a holder, and the first one's finding is put back by the last. What is
+    due meanwhile the holders collect themselves, where no step is counted.
+    """
+
+    __slots__ = ("_collects", "_holders", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a clean-up that runs in between may use a card itself
+        self._holders = 0
+        self._collects = False
+
+    def hold(self) -> None:
+        """Switch the collector off, until `release` was called as often."""
+        with self._lock:
+            if not self._holders:
+                self._collects = gc.isenabled()
+                gc.disable()
+            self._holders += 1
+
+    def release(self) -> None:
+        """Let go; the collector is as it was when nobody else holds it."""
+        with self._lock:
+            self._holders -= 1
+            if not self._holders and self._collects:
+                gc.enable()
+        self.collect_if_due()
+
+    def collect_if_due(self) -> None:
+        """Do what the collector would have done by now, had it not been held back."""
+        if not (self._holders and self._collects):
+            return
+        counts, limits = gc.get_count(), gc.get_threshold()
+        if limits[0] and counts[0] > limits[0]:
+            gc.collect(max(age for age in range(3) if counts[age] > limits[age]))
+
+
+_COLLECTOR: Final = _Collector()
+_STEPS_BETWEEN_COLLECTIONS: Final = 512
+"""After so many steps it is looked whether a collection is due; a power of two."""
+
+
 class StepBudget:
     """Counts the lines of Python an application runs and stops it at a limit.
 
@@ -50,7 +96,8 @@ class StepBudget:
     endless call into C, and not code that catches every BaseException in a loop. While it runs,
     the trace function of a debugger or of coverage is set aside; afterwards it is back. So is the
     garbage collector: what it calls (its callbacks, other objects' clean-up) is not the
-    application's code, and a stop raised in there would be swallowed.
+    application's code, and a stop raised in there would be swallowed. What the application leaves
+    behind is collected between two of its steps.
     """
 
     __slots__ = ("_left", "_running", "_steps", "_stopped")
@@ -70,8 +117,8 @@ class StepBudget:
         """
         if self._running:
             return self._counted(work)
-        before, collects = sys.gettrace(), gc.isenabled()
-        gc.disable()
+        before = sys.gettrace()
+        _COLLECTOR.hold()
         self._left = self._steps
         self._running, self._stopped = True, False
         try:
@@ -79,8 +126,7 @@ class StepBudget:
         finally:
             self._running = False
             sys.settrace(before)
-            if collects:
-                gc.enable()
+            _COLLECTOR.release()
 
     def run_apart(self, work: Callable[[], Any]) -> Any:
         """Do as `run`, with steps of its own that no other work is short of afterwards."""
@@ -112,6 +158,8 @@ class StepBudget:
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
         self._left -= 1
+        if not self._left % _STEPS_BETWEEN_COLLECTIONS:
+            _COLLECTOR.collect_if_due()  # Python traces nothing that a trace function calls
         if self._left < 0 and _may_be_stopped(frame):
             self._stopped = True
             raise _Stop

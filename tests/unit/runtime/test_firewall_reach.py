@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from jukicard.runtime.events import (
     FirewallDenial,
     SecurityStatusChanged,
 )
-from jukicard.runtime.firewall import DENIED, AppletMisbehavedError, StepBudget
+from jukicard.runtime.firewall import DENIED
 from jukicard.testing.applets import FORBIDDEN_AID
 from tests.support.hostile import (
     ATTACK,
@@ -287,40 +286,3 @@ def test_a_state_that_will_not_forget_keeps_no_counter_from_its_work(act: Act) -
     assert card.terminal.protected(moved_out).status == 0x9000
     HostileApplet.plan.clear()
     assert card.send(bytes((2, 0xA4, 4, 0x0C, len(HOSTILE))) + HOSTILE) == b"\x90\x00"
-
-
-@pytest.mark.parametrize("steps", [20, 100_000])
-@pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_never_runs_on_an_applications_steps(steps: int, enabled: bool) -> None:
-    """A stop raised in what the collector calls would be swallowed, and the loop go on for ever."""
-    calls: list[str] = []
-
-    def collecting(phase: str, info: dict[str, int]) -> None:
-        calls.append(f"{phase} {info['generation']}")
-
-    def make_garbage() -> None:
-        calls.clear()  # what was collected before the application's first step is not its matter
-        for _ in range(2000):
-            ring: list[object] = []
-            ring.append(ring)
-            seen.append(len(calls))
-
-    seen: list[int] = []
-    before, was_enabled = gc.get_threshold(), gc.isenabled()
-    gc.set_threshold(10)
-    (gc.enable if enabled else gc.disable)()
-    gc.callbacks.append(collecting)
-    try:
-        budget = StepBudget(steps)
-        if steps == 20:
-            with pytest.raises(AppletMisbehavedError):
-                budget.run(make_garbage)
-        else:
-            budget.run(make_garbage)
-        assert gc.isenabled() is enabled, "it is as it was"
-    finally:
-        gc.callbacks.remove(collecting)
-        gc.set_threshold(*before)
-        (gc.enable if was_enabled else gc.disable)()
-    assert seen, "the application has run"
-    assert set(seen) == {0}, "and nothing was collected meanwhile"
