@@ -128,7 +128,7 @@ def life_cycle(subject: Subject, ins: int) -> Iterator[Scenario]:
     root = subject.tree.root
     nodes: list[EfNode | DfNode] = [root, *root.efs.values()]
     plans = [(node, subject.plan(_rule(ins)(node.spec.access))) for node in nodes]
-    for node, way in [(node, plan) for node, plan in plans if plan is not None][:3]:
+    for node, way in [(node, plan) for node, plan in plans if plan is not None][:4]:
         yield _on_node(subject, ins, node, way, "proven")
     for node in [node for node, plan in plans if plan != NOTHING][:3]:
         yield _on_node(subject, ins, node, NOTHING, "nothing proven", refused=True)
@@ -188,13 +188,14 @@ def _on_card(subject: Subject, ins: int, command: CommandApdu) -> Iterator[Scena
                 changes=frozenset({CARD_STATE}),
                 resumes=frozenset({CARD_STATE}) if ins == Ins.ACTIVATE_FILE else NONE,
             )
-        yield Scenario(
-            name=f"{Ins(ins).label} of the card{when}, nothing proven",
-            before=subject.select,
-            act=sends(command),
-            edit=edit,
-            succeeds=False,
-        )
+        if plan != NOTHING:
+            yield Scenario(
+                name=f"{Ins(ins).label} of the card{when}, nothing proven",
+                before=subject.select,
+                act=sends(command),
+                edit=edit,
+                succeeds=False,
+            )
     yield Scenario(
         name=f"{Ins(ins).label} of a terminated card",
         before=subject.select,

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from jukicard import PROFILES, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid, Ins
 from jukicard.profiles import Profile
 from jukicard.runtime.boundary import raise_bug
@@ -19,9 +19,12 @@ from jukicard.runtime.registry import applet_class
 from tests.support import tearing_certificates as certificates
 from tests.support import tearing_files as files
 from tests.support import tearing_keys as keys
+from tests.support import tearing_lifecycle as lifecycle
 from tests.support import tearing_pins as pins
 from tests.support.iso_applet import AID as ISO_AID
-from tests.support.iso_applet import iso_card
+from tests.support.iso_applet import IsoApplet, iso_card
+from tests.support.lifecycle_applet import AID as LIFE_CYCLE_AID
+from tests.support.lifecycle_applet import LifeCycleApplet, life_cycle_card
 from tests.support.tearing import Scenario, World
 from tests.support.tearing_access import Subject
 from tests.support.tearing_rig import Rig, sends
@@ -29,6 +32,9 @@ from tests.support.tearing_rig import Rig, sends
 Recipe = Callable[[Subject, int], Iterator[Scenario]]
 ISO_WORLD: Final = "every kind of file"
 """A card with the application of tests.support.iso_applet, besides those of a profile."""
+LIFE_CYCLE_WORLD: Final = "every change of state"
+"""A card with the application of tests.support.lifecycle_applet, besides those of a profile."""
+LIFE_CYCLE: Final = (Ins.ACTIVATE_FILE, Ins.DEACTIVATE_FILE, Ins.TERMINATE_EF, Ins.INSTALL)
 
 
 class Command(NamedTuple):
@@ -58,10 +64,7 @@ RECIPES: Final[Mapping[tuple[int, int], Recipe]] = {
     (0x80, Ins.CHANGE_KEY): pins.change_key,
     (0x00, Ins.MUTUAL_AUTHENTICATE): keys.mutual_authenticate,
     (0x00, Ins.INTERNAL_AUTHENTICATE): keys.internal_authenticate,
-    (0x00, Ins.ACTIVATE_FILE): keys.life_cycle,
-    (0x00, Ins.DEACTIVATE_FILE): keys.life_cycle,
-    (0x00, Ins.TERMINATE_EF): keys.life_cycle,
-    (0x00, Ins.INSTALL): keys.life_cycle,
+    **{(0x00, ins): keys.life_cycle for ins in LIFE_CYCLE},
     (0x00, Ins.TERMINATE_CARD_USAGE): keys.terminate_card_usage,
     (0x00, Ins.GENERATE_ASYMMETRIC_KEY_PAIR): keys.generate_key_pair,
     (0x80, Ins.PERFORM_SECURITY_OPERATION): keys.sign,
@@ -81,8 +84,23 @@ OF_ONE_KIND: Final[Mapping[tuple[str, int, int], Recipe]] = {
     ("juki", 0x00, Ins.PERFORM_SECURITY_OPERATION): certificates.verify_certificate,
     ("juki", 0x00, Ins.MUTUAL_AUTHENTICATE): certificates.authenticate_externally,
     ("juki", 0x00, Ins.GENERAL_AUTHENTICATE): certificates.general_authenticate,
+    **{(LifeCycleApplet.type_name, 0x00, ins): lifecycle.of_everything for ins in LIFE_CYCLE},
 }
 """Where an application's command is not what its instruction says elsewhere."""
+
+
+class _Own(NamedTuple):
+    """A test's own application, and what makes a card with it."""
+
+    aid: Aid
+    kind: str
+    make: Callable[[], Card]
+
+
+_OWN: Final[Mapping[str, _Own]] = {
+    ISO_WORLD: _Own(ISO_AID, IsoApplet.type_name, iso_card),
+    LIFE_CYCLE_WORLD: _Own(LIFE_CYCLE_AID, LifeCycleApplet.type_name, life_cycle_card),
+}
 
 
 def commands_of(world: str, profile: Profile) -> Iterator[Command]:
@@ -95,21 +113,22 @@ def commands_of(world: str, profile: Profile) -> Iterator[Command]:
 
 
 def all_commands() -> list[Command]:
-    """Return every command of every profile, and of the card with every kind of file."""
+    """Return every command of every profile, and of the cards with a test's own application."""
     found = [
         command for name, profile in PROFILES.items() for command in commands_of(name, profile)
     ]
-    own = dataclasses.replace(PROFILES["juki-v1"], applications=((ISO_AID, "test-iso", {}),))
-    # its proprietary commands only help its tests
-    found += [command for command in commands_of(ISO_WORLD, own) if command.cla == 0x00]
+    for name, (aid, kind, _) in _OWN.items():
+        own = dataclasses.replace(PROFILES["juki-v1"], applications=((aid, kind, {}),))
+        # their proprietary commands only help their tests
+        found += [command for command in commands_of(name, own) if command.cla == 0x00]
     return found
 
 
 @functools.cache
 def world(name: str) -> World:
     """Return a world by its name; issued once a process."""
-    if name == ISO_WORLD:
-        card = iso_card()
+    if name in _OWN:
+        card = _OWN[name].make()
         card.power_off()
         return World.of(name, card)
     return World.of(name, issue_card(name, seed=1, on_bug=raise_bug))
