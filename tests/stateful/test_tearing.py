@@ -86,6 +86,26 @@ def test_the_card_itself(name: str, record_property: RecordProperty) -> None:
     assert cuts == 0, "nothing of this writes"
 
 
+@pytest.mark.parametrize(
+    ("command", "writes"),
+    [("00 22", False), ("00 86", False), ("00 82", False), ("00 2A", True), ("00 20", True)],
+)
+def test_a_private_session_writes_no_more_than_its_commands_do(command: str, writes: bool) -> None:
+    """PACE and what is proven in its session: nothing; certificates: the date, an authority."""
+    juki = next(c for c in COMMANDS if str(c) == f"juki-v1 juki {command}")
+    cases = [
+        case
+        for case in scenarios(juki)
+        if "in a private session" in case.name or "PACE" in case.name
+    ]
+    assert any(case.succeeds for case in cases)
+    assert any(not case.succeeds for case in cases)
+    for case in cases:
+        cuts = tear(case, world("juki-v1"))
+        assert bool(cuts) is bool(case.changes or case.guess), case.name
+        assert writes or not cuts, case.name
+
+
 def test_a_chain_of_commands(record_property: RecordProperty) -> None:
     """A cut between two links, and at the write after the last: the file is whole, old or new."""
     here = world(ISO_WORLD)

@@ -19,6 +19,13 @@ from tests.support.cvc_writer import ECDSA_SHA256, Draft, key, sign
 from tests.support.tearing import Place, Scenario
 from tests.support.tearing_access import Subject
 from tests.support.tearing_keys import mutual_authenticate
+from tests.support.tearing_private import (
+    both,
+    numbered,
+    open_private,
+    pace_steps,
+    set_passwords,
+)
 from tests.support.tearing_rig import NotReached, Rig
 
 ROOT_KEY, LINK_KEY, DV_KEY, TERMINAL_KEY = key(101), key(102), key(103), key(104)
@@ -38,7 +45,7 @@ _DATE: Final = "date"
 
 
 def trusting(subject: Subject) -> Callable[[Rig], None]:
-    """Return the edit that makes an application trust the root, and gives the chip a key."""
+    """Return the edit: the application trusts the root, the chip has a key, there is a number."""
 
     def edit(rig: Rig) -> None:
         applet = rig.applet(subject.aid)
@@ -46,7 +53,7 @@ def trusting(subject: Subject) -> Callable[[Rig], None]:
         applet.trust.add_anchor(trust_anchor(Certificate.parse_content(ROOT.content())))
         applet.trust.set_chip_key(_chip_key().der)
 
-    return edit
+    return both(edit, numbered(subject))
 
 
 def _chip_key() -> EcPrivateKey:
@@ -55,13 +62,23 @@ def _chip_key() -> EcPrivateKey:
 
 @dataclass(frozen=True)
 class Walk:
-    """The steps of authentication by certificate, each one command."""
+    """The steps of authentication by certificate, each one command; `private`: after PACE."""
 
     subject: Subject
+    private: bool = False
+
+    @property
+    def where(self) -> str:
+        """What the name of a scenario says of it."""
+        return " in a private session" if self.private else ""
 
     def start(self, rig: Rig) -> None:
-        """Select the application and make the terminal's ephemeral key."""
-        self.subject.select(rig)
+        """Select the application, open a session if need be, and make an ephemeral key."""
+        if self.private:
+            rig.notes["identifier"] = open_private(self.subject, rig)
+        else:
+            self.subject.select(rig)
+            rig.notes["identifier"] = rig.must("00CA005A00").data[2:]
         rig.notes["ephemeral"] = EphemeralKey(
             curves.BRAINPOOL_P256R1, SeededRandom("ephemeral").take
         )
@@ -87,9 +104,9 @@ class Walk:
 
     def signed(self, rig: Rig) -> bytes:
         """Ask for a challenge and sign it."""
-        identifier = rig.must("00CA005A00").data[2:]
-        challenge = get_challenge(rig.plain)
-        return sign(TERMINAL_KEY, identifier + challenge + rig.notes["ephemeral"].compressed)
+        challenge = get_challenge(rig.channel)
+        compressed = rig.notes["ephemeral"].compressed
+        return sign(TERMINAL_KEY, rig.notes["identifier"] + challenge + compressed)
 
     def name_chip(self, rig: Rig, oid: bytes = CA_ECDH_AES128) -> ResponseApdu:
         """MSE: SET AT for chip authentication."""
@@ -137,8 +154,17 @@ def _at_start(walk: Walk, *accepted: Draft) -> Callable[[Rig], None]:
 
 def manage_security_environment(subject: Subject, ins: int) -> Iterator[Scenario]:
     """MSE: SET writes nothing, whatever it sets and whether it may."""
-    walk = Walk(subject)
-    edit = trusting(subject)
+    for walk in _walks(subject):
+        yield from _manage(walk, ins)
+    yield from set_passwords(subject)
+
+
+def _walks(subject: Subject) -> tuple[Walk, Walk]:
+    return Walk(subject), Walk(subject, private=True)
+
+
+def _manage(walk: Walk, ins: int) -> Iterator[Scenario]:
+    edit = trusting(walk.subject)
     key_1 = CommandApdu(0x00, ins, 0xC1, 0xA4, b"\x83\x01\x81")
     no_key = CommandApdu(0x00, ins, 0xC1, 0xA4, b"\x83\x01\x9f")
     stranger = ROOT.with_(issuer=b"NOBODY")
@@ -154,13 +180,22 @@ def manage_security_environment(subject: Subject, ins: int) -> Iterator[Scenario
     )
     for what, before, act, succeeds in steps:
         yield Scenario(
-            name=f"MSE: SET of {what}", before=before, act=act, edit=edit, succeeds=succeeds
+            name=f"MSE: SET of {what}{walk.where}",
+            before=before,
+            act=act,
+            edit=edit,
+            succeeds=succeeds,
         )
 
 
 def verify_certificate(subject: Subject, ins: int) -> Iterator[Scenario]:
     """PSO: VERIFY CERTIFICATE: what moves the date, what renews an anchor, and a forgery."""
-    walk = Walk(subject)
+    for walk in _walks(subject):
+        yield from _verify(walk)
+
+
+def _verify(walk: Walk) -> Iterator[Scenario]:
+    subject = walk.subject
     date = subject.place(_DATE)
     anchor = subject.place(f"anchor/{LINK.holder.hex().upper()}")
     cases: tuple[tuple[str, tuple[Draft, ...], Draft, frozenset[Place]], ...] = (
@@ -173,7 +208,7 @@ def verify_certificate(subject: Subject, ins: int) -> Iterator[Scenario]:
         forged = draft.with_(signer=key(999))
         yield _certificate(walk, f"{what}, forged", accepted, forged)
     yield Scenario(
-        name="VERIFY CERTIFICATE before an issuer is named",
+        name=f"VERIFY CERTIFICATE before an issuer is named{walk.where}",
         before=walk.start,
         act=lambda rig: walk.show(rig, DV.content()),
         edit=trusting(subject),
@@ -201,7 +236,7 @@ def _certificate(
         assert named.status.is_error, f"{what}: a certificate that answered 6581 was kept"
 
     return Scenario(
-        name=f"VERIFY CERTIFICATE {what}",
+        name=f"VERIFY CERTIFICATE {what}{walk.where}",
         before=before,
         act=lambda rig: walk.show(rig, content),
         edit=trusting(walk.subject),
@@ -214,8 +249,11 @@ def _certificate(
 def authenticate_externally(subject: Subject, ins: int) -> Iterator[Scenario]:
     """The instruction that is both: MUTUAL and EXTERNAL AUTHENTICATE."""
     yield from mutual_authenticate(subject, ins)
-    walk = Walk(subject)
+    for walk in _walks(subject):
+        yield from _external_authenticate(walk)
 
+
+def _external_authenticate(walk: Walk) -> Iterator[Scenario]:
     def before(spoil: int) -> Callable[[Rig], None]:
         def sign_challenge(rig: Rig) -> None:
             walk.start(rig)
@@ -228,18 +266,22 @@ def authenticate_externally(subject: Subject, ins: int) -> Iterator[Scenario]:
 
     for spoil in (0, 1):
         yield Scenario(
-            name=f"EXTERNAL AUTHENTICATE, {'wrong' if spoil else 'right'}",
+            name=f"EXTERNAL AUTHENTICATE, {'wrong' if spoil else 'right'}{walk.where}",
             before=before(spoil),
             act=lambda rig: rig.send(rig.notes["command"]),
-            edit=trusting(subject),
+            edit=trusting(walk.subject),
             succeeds=not spoil,
         )
 
 
 def general_authenticate(subject: Subject, ins: int) -> Iterator[Scenario]:
-    """GENERAL AUTHENTICATE: with the proven ephemeral key, with another, and too early."""
-    walk = Walk(subject)
+    """GENERAL AUTHENTICATE: with the proven key, with another, too early; and PACE."""
+    for walk in _walks(subject):
+        yield from _prove_chip(walk)
+    yield from pace_steps(subject)
 
+
+def _prove_chip(walk: Walk) -> Iterator[Scenario]:
     def before(rig: Rig) -> None:
         walk.prove_terminal(rig)
         _well(walk.name_chip(rig))
@@ -251,9 +293,9 @@ def general_authenticate(subject: Subject, ins: int) -> Iterator[Scenario]:
     )
     for what, first, act, succeeds in steps:
         yield Scenario(
-            name=f"GENERAL AUTHENTICATE {what}",
+            name=f"GENERAL AUTHENTICATE {what}{walk.where}",
             before=first,
             act=act,
-            edit=trusting(subject),
+            edit=trusting(walk.subject),
             succeeds=succeeds,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from jukicard import Card
 from jukicard.apdu import CommandApdu, ResponseApdu
@@ -15,7 +15,17 @@ from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.fileapplet import FileApplet
 from jukicard.testing.faults import FaultyBackend
 from jukihost.channel import PlainChannel
-from jukihost.securemessaging.secure_channel import SecureChannel
+
+
+class Protected(Protocol):
+    """A session in which commands are sent: the host library's, or the naive terminal's."""
+
+    @property
+    def alive(self) -> bool:
+        """True while the session goes on."""
+
+    def transmit(self, command: CommandApdu, /) -> ResponseApdu:
+        """Send one command protected and return the plain form of its answer."""
 
 
 class Rig:
@@ -27,7 +37,7 @@ class Rig:
         self.card = Card(
             CardEnvironment(random=random_from_state(random), memory=self.memory), on_bug=raise_bug
         )
-        self.secure: SecureChannel | None = None
+        self.secure: Protected | None = None
         self.selected = b""
         self.notes: dict[str, Any] = {}
         self.power_on()
@@ -49,12 +59,16 @@ class Rig:
         """The channel without protection."""
         return PlainChannel(_Wire(self.card))
 
+    @property
+    def channel(self) -> PlainChannel | Protected:
+        """The session that is open, or the channel without protection."""
+        return self.plain if self.secure is None else self.secure
+
     def send(self, command: CommandApdu | str) -> ResponseApdu:
         """Send a command, protected when a session is open."""
         if isinstance(command, str):
             command = CommandApdu.parse(bytes.fromhex(command))
-        channel = self.plain if self.secure is None else self.secure
-        return channel.transmit(command)
+        return self.channel.transmit(command)
 
     def must(self, command: CommandApdu | str) -> ResponseApdu:
         """Send a command that leads to the one under test and must succeed."""

@@ -21,6 +21,7 @@ from tests.support import tearing_files as files
 from tests.support import tearing_keys as keys
 from tests.support import tearing_lifecycle as lifecycle
 from tests.support import tearing_pins as pins
+from tests.support import tearing_private as private
 from tests.support.iso_applet import AID as ISO_AID
 from tests.support.iso_applet import IsoApplet, iso_card
 from tests.support.lifecycle_applet import AID as LIFE_CYCLE_AID
@@ -77,9 +78,15 @@ def _refused_select(subject: Subject, ins: int) -> Iterator[Scenario]:
     yield from (case for case in files.select_file(subject, ins) if not case.succeeds)
 
 
+def _verify_juki(subject: Subject, ins: int) -> Iterator[Scenario]:
+    yield from pins.verify(subject, ins)
+    yield from private.verify_in_private(subject, ins)
+
+
 OF_ONE_KIND: Final[Mapping[tuple[str, int, int], Recipe]] = {
     ("issuer", 0x00, Ins.SELECT): _refused_select,
     ("issuer-juki", 0x00, Ins.SELECT): _refused_select,
+    ("juki", 0x00, Ins.VERIFY): _verify_juki,
     ("juki", 0x00, Ins.MANAGE_SECURITY_ENVIRONMENT): certificates.manage_security_environment,
     ("juki", 0x00, Ins.PERFORM_SECURITY_OPERATION): certificates.verify_certificate,
     ("juki", 0x00, Ins.MUTUAL_AUTHENTICATE): certificates.authenticate_externally,
