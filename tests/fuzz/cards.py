@@ -1,4 +1,8 @@
-"""The cards that are fuzzed: every profile, and one with the application that has all files."""
+"""The cards that are fuzzed: every profile, and one with the application that has all files.
+
+Those of a profile have all that lets somebody in: keys, an access number, authorities and the
+chip's key; the one with all files has keys only.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ from functools import cache
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.runtime.boundary import raise_bug
+from tests.support.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
 from tests.support.iso_applet import iso_card
+from tests.support.naive_pace import NUMBER
 
 ALL_FILES = "all files"
 NAMES = (ALL_FILES, *PROFILES)
@@ -17,4 +23,12 @@ def card(name: str) -> Card:
     """Return the original of a card to be forked; exceptions that no rule explains are raised."""
     if name == ALL_FILES:
         return iso_card(on_bug=raise_bug)
-    return issue_card(name, seed=11, pin="1234", on_bug=raise_bug)
+    return issue_card(
+        name,
+        seed=11,
+        pin="1234",
+        trust_anchors=[certificate(ROOT_DRAFT)],
+        chip_key=der(CHIP_KEY),
+        access_number=NUMBER,
+        on_bug=raise_bug,
+    )

@@ -19,40 +19,23 @@ import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["jukicard"]):
     from tests.fuzz.cards import NAMES, card
-    from tests.fuzz.steps import Run, decode, parse_text
+    from tests.fuzz.target import run_input, seeds
 
-HERE = Path(__file__).parent
-LOCAL = HERE / "corpus-local"
+LOCAL = Path(__file__).parent / "corpus-local"
 
 
 def one_input(data: bytes) -> None:
-    """Run one input: its first byte chooses the card, the rest is the sequence."""
-    if not data:
-        return
-    name = NAMES[data[0] % len(NAMES)]
-    done = []
-    run = Run(card(name))
-    try:
-        for step in decode(data[1:]):
-            done.append(str(step))
-            run.do(step)
-        run.finish()
-    except BaseException:
-        print(f"# fails on {name!r}", *done, sep="\n", file=sys.stderr)
-        raise
+    """Run one input; libFuzzer wants nothing back."""
+    run_input(data)
 
 
 def write_seeds(folder: Path) -> int:
     """Write every seed sequence for every card into `folder` and return how many there are."""
     folder.mkdir(exist_ok=True)
-    scripts = sorted(HERE.glob("corpus/*.txt"))
-    if not scripts:
-        raise SystemExit("there is no seed sequence in tests/fuzz/corpus")
-    for script in scripts:
-        steps = b"".join(step.encode() for step in parse_text(script.read_text()))
-        for number, _ in enumerate(NAMES):
-            (folder / f"seed-{number}-{script.stem}").write_bytes(bytes((number,)) + steps)
-    return len(scripts) * len(NAMES)
+    found = seeds()
+    for name, data in found.items():
+        (folder / f"seed-{name}").write_bytes(data)
+    return len(found)
 
 
 def main() -> None:

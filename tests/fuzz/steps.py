@@ -6,6 +6,7 @@ once failed. Every string of bytes is some sequence, and a small change of it a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,13 +16,27 @@ from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.events import CardEvent, Refusal
 from jukicard.runtime.fileapplet import FileApplet
 from jukicard.testing.faults import FaultyBackend
+from tests.fuzz.terminal import FuzzTerminal, Known, Reached
 
 RESET: Final = 0xF0
 POWER: Final = 0xF1
 FORK: Final = 0xF2
 CUT: Final = 0xF3
 """The next write but n loses power; the step's argument is n and whether the write lands."""
-_NAMES: Final = {RESET: "reset", POWER: "power", FORK: "fork"}
+AUTHENTICATE: Final = 0xF4
+"""Mutual authentication with a right key; the argument says which, bit 8 to stay in the session."""
+PRIVATE: Final = 0xF5
+CERTIFICATES: Final = 0xF6
+PIN: Final = 0xF7
+PLAIN: Final = 0xF8
+"""The command that follows is sent as it is, whatever session is open."""
+_NAMES: Final = {RESET: "reset", POWER: "power", FORK: "fork", PRIVATE: "private"}
+_WITH_ARGUMENT: Final = {
+    CUT: "cut",
+    AUTHENTICATE: "authenticate",
+    CERTIFICATES: "certificates",
+    PIN: "pin",
+}
 MAX_STEPS: Final = 200
 
 STATUS_BYTES: Final = frozenset(range(0x61, 0x6F)) | {0x90}
@@ -29,48 +44,53 @@ STATUS_BYTES: Final = frozenset(range(0x61, 0x6F)) | {0x90}
 REFUSING: Final = frozenset(range(0x63, 0x6F))
 """Those that say that the command was not done: a wrong PIN's 63CX, and every error."""
 
+SELECTED: Final = (b"\x90\x00", b"\x62\x83", b"\x62\x85")
+"""What a card of any state answers when its first application is selected."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done: a command sent, or (with `kind`) something done to the power."""
+    """One thing done: a command sent, or (with `kind`) something done to the power, or a way in."""
 
     command: bytes = b""
     kind: int = 0
     argument: int = 0
 
     def __str__(self) -> str:
-        if not self.kind:
-            return self.command.hex().upper()
-        if self.kind == CUT:
-            return f"cut {self.argument}"
-        return _NAMES[self.kind]
+        if self.kind in _WITH_ARGUMENT:
+            return f"{_WITH_ARGUMENT[self.kind]} {self.argument}"
+        if self.kind in _NAMES:
+            return _NAMES[self.kind]
+        sent = self.command.hex().upper()
+        return f"plain {sent}" if self.kind == PLAIN else sent
 
     def encode(self) -> bytes:
-        if self.kind == CUT:
-            return bytes((CUT, self.argument))
-        if self.kind:
+        if self.kind in _WITH_ARGUMENT:
+            return bytes((self.kind, self.argument))
+        if self.kind in _NAMES:
             return bytes((self.kind,))
+        mark = bytes((PLAIN,)) if self.kind == PLAIN else b""
         size = len(self.command)
         if size < 0xE0:
-            return bytes((size,)) + self.command
-        return b"\xef" + size.to_bytes(3, "big") + self.command
+            return mark + bytes((size,)) + self.command
+        return mark + b"\xef" + size.to_bytes(3, "big") + self.command
 
 
 def parse_text(text: str) -> list[Step]:
-    """Read one step a line: hexadecimal, or `reset`, `power`, `fork`, `cut n`; `#` comments."""
-    kinds = {name: kind for kind, name in _NAMES.items()}
-    steps = []
-    for line in text.splitlines():
-        words = line.partition("#")[0].strip()
-        if not words:
-            continue
-        if words in kinds:
-            steps.append(Step(kind=kinds[words]))
-        elif words.startswith("cut "):
-            steps.append(Step(kind=CUT, argument=int(words[4:])))
-        else:
-            steps.append(Step(bytes.fromhex(words)))
-    return steps
+    """Read one step a line: hexadecimal, or what is done otherwise; `#` comments."""
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    return [_parse_line(line) for line in lines if line]
+
+
+def _parse_line(line: str) -> Step:
+    kinds = {name: kind for kind, name in (_NAMES | _WITH_ARGUMENT).items()}
+    word, _, rest = line.partition(" ")
+    kind = kinds.get(word, 0)
+    if kind in _WITH_ARGUMENT:
+        return Step(kind=kind, argument=int(rest))
+    if word == "plain":
+        return Step(bytes.fromhex(rest), PLAIN)
+    return Step(kind=kind) if kind else Step(bytes.fromhex(line))
 
 
 def decode(data: bytes) -> Iterator[Step]:
@@ -84,15 +104,19 @@ def decode(data: bytes) -> Iterator[Step]:
         if first in _NAMES:
             yield Step(kind=first)
             continue
-        if first == CUT:
-            yield Step(kind=CUT, argument=data[offset] if offset < len(data) else 1)
+        if first in _WITH_ARGUMENT:
+            yield Step(kind=first, argument=data[offset] if offset < len(data) else 1)
             offset += 1
             continue
+        kind = PLAIN if first == PLAIN else 0
+        if kind:
+            first = data[offset] if offset < len(data) else 0
+            offset += 1
         size = first
         if first >= 0xE0:
             size = int.from_bytes(data[offset : offset + 3], "big") % 66_000
             offset += 3
-        yield Step(data[offset : offset + size])
+        yield Step(data[offset : offset + size], kind)
         offset += size
 
 
@@ -120,6 +144,7 @@ class Run:
     backend: FaultyBackend = field(init=False)
     limit: int = field(init=False)
     refusals: list[Refusal] = field(init=False, default_factory=list)
+    terminal: FuzzTerminal = field(init=False)
 
     def __post_init__(self) -> None:
         original = self.card
@@ -130,6 +155,12 @@ class Run:
         self.card = Card(environment, on_bug=original.on_bug)
         self.card.subscribe(self._watch)
         self.card.power_on()
+        self.terminal = FuzzTerminal(self.card, Known.of(original))
+
+    @property
+    def reached(self) -> Counter[Reached]:
+        """What was reached, and how often."""
+        return self.terminal.reached
 
     def _watch(self, event: CardEvent) -> None:
         if isinstance(event, Refusal):
@@ -137,9 +168,20 @@ class Run:
 
     def do(self, step: Step) -> bytes:
         """Do one step and check what must always hold; the answer is empty when there is none."""
+        if step.kind in (0, PLAIN):
+            return self._send(step)
+        try:
+            self._act(step)
+        except PowerLoss:
+            self._power_on_again()
+        return b""
+
+    def _act(self, step: Step) -> None:
         if step.kind == RESET:
+            self.terminal.forget()
             assert self.card.reset() == self.card.atr
         elif step.kind == POWER:
+            self.terminal.forget()
             self.card.power_off()
             self.card.power_on()
         elif step.kind == FORK:
@@ -149,17 +191,28 @@ class Run:
         elif step.kind == CUT:
             self.backend.landed = bool(step.argument & 1)
             self.backend.cut_after = self.backend.writes + 1 + (step.argument >> 1) % 4
+        elif step.kind == PRIVATE:
+            self.terminal.open_private()
         else:
-            return self._send(step.command)
-        return b""
+            ways_in = {
+                AUTHENTICATE: self.terminal.authenticate,
+                CERTIFICATES: self.terminal.show_certificates,
+                PIN: self.terminal.verify,
+            }
+            ways_in[step.kind](step.argument)
 
-    def _send(self, command: bytes) -> bytes:
+    def _power_on_again(self) -> None:
+        self.backend.cut_after = None
+        self.terminal.forget()
+        self.card.power_on()
+
+    def _send(self, step: Step) -> bytes:
         self.refusals.clear()
+        send = self.terminal.send if step.kind == 0 else self.terminal.send_plain
         try:
-            answer = self.card.transmit(command)
+            answer = send(step.command)
         except PowerLoss:
-            self.backend.cut_after = None
-            self.card.power_on()
+            self._power_on_again()
             return b""
         assert 2 <= len(answer) <= 65_538
         assert answer[-2] in STATUS_BYTES, f"status {answer[-2:].hex().upper()}"
@@ -184,4 +237,4 @@ class Run:
         self.backend.cut_after = None
         assert len(self.card.snapshot().export_with_keys()) <= self.limit, "the card has grown"
         self.card.power_on()
-        assert self.card.transmit(bytes.fromhex("00A4040000"))[-2:] in (b"\x90\x00", b"\x62\x83")
+        assert self.card.transmit(bytes.fromhex("00A4040000"))[-2:] in SELECTED

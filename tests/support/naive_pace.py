@@ -5,6 +5,7 @@ Each step by itself, so that a test may leave one out, repeat it or send somethi
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ def decode(raw: bytes) -> tuple[int, int]:
     return int.from_bytes(raw[1:33], "big"), int.from_bytes(raw[33:], "big")
 
 
+@functools.lru_cache(maxsize=256)
 def times(scalar: int, point: naive_curve.Affine) -> naive_curve.Affine:
     return naive_curve.multiply(P, A, scalar, point)
 
