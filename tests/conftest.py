@@ -1,10 +1,17 @@
-"""Settings that every test shares: how long hypothesis searches, chosen by HYPOTHESIS_PROFILE."""
+"""What every test shares: how long hypothesis searches, and that nothing reaches the forbidden.
+
+HYPOTHESIS_PROFILE chooses among the profiles below.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.forbidden import Watch, watching
 
 # No deadline and no complaint about slowness: a loaded machine is no reason for a test to fail.
 _ANY_SPEED = (HealthCheck.too_slow,)
@@ -29,3 +36,16 @@ settings.register_profile(
     suppress_health_check=_ANY_SPEED,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def forbidden() -> Iterator[Watch]:
+    """Fail a test in which something reached a `ForbiddenApplet`, on whatever card it was."""
+    with watching() as watch:
+        yield watch
+
+
+@pytest.fixture
+def forbidden_is_reached(forbidden: Watch) -> None:
+    """Reach it on purpose, to see that it tells."""
+    forbidden.expected = True

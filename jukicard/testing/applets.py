@@ -45,7 +45,7 @@ class ForbiddenApplet(Applet):
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.violations: list[str] = []
-        self._contents: Mapping[str, bytes] = {}
+        self._contents: Mapping[str, bytes] = dict(context.memory.items())
         context.share(SERVICE, self._serve, context.aid)
 
     @classmethod

@@ -19,7 +19,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.errors import (
@@ -45,7 +46,9 @@ CODES = st.integers(0, 9_999_999_999).map(
 )
 TOWNS = st.sampled_from(["13221", "27140", "01100"])
 TRIES = 3
-SNAPSHOT = issue_card("juki-v1", seed=1, code="12345678903", municipality="13221").snapshot()
+SNAPSHOT = issue_card(
+    with_forbidden(PROFILES["juki-v1"]), seed=1, code="12345678903", municipality="13221"
+).snapshot()
 GOOD, BAD = PublicMasters(), PublicMasters(others=b"\1" * 16)
 
 

@@ -45,6 +45,7 @@ from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY
 from jukicard.runtime.keys import KeyPair
 from jukicard.runtime.registry import write_applications
 from jukicard.securemessaging.suites import Suite
+from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenApplet
 from tests.support.naive_terminal import NaiveTerminal, keys_of
 
 CARD_NUMBER: Final = bytes.fromhex("8139200102030405")
@@ -215,39 +216,44 @@ def personalise(card: Card, contents: object) -> None:
 
 
 _SUCCESSOR: Final = {"layout": "mynumber"}
+FORBIDDEN: Final = FORBIDDEN_AID, ForbiddenApplet.type_name, dict[str, str]()
 
 
 @cache
-def _snapshot(kind: str) -> MemorySnapshot:
+def _snapshot(kind: str, *, forbidden: bool) -> MemorySnapshot:
+    last = (FORBIDDEN,) if forbidden else ()
     if kind.startswith("juki"):
         card = blank_card(
             (SURFACE, "surface", {"layout": "juki"}),
             (COMMON, "common", {}),
+            *last,
             atr="3BE000FF8131FE4514",
         )
         personalise(card, juki_contents(kind))
         return card.snapshot()
-    card = blank_card((COMMON, "common", {}), (SURFACE, "surface", _SUCCESSOR), (TEXT, "text", {}))
+    card = blank_card(
+        (COMMON, "common", {}), (SURFACE, "surface", _SUCCESSOR), (TEXT, "text", {}), *last
+    )
     personalise(card, text_contents())
     personalise(card, surface_contents())
     personalise(card, common_contents())
     return card.snapshot()
 
 
-def face_card(kind: str = "successor") -> Card:
+def face_card(kind: str = "successor", *, forbidden: bool = True) -> Card:
     """A powered card: `successor`, or a Juki card `juki-a` or `juki-b`; nothing is selected yet.
 
     The successor has the common, surface and text applications, a Juki card surface and, to have
-    another one to select, an empty common.
+    another one to select, an empty common. `forbidden`: it has a `ForbiddenApplet` too.
     """
-    card = Card.restore(_snapshot(kind), on_bug=raise_bug)
+    card = Card.restore(_snapshot(kind, forbidden=forbidden), on_bug=raise_bug)
     card.power_on()
     return card
 
 
-def selected(application: str, kind: str = "successor") -> Card:
+def selected(application: str, kind: str = "successor", *, forbidden: bool = True) -> Card:
     """A powered card with `common`, `surface` or `text` selected."""
-    card = face_card(kind)
+    card = face_card(kind, forbidden=forbidden)
     answer = card.transmit(CommandApdu(0, 0xA4, 0x04, 0x0C, AIDS[application]).encode())
     assert answer == b"\x90\x00"
     return card

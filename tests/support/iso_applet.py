@@ -43,6 +43,7 @@ from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.fileapplet import FileApplet, FileState, Handler
 from jukicard.runtime.pin import PinCharacters, PinFile
 from jukicard.runtime.registry import offer_applet
+from jukicard.testing.applets import with_forbidden
 
 AID: Final = Aid("F049534F5445535401")
 TWIN_AID: Final = Aid("F049534F5445535402")
@@ -263,8 +264,12 @@ def iso_card(
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = raise_bug,
     contactless: bool = False,
+    forbidden: bool = True,
 ) -> Card:
-    """Return a powered Juki card that also has two `IsoApplet`s, nothing selected of them yet."""
+    """Return a powered Juki card that also has two `IsoApplet`s, nothing selected of them yet.
+
+    forbidden: it has a `ForbiddenApplet` too, for whoever does not select all there is.
+    """
     juki = PROFILES["juki-v1"]
     profile = dataclasses.replace(
         juki,
@@ -275,7 +280,7 @@ def iso_card(
         ),
     )
     card = issue_card(
-        profile,
+        with_forbidden(profile) if forbidden else profile,
         seed=7,
         pin="1234",
         options=options,
@@ -289,9 +294,9 @@ def iso_card(
     return card
 
 
-def selected_iso_card() -> Card:
+def selected_iso_card(*, forbidden: bool = True) -> Card:
     """Return a card with the first `IsoApplet` selected on the basic channel."""
-    card = iso_card()
+    card = iso_card(forbidden=forbidden)
     answer = card.transmit(bytes.fromhex(SELECT))
     assert answer == b"\x90\x00", "the application of this suite cannot be selected"
     return card

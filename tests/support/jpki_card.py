@@ -20,6 +20,7 @@ from jukicard.applets.jpki import AID, JpkiApplet
 from jukicard.applets.jpki.files import AUTH_CERTIFICATE, SIGN_CERTIFICATE
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
+from jukicard.testing.applets import with_forbidden
 
 SIZES: Final = {AUTH_CERTIFICATE: 1470, SIGN_CERTIFICATE: 1764}
 """The size in bytes of each holder's certificate; real ones are about as large."""
@@ -46,7 +47,10 @@ def jpki_card(name: str) -> Card:
 
 @cache
 def _snapshot(name: str) -> MemorySnapshot:
-    card = issue_card(**PROFILE_OF[name], seed=1, on_bug=raise_bug)
+    wishes = dict(PROFILE_OF[name])
+    profile = wishes.pop("profile")
+    chosen = PROFILES[profile] if isinstance(profile, str) else profile
+    card = issue_card(with_forbidden(chosen), **wishes, seed=1, on_bug=raise_bug)
     application = card.applications.get(AID)
     if application is not None:
         assert isinstance(application.applet, JpkiApplet)

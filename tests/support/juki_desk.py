@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
+from jukicard.testing.applets import with_forbidden
 from tests.support.naive_terminal import JUKI, NaiveTerminal
 
 CODE = "12345678903"
@@ -40,7 +41,8 @@ class Desk:
 def issued(**options: object) -> MemorySnapshot:
     """A snapshot of a personalised card, to be started again and again."""
     given = {"seed": 1, "code": CODE, "municipality": "13221", "pin": PIN.decode(), **options}
-    card = issue_card("juki-v1", on_bug=raise_bug, **given)  # type: ignore[arg-type]
+    profile = with_forbidden(PROFILES["juki-v1"])
+    card = issue_card(profile, on_bug=raise_bug, **given)  # type: ignore[arg-type]
     return card.snapshot()
 
 

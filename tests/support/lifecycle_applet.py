@@ -19,6 +19,7 @@ from jukicard.runtime.pin import PinFile
 from jukicard.runtime.registry import PRIVILEGE, offer_applet
 from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet
 from jukicard.securemessaging.suites import Suite
+from jukicard.testing.applets import with_forbidden
 
 AID: Final = Aid("F04C4946454359434C45")
 ISSUER: Final = Aid("A0000001510000")
@@ -63,7 +64,7 @@ def life_cycle_card(*, with_values: bool = True) -> Card:
             (AID, LifeCycleApplet.type_name, {PRIVILEGE: "card"}),
         ),
     )
-    card = issue_card(profile, seed=1, on_bug=raise_bug)
+    card = issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)
     if with_values:
         found = card.applications.get(AID)
         assert found is not None

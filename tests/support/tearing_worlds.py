@@ -16,6 +16,7 @@ from jukicard.profiles import Profile
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.fileapplet import FileApplet
 from jukicard.runtime.registry import applet_class
+from jukicard.testing.applets import with_forbidden
 from tests.support import tearing_certificates as certificates
 from tests.support import tearing_files as files
 from tests.support import tearing_keys as keys
@@ -138,7 +139,7 @@ def world(name: str) -> World:
         card = _OWN[name].make()
         card.power_off()
         return World.of(name, card)
-    return World.of(name, issue_card(name, seed=1, on_bug=raise_bug))
+    return World.of(name, issue_card(with_forbidden(PROFILES[name]), seed=1, on_bug=raise_bug))
 
 
 def scenarios(command: Command) -> list[Scenario]:

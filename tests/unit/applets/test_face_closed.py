@@ -54,7 +54,7 @@ every_world = pytest.mark.parametrize(("application", "kind"), WORLDS)
 
 def ready(application: str, kind: str, card: Card | None = None) -> Card:
     if card is None:
-        return selected(application, kind)
+        return selected(application, kind, forbidden=False)  # every application is selected here
     card.reset()
     card.transmit(CommandApdu(0, 0xA4, 4, 0x0C, AIDS[application]).encode())
     return card

@@ -191,6 +191,11 @@ class TestNames:
     """SELECT by DF name among the applications of the card."""
 
     @pytest.fixture
+    def card(self) -> Card:
+        """All its applications may be selected."""
+        return selected_iso_card(forbidden=False)
+
+    @pytest.fixture
     def names(self, card: Card) -> list[str]:
         return [str(application.aid) for application in card.applications]
 

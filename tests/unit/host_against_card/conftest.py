@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.keys import software
@@ -25,7 +26,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def card() -> Card:
-    return issue_card("juki-v1", seed=1, code=CODE)
+    return issue_card(with_forbidden(PROFILES["juki-v1"]), seed=1, code=CODE)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.fixture
 def successor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    with TcpServer(issue_card("mynumber", seed=1)) as server:
+    with TcpServer(issue_card(with_forbidden(PROFILES["mynumber"]), seed=1)) as server:
 
         def command(*arguments: str, typed: str = "", terminal: bool = False) -> int:
             monkeypatch.setattr("sys.stdin", Typed(typed, terminal))

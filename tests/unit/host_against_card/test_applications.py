@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.environment import SeededRandom
 from jukicard.profiles.people import draw_person
 from jukicard.profiles.person import Person
@@ -27,6 +27,7 @@ from jukicard.profiles.pki.authorities import (
 from jukicard.profiles.pki.certificates import Certificate
 from jukicard.profiles.pki.ocsp import answer, responder
 from jukicard.profiles.pki.revocation import Register
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ChannelDecorator, build_channel
 from jukihost.errors import (
@@ -75,7 +76,9 @@ PASSWORD, PIN = "ABC123", "1234"
 
 def issue(profile: str = "mynumber", person: Person = PERSON, form: int = 2) -> Card:
     issued = ISSUED if profile == "mynumber" else date(2014, 4, 1)
-    return issue_card(profile, seed=3, person=person, issued=issued, form=form)
+    return issue_card(
+        with_forbidden(PROFILES[profile]), seed=3, person=person, issued=issued, form=form
+    )
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from datetime import date
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu.trace import Trace
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
 from jukihost.errors import (
@@ -45,7 +46,9 @@ MOVED_OUT_USES = {Purpose.MOVE_IN, Purpose.COUNTER}
 
 @pytest.fixture
 def card() -> Card:
-    return issue_card("juki-v1", seed=1, code=CODE.reveal(), municipality="13221")
+    return issue_card(
+        with_forbidden(PROFILES["juki-v1"]), seed=1, code=CODE.reveal(), municipality="13221"
+    )
 
 
 @pytest.fixture
@@ -304,7 +307,7 @@ def test_session_that_the_card_lost(card: Card) -> None:
 
 @pytest.mark.parametrize("form", [1, 2])
 def test_both_faces_serve_alike(form: int) -> None:
-    card = issue_card("juki-v1", seed=1, form=form, code=CODE.reveal())
+    card = issue_card(with_forbidden(PROFILES["juki-v1"]), seed=1, form=form, code=CODE.reveal())
     with LocalReader(card) as connection:
         juki = session(build_channel(connection), Purpose.RESIDENT_IDENTIFICATION)
         juki.verify_pin("1234")
@@ -314,7 +317,7 @@ def test_both_faces_serve_alike(form: int) -> None:
 
 @pytest.mark.parametrize("profile", ["juki-v1", "juki-v2", "mynumber"])
 def test_on_every_card(profile: str) -> None:
-    card = issue_card(profile, seed=2, code=CODE.reveal())
+    card = issue_card(with_forbidden(PROFILES[profile]), seed=2, code=CODE.reveal())
     with LocalReader(card) as connection:
         juki = session(build_channel(connection), Purpose.WIDE_AREA_ISSUANCE)
         juki.verify_pin("1234")

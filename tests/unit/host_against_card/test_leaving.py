@@ -14,11 +14,12 @@ from datetime import date
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import CommandApdu, Ins
 from jukicard.apdu.trace import Trace
 from jukicard.environment import SeededRandom
 from jukicard.profiles.people import draw_person
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost.channel import ApduChannel, build_channel, open_logical_channel
@@ -43,7 +44,11 @@ ISSUED = date(2024, 4, 1)
 PERSON = draw_person(SeededRandom("holder"), issued=ISSUED, foreign=False, variants=True)
 SNAPSHOTS = {
     contactless: issue_card(
-        "mynumber", seed=3, person=PERSON, issued=ISSUED, contactless=contactless
+        with_forbidden(PROFILES["mynumber"]),
+        seed=3,
+        person=PERSON,
+        issued=ISSUED,
+        contactless=contactless,
     ).snapshot()
     for contactless in (False, True)
 }

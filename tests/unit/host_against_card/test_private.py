@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import CommandApdu, Ins, ResponseApdu
+from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
@@ -61,7 +62,13 @@ class Listener:
 
 @pytest.fixture
 def card() -> Card:
-    made = issue_card("juki-v1", seed=1, code=CODE.reveal(), contactless=True, access_number=NUMBER)
+    made = issue_card(
+        with_forbidden(PROFILES["juki-v1"]),
+        seed=1,
+        code=CODE.reveal(),
+        contactless=True,
+        access_number=NUMBER,
+    )
     trust(made)
     return made
 
@@ -154,7 +161,7 @@ def test_a_wrong_number(channel: ChannelDecorator, listener: Listener) -> None:
 def test_a_card_that_offers_none() -> None:
     """Whoever means to go on in plain says so: the refusal may be another's than the card's."""
     listener = Listener()
-    with LocalReader(issue_card("juki-v1", seed=1)) as connection:
+    with LocalReader(issue_card(with_forbidden(PROFILES["juki-v1"]), seed=1)) as connection:
         juki = JukiSession(build_channel(connection, observer=listener)).open()
         with pytest.raises(ReferenceNotFound):
             juki.begin_private(NUMBER)

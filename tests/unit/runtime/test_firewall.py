@@ -243,6 +243,7 @@ def test_the_budget_itself() -> None:
 # --- the forbidden application itself ---
 
 
+@pytest.mark.usefixtures("forbidden_is_reached")
 @pytest.mark.parametrize("reach", ["select", "memory", "rewrite", "service", "command"])
 def test_what_nothing_may_reach_says_when_it_was(reach: str) -> None:
     card: World = world()

@@ -56,7 +56,7 @@ def test_an_entry_point_that_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_profile_of_ones_own_has_further_applications() -> None:
-    card = iso_card()
+    card = iso_card(forbidden=False)
     aids = [application.aid for application in card.applications]
     assert aids[-2:] == [AID, TWIN_AID]
     assert aids[:-2] == [aid for aid, *_ in PROFILES["juki-v1"].applications]

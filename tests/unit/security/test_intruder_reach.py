@@ -302,6 +302,7 @@ def _watched() -> tuple[Card, ForbiddenApplet]:
     return card, ForbiddenApplet.on(card)
 
 
+@pytest.mark.usefixtures("forbidden_is_reached")
 def test_the_forbidden_application_notices() -> None:
     """It is no use if it sees nothing: everything that can reach it does, and is told."""
     card, forbidden = _watched()
