@@ -6,23 +6,42 @@ chip's key; the one with all files has keys only.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from typing import ClassVar
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.runtime.boundary import raise_bug
+from jukicard.runtime.registry import offer_applet
 from tests.support.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
-from tests.support.iso_applet import iso_card
+from tests.support.iso_applet import FAIL, IsoApplet, iso_card
 from tests.support.naive_pace import NUMBER
 
 ALL_FILES = "all files"
 NAMES = (ALL_FILES, *PROFILES)
 
 
+@partial(offer_applet, trusted=True)
+class Steady(IsoApplet):
+    """The application with all files, without the command that fails as no rule explains."""
+
+    type_name = "test-iso-steady"
+    proprietary: ClassVar = {
+        ins: handler for ins, handler in IsoApplet.proprietary.items() if ins != FAIL
+    }
+
+
+@partial(offer_applet, trusted=True)
+class SteadyTwin(Steady):
+    """The same under its other name."""
+
+    type_name = "test-iso-steady-twin"
+
+
 @cache
 def card(name: str) -> Card:
     """Return the original of a card to be forked; exceptions that no rule explains are raised."""
     if name == ALL_FILES:
-        return iso_card(on_bug=raise_bug, forbidden=False)
+        return iso_card(on_bug=raise_bug, forbidden=False, kinds=(Steady, SteadyTwin))
     return issue_card(
         name,
         seed=11,

@@ -199,6 +199,10 @@ FIXED: Final = tuple(bytes((0xA0 + number,)) + b"\x01\x02\x03" for number in ran
 VARIABLE: Final = (b"\x01\x0bfirst", b"\x02second", b"\x01third!", bytes(range(256)) + b"end")
 
 
+FAIL: Final = 0x12
+"""The instruction, of the proprietary class, that fails."""
+
+
 @partial(offer_applet, trusted=True)
 class IsoApplet(FileApplet):
     """All file and PIN commands on `TREE`, and `80 10` to be given the right RIGHT."""
@@ -223,7 +227,7 @@ class IsoApplet(FileApplet):
 
     proprietary: ClassVar[Mapping[int, Handler]] = {
         0x10: grant,
-        0x12: fail,
+        FAIL: fail,
         0x14: long_answer,
         Ins.CHANGE_KEY: FileApplet.change_key,
     }
@@ -265,6 +269,7 @@ def iso_card(
     on_bug: Callable[[Exception], None] = raise_bug,
     contactless: bool = False,
     forbidden: bool = True,
+    kinds: tuple[type[IsoApplet], type[IsoApplet]] = (IsoApplet, TwinApplet),
 ) -> Card:
     """Return a powered Juki card that also has two `IsoApplet`s, nothing selected of them yet.
 
@@ -275,8 +280,8 @@ def iso_card(
         juki,
         applications=(
             *juki.applications,
-            (AID, IsoApplet.type_name, {}),
-            (TWIN_AID, TwinApplet.type_name, {}),
+            (AID, kinds[0].type_name, {}),
+            (TWIN_AID, kinds[1].type_name, {}),
         ),
     )
     card = issue_card(
