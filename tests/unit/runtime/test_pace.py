@@ -20,18 +20,14 @@ from jukicard.environment import CardEnvironment
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.registry import offer_applet
 from tests.support.eac_desk import (
-    CHIP_KEY,
-    ROOT_DRAFT,
     EacTerminal,
-    certificate,
     der,
 )
-from tests.support.juki_desk import READ_CODE, VERIFY, Desk, desk, issued
+from tests.support.juki_desk import READ_CODE, VERIFY, desk
 from tests.support.naive_pace import (
     AGREEMENT_KEY,
     BRAINPOOL,
     MAPPING_KEY,
-    NUMBER,
     PACE,
     G,
     NaivePace,
@@ -40,25 +36,11 @@ from tests.support.naive_pace import (
     times,
 )
 from tests.support.naive_terminal import JUKI
+from tests.support.pace_desk import opened, pace_desk, with_certificates
 from tests.support.sm_reader import NaiveReader
 from tests.support.vectors import load
 
 h = bytes.fromhex
-WITH_NUMBER: Final = issued(access_number=NUMBER)
-WITH_CERTIFICATES: Final = issued(
-    access_number=NUMBER, trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(CHIP_KEY)
-)
-
-
-def _desk() -> Desk:
-    return desk(WITH_NUMBER)
-
-
-def _opened(there: Desk, *more: Tlv) -> NaivePace:
-    pace = NaivePace(there.terminal)
-    assert pace.steps(*more).status == 0x9000
-    return pace
-
 
 # -- the worked example of the BSI, every exchange of it, on a card that draws its numbers ---------
 
@@ -188,17 +170,17 @@ def _expected(steps: tuple[str, ...]) -> list[int]:
 
 @pytest.mark.parametrize("first", STEPS)
 def test_every_order_of_up_to_four_steps(first: str) -> None:
-    there = _desk()
+    there = pace_desk()
     for rest in itertools.product(STEPS, repeat=3):
         pace = NaivePace(there.terminal)
         pace.set_password()
         steps = (first, *rest)
         assert [STEPS[name](pace).status for name in steps] == _expected(steps), steps
-    _opened(there)
+    opened(there)
 
 
 def test_no_step_without_its_beginning() -> None:
-    there = _desk()
+    there = pace_desk()
     for act in STEPS.values():
         assert act(NaivePace(there.terminal)).status == 0x6985
 
@@ -216,7 +198,7 @@ OTHERS: Final = {
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("done", range(1, 4))
 def test_any_other_command_ends_it(done: int, other: CommandApdu) -> None:
-    there = _desk()
+    there = pace_desk()
     pace = NaivePace(there.terminal)
     pace.set_password()
     acts = (pace.nonce, pace.map, pace.agree)
@@ -225,12 +207,12 @@ def test_any_other_command_ends_it(done: int, other: CommandApdu) -> None:
     there.terminal.plain(other)
     following = [MAP, AGREE, Tlv(0x85, bytes(8))][done - 1]
     assert pace.step(following, chained=done < 3).status == 0x6985
-    _opened(there)
+    opened(there)
 
 
 def test_get_response_is_part_of_a_step() -> None:
     """With T=0 a terminal fetches every answer; the dialogue goes on."""
-    there = _desk()
+    there = pace_desk()
     pace = NaivePace(there.terminal)
     pace.set_password()
     assert there.card.transmit(h("10860000027C0001")) == h("7C6113")
@@ -240,7 +222,7 @@ def test_get_response_is_part_of_a_step() -> None:
 
 
 def test_channels_have_dialogues_of_their_own() -> None:
-    there = _desk()
+    there = pace_desk()
     assert there.card.transmit(h("0070000001")) == h("019000")
     assert there.terminal.select(JUKI, 1).status == 0x9000
     here, other = NaivePace(there.terminal), NaivePace(there.terminal, channel=1)
@@ -275,14 +257,14 @@ REFUSED: Final = {
 
 @pytest.mark.parametrize(("command", "status"), REFUSED.values(), ids=REFUSED)
 def test_what_the_card_does_not_have(command: CommandApdu, status: int) -> None:
-    there = _desk()
+    there = pace_desk()
     assert there.terminal.plain(command).status == status
     assert NaivePace(there.terminal).step().status == 0x6985
-    _opened(there)
+    opened(there)
 
 
 def test_the_curve_may_be_said() -> None:
-    _opened(_desk(), Tlv(0x84, bytes((BRAINPOOL,))))
+    opened(pace_desk(), Tlv(0x84, bytes((BRAINPOOL,))))
 
 
 def test_closed_by_default() -> None:
@@ -292,11 +274,11 @@ def test_closed_by_default() -> None:
 
 
 def test_a_wrong_number_is_no_number_and_costs_nothing() -> None:
-    there = _desk()
+    there = pace_desk()
     for _ in range(20):
         assert NaivePace(there.terminal, "123457").steps().status == 0x6300
         assert NaivePace(there.terminal).step().status == 0x6985, "over"
-    _opened(there)
+    opened(there)
 
 
 @pytest.mark.parametrize("number", ["12345", "1234567", "12345a", "１２３４５６", ""])
@@ -318,7 +300,7 @@ POINTS: Final = {
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
 @pytest.mark.parametrize("tag", [0x81, 0x83])
 def test_10_points_that_are_none(tag: int, point: bytes) -> None:
-    there = _desk()
+    there = pace_desk()
     pace = NaivePace(there.terminal)
     pace.set_password()
     pace.nonce()
@@ -326,12 +308,12 @@ def test_10_points_that_are_none(tag: int, point: bytes) -> None:
         pace.map()
     assert pace.step(Tlv(tag, point)).status == 0x6300
     assert pace.step(MAP).status == 0x6985
-    _opened(there)
+    opened(there)
 
 
 def test_5_the_cards_own_key_sent_back() -> None:
     """Whoever reflects the card's ephemeral key and its token proves nothing."""
-    there = _desk()
+    there = pace_desk()
     pace = NaivePace(there.terminal)
     pace.set_password()
     pace.nonce()
@@ -347,7 +329,7 @@ def test_5_the_cards_own_key_sent_back() -> None:
 
 
 def test_4_a_recorded_run_opens_nothing() -> None:
-    there = _desk()
+    there = pace_desk()
     recorded: list[bytes] = []
     raw = there.terminal.raw
 
@@ -356,7 +338,7 @@ def test_4_a_recorded_run_opens_nothing() -> None:
         return raw(command)
 
     there.terminal.raw = recording
-    _opened(there)
+    opened(there)
     there.terminal.raw = raw
     there.status("00CA005A00")  # the session is over
     answers = [there.card.transmit(command)[-2:].hex() for command in recorded]
@@ -368,7 +350,7 @@ def test_4_a_recorded_run_opens_nothing() -> None:
 
 def test_long_data_of_the_same_instruction_may_come_in_parts_cut_anywhere() -> None:
     """A part of the object 7C is not whole, so it is never taken for a step of a dialogue."""
-    there = EacTerminal(desk(WITH_CERTIFICATES))
+    there = EacTerminal(desk(with_certificates()))
     public = encode(times(AGREEMENT_KEY, G))
     data = Tlv(0x7C, [Tlv(0x80, public)]).encode()
     for cut in range(1, len(data) + 1):
@@ -391,7 +373,7 @@ NO_STEPS: Final = {
 
 @pytest.mark.parametrize("link", NO_STEPS.values(), ids=NO_STEPS)
 def test_what_is_no_step_waits_for_its_chain(link: str) -> None:
-    there = _desk()
+    there = pace_desk()
     there.terminal.plain(set_password())
     assert there.status(link) == 0x9000
     assert there.status("00CA005A00") == 0x6883, "the chain's next link was expected"

@@ -10,7 +10,6 @@ from typing import Final
 from jukicard.apdu import CommandApdu, ResponseApdu, Tlv
 from tests.support.cvc_writer import key, sign
 from tests.support.eac_desk import (
-    CHIP_KEY,
     DV_DRAFT,
     ROOT,
     ROOT_DRAFT,
@@ -19,39 +18,24 @@ from tests.support.eac_desk import (
     TERMINAL_TYPE,
     EacTerminal,
     certificate,
-    der,
 )
-from tests.support.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, Desk, desk, issued
+from tests.support.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, desk, issued
 from tests.support.naive_pace import (
     NUMBER,
     NaivePace,
     set_password,
 )
 from tests.support.naive_terminal import JUKI, WRONG_KEYS
+from tests.support.pace_desk import opened, pace_desk, with_certificates
 
 h = bytes.fromhex
-WITH_NUMBER: Final = issued(access_number=NUMBER)
-WITH_CERTIFICATES: Final = issued(
-    access_number=NUMBER, trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(CHIP_KEY)
-)
-
-
-def _desk() -> Desk:
-    return desk(WITH_NUMBER)
-
-
-def _opened(there: Desk, *more: Tlv) -> NaivePace:
-    pace = NaivePace(there.terminal)
-    assert pace.steps(*more).status == 0x9000
-    return pace
-
 
 # -- what the session gives ------------------------------------------------------------------------
 
 
 def test_nothing_is_proven_in_the_session() -> None:
-    there = _desk()
-    pace = _opened(there)
+    there = pace_desk()
+    pace = opened(there)
     for refused in (READ_CODE, READ_DATA):
         assert there.terminal.protected(refused).status == 0x6982
     suspend = CommandApdu(0x00, 0x04, 0, 0, h("3F00"))
@@ -63,28 +47,28 @@ def test_nothing_is_proven_in_the_session() -> None:
 
 
 def test_it_forgets_what_was_proven_before() -> None:
-    there = _desk()
+    there = pace_desk()
     assert there.terminal.plain(VERIFY).status == 0x9000
     query = CommandApdu(0x00, 0x20, 0x00, 0x9C)
     assert there.terminal.plain(query).status == 0x63C3
     change = CommandApdu(0x00, 0x24, 0x01, 0x9C, b"5678")
-    _opened(there)
+    opened(there)
     assert there.terminal.protected(change).status == 0x6982
     assert there.terminal.protected(VERIFY).status == 0x9000
     assert there.terminal.protected(change).status == 0x9000, "the holder, unheard by others"
 
 
 def test_a_plain_command_ends_it() -> None:
-    there = _desk()
-    _opened(there)
+    there = pace_desk()
+    opened(there)
     session = there.terminal.sessions[0]
     assert there.status("00CA005A00") == 0x9000
     assert there.card.transmit(session.protect(VERIFY).encode()) == h("6988")
 
 
 def test_a_purpose_is_proven_in_it_and_takes_its_place() -> None:
-    there = _desk()
-    pace = _opened(there)
+    there = pace_desk()
+    pace = opened(there)
     there.terminal.authenticate(1, secure=True)
     assert there.terminal.sessions[0].enc != pace.enc
     assert there.terminal.protected(VERIFY).status == 0x9000
@@ -92,8 +76,8 @@ def test_a_purpose_is_proven_in_it_and_takes_its_place() -> None:
 
 
 def test_a_wrong_key_in_it_ends_it() -> None:
-    there = _desk()
-    _opened(there)
+    there = pace_desk()
+    opened(there)
     assert there.terminal.get_challenge(secure=True).status == 0x9000
     session = there.terminal.sessions[0]
     assert there.terminal.mutual_authenticate(WRONG_KEYS, 0x81, secure=True).status == 0x63CE
@@ -101,7 +85,7 @@ def test_a_wrong_key_in_it_ends_it() -> None:
 
 
 def test_suspended_and_used_up_cards_offer_none() -> None:
-    there = _desk()
+    there = pace_desk()
     there.terminal.authenticate(5)
     assert there.terminal.protected(CommandApdu(0x00, 0x04, 0, 0, h("3F00"))).status == 0x9000
     there.card.power_off()
@@ -120,7 +104,7 @@ class PrivateTerminal(EacTerminal):
     pace: NaivePace
 
     def open(self, *more: Tlv) -> NaivePace:
-        self.pace = _opened(self.desk, *more)
+        self.pace = opened(self.desk, *more)
         return self.pace
 
     def _answer(self, command: CommandApdu) -> ResponseApdu:
@@ -137,7 +121,7 @@ class PrivateTerminal(EacTerminal):
 
 
 def _private() -> PrivateTerminal:
-    return PrivateTerminal(desk(WITH_CERTIFICATES))
+    return PrivateTerminal(desk(with_certificates()))
 
 
 def _rights(mask: int) -> Tlv:
@@ -213,12 +197,12 @@ def test_the_newest_authorities_are_named() -> None:
         )
     ]
     there = desk(issued(access_number=NUMBER, trust_anchors=[certificate(d) for d in drafts]))
-    objects = _opened(there, _rights(0)).objects
+    objects = opened(there, _rights(0)).objects
     assert (objects[0x87], objects[0x88]) == (b"JPNEW00003", b"JPMID00002")
 
 
 def test_terminal_authentication_outside_it_is_for_the_card_number() -> None:
-    there = EacTerminal(desk(WITH_CERTIFICATES))
+    there = EacTerminal(desk(with_certificates()))
     there.establish()
     assert there.terminal.protected(UPDATE_DATA).status == 0x9000
 
