@@ -27,7 +27,7 @@ class Place:
         self._force = force
         with self._writing():
             # SQLite writes a journal beside the file: its longer name has to do as well.
-            _status(Path(f"{name}-journal"))
+            _status(self._journal)
             self.path.parent.stat()
             self._check_free()
 
@@ -56,14 +56,19 @@ class Place:
             if not self._check_free():
                 return self._link(draft)
             with alone_with(self.path):
-                # A journal left by a crash is the old card's and would be played into the new one.
-                self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+                self._check_free()  # it is what we have locked, and nobody has put another there
+                self._journal.unlink(missing_ok=True)
                 draft.replace(self.path)
 
     def _check_free(self) -> bool:
         """Say whether there is a file to replace; UserError where it must not be replaced."""
         found = _status(self.path)
         if found is None:
+            if _status(self._journal) is not None:
+                raise UserError(
+                    f"{self._journal} is left of another card, and would be played into this one:"
+                    " remove it or choose another name"
+                )
             return False
         if not stat.S_ISREG(found.st_mode):
             raise UserError(f"{self.path} exists and is {_kind(found)}: choose another name")
@@ -85,6 +90,11 @@ class Place:
                 draft.replace(self.path)
         except FileExistsError:
             raise self._exists() from None
+
+    @property
+    def _journal(self) -> Path:
+        """What SQLite leaves beside a file that was cut off while it was written."""
+        return Path(f"{self.path}-journal")
 
     def _exists(self) -> UserError:
         return UserError(f"{self.path} exists; --force replaces it, and every card in it is lost")

@@ -40,7 +40,8 @@ def claim(path: Path, identity: Identity) -> None:
         raise ImageError(
             ImageProblem.UNREADABLE, f"{path} cannot be opened: {error.strerror}"
         ) from None
-    if not _lock(number, fcntl.F_RDLCK):
+    # once it is locked nobody replaces it: if it is still the one we know, it stays so
+    if not (_lock(number, fcntl.F_RDLCK) and _is(number, path) and _is(number, identity[1:])):
         os.close(number)
         raise ImageError(ImageProblem.LOCKED, f"{path} is just being replaced: try again")
     _claims[identity] = number
@@ -62,13 +63,25 @@ def alone_with(path: Path) -> Iterator[None]:
     found = path.stat()
     if (os.getpid(), found.st_dev, found.st_ino) in _claims:
         raise _in_use(path)
-    number = os.open(path, os.O_RDWR)
+    number = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     try:
-        if not _lock(number, fcntl.F_WRLCK):
+        if not (_lock(number, fcntl.F_WRLCK) and _is(number, path)):
             raise _in_use(path)
         yield
     finally:
         os.close(number)
+
+
+def _is(number: int, other: Path | tuple[int, ...]) -> bool:
+    """Tell whether an open file is the one of a name, or of a device and a file's number."""
+    found = os.fstat(number)
+    if isinstance(other, Path):
+        try:
+            there = other.stat()
+        except OSError:
+            return False
+        other = there.st_dev, there.st_ino
+    return (found.st_dev, found.st_ino) == other
 
 
 def _lock(number: int, kind: int) -> bool:

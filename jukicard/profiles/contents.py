@@ -33,7 +33,9 @@ def issuer(applet: FileApplet, order: Order) -> None:
 def juki_issuer(applet: JukiIssuerApplet, order: Order) -> None:
     """A Juki card's issuer domain: data objects without certificates, and the card's own key."""
     _put_card_data(applet, _card_data(order))
-    key = order.keys.take_for(order.card_number, order.rsa_bits)
+    from jukicard.profiles.pki.keys import card_key
+
+    key = card_key(order.card_number, order.rsa_bits)
     applet.signing.load(applet.tree.ef(issuer_files.CARD_KEY), key.private_der, check=False)
 
 

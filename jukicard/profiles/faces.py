@@ -68,8 +68,11 @@ def card_certificates(municipality: str) -> dict[int, bytes]:
     }
 
 
-def _card_key(order: Order) -> RsaPrivateKey:
-    return _private(order.keys.take(2048))
+def _card_key(order: Order, place: int) -> RsaPrivateKey:
+    from jukicard.profiles.pki.keys import card_key
+
+    order.keys.take(2048)  # drawn and not used: what a seed gives besides depends on it
+    return _private(card_key(order.card_number, 2048, place))
 
 
 def common(applet: Any, order: Order) -> None:
@@ -85,7 +88,7 @@ def common(applet: Any, order: Order) -> None:
             municipality=order.person.municipality.code,
             expires=order.expires,
             pin=order.pins.common,
-            card_key=_card_key(order),
+            card_key=_card_key(order, 0),
             counter=order.keys_for(AID, COUNTER),
         ),
     )
@@ -110,8 +113,8 @@ def text(applet: Any, order: Order) -> None:
             security_code=person.security_code,
             pin=order.pins.text,
             signer=record_signer(person.municipality.code),
-            card_key=_card_key(order),
-            session_key=_card_key(order).public,
+            card_key=_card_key(order, 1),
+            session_key=_card_key(order, 2).public,
             counter=order.keys_for(AID, COUNTER),
             gregorian=person.is_foreign,
         ),
@@ -146,7 +149,7 @@ def _successor_face(order: Order) -> SurfaceContents:
         number_image=portraits.individual_number_image(person),
         code_image=portraits.security_code_image(person),
         signer=record_signer(person.municipality.code),
-        card_key=_card_key(order),
+        card_key=_card_key(order, 3),
         counter=order.keys_for(AID, COUNTER),
         gregorian=person.is_foreign,
     )

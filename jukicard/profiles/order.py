@@ -53,18 +53,6 @@ class KeyPool:
         self._random = random
         self._given: set[str] = set()
 
-    def take_for(self, number: bytes, bits: int) -> PublishedKey:
-        """Return a further key pair, chosen by a number of the card and not drawn at random.
-
-        What is drawn after it for the same card is the same with it and without it.
-        """
-        from jukicard.profiles.pki.keys import pool, published_key
-
-        names = [name for name in pool(bits) if name not in self._given]
-        name = names[int.from_bytes(number, "big") % len(names)]
-        self._given.add(name)
-        return published_key(name)
-
     def take(self, bits: int) -> PublishedKey:
         """Return a key pair of 1024 or 2048 bits that this card does not have yet."""
         from jukicard.profiles import pki

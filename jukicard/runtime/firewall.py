@@ -51,28 +51,38 @@ class _Collector:
     due meanwhile the holders collect themselves, where no step is counted.
     """
 
-    __slots__ = ("_collects", "_holders", "_lock")
+    __slots__ = ("_collects", "_holders", "_lock", "_off")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a clean-up that runs in between may use a card itself
-        self._holders = 0
+        self._holders: set[StepBudget] = set()
+        self._off = False
         self._collects = False
 
-    def hold(self) -> None:
-        """Switch the collector off, until `release` was called as often."""
+    def hold(self, holder: StepBudget) -> None:
+        """Switch the collector off until this holder, and every other one, lets go."""
         with self._lock:
-            if not self._holders:
+            self._forget_the_dead()
+            if not self._off:
                 self._collects = gc.isenabled()
+                self._off = True
                 gc.disable()
-            self._holders += 1
+            self._holders.add(holder)
 
-    def release(self) -> None:
+    def release(self, holder: StepBudget) -> None:
         """Let go; the collector is as it was when nobody else holds it."""
         with self._lock:
-            self._holders -= 1
-            if not self._holders and self._collects:
-                gc.enable()
+            self._holders.discard(holder)
+            self._forget_the_dead()
+            if self._off and not self._holders:
+                self._off = False
+                if self._collects:
+                    gc.enable()
         self.collect_if_due()
+
+    def _forget_the_dead(self) -> None:
+        """Drop whoever was interrupted by a signal before it could let go."""
+        self._holders = {holder for holder in self._holders if holder.running}
 
     def collect_if_due(self) -> None:
         """Do what the collector would have done by now, had it not been held back."""
@@ -108,6 +118,11 @@ class StepBudget:
         self._running = False
         self._stopped = False
 
+    @property
+    def running(self) -> bool:
+        """Whether an application runs on these steps now."""
+        return self._running
+
     def run(self, work: Callable[[], Any]) -> Any:
         """Return what `work` returns; inside another `run` it draws on the same steps.
 
@@ -118,15 +133,15 @@ class StepBudget:
         if self._running:
             return self._counted(work)
         before = sys.gettrace()
-        _COLLECTOR.hold()
         self._left = self._steps
-        self._running, self._stopped = True, False
         try:
+            self._running, self._stopped = True, False
+            _COLLECTOR.hold(self)
             return self._counted(work)
         finally:
             self._running = False
             sys.settrace(before)
-            _COLLECTOR.release()
+            _COLLECTOR.release(self)
 
     def run_apart(self, work: Callable[[], Any]) -> Any:
         """Do as `run`, with steps of its own that no other work is short of afterwards."""

@@ -82,6 +82,8 @@ class KeyPair:
             make_key(self.suite, key)
             if self.suite is Suite.TRIPLE_DES and key[:8] == key[8:]:
                 raise WeakKeyError("a triple DES key of two equal halves is a single DES key")
+        if self.suite is Suite.TRIPLE_DES and {enc[:8], enc[8:]} == {mac[:8], mac[8:]}:
+            raise WeakKeyError("K.ENC and K.MAC have the same two halves")
         for key in (self.enc, self.mac):
             check_random(key)
 

@@ -39,11 +39,28 @@ exit codes:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+_NOT_REPEATED: Final = {
+    "argument COMMAND: invalid choice": "there is no such command; --help lists them",
+    "argument ACTION: invalid choice": "there is no such action; --help lists them",
+    "ambiguous option": "there is no such option; --help lists them",
+    "ignored explicit argument": "an option that stands alone was given a value",
+}
+
+
 class Parser(argparse.ArgumentParser):
-    """Never repeats an argument that nobody asked for: it may be a PIN."""
+    """Never repeats an argument that nobody asked for: it may be a PIN.
+
+    Options are written out: a part of `--pin-file` would take a PIN for the name of a file.
+    """
+
+    def __init__(self, *rest: Any, **options: Any) -> None:
+        super().__init__(*rest, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the arguments and end."""
+        for start, said in _NOT_REPEATED.items():
+            if start in message:
+                message = said
         if message.startswith("unrecognized arguments"):
             unknown = [it.partition("=")[0] for it in message.split() if it.startswith("--")]
             message = (

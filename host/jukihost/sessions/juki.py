@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, Tlv
+from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord, Tlv
 from jukihost.channel import ApduChannel
 from jukihost.errors import (
     AuthenticationRejected,
@@ -76,6 +76,8 @@ _WHOLE_CARD: Final = bytes.fromhex("3F00")
 _NEEDS_PIN: Final = frozenset({Ins.READ_RECORD, Ins.CHANGE_REFERENCE_DATA})
 _FREE: Final = frozenset({Ins.SELECT, Ins.VERIFY, Ins.GET_DATA})
 """What may be sent without a purpose; every other command waits for a secure session."""
+_AFTER_MOVING_OUT: Final = frozenset({Purpose.MOVE_IN, Purpose.COUNTER})
+"""What a card still serves whose holder has moved out."""
 _Value = TypeVar("_Value", bound=Enum)
 
 
@@ -211,9 +213,11 @@ class JukiSession(SecuredSession):
         any of them, too, nothing is sent in plain until `open`: who means to go on without privacy
         says so.
         """
-        encoded = AccessNumber.of(number).encode()
         self.check_open()
         self._nothing_in_plain = True
+        if not (self.private or self.authenticated):
+            self._forget()  # from here on, even if the number is none
+        encoded = AccessNumber.of(number).encode()
         self._forget()
         self._proven = True
         try:
@@ -236,7 +240,8 @@ class JukiSession(SecuredSession):
         `card_key` is the card's public key as `verified_card_key` returns it, or one whose
         authenticity the caller has checked in another way.
         CertificateError for a certificate of another kind (nothing is sent then); StatusError when
-        the card refuses, CardNotAuthentic when it does not hold the key.
+        the card refuses, CardNotAuthentic when it does not hold the key; HolderMovedOut when none
+        of the certificate's purposes is left on this card.
         """
         purposes = purposes_of(identity)
         curve = curve_of(card_key)
@@ -248,6 +253,11 @@ class JukiSession(SecuredSession):
                 self.channel, identity, identifier, curve.encode(point_of(card_key)), curve
             )
         self._enter(channel, purposes)
+        if self._has_moved_out():  # the card takes the certificate, and gives less than it names
+            self._purposes = purposes & _AFTER_MOVING_OUT
+            if not self._purposes:
+                self._forget()
+                raise HolderMovedOut(StatusWord.REFERENCE_DATA_NOT_USABLE, Ins.GENERAL_AUTHENTICATE)
 
     def _begin(self) -> None:
         """Leave what was proven before; a private session, in which nothing is, goes on."""

@@ -92,6 +92,18 @@ def issuer_key() -> PublishedKey:
     return published_key("issuer")
 
 
+def card_key(number: bytes, bits: int, place: int = 0) -> PublishedKey:
+    """Return a key that a card of this number proves itself with, of 1024 or 2048 bits.
+
+    `place`, 0 to 3, tells the keys of one card apart. No holder of any card has one of them: what a
+    card signs for everybody must not pass for a holder's signature. ValueError for other lengths.
+    """
+    if bits not in POOL_BITS:
+        raise ValueError("cards have RSA keys of 1024 and of 2048 bits")
+    names = [name for name in load_json("rsa_keys.json")["keys"] if f"card-{bits}-" in name]
+    return published_key(names[(int.from_bytes(number, "big") + place) % len(names)])
+
+
 @cache
 def pool(bits: int) -> tuple[str, ...]:
     """Return the names of the holders' keys of 1024 or 2048 bits; ValueError for other lengths."""

@@ -265,3 +265,17 @@ def test_a_card_that_somebody_serves_is_not_replaced(
         served.communicate(timeout=SECONDS)
     run("new", "--force", str(path))
     assert contents(tmp_path) != before
+
+
+def test_a_journal_without_its_file_is_another_cards(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite would play it into the new file, and the old card would be there again."""
+    journal = tmp_path / "card.juki-journal"
+    journal.write_bytes(bytes.fromhex("D9D505F920A163D7") + bytes(504))
+    before = journal.read_bytes()
+    for options in ([], ["--force"]):
+        assert main(["new", *options, str(tmp_path / "card.juki")]) != 0
+        assert "card.juki-journal is left of another card" in capsys.readouterr().err
+        assert [it.name for it in tmp_path.iterdir()] == [journal.name]
+        assert journal.read_bytes() == before

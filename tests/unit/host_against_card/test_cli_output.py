@@ -133,11 +133,16 @@ def test_json_is_json_in_every_encoding(address: str, tmp_path: Path) -> None:
 def test_a_pin_that_was_given_as_an_argument_is_not_repeated(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for wrong in (["1234"], ["--pni=1234"], ["--pni", "1234"]):
+    for wrong in (["1234"], ["--pni=1234"], ["--pni", "1234"], ["--p=1234"], ["--pin", "1234"]):
         assert run("pin", "verify", *wrong) == 2
         said = capsys.readouterr().err
         assert "1234" not in said
-        assert "--pin-file" in said or "--pni" in said
+        assert "--pin-file" in said or wrong[0].partition("=")[0] in said
+    for others in (["pin", "1234"], ["1234"], ["status", "--json=1234"], ["pin", "verify", "--tr"]):
+        assert run(*others) == 2
+        said = capsys.readouterr().err
+        assert "1234" not in said.replace("127.0.0.1:", "")
+        assert "--help" in said or "stands alone" in said or "--tr" in said
 
 
 def test_what_is_typed_in_another_encoding(

@@ -352,6 +352,19 @@ def test_certificate_for_several_purposes(trusting: ChannelDecorator) -> None:
     juki.unblock_pin("5678")
 
 
+def test_certificate_gives_less_after_moving_out(trusting: ChannelDecorator) -> None:
+    juki = session(trusting, Purpose.COUNTER)
+    juki.move_out()
+    juki.close()
+    juki = JukiSession(trusting).open()
+    with pytest.raises(HolderMovedOut):
+        juki.authenticate_by_certificate(identity(Purpose.RESIDENT_IDENTIFICATION), CHIP_KEY)
+    assert juki.purposes == frozenset()
+    juki.authenticate_by_certificate(identity(Purpose.SUSPEND, Purpose.COUNTER), CHIP_KEY)
+    assert juki.purposes == {Purpose.COUNTER}
+    juki.continue_use("27140")
+
+
 def test_authority_cannot_give_what_it_has_not(trusting: ChannelDecorator) -> None:
     juki = JukiSession(trusting).open()
     juki.authenticate_by_certificate(

@@ -109,6 +109,35 @@ def test_nobody_opens_a_file_that_is_being_replaced(path: Path) -> None:
     SqliteBackend(path, "card").close()
 
 
+def test_a_file_that_was_replaced_just_before_it_was_locked(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opened the old one must neither replace the new one nor take it for the old."""
+    another = path.with_name("another")
+    opened = os.open
+
+    def replaced(name: str | Path, *rest: int) -> int:
+        number = opened(name, *rest)
+        if Path(name) == path and another.exists():
+            another.replace(path)
+        return number
+
+    monkeypatch.setattr(os, "open", replaced)
+    create_card(another, "card", MemorySnapshot({"one": {"x": b"2"}}))
+    assert refused(path), "what is locked is not what has the name"
+    create_card(another, "card", MemorySnapshot({"one": {"x": b"3"}}))
+    with pytest.raises(ImageError, match="just being replaced"):
+        SqliteBackend(path, "card")
+    assert PersistentMemory(SqliteBackend(path, "card")).partition("one").get("x") == b"3"
+
+
+def test_a_link_is_not_followed(path: Path) -> None:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    with pytest.raises(OSError, match="symbolic"), alone_with(link):
+        pass
+
+
 def test_an_opening_that_is_refused_leaves_nothing_open(path: Path) -> None:
     with alone_with(path):
         before = os.listdir("/proc/self/fd")

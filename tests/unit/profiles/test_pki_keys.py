@@ -14,11 +14,18 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import SubjectKeyIdentifier
 
+from jukicard import PROFILES, issue_card
 from jukicard.crypto.asymmetric import RsaPublicKey, SignatureError
 from jukicard.environment import SeededRandom
 from jukicard.profiles.datafiles import load_json
 from jukicard.profiles.pki import issuer_key, pick_key, sign_pkcs1_sha256
-from jukicard.profiles.pki.keys import key_identifier, pool, public_key_info, published_key
+from jukicard.profiles.pki.keys import (
+    card_key,
+    key_identifier,
+    pool,
+    public_key_info,
+    published_key,
+)
 
 NAMES = tuple(load_json("rsa_keys.json")["keys"])
 
@@ -86,3 +93,36 @@ def test_public_keys_are_written_as_the_library_writes_them() -> None:
 
 def test_the_repr_shows_the_name_only() -> None:
     assert repr(published_key("sign-1")) == "<PublishedKey sign-1>"
+
+
+@pytest.mark.parametrize("bits", [1024, 2048])
+def test_no_holder_has_a_key_that_cards_prove_themselves_with(bits: int) -> None:
+    """What a card signs for everybody verifies with no holder's certificate of any card."""
+    own = {card_key(number.to_bytes(8, "big"), bits, place)
+           for number in range(50) for place in range(4)}  # fmt: skip
+    assert {key.bits for key in own} == {bits}
+    moduli = {key.public.modulus for key in own}
+    assert not moduli & {published_key(name).public.modulus for name in pool(bits)}
+    for number in range(50):
+        places = {card_key(number.to_bytes(8, "big"), bits, place).name for place in range(4)}
+        assert len(places) == 4, "the keys of one card differ"
+    with pytest.raises(ValueError, match="1024 and of 2048"):
+        card_key(bytes(8), 4096)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_a_card_holds_for_itself_is_no_holders(profile: str) -> None:
+    names = {published_key(name).private_der: name for name in load_json("rsa_keys.json")["keys"]}
+    found: dict[str, set[str]] = {}
+    for seed in range(6):
+        for application in (card := issue_card(profile, seed=seed)).applications:
+            memory = card.environment.memory.partition(application.partition_name)
+            for _, raw in memory.items():
+                for der, name in names.items():
+                    if der in raw:
+                        kind = found.setdefault(application.type_name, set())
+                        kind.add(name.rstrip("0123456789"))
+    assert found["jpki"] <= {"user-1024-", "user-2048-"}
+    assert len(found) > 1
+    for name in found.keys() - {"jpki"}:
+        assert found[name] <= {"card-1024-", "card-2048-"}, name

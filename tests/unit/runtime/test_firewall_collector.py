@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from jukicard.apdu import ResponseApdu
+from jukicard.runtime import firewall
 from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
 from tests.support.hostile import ATTACK, HOSTILE, HostileApplet, World, world
 
@@ -267,3 +268,12 @@ def test_two_cards_on_two_threads() -> None:
 
     in_threads(*(partial(use, card) for card in cards))
     assert gc.isenabled()
+
+
+def test_whoever_was_interrupted_holds_the_collector_no_longer() -> None:
+    """A signal's exception may come anywhere, also where the collector was about to be let go."""
+
+    firewall._COLLECTOR.hold(StepBudget(1_000))  # its end came, and it never let go
+    assert not gc.isenabled()
+    StepBudget(1_000).run(lambda: None)
+    assert gc.isenabled(), "the next one puts it back"
