@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from jukicard.cli import demo, image, serve
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
@@ -93,7 +93,19 @@ exit codes:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Ends every help with what can be issued, and hides no output that was lost."""
+    """Ends every help with what can be issued, and repeats no stray argument: it may be a PIN."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line and end."""
+        if message.startswith("unrecognized arguments"):
+            words = message.partition(": ")[2].split()
+            unknown = [word.partition("=")[0] for word in words if word.startswith("--")]
+            message = (
+                f"there is no option {', '.join(unknown)}"
+                if unknown
+                else "there is an argument too many (not shown here: PINs come from --pin-file)"
+            )
+        super().error(message)
 
     def format_help(self) -> str:
         """Return the help; the catalogue is loaded for those who ask only."""

@@ -5,13 +5,17 @@ No message shows a value, nor a word that may be one.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jukicard.cli.problems import UserError
 
 if TYPE_CHECKING:
     from jukicard.profiles import Pins
+
+_MAX_BYTES: Final = 64 << 10
+"""The largest PIN file."""
 
 
 def read_pins(path: str) -> Pins:
@@ -53,9 +57,13 @@ def _named(path: str, lines: list[str], names: list[str]) -> dict[str, str]:
 def _lines(path: str) -> list[str]:
     """Return the lines, at least one, without their ends."""
     try:
-        with open(path, encoding="ascii") as stream:
-            return stream.read().splitlines() or [""]
+        with open(path, "rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise UserError(f"the PIN file {path} cannot be read: {error.strerror}") from None
+    if len(raw) > _MAX_BYTES:
+        raise UserError(f"the PIN file {path} has more than {_MAX_BYTES >> 10} KiB")
+    try:
+        return raw.decode("ascii").splitlines() or [""]
     except UnicodeDecodeError:
         raise UserError(f"the PIN file {path} holds more than ASCII characters") from None

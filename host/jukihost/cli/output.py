@@ -38,6 +38,9 @@ def prepare() -> None:
 
     UsageError without a standard output: what was asked for would be done and not be seen.
     """
+    for name in ("stdin", "stderr"):  # closed by whoever started this: nothing comes, nothing goes
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
     if sys.stdout is None:
         raise UsageError("the standard output is closed; open it, or send it to /dev/null")
     for stream in (sys.stdout, sys.stderr):
@@ -121,8 +124,11 @@ def done(arguments: argparse.Namespace, text: str) -> int:
 
 def say(text: str) -> None:
     """Tell the user something that is not the result."""
-    if sys.stderr is not None:
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told that nobody can be told
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def fail(why: object, code: int) -> int:
@@ -131,18 +137,23 @@ def fail(why: object, code: int) -> int:
     return code
 
 
-def read_file(path: str, what: str) -> bytes:
-    """Return the content of a file of up to 256 MiB, `-` for standard input. UsageError."""
+def read_file(path: str, what: str, limit: int = 0) -> bytes:
+    """Return the content of a file, `-` for standard input. UsageError.
+
+    `limit` is the most it may have, in bytes; 256 MiB unless given.
+    """
+    limit = limit or MAX_FILE
     try:
         if path == "-":
-            content = sys.stdin.buffer.read(MAX_FILE + 1)
+            content = sys.stdin.buffer.read(limit + 1)
         else:
             with open(path, "rb") as file:
-                content = file.read(MAX_FILE + 1)
+                content = file.read(limit + 1)
     except OSError as error:
         raise UsageError(f"cannot read {what}: {error.strerror}") from None
-    if len(content) > MAX_FILE:
-        raise UsageError(f"cannot read {what}: it has more than {MAX_FILE >> 20} MiB")
+    if len(content) > limit:
+        size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+        raise UsageError(f"cannot read {what}: it has more than {size}")
     return content
 
 

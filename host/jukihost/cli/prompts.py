@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from jukihost.cli.output import UsageError
+from jukihost.cli.output import UsageError, read_file
 
 if TYPE_CHECKING:
     from jukihost.keys import SoftwareCustody
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from jukihost.sessions.juki import JukiSession
     from jukihost.sessions.pin import Pin
 
+MAX_SECRETS: Final = 64 << 10
+"""The largest PIN file, in bytes."""
 VARIABLE: Final = "JUKIHOST_PASSPHRASE"
 _T = TypeVar("_T")
 
@@ -126,10 +127,9 @@ def _ask(prompt: str) -> str:
 
 
 def _lines(path: str) -> list[str]:
+    raw = read_file(path, "the PIN file", MAX_SECRETS)
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read the PIN file: {error.strerror}") from None
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError("the PIN file is no text") from None
     return text.splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ def connected(
     if arguments.trace:
         from jukicard.apdu.trace import Trace
 
-        trace = Trace(write=lambda line: print(line, file=sys.stderr))
+        trace = Trace(write=output.say)
     with _connection(arguments, verifies=verifies) as connection:
         if trace is not None:
             trace.reset(connection.atr)

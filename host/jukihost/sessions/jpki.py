@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jukicard.apdu import Aid, CommandApdu, Ins
 from jukihost.errors import (
     FileNotFound,
+    PinBlocked,
     PinRejected,
     ProtocolError,
     SecurityStatusNotSatisfied,
@@ -23,6 +24,7 @@ from jukihost.sessions.pin import Pin
 from jukihost.sessions.refusals import (
     NoCertificate,
     NoKeyPair,
+    PasswordBlocked,
     PasswordRejected,
     PinNotVerified,
 )
@@ -176,13 +178,15 @@ class JpkiSession(SecuredSession):
     def verify_password(self, password: SignaturePassword | str) -> None:
         """Verify the password of the signature key.
 
-        PinFormatError, PasswordRejected with the tries left, PinBlocked.
+        PinFormatError, PasswordRejected with the tries left, PasswordBlocked.
         """
         encoded = SignaturePassword.of(password).encode()
         try:
             pinfile.verify(self, JpkiKey.SIGNATURE.ef_pin, encoded)
         except PinRejected as refusal:
             raise PasswordRejected(refusal.status, refusal.ins) from None
+        except PinBlocked as refusal:
+            raise PasswordBlocked(refusal.status, refusal.ins) from None
 
     def verify_pin(self, pin: Pin | str) -> None:
         """Verify the PIN of the authentication key. PinFormatError, PinRejected, PinBlocked."""

@@ -10,6 +10,7 @@ from jukihost.errors import (
     CardError,
     CardSuspended,
     FileNotFound,
+    PinBlocked,
     PinRejected,
     ReferenceNotFound,
     ReferenceNotUsable,
@@ -73,7 +74,7 @@ class PrivacyNotOffered(ReferenceNotFound):
     """The card has no access number, so it offers no private session."""
 
     what = "this card offers no private session"
-    advice = "go on without the access number (a session says so with open)"
+    advice = "go on without the access number"
 
 
 class OnlyTheCounter(CardSuspended):
@@ -86,6 +87,12 @@ class PasswordRejected(PinRejected):
     """The password of the signature key was wrong."""
 
     what = "the password is wrong"
+
+
+class PasswordBlocked(PinBlocked):
+    """No try is left for the password of the signature key."""
+
+    what = "the password is blocked"
 
 
 class NoKeyPair(FileNotFound):

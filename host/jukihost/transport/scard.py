@@ -152,7 +152,8 @@ def load_scard() -> Scard:
         from smartcard import scard
     except ImportError as error:
         raise PcscUnavailable(
-            "readers need pyscard, which is not installed; run `pip install 'jukicard[pcsc]'`"
+            "readers need pyscard, which is not installed; run `pip install 'jukicard[pcsc]'` "
+            "(in a clone of the project '.[pcsc]')"
         ) from error
     module: Scard = scard
     return module

@@ -162,7 +162,10 @@ def _issue(
 ) -> Certificate:
     ends = datetime.datetime.combine(expires, DAY_ENDS)
     if not authority.not_before <= begins < ends <= authority.not_after:
-        raise ValueError(f"{authority!r} issues no certificate from {begins:%Y-%m-%d} to {expires}")
+        raise ValueError(
+            f"no test authority issues a certificate from {begins:%Y-%m-%d} to {expires}; this one"
+            f" does from {authority.not_before:%Y-%m-%d} to {authority.not_after:%Y-%m-%d}"
+        )
     serial = between(random, *_SERIALS)
     while serial in (authority.serial, authority.responder_serial):
         serial = between(random, *_SERIALS)

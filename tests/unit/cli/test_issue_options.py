@@ -216,3 +216,29 @@ def test_the_cards_pins_are_those_of_the_file(tmp_path: Path) -> None:
             card.transmit(bytes.fromhex("00A4020C02" + file))
             verify = bytes.fromhex("00200080") + bytes((len(pin),)) + pin
             assert card.transmit(verify).hex().upper() == answer
+
+
+def test_a_pin_file_of_another_editor_and_one_without_end(tmp_path: Path) -> None:
+    (tmp_path / "bom").write_bytes(b"\xef\xbb\xbf4321\r\n")
+    assert read_pins(str(tmp_path / "bom")).juki == "4321"
+    with pytest.raises(UserError, match="more than 64 KiB"):
+        read_pins("/dev/zero")
+
+
+@pytest.mark.parametrize("stray", [["1234"], ["--pin=1234"], ["--pin", "1234"]])
+def test_a_stray_argument_is_not_repeated(
+    tmp_path: Path, stray: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", str(tmp_path / "card"), *stray]) == 2
+    said = capsys.readouterr().err
+    assert "1234" not in said
+    assert "--pin" in said
+
+
+def test_a_day_before_the_first_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", "--issued", "1999-01-01", str(tmp_path / "card")]) == 2
+    said = capsys.readouterr().err
+    assert "no test authority issues a certificate from 1999-01-01" in said
+    assert "<" not in said

@@ -103,6 +103,41 @@ def test_no_standard_output_at_all(name: str, address: str) -> None:
     assert "standard output is closed" in said
 
 
+@pytest.mark.parametrize("name", ["pin verify", "jpki sign", "status"])
+def test_no_standard_input_at_all(name: str, address: str) -> None:
+    arguments = [*COMMANDS[name], "--tcp", address]
+    for more in ([], ["--trace"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "jukihost", *arguments, *more],
+            capture_output=True,
+            preexec_fn=lambda: os.close(0),
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == (0 if name == "status" else output.USAGE)
+        assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("trace", [[], ["--trace"]])
+@pytest.mark.parametrize("closed", [False, True])
+def test_no_standard_error(closed: bool, trace: list[str], address: str) -> None:
+    """What cannot be told is not told; the result and the exit code are what they are."""
+    import json
+
+    for at, code in ((address, output.OK), ("127.0.0.1:1", output.NO_CARD)):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "jukihost", "status", "--json", "--tcp", at, *trace],
+                stdout=subprocess.PIPE,
+                stderr=full,
+                preexec_fn=(lambda: os.close(2)) if closed else None,
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == code
+        assert code != output.OK or json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", ["status", "jpki cert", "jpki cert --json", "--help"])
 def test_every_encoding(name: str, encoding: str, address: str, tmp_path: Path) -> None:
@@ -197,6 +232,11 @@ def test_the_missing_pair_and_the_password_are_called_so(
     assert "no key pair of this kind" in capsys.readouterr().err
     assert successor("jpki", "cert", "--pin-file", "-", typed="WRONG123") == 1
     assert "the password is wrong, 4 tries left" in capsys.readouterr().err
+    for _ in range(4):
+        successor("jpki", "cert", "--pin-file", "-", typed="WRONG123")
+    capsys.readouterr()
+    assert successor("jpki", "cert", "--pin-file", "-", typed="ABC123") == 1
+    assert "the password is blocked" in capsys.readouterr().err
 
 
 def test_a_file_without_end_is_not_read_to_its_end(
@@ -208,6 +248,16 @@ def test_a_file_without_end_is_not_read_to_its_end(
     arguments = ["jpki", "verify", "/dev/zero", "--anchor", str(anchor)]
     assert cli.main(arguments) == 2
     assert "more than 1 MiB" in capsys.readouterr().err
+
+
+def test_a_pin_file_without_end(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("pin", "verify", "--pin-file", "/dev/zero") == 2
+    assert "the PIN file: it has more than 64 KiB" in capsys.readouterr().err
+
+
+def test_a_pin_file_of_another_editor(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pin").write_bytes(b"\xef\xbb\xbf1234\r\n")
+    assert run("pin", "verify", "--pin-file", str(tmp_path / "pin")) == 0
 
 
 @pytest.mark.parametrize("name", ["passphrase", "store", "letter"])

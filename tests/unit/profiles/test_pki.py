@@ -429,9 +429,9 @@ def test_certificates_end_on_the_fifth_birthday_or_with_the_card() -> None:
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"expires": datetime.date(2034, 1, 1)}, "issues no certificate"),
-        ({"issued": datetime.date(2023, 7, 15)}, "issues no certificate"),
-        ({"expires": datetime.date(2025, 10, 26)}, "issues no certificate"),
+        ({"expires": datetime.date(2034, 1, 1)}, "no test authority issues a certificate"),
+        ({"issued": datetime.date(2023, 7, 15)}, "no test authority issues a certificate"),
+        ({"expires": datetime.date(2025, 10, 26)}, "no test authority issues a certificate"),
     ],
 )
 def test_dates_that_do_not_fit_are_refused(wrong: dict[str, Any], text: str) -> None:
