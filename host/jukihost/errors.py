@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from jukicard.apdu import CommandApdu, Ins, StatusWord, ins_label
+from jukicard.apdu.status import tries
 
 
 class CardError(Exception):
@@ -143,10 +144,6 @@ class SecurityStatusNotSatisfied(StatusError):
     advice = "verify the PIN, authenticate the terminal, or use secure messaging"
 
 
-def _tries(left: int) -> str:
-    return "1 try" if left == 1 else f"{left} tries"
-
-
 class PinRejected(StatusError):
     """The PIN was wrong; `retries_left` says how many tries remain."""
 
@@ -162,7 +159,7 @@ class PinRejected(StatusError):
         left = self.retries_left
         if left is None:
             return super().__str__()
-        return f"{self.what}, {_tries(left)} left; {self.advice} ({self.status.hex})"
+        return f"{self.what}, {tries(left)} left; {self.advice} ({self.status.hex})"
 
 
 class PinBlocked(StatusError):
@@ -188,7 +185,7 @@ class AuthenticationRejected(StatusError):
         left = self.retries_left
         if left is None:
             return super().__str__()
-        then = "the key is blocked now" if left == 0 else f"{_tries(left)} of this key left"
+        then = "the key is blocked now" if left == 0 else f"{tries(left)} of this key left"
         return f"{self.what}, {then}; {self.advice} ({ins_label(self.ins)}, {self.status.hex})"
 
 

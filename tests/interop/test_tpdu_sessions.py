@@ -17,6 +17,7 @@ from jukihost.channel import build_channel
 from jukihost.errors import PinRejected
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
+from tests.support.card_views import Exchange, Through
 from tests.support.host_certificates import CHIP_KEY, identity, trust
 from tests.support.host_custody import PublicMasters
 from tests.support.iso14443_reader import Pcd, Type
@@ -24,7 +25,6 @@ from tests.support.t0_reader import T0Reader
 from tests.support.t1_reader import T1Reader
 
 CODE = "12345678903"
-Exchange = Callable[[bytes], bytes]
 JUKI = "00A4040C0AD3921000310001010401"
 JPKI = "00A4040C0AD392F000260100000001"
 
@@ -120,33 +120,6 @@ def test_bytes_carry_the_session() -> None:
             raw = bytes.fromhex(command)
             assert exchange(raw).hex() == twin.transmit(raw).hex(), command
     assert card.snapshot().export_with_keys() == twin.snapshot().export_with_keys()
-
-
-class Through:
-    """Fits CardPort: a card behind one of the views and a reader's end."""
-
-    def __init__(self, card: Card, open_view: Callable[[Card], Exchange]) -> None:
-        self.card = card
-        self._open_view = open_view
-        self._exchange: Exchange | None = None
-
-    @property
-    def atr(self) -> bytes:
-        return self.card.atr
-
-    def power_on(self) -> bytes:
-        self._exchange = self._open_view(self.card)
-        return self.card.atr
-
-    def reset(self) -> bytes:
-        return self.power_on()
-
-    def power_off(self) -> None:
-        self.card.power_off()
-
-    def transmit(self, command: bytes, /) -> bytes:
-        assert self._exchange is not None
-        return self._exchange(command)
 
 
 @pytest.mark.parametrize("open_view", [*BLOCKS, t0])

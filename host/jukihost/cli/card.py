@@ -15,7 +15,7 @@ from jukihost.cli.arguments import (
 )
 from jukihost.cli.pin import authenticated
 from jukihost.cli.reach import connected
-from jukihost.cli.status import info_fields, or_none, tries
+from jukihost.cli.status import info_fields, or_none, tries_left
 from jukihost.errors import CardTerminated, StatusError
 from jukihost.models import CardState, Purpose
 
@@ -77,7 +77,7 @@ def _info(arguments: argparse.Namespace) -> int:
                 fields = {
                     "card number": juki.card_number().hex().upper(),
                     **fields,
-                    "Juki PIN": None if retries is None else tries(retries),
+                    "Juki PIN": None if retries is None else tries_left(retries),
                 }
         fields |= _jpki_fields(channel)
     if arguments.keys is not None:

@@ -16,7 +16,7 @@ from jukihost.cli.arguments import (
     add_pin_file,
 )
 from jukihost.cli.reach import connected
-from jukihost.cli.status import or_none, tries
+from jukihost.cli.status import or_none, tries_left
 from jukihost.cli.verify import FORMS, add_verify, form_of
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _status(arguments: argparse.Namespace) -> int:
     ):
         retries = left[name]
         output.add_row(table, f"{name} certificate", "present" if present else "absent")
-        output.add_row(table, f"{name} PIN", "-" if retries is None else tries(retries))
+        output.add_row(table, f"{name} PIN", "-" if retries is None else tries_left(retries))
     output.print_table(table)
     return output.OK
 

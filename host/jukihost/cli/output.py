@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,9 +38,9 @@ def prepare() -> None:
 
     UsageError without a standard output: what was asked for would be done and not be seen.
     """
-    for name in ("stdin", "stderr"):  # closed by whoever started this: nothing comes, nothing goes
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+    # closed by whoever started this: nothing comes from the one, nothing goes to the other
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
         raise UsageError("the standard output is closed; open it, or send it to /dev/null")
     for stream in (sys.stdout, sys.stderr):
@@ -61,14 +61,21 @@ def unwritten(error: OSError) -> int:
     """
     if error.errno not in _NO_OUTPUT:
         raise error
-    with suppress(OSError, ValueError):  # or Python tries it again, and complains, at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _send_nowhere(sys.stdout)
     if error.errno == errno.EPIPE:
         return UNWRITTEN
     return fail(
         f"the output could not be written: {error.strerror}; what was asked for may have been done",
         UNWRITTEN,
     )
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """Drop what a stream has not written yet: Python would try again, and complain, at its end."""
+    with suppress(OSError, ValueError):  # one that a caller has put there has no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def table(*columns: str) -> Table:
@@ -127,8 +134,7 @@ def say(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:  # nobody can be told that nobody can be told
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        _send_nowhere(sys.stderr)
 
 
 def fail(why: object, code: int) -> int:

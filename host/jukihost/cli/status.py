@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from jukicard.apdu.status import tries
 from jukihost.cli import output
 from jukihost.cli.arguments import Commands, add_command, add_connection, add_json
 from jukihost.cli.reach import connected
@@ -89,7 +90,7 @@ def _status(arguments: argparse.Namespace) -> int:
     for found in applications:
         output.add_row(table, found.title, found.state.value)
     if retries is not None:
-        output.add_row(table, "Juki PIN", tries(retries))
+        output.add_row(table, "Juki PIN", tries_left(retries))
     output.print_table(table)
     return output.OK
 
@@ -114,9 +115,9 @@ def or_none(ask: Callable[[], _T]) -> _T | None:
         return None
 
 
-def tries(left: int) -> str:
+def tries_left(left: int) -> str:
     """Return how many tries are left, in words."""
-    return "blocked" if left == 0 else f"{left} {'try' if left == 1 else 'tries'} left"
+    return "blocked" if left == 0 else f"{tries(left)} left"
 
 
 def info_fields(info: CardInfo) -> dict[str, str]:

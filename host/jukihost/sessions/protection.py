@@ -21,10 +21,9 @@ _Result = TypeVar("_Result")
 
 
 class Protection:
-    """A secure session at its place in a chain of channels: `channel` is `plain` under it."""
+    """A secure session at its place in a chain of channels: `channel` is that under it."""
 
     def __init__(self, plain: ApduChannel, session: Iso7816Session) -> None:
-        self.plain: Final = plain
         self.session: Final = session
         self.channel: Final = protected(plain, session)
 

@@ -98,18 +98,22 @@ def card_key(number: bytes, bits: int, place: int = 0) -> PublishedKey:
     `place`, 0 to 3, tells the keys of one card apart. No holder of any card has one of them: what a
     card signs for everybody must not pass for a holder's signature. ValueError for other lengths.
     """
-    if bits not in POOL_BITS:
-        raise ValueError("cards have RSA keys of 1024 and of 2048 bits")
-    names = [name for name in load_json("rsa_keys.json")["keys"] if f"card-{bits}-" in name]
+    names = _names("card", bits)
     return published_key(names[(int.from_bytes(number, "big") + place) % len(names)])
 
 
-@cache
 def pool(bits: int) -> tuple[str, ...]:
     """Return the names of the holders' keys of 1024 or 2048 bits; ValueError for other lengths."""
+    return _names("user", bits)
+
+
+@cache
+def _names(owner: str, bits: int) -> tuple[str, ...]:
     if bits not in POOL_BITS:
-        raise ValueError("the pool has RSA keys of 1024 and of 2048 bits")
-    return tuple(name for name in load_json("rsa_keys.json")["keys"] if f"user-{bits}-" in name)
+        raise ValueError("there are published RSA keys of 1024 and of 2048 bits")
+    return tuple(
+        name for name in load_json("rsa_keys.json")["keys"] if name.startswith(f"{owner}-{bits}-")
+    )
 
 
 def pick_key(random: RandomSource, bits: int) -> PublishedKey:

@@ -20,6 +20,7 @@ from jukihost.channel import build_channel, open_logical_channel
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
 from tests.support.card_certificates import CARD_DRAFT, NUMBER
+from tests.support.card_views import Exchange, Through
 from tests.support.cvc_writer import Draft
 from tests.support.eac_desk import CHIP_KEY, certificate, der
 from tests.support.host_custody import PublicMasters
@@ -27,7 +28,6 @@ from tests.support.t0_reader import T0Reader
 from tests.support.t1_reader import T1Reader
 
 ACCESS_NUMBER = "271828"
-Exchange = Callable[[bytes], bytes]
 
 
 def _padded(size: int) -> Draft:
@@ -110,32 +110,6 @@ def t1(card: Card) -> Exchange:
     view = T1Card(card)
     view.power_on()
     return T1Reader(view.receive).transmit
-
-
-class Through:
-    """A card behind a view, as `LocalReader` takes one."""
-
-    def __init__(self, card: Card, open_view: Callable[[Card], Exchange]) -> None:
-        self.card, self._open_view = card, open_view
-        self._exchange: Exchange | None = None
-
-    @property
-    def atr(self) -> bytes:
-        return self.card.atr
-
-    def power_on(self) -> bytes:
-        self._exchange = self._open_view(self.card)
-        return self.card.atr
-
-    def reset(self) -> bytes:
-        return self.power_on()
-
-    def power_off(self) -> None:
-        self.card.power_off()
-
-    def transmit(self, command: bytes, /) -> bytes:
-        assert self._exchange is not None
-        return self._exchange(command)
 
 
 @pytest.mark.parametrize("private", [False, True])

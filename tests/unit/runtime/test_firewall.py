@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -12,7 +11,6 @@ import pytest
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.errors import IsoError
 from jukicard.memory import MemorySnapshot, PersistentMemory, RamBackend, SqliteBackend, create_card
-from jukicard.runtime import registry
 from jukicard.runtime.applet import BasicState
 from jukicard.runtime.events import (
     ApplicationSelected,
@@ -38,14 +36,7 @@ BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")
 
 
-@pytest.fixture(autouse=True)
-def _few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "STEP_BUDGET", 20_000)
-    before = sys.gettrace()
-    yield
-    assert sys.gettrace() is before, "the trace function was not put back"
-    HostileApplet.plan.clear()
-    HostileApplet.kept.clear()
+pytestmark = pytest.mark.usefixtures("few_steps")
 
 
 @pytest.mark.parametrize("point", POINTS)

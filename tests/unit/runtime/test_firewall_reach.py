@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.memory import PersistentMemory, RamBackend
-from jukicard.runtime import registry
 from jukicard.runtime.events import (
     Exchange,
     FirewallDenial,
@@ -35,14 +32,7 @@ BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")
 
 
-@pytest.fixture(autouse=True)
-def _few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "STEP_BUDGET", 20_000)
-    before = sys.gettrace()
-    yield
-    assert sys.gettrace() is before, "the trace function was not put back"
-    HostileApplet.plan.clear()
-    HostileApplet.kept.clear()
+pytestmark = pytest.mark.usefixtures("few_steps")
 
 
 # --- reaching for what is not its own: each is a denial, an event and the one status ---
