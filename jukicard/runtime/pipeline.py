@@ -4,6 +4,7 @@ bytes      Card.transmit          a command APDU, or 6700
 channel    Channels               the class byte names an open channel, or 6E00, 6881
 messaging  SecureMessagingLayer   MAC, then decryption; the answer is protected on its way out
 boundary   Boundary               one transaction; a refusal becomes a status word
+admission  Admission              what a card out of use still does, or 6985
 chaining   Chaining               links are collected; GET RESPONSE, 61XX and 6CXX
 dispatch   Dispatcher             SELECT by name, MANAGE CHANNEL, else the selected application
 applet     Applet.process         a typed command, its handler, files, access, memory
