@@ -16,6 +16,8 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --
 TESTS ?=
 # Seconds that `make fuzz` runs.
 FUZZ_SECONDS ?= 60
+# The longest that one test of `make soak` may take, in seconds.
+SOAK_TIMEOUT ?= 14400
 # Set it to anything to leave the system's packages alone.
 NO_SYSTEM_PACKAGES ?=
 
@@ -88,6 +90,13 @@ test: system-packages $(DEV) ## run all tests; installs what the interop tests n
 	@export PYTHONHASHSEED=$${PYTHONHASHSEED:-$$RANDOM}; \
 	echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+
+# Everything at its full length: all matrices, all repetitions. CI runs a part of each.
+.PHONY: soak
+soak: export JUKICARD_SOAK := 1
+soak: export HYPOTHESIS_PROFILE ?= soak
+soak: export PYTEST_ADDOPTS := --timeout=$(SOAK_TIMEOUT)
+soak: test ## run the long versions of all tests, too; SOAK_TIMEOUT is the bound of one, in seconds
 
 # Root, or sudo without a password, installs; anybody else is told what will be missing.
 .PHONY: system-packages

@@ -1,6 +1,6 @@
 """What every test shares: how long hypothesis searches, and that nothing reaches the forbidden.
 
-HYPOTHESIS_PROFILE chooses among the profiles below.
+HYPOTHESIS_PROFILE chooses among the profiles below, JUKICARD_SOAK=1 the long versions of tests.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import soak
 from tests.support.forbidden import Watch, watching
 
 # No deadline and no complaint about slowness: a loaded machine is no reason for a test to fail.
 _ANY_SPEED = (HealthCheck.too_slow,)
 
-# default: while working. ci: the same examples on every run. thorough: overnight, new ones always.
+# default: while working. ci: the same examples on every run. soak: for `make soak`, in hours.
+# thorough: overnight, for one codec. The last two bring new examples always.
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=_ANY_SPEED
 )
@@ -29,6 +31,13 @@ settings.register_profile(
     suppress_health_check=_ANY_SPEED,
 )
 settings.register_profile(
+    "soak",
+    deadline=None,
+    max_examples=2_000,
+    print_blob=True,
+    suppress_health_check=_ANY_SPEED,
+)
+settings.register_profile(
     "thorough",
     deadline=None,
     max_examples=10_000,
@@ -36,6 +45,16 @@ settings.register_profile(
     suppress_health_check=_ANY_SPEED,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_report_header() -> str:
+    """Say whether the long versions of tests run."""
+    return soak.header()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long versions out, unless they are asked for."""
+    soak.leave_out(config, items)
 
 
 @pytest.fixture(autouse=True)

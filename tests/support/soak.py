@@ -1,0 +1,41 @@
+"""The long versions of tests: left out unless they are asked for, and that is said.
+
+JUKICARD_SOAK=1 (`make soak` sets it) brings the tests marked `soak` and the full number of
+repetitions of those that call `times`. Without it CI keeps a part: the same on every run.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+ASKED = os.environ.get("JUKICARD_SOAK") == "1"
+"""Whether the long versions run."""
+
+
+def times(part: int, *, soak: int) -> int:
+    """How often to repeat: `part` always, `soak` where the long versions run.
+
+    Raises ValueError for a part that is nothing, or no part.
+    """
+    if not 0 < part < soak:
+        raise ValueError(f"{part} of {soak} repetitions is no part that says anything")
+    return soak if ASKED else part
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the tests marked `soak` out of `items`, in place, unless they are asked for."""
+    left_out = [] if ASKED else [item for item in items if item.get_closest_marker("soak")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def header() -> str:
+    """Say it at the head of every run: workers of pytest-xdist tell nobody what they leave out."""
+    if ASKED:
+        return "soak: the long versions of tests run (JUKICARD_SOAK=1)"
+    return (
+        "soak: the long versions of tests are left out (JUKICARD_SOAK=1 or `make soak` runs them)"
+    )
