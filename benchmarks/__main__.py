@@ -33,13 +33,12 @@ def main() -> int:
     # the tests' helpers and the host library, which is not installed where only the card is
     sys.path[:0] = [str(ROOT), str(ROOT / "host")]
     os.chdir(ROOT)
+    from benchmarks import interpreter
     from benchmarks.timing import Effort
 
     effort = Effort(rounds=2, seconds=0.02) if arguments.quick else Effort()
-    print(
-        f"{platform.python_implementation()} {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-    )
+    print(interpreter.build())
+    print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}")
     for name in arguments.parts or PARTS:
         print(f"\n== {PARTS[name]}", flush=True)
         importlib.import_module(f"benchmarks.{name}").measure(effort)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import interpreter
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +36,35 @@ def test_a_quick_look(part: str, rows: list[str]) -> None:
     """The parts that need no reader, briefly; each checks the answers it measures."""
     done = run("--quick", part)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(interpreter.build() + "\n")
     for row in rows:
         assert row in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("'--enable-shared'", "PGO no, LTO no"),
+        ("'--enable-optimizations' '--with-lto'", "PGO yes, LTO yes"),
+        ("'--prefix=/x' '--enable-optimizations'", "PGO yes, LTO no"),
+        ("--with-lto=full", "PGO no, LTO yes"),
+        ("--with-lto=thin,foo", "PGO no, LTO yes"),
+        ("--with-lto=no --enable-optimizations=no", "PGO no, LTO no"),
+        ("--with-lto --with-lto=no", "PGO no, LTO no"),
+        ("--with-ltoo CFLAGS=-x--with-lto", "PGO no, LTO no"),
+        ("", "PGO no, LTO no"),
+    ],
+)
+def test_the_build_of_python_is_told(arguments: str, says: str) -> None:
+    told = interpreter.build({"CONFIG_ARGS": arguments, "PY_CFLAGS": "-O2 -g -O3 -Wall"})
+    assert told == (
+        f"{platform.python_implementation()} {platform.python_version()}, "
+        f"built with {platform.python_compiler()} -O3, configured with {says}"
+    )
+
+
+def test_a_build_that_does_not_tell_how_it_was_made() -> None:
+    assert interpreter.build({}).endswith(", how it was configured is not told")
 
 
 def test_the_transaction_is_what_it_says() -> None:
