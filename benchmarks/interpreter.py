@@ -1,4 +1,4 @@
-"""Which build of Python is measured: profile-guided optimisation makes all up to a quarter faster."""
+"""Which build of Python is measured: profile-guided ones are up to a quarter faster."""
 
 from __future__ import annotations
 
