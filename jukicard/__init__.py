@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jukicard.runtime.card import Card, CardUnpoweredError
     from jukicard.runtime.options import CardOptions
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0.dev0"
 
 __all__ = [
     "PROFILES",

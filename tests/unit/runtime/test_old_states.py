@@ -2,26 +2,136 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import jukicard
 from jukicard import Card, MemorySnapshot
+from jukicard.environment import CardEnvironment
+from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
 from jukicard.runtime.boundary import raise_bug
 from tests.support.naive_terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
-from tests.support.states import STATES, STORIES, kept, make
+from tests.support.state_findings import Known, find
+from tests.support.states import STATES, STORIES, files, kept, kept_in_files, make, stem_of
 from tests.support.transcript import play
 
 KEPT = list(kept())
+KEPT_IN_FILES = list(kept_in_files())
+FOUND = sorted(STATES.glob("*/*.json"))
+CHANGELOG = STATES.parents[1] / "CHANGELOG.md"
+RELEASED = re.findall(r"^## (\d+\.\d+\.\d+)(?! \(unreleased\))\b", CHANGELOG.read_text(), re.M)
 
 
-def test_this_release_has_kept_its_own() -> None:
+def test_every_release_has_kept_its_own() -> None:
+    assert RELEASED, "the changelog names no release"
+    for version in RELEASED:
+        folder = STATES / version
+        names = {path.stem for path in folder.glob("*.card")}
+        assert names, f"nothing of {version}"
+        assert {path.stem for path in folder.glob("*.txt")} == names
+        assert {path.stem for path in folder.glob("*.json")} == names
+        assert {stem for file, _, stem in _in_files() if file.parent == folder} == names
+
+
+def test_this_release_keeps_its_own_when_it_is_one() -> None:
+    """What a version that is still being made keeps would not be what it will have kept."""
     folder = STATES / jukicard.__version__
-    names = {path.stem for path in folder.glob("*.card")}
-    assert names == {name.replace(" ", "_") for name in STORIES}, (
-        "run `python -m tests.support.states` once when the version changes"
-    )
+    if jukicard.__version__ in RELEASED:
+        assert {path.stem for path in folder.glob("*.card")} == {stem_of(name) for name in STORIES}
+        assert {path.stem for path in folder.glob("*.juki")} == set(files()), (
+            "run `python -m tests.support.states` once when the version changes"
+        )
+    else:
+        assert not folder.exists()
+
+
+def _in_files() -> Iterator[tuple[Path, str, str]]:
+    for file, card_id, script in KEPT_IN_FILES:
+        yield file, card_id, script.stem
+
+
+@contextmanager
+def opened(file: Path, card_id: str, folder: Path) -> Iterator[Card]:
+    """The card of a copy of a file: what it does there stays in the copy."""
+    backend = SqliteBackend(shutil.copy(file, folder / file.name), card_id)
+    try:
+        yield Card(CardEnvironment(memory=PersistentMemory(backend)), on_bug=raise_bug)
+    finally:
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "card_id", "script"),
+    KEPT_IN_FILES,
+    ids=[f"{file.parent.name}-{file.stem}-{card_id}" for file, card_id, _ in KEPT_IN_FILES],
+)
+class TestACardInAFileOfAnOldRelease:
+    """It is opened, used and kept on in the file, as if it were of this release."""
+
+    def test_answers_as_then(self, file: Path, card_id: str, script: Path, tmp_path: Path) -> None:
+        with opened(file, card_id, tmp_path) as card:
+            text = script.read_text(encoding="ascii")
+            assert f"# ATR {card.power_on().hex().upper()}" in text
+            play(card, text)
+
+    def test_shows_a_terminal_what_it_showed_then(
+        self, file: Path, card_id: str, script: Path, tmp_path: Path
+    ) -> None:
+        kept_then = json.loads(script.with_suffix(".json").read_text())
+        with opened(file, card_id, tmp_path) as card:
+            assert find(card, Known(**kept_then["known"])) == kept_then["found"]
+        with opened(tmp_path / file.name, card_id, _made(tmp_path / "again")) as card:
+            again = find(card, Known(**kept_then["known"]))
+        for what, tries in kept_then["found"].items():
+            if what.endswith(" tries afterwards"):
+                assert again[what.removesuffix(" afterwards")] == tries
+
+    def test_keeps_the_name_of_its_profile(
+        self, file: Path, card_id: str, script: Path, tmp_path: Path
+    ) -> None:
+        entries = {entry.card_id: entry.meta for entry in list_cards(file)}
+        with opened(file, card_id, tmp_path) as card:
+            assert entries[card_id] == {"profile": card.profile}
+            assert script.stem.startswith(card.profile)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("found", FOUND, ids=[f"{p.parent.name}-{p.stem}" for p in FOUND])
+def test_a_snapshot_of_an_old_release_shows_a_terminal_what_it_showed_then(found: Path) -> None:
+    kept_then = json.loads(found.read_text())
+    snapshot = MemorySnapshot.from_bytes(found.with_suffix(".card").read_bytes())
+    card = Card.restore(snapshot, on_bug=raise_bug)
+    assert find(card, Known(**kept_then["known"])) == kept_then["found"]
+
+
+def test_what_a_terminal_finds_is_what_matters() -> None:
+    """PINs verified, codes read, signatures made, tries counted: somewhere on the kept cards."""
+    found = [json.loads(path.read_text())["found"] for path in FOUND]
+    for what, answer in (
+        ("juki COUNTER code", r"\d{11}"),
+        ("juki tries", "0"),
+        ("juki tries", "1"),
+        ("juki guess", "63CE"),
+        ("juki guess", "63CB"),
+        ("jpki SIGNATURE signs", "1024 bits"),
+        ("jpki SIGNATURE tries", "3"),
+        ("jpki AUTHENTICATION signs", "2048 bits"),
+        ("surface number B", "done"),
+        ("surface number B tries", "8"),
+        ("text number A tries", "9"),
+        ("common PIN", "done"),
+    ):
+        assert any(re.fullmatch(answer, one.get(what, "")) for one in found), (what, answer)
 
 
 @pytest.mark.parametrize(
