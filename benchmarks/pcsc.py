@@ -1,4 +1,6 @@
-"""A private pcscd with two virtual readers and a card program in each; see tests/support/pcscd.py.
+"""A private pcscd with two virtual readers and a card program in each.
+
+The daemon is that of tests/support/interop/pcscd.py.
 
 The cards are processes of their own, as they are in use: a card in this process would share its
 interpreter lock with the program that asks it.
@@ -16,7 +18,7 @@ from typing import Any, Final
 
 from benchmarks.tasks import Transmit
 from jukicard.transport.vpcd import DEFAULT_PORT
-from tests.support.pcscd import READERS, Pcscd, missing_parts, scard
+from tests.support.interop.pcscd import READERS, Pcscd, missing_parts, scard
 
 _HERE: Final = Path(__file__).parent
 OURS: Final = (

@@ -15,9 +15,9 @@ from jukicard.applets.jpki.files import AID as JPKI_AID
 from jukicard.applets.jpki.files import SIGN_CA_CERTIFICATE
 from jukicard.applets.juki.files import AID as JUKI_AID
 from jukicard.profiles.masters import TEST_MASTERS
+from jukihost.authentication.mutual import authenticate
 from jukihost.keys.custody import CardKeys
 from jukihost.keys.diversification import derive_card_keys
-from jukihost.securemessaging.mutual import authenticate
 from jukihost.securemessaging.secure_channel import SecureChannel
 
 PROTECTION: Final = 40e-6

@@ -12,7 +12,7 @@ from benchmarks import layers
 from benchmarks.resident import use
 from benchmarks.timing import Effort, Measured, micro, table
 from jukicard import Card, issue_card
-from tests.support.startup import seconds_until_present
+from tests.support.interop.startup import seconds_until_present
 
 PRESENT_WITHIN = 0.100
 FORK_WITHIN = 100e-6

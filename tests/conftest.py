@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import soak
-from tests.support.forbidden import Watch, watching
+from tests.support.applets.forbidden import Watch, watching
 
 # No deadline and no complaint about slowness: a loaded machine is no reason for a test to fail.
 _ANY_SPEED = (HealthCheck.too_slow,)

@@ -14,7 +14,8 @@ from typing import ClassVar, Final
 from construct import Const, ExprAdapter, ExprValidator, Sequence, Struct
 
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.objects import (
+from jukicard.crypto.asymmetric import RsaPrivateKey, RsaPublicKey
+from jukicard.kit.layouts import (
     OCTETS,
     CardObject,
     Layout,
@@ -24,7 +25,6 @@ from jukicard.applets.objects import (
     octets,
     template,
 )
-from jukicard.crypto.asymmetric import RsaPrivateKey, RsaPublicKey
 
 RSA_2048_BYTES: Final = 256
 

@@ -17,8 +17,8 @@ from jukicard.filesystem.access import (
     SecureMessaging,
 )
 from jukicard.filesystem.files import AccessRules, DataObject
-from jukicard.runtime.keys import KeyFile, KeyPair
-from jukicard.runtime.secured import SecuredApplet
+from jukicard.kit.keys import KeyFile, KeyPair
+from jukicard.kit.secured import SecuredApplet
 
 COUNTER: Final = "COUNTER"
 """The right of the counter, as in the Juki application."""

@@ -17,10 +17,11 @@ from jukicard.environment import (
     SystemRandom,
 )
 from jukicard.errors import IsoError
+from jukicard.kit.certified import CertifiedApplet
+from jukicard.kit.keys import WeakKeyError
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile
 from jukicard.profiles.chipcertificate import checked_certificate
-from jukicard.profiles.codes import is_resident_code, random_digits
 from jukicard.profiles.contents import LAST, PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
 from jukicard.profiles.order import KeyPool, Order, Pins, ProfileError
@@ -32,14 +33,13 @@ from jukicard.profiles.suites import (
 )
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
-from jukicard.runtime.certified import CertifiedApplet
-from jukicard.runtime.keys import WeakKeyError
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import write_applications
 from jukicard.securemessaging.suites import Suite
+from jukicard.synthetic.codes import is_resident_code, random_digits
 
 if TYPE_CHECKING:
-    from jukicard.profiles.person import Person
+    from jukicard.synthetic.person import Person
 
 _FOUR_DIGITS: Final = re.compile("[0-9]{4}"), "four digits, 0 to 9"
 _PIN_FORMS: Final = {
@@ -80,7 +80,7 @@ def issue_card(
     seed: the same seed gives the same card, and with the same commands the same bytes. None draws
         from the operating system.
     pin: the four digits of the Juki application, a short way to give only that one of `pins`.
-    person: the holder; drawn unless given, see `jukicard.profiles.people`.
+    person: the holder; drawn unless given, see `jukicard.synthetic.people`.
     code: the holder's resident record code, eleven digits with the right check digit.
     municipality: the five digits of the holder's municipality, unless a person is given.
     form: 1 name only, 2 with photo and four items.
@@ -178,7 +178,7 @@ def _holder(
     municipality: str | None,
     code: str | None,
 ) -> Person:
-    from jukicard.profiles.people import draw_person
+    from jukicard.synthetic.people import draw_person
 
     if person is not None and municipality is not None:
         raise ProfileError("a person has a municipality: give one of both")
@@ -199,7 +199,7 @@ def _is_municipality(code: str) -> bool:
 
 
 def _expiry(profile: Profile, person: Person, issued: datetime.date) -> datetime.date:
-    from jukicard.profiles.person import card_expiry, juki_card_expiry
+    from jukicard.synthetic.person import card_expiry, juki_card_expiry
 
     rule = card_expiry if profile.generation is Generation.MY_NUMBER else juki_card_expiry
     try:

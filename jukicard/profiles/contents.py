@@ -14,11 +14,11 @@ from jukicard.applets.juki.files import AID as JUKI_AID
 from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.juki.personalisation import CardData, JukiContents
 from jukicard.applets.juki.personalisation import personalise as personalise_juki
+from jukicard.kit.fileapplet import FileApplet
+from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles import faces
 from jukicard.profiles.catalogue import Generation
 from jukicard.profiles.order import Order
-from jukicard.runtime.fileapplet import FileApplet
-from jukicard.runtime.secured import SecuredApplet
 
 _TOKENS: Final = {Generation.JUKI: "JPKIAPICCTOKEN", Generation.MY_NUMBER: "JPKIAPICCTOKEN2"}
 
@@ -33,7 +33,7 @@ def issuer(applet: FileApplet, order: Order) -> None:
 def juki_issuer(applet: JukiIssuerApplet, order: Order) -> None:
     """A Juki card's issuer domain: data objects without certificates, and the card's own key."""
     _put_card_data(applet, _card_data(order))
-    from jukicard.profiles.pki.keys import card_key
+    from jukicard.synthetic.pki.keys import card_key
 
     key = card_key(order.card_number, order.rsa_bits)
     applet.signing.load(applet.tree.ef(issuer_files.CARD_KEY), key.private_der, check=False)
@@ -81,7 +81,7 @@ def jpki(applet: Any, order: Order) -> None:
     """The JPKI application: test certificates for keys of the published pool."""
     from jukicard.applets.jpki.files import AID
     from jukicard.applets.jpki.personalisation import CertifiedKey, JpkiContents, personalise
-    from jukicard.profiles import pki
+    from jukicard.synthetic import pki
 
     successor = order.profile.generation is Generation.MY_NUMBER
     if successor:

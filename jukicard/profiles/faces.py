@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jukicard.applets.certificates import RecordSigner
     from jukicard.applets.surface.personalisation import JukiSurfaceContents, SurfaceContents
     from jukicard.crypto.asymmetric import RsaPrivateKey
-    from jukicard.profiles.pki import PublishedKey
+    from jukicard.synthetic.pki import PublishedKey
 
 _ROOT = "6000031"
 """The number of the test root that certifies the authority's key; it is on no card."""
@@ -36,8 +36,8 @@ def record_signer(municipality: str) -> RecordSigner:
         KeyIdentifier,
         RecordSigner,
     )
-    from jukicard.profiles.pki import issuer_key
-    from jukicard.profiles.pki.keys import published_key
+    from jukicard.synthetic.pki import issuer_key
+    from jukicard.synthetic.pki.keys import published_key
 
     own = _private(issuer_key())
     body = CertificateBody(
@@ -55,7 +55,7 @@ def card_certificates(municipality: str) -> dict[int, bytes]:
     from jukicard.apdu.tlv import Tlv
     from jukicard.applets.certificates import CertificateBody, CvCertificate, KeyIdentifier
     from jukicard.applets.issuer import files
-    from jukicard.profiles.pki.keys import published_key
+    from jukicard.synthetic.pki.keys import published_key
 
     authority = KeyIdentifier(_AUTHORITY)
     body = CertificateBody(KeyIdentifier(_ROOT), authority, published_key("cv-authority").public)
@@ -69,7 +69,7 @@ def card_certificates(municipality: str) -> dict[int, bytes]:
 
 
 def _card_key(order: Order, place: int) -> RsaPrivateKey:
-    from jukicard.profiles.pki.keys import card_key
+    from jukicard.synthetic.pki.keys import card_key
 
     order.keys.take(2048)  # drawn and not used: what a seed gives besides depends on it
     return _private(card_key(order.card_number, 2048, place))
@@ -132,7 +132,7 @@ def surface(applet: Any, order: Order) -> None:
 def _successor_face(order: Order) -> SurfaceContents:
     from jukicard.applets.surface.files import AID
     from jukicard.applets.surface.personalisation import SurfaceContents
-    from jukicard.profiles import portraits
+    from jukicard.synthetic import portraits
 
     person = order.person
     return SurfaceContents(
@@ -158,7 +158,7 @@ def _successor_face(order: Order) -> SurfaceContents:
 def _juki_face(order: Order) -> JukiSurfaceContents:
     from jukicard.applets.surface.files import AID
     from jukicard.applets.surface.personalisation import JukiPhoto, JukiSurfaceContents
-    from jukicard.profiles import portraits
+    from jukicard.synthetic import portraits
 
     person = order.person
     face = None

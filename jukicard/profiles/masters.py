@@ -10,7 +10,7 @@ from jukicard.apdu.aid import Aid
 from jukicard.applets.juki.files import PURPOSES
 from jukicard.crypto.kdf import diversify_aes
 from jukicard.crypto.symmetric import AesKey, with_odd_parity
-from jukicard.runtime.keys import KeyPair, check_random
+from jukicard.kit.keys import KeyPair, check_random
 from jukicard.securemessaging.suites import PARAMETERS, Suite
 
 SUITES: Final[Mapping[str, Suite]] = {

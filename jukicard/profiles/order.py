@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.environment import RandomSource
+from jukicard.kit.keys import KeyPair
 from jukicard.profiles.catalogue import Generation, Profile
 from jukicard.profiles.masters import card_keys
-from jukicard.runtime.keys import KeyPair
 from jukicard.securemessaging.suites import Suite
 
 if TYPE_CHECKING:
-    from jukicard.profiles.person import Person
-    from jukicard.profiles.pki import PublishedKey
+    from jukicard.synthetic.person import Person
+    from jukicard.synthetic.pki import PublishedKey
 
 KEY_VERSION: Final = 1
 """The version of the masters that a card is issued with."""
@@ -55,7 +55,7 @@ class KeyPool:
 
     def take(self, bits: int) -> PublishedKey:
         """Return a key pair of 1024 or 2048 bits that this card does not have yet."""
-        from jukicard.profiles import pki
+        from jukicard.synthetic import pki
 
         while True:
             key = pki.pick_key(self._random, bits)

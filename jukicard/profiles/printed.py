@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import datetime
 
-    from jukicard.profiles.person import Person
+    from jukicard.synthetic.person import Person
 
 
 def printed_items(person: Person, serial: str, expires: datetime.date) -> tuple[str, ...]:

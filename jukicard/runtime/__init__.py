@@ -1,5 +1,5 @@
 """The card's operating system: applications, their firewall, and one command's way through it.
 
 `pipeline` lists the layers a command goes through, `card` is what holds them, `applet` what an
-application is, `pin` how PINs count.
+application is. What applications are made of stands in `jukicard.kit`.
 """

@@ -12,8 +12,8 @@ from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import parse_get_data
 from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.runtime.cardstate import CardState
-from jukicard.runtime.lifecycle import ObjectKind, Operation, outcome
 
 STATE_TAG: Final = 0x8A
 """The data object that says the life-cycle state of the card (GET DATA)."""

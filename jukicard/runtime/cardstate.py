@@ -6,9 +6,9 @@ from typing import Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.memory import Partition
 from jukicard.runtime.events import Events, LifeCycleChanged
-from jukicard.runtime.lifecycle import ObjectKind, Operation, check
 
 _KEY: Final = "state"
 _NAMES: Final = {

@@ -10,15 +10,15 @@ from jukicard.apdu.ins import is_valid_ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import ChannelTable, LogicalChannel
+from jukicard.channel.management import CloseChannel, parse_manage_channel
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence, parse_select
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
-from jukicard.runtime.commands import CloseChannel, parse_manage_channel
 from jukicard.runtime.events import ApplicationSelected, Events
 from jukicard.runtime.firewall import guarded
-from jukicard.runtime.lifecycle import ObjectKind, Operation, outcome
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import Application, Registry
 

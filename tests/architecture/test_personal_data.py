@@ -13,13 +13,13 @@ from jukicard.apdu import Aid, CommandApdu
 from jukicard.applets.juki.files import TREE
 from jukicard.environment import SeededRandom
 from jukicard.filesystem.files import EfNode
-from jukicard.profiles.people import draw_person
-from jukicard.profiles.person import Person
-from tests.support.juki_desk import (
+from jukicard.synthetic.people import draw_person
+from jukicard.synthetic.person import Person
+from tests.support.cards.juki_desk import (
     VERIFY,
     desk,
 )
-from tests.support.naive_terminal import (
+from tests.support.naive.terminal import (
     JUKI,
     PURPOSES,
 )

@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.environment import SeededRandom
-from jukicard.profiles.codes import draw_individual_number, draw_resident_code, is_resident_code
 from jukicard.profiles.masters import TEST_MASTERS
-from jukicard.profiles.people import Person, Sex, draw_person
-from jukicard.profiles.places import municipality
+from jukicard.synthetic.codes import draw_individual_number, draw_resident_code, is_resident_code
+from jukicard.synthetic.people import Person, Sex, draw_person
+from jukicard.synthetic.places import municipality
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
+from jukihost.conversation.refusals import PinNotVerified, PurposeNotEntitled
 from jukihost.errors import (
     AuthenticationRejected,
     CardNotAuthentic,
@@ -33,11 +34,10 @@ from jukihost.errors import (
 from jukihost.models import CardForm, Purpose, ResidentCode
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import PinNotVerified, PurposeNotEntitled
 from jukihost.signing.raw import sign_raw, verify_raw
-from tests.support.host_custody import PublicMasters
-from tests.support.juki_desk import CODE, READ_CODE, VERIFY, Desk
-from tests.support.naive_terminal import JUKI, PURPOSES, WRONG_KEYS, NaiveTerminal, keys_of
+from tests.support.cards.juki_desk import CODE, READ_CODE, VERIFY, Desk
+from tests.support.host.custody import PublicMasters
+from tests.support.naive.terminal import JUKI, PURPOSES, WRONG_KEYS, NaiveTerminal, keys_of
 
 OTHER_CODE = draw_resident_code(SeededRandom("another"))
 PIN = "1234"

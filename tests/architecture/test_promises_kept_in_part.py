@@ -17,19 +17,19 @@ from jukicard import Card, issue_card
 from jukicard.apdu import Ins
 from jukicard.environment import SeededRandom
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
-from jukicard.profiles.codes import is_resident_code
-from jukicard.profiles.people import draw_person
+from jukicard.synthetic.codes import is_resident_code
+from jukicard.synthetic.people import draw_person
 from jukicard.testing.faults import FaultyBackend
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
+from jukihost.conversation.refusals import HolderMovedOut, PinNotVerified
 from jukihost.errors import PinBlocked, StatusError
 from jukihost.models import Purpose, Residence, ResidentCode
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import HolderMovedOut, PinNotVerified
 from tests.architecture.test_promises import CUSTODY, PIN, desk, issued, juki
-from tests.support.juki_desk import CODE, READ_CODE
-from tests.support.naive_terminal import PURPOSES, keys_of
+from tests.support.cards.juki_desk import CODE, READ_CODE
+from tests.support.naive.terminal import PURPOSES, keys_of
 
 ROOT = Path(__file__).parents[2]
 JPKI_AID = "D392F000260100000001"

@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from tests.support import vectors
-from tests.support.vector_reads import Side, keys_of, reader_of, readers, single_keys
+from tests.support.published import vectors
+from tests.support.published.vector_reads import Side, keys_of, reader_of, readers, single_keys
 
 TESTS: Final = vectors.VECTORS.parent / "tests"
 HERE: Final = Path(__file__)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import vectors
-from tests.support.vector_reads import loads_in
-from tests.support.vectors import VECTORS, VectorError, check, load
+from tests.support.published import vectors
+from tests.support.published.vector_reads import loads_in
+from tests.support.published.vectors import VECTORS, VectorError, check, load
 
 TESTS = VECTORS.parent / "tests"
 NAMES = vectors.names()

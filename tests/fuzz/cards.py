@@ -12,9 +12,9 @@ from typing import ClassVar
 from jukicard import PROFILES, Card, issue_card
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.registry import offer_applet
-from tests.support.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
-from tests.support.iso_applet import FAIL, IsoApplet, iso_card
-from tests.support.naive_pace import NUMBER
+from tests.support.applets.iso_applet import FAIL, IsoApplet, iso_card
+from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
+from tests.support.naive.pace import NUMBER
 
 ALL_FILES = "all files"
 NAMES = (ALL_FILES, *PROFILES)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from jukicard.apdu import CommandApdu, Tlv
 from tests.fuzz import grammar
 from tests.fuzz.steps import AUTHENTICATE, CERTIFICATES, PIN, PLAIN, POWER, PRIVATE, Step
-from tests.support.cvc_writer import ECDSA_SHA256
-from tests.support.eac_desk import (
+from tests.support.cards.eac_desk import (
     AUTHORITY,
     CA_AES128,
     DV_DRAFT,
@@ -24,8 +23,9 @@ from tests.support.eac_desk import (
     SYSTEM_DRAFT,
     point,
 )
-from tests.support.naive_pace import PACE, G, encode, set_password
-from tests.support.naive_terminal import JUKI
+from tests.support.naive.cvc_writer import ECDSA_SHA256
+from tests.support.naive.pace import PACE, G, encode, set_password
+from tests.support.naive.terminal import JUKI
 
 COUNTER: Final = 3
 """The argument of `authenticate` that means the counter's key of the Juki application."""

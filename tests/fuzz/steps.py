@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jukicard import Card
+from jukicard.kit.fileapplet import FileApplet
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.events import CardEvent, Refusal
-from jukicard.runtime.fileapplet import FileApplet
 from jukicard.testing.faults import FaultyBackend
 from tests.fuzz.terminal import FuzzTerminal, Known, Reached
 

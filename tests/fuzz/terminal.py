@@ -15,14 +15,14 @@ from jukicard import Card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, StatusWord
 from jukicard.apdu.cla import ClassKind, SecureMessagingIndication
 from jukicard.applets.juki import JukiApplet
-from jukicard.runtime.fileapplet import FileApplet
-from jukicard.runtime.pin import PinFile
-from jukicard.runtime.secured import SecuredApplet
-from tests.support.cvc_writer import sign
-from tests.support.eac_desk import DV_DRAFT, SYSTEM_DRAFT, SYSTEM_KEY, EacTerminal
-from tests.support.juki_desk import Desk
-from tests.support.naive_pace import NUMBER, NaivePace, set_password
-from tests.support.naive_terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
+from jukicard.kit.fileapplet import FileApplet
+from jukicard.kit.pin import PinFile
+from jukicard.kit.secured import SecuredApplet
+from tests.support.cards.eac_desk import DV_DRAFT, SYSTEM_DRAFT, SYSTEM_KEY, EacTerminal
+from tests.support.cards.juki_desk import Desk
+from tests.support.naive.cvc_writer import sign
+from tests.support.naive.pace import NUMBER, NaivePace, set_password
+from tests.support.naive.terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
 
 LONGEST: Final = 60_000
 """Bytes of a command's data that still fit into one command when they are protected."""

@@ -1,7 +1,7 @@
 """The fixture `pcscd`: programs that know nothing of this project use the card through PC/SC.
 
 Without the system's part (see `missing_parts`) the tests are skipped, and with
-JUKICARD_REQUIRE_INTEROP=1 they fail: see `tests.support.missing`.
+JUKICARD_REQUIRE_INTEROP=1 they fail: see `tests.support.interop.missing`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.missing import require
-from tests.support.pcscd import Pcscd, missing_parts
-from tests.support.served import Serve, Served
+from tests.support.interop.missing import require
+from tests.support.interop.pcscd import Pcscd, missing_parts
+from tests.support.interop.served import Serve, Served
 
 
 @pytest.hookimpl(tryfirst=True)

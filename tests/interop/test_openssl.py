@@ -17,7 +17,7 @@ from jukihost.sessions.jpki import CardSigningKey, JpkiKey, JpkiSession
 from jukihost.signing.cms import sign_cms
 from jukihost.signing.key import HashName
 from jukihost.signing.raw import sign_raw
-from tests.support.missing import require
+from tests.support.interop.missing import require
 
 pytestmark = pytest.mark.interop
 NOON = str(int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp()))

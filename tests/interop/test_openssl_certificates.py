@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jukicard.environment import SeededRandom
-from jukicard.profiles.people import SPECIMEN
-from jukicard.profiles.pki import (
+from jukicard.synthetic.people import SPECIMEN
+from jukicard.synthetic.pki import (
     Authority,
     Certificate,
     Register,
@@ -23,9 +23,9 @@ from jukicard.profiles.pki import (
     signature_authority,
     signature_certificate,
 )
-from jukicard.profiles.pki.ocsp import answer, responder
-from jukicard.profiles.places import prefectures
-from tests.support.openssl import OpenSsl, openssl_in
+from jukicard.synthetic.pki.ocsp import answer, responder
+from jukicard.synthetic.places import prefectures
+from tests.interop.openssl import OpenSsl, openssl_in
 
 pytestmark = pytest.mark.interop
 

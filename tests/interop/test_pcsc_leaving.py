@@ -15,7 +15,7 @@ from jukihost.channel import build_channel
 from jukihost.errors import CardReset
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.transport.pcsc import AtClose, PcscConnection
-from tests.support.pcscd import Pcscd
+from tests.support.interop.pcscd import Pcscd
 
 SELECT_JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")
 SELECT_KEY = bytes.fromhex("00A4020C020017")

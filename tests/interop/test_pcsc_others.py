@@ -14,14 +14,14 @@ import pytest
 
 from jukicard import issue_card
 from jukihost.channel import build_channel
+from jukihost.conversation.refusals import PinNotVerified, TerminalNotAuthenticated
 from jukihost.errors import CardRemoved, CardReset, NoCard, TransportError
 from jukihost.models import Purpose
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import PinNotVerified, TerminalNotAuthenticated
 from jukihost.transport.pcsc import PcscConnection
-from tests.support.host_custody import PublicMasters
-from tests.support.pcscd import Pcscd
+from tests.support.host.custody import PublicMasters
+from tests.support.interop.pcscd import Pcscd
 
 CODE = "12345678903"
 ATR = bytes.fromhex("3BE000FF8131FE4514")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jukicard.transport import SlotState
-from tests.support.echo_card import EchoCard
-from tests.support.pcscd import Pcscd, scard
+from tests.support.interop.pcscd import Pcscd, scard
+from tests.support.readers.echo_card import EchoCard
 
 OK = [0x90, 0x00]
 

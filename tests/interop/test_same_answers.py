@@ -22,8 +22,8 @@ from jukihost.channel import build_channel
 from jukihost.errors import PinBlocked, PinRejected
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc import PcscConnection
-from tests.support.pcscd import Pcscd
-from tests.support.served import Serve, Served
+from tests.support.interop.pcscd import Pcscd
+from tests.support.interop.served import Serve, Served
 
 SERVED = ("--profile", "juki-v1", "--seed", "1", "--vpcd", "localhost:35963")
 """The card of the command that the demo ends with."""

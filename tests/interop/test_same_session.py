@@ -24,10 +24,10 @@ from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
-from tests.support.host_certificates import CHIP_KEY, identity, trust
-from tests.support.host_custody import PublicMasters
-from tests.support.pcscd import Pcscd
-from tests.support.statuses import Statuses
+from tests.support.host.certificates import CHIP_KEY, identity, trust
+from tests.support.host.custody import PublicMasters
+from tests.support.interop.pcscd import Pcscd
+from tests.support.readers.statuses import Statuses
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 BEGIN_PACE = "> 0022C1A4"

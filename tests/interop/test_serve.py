@@ -6,9 +6,9 @@ import subprocess
 import time
 
 from jukihost.transport.pcsc import list_readers
-from tests.support.pcscd import Pcscd
-from tests.support.served import Serve
-from tests.support.startup import seconds_until_present
+from tests.support.interop.pcscd import Pcscd
+from tests.support.interop.served import Serve
+from tests.support.interop.startup import seconds_until_present
 
 ATR = "3BE000FF8131FE4514"
 

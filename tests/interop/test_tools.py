@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 
-from tests.support.echo_card import EchoCard
-from tests.support.pcscd import Pcscd
-from tests.support.served import Serve
+from tests.support.interop.pcscd import Pcscd
+from tests.support.interop.served import Serve
+from tests.support.readers.echo_card import EchoCard
 
 ATR = "3BE000FF8131FE4514"
 SPACED_ATR = "3B E0 00 FF 81 31 FE 45 14"

@@ -17,12 +17,12 @@ from jukihost.channel import build_channel
 from jukihost.errors import PinRejected
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
-from tests.support.card_views import Exchange, Through
-from tests.support.host_certificates import CHIP_KEY, identity, trust
-from tests.support.host_custody import PublicMasters
-from tests.support.iso14443_reader import Pcd, Type
-from tests.support.t0_reader import T0Reader
-from tests.support.t1_reader import T1Reader
+from tests.support.host.certificates import CHIP_KEY, identity, trust
+from tests.support.host.custody import PublicMasters
+from tests.support.readers.card_views import Exchange, Through
+from tests.support.readers.iso14443_reader import Pcd, Type
+from tests.support.readers.t0_reader import T0Reader
+from tests.support.readers.t1_reader import T1Reader
 
 CODE = "12345678903"
 JUKI = "00A4040C0AD3921000310001010401"

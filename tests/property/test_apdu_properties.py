@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jukicard.apdu import CommandApdu, MalformedApduError, ResponseApdu, StatusWord
 from jukicard.apdu.command import MAX_NE
-from tests.support import apdu_grammar
+from tests.support.naive import apdu_grammar
 
 byte = st.integers(0, 255)
 lengths = st.one_of(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jukicard import Card
 from jukicard.apdu import CommandApdu
 from tests.property.file_model import Answer, BytesModel, RecordsModel
-from tests.support.iso_applet import BINARY, SELECT, selected_iso_card
+from tests.support.applets.iso_applet import BINARY, SELECT, selected_iso_card
 
 _FRESH = selected_iso_card()
 OFFSETS = st.integers(0, 18) | st.sampled_from([255, 0x7FFF])

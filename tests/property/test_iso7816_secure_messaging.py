@@ -12,7 +12,7 @@ from jukicard.errors import IsoError
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import ProtectionLevel
 from jukicard.securemessaging.suites import PARAMETERS, SessionKeys, Suite, make_key
-from tests.support.sm_reader import NaiveReader, tlv
+from tests.support.naive.sm_reader import NaiveReader, tlv
 
 SUITES = st.sampled_from(tuple(Suite))
 TAGS = st.sampled_from((0x87, 0x85, 0x81, 0xB3, 0x97, 0x8E, 0x99, 0x53))

@@ -18,7 +18,7 @@ from jukicard.transport.tpdu import (
     T0Card,
     T1Card,
 )
-from tests.support.tpdu_line import CountingCard
+from tests.support.readers.tpdu_line import CountingCard
 
 ATR = bytes.fromhex("3B888001000014E0B38191005E")
 CARD = issue_card("juki-v1", seed=1, contactless=True).snapshot()

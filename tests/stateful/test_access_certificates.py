@@ -14,11 +14,18 @@ from unittest import mock
 import pytest
 
 from jukicard.crypto.curves import Curve
-from tests.support.access_walk import Walk
-from tests.support.eac_walk import PLANS, walk_of
-from tests.support.oracle import COUNTER, MOVE_IN, RESIDENT_IDENTIFICATION, Command, Level, Rule
-from tests.support.oracle_eac import EacOracle, EacRules
-from tests.support.told import Told, explains, told
+from tests.stateful.eac_walk import PLANS, walk_of
+from tests.support.oracle.access_walk import Walk
+from tests.support.oracle.rules import (
+    COUNTER,
+    MOVE_IN,
+    RESIDENT_IDENTIFICATION,
+    Command,
+    Level,
+    Rule,
+)
+from tests.support.oracle.rules_eac import EacOracle, EacRules
+from tests.support.oracle.told import Told, explains, told
 
 pytestmark = pytest.mark.xdist_group("access certificates")
 _multiply = cache(Curve.multiply)

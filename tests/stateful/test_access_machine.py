@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from jukicard.memory import MemorySnapshot
-from tests.support.access_walk import PLANS
-from tests.support.juki_commands import Player
-from tests.support.juki_desk import desk, issued
-from tests.support.oracle import COUNTER, Command, Level, Life, Oracle, State
+from tests.support.cards.juki_desk import desk, issued
+from tests.support.oracle.access_walk import PLANS
+from tests.support.oracle.juki_commands import Player
+from tests.support.oracle.rules import COUNTER, Command, Level, Life, Oracle, State
 
 COMMANDS = sorted({command for plan in PLANS.values() for command in plan().commands})
 channels = st.sampled_from((0, 0, 0, 1, 2))

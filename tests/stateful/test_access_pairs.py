@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from jukicard.memory import MemorySnapshot
-from tests.support.access_pairs import COMMANDS, WAYS, Pairs, de_bruijn
-from tests.support.conversation import Disagreement, Stage
-from tests.support.juki_desk import issued
-from tests.support.oracle import Command, Level, Oracle, Rules
+from tests.stateful.access_pairs import COMMANDS, WAYS, Pairs, de_bruijn
+from tests.support.cards.juki_desk import issued
+from tests.support.oracle.conversation import Disagreement, Stage
+from tests.support.oracle.rules import Command, Level, Oracle, Rules
 
 RecordProperty = Callable[[str, object], None]
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from jukicard.memory import MemorySnapshot
-from tests.support.access_walk import PLANS, Walk, walk_of
-from tests.support.conversation import Disagreement
-from tests.support.juki_desk import issued
-from tests.support.oracle import ALL, Level, Oracle, Rule, Rules, State
-from tests.support.told import Told, explains, told
+from tests.support.cards.juki_desk import issued
+from tests.support.oracle.access_walk import PLANS, Walk, walk_of
+from tests.support.oracle.conversation import Disagreement
+from tests.support.oracle.rules import ALL, Level, Oracle, Rule, Rules, State
+from tests.support.oracle.told import Told, explains, told
 
 pytestmark = pytest.mark.xdist_group("access walk")
 

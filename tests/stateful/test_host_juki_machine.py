@@ -23,6 +23,12 @@ from jukicard import PROFILES, Card, issue_card
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
+from jukihost.conversation.refusals import (
+    HolderMovedOut,
+    PinNotVerified,
+    PurposeNotEntitled,
+    TerminalNotAuthenticated,
+)
 from jukihost.errors import (
     AuthenticationRejected,
     CardSuspended,
@@ -32,13 +38,7 @@ from jukihost.errors import (
 )
 from jukihost.models import CardState, Purpose, Residence, ResidentCode, check_digit
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import (
-    HolderMovedOut,
-    PinNotVerified,
-    PurposeNotEntitled,
-    TerminalNotAuthenticated,
-)
-from tests.support.host_custody import PublicMasters
+from tests.support.host.custody import PublicMasters
 
 PINS = st.sampled_from(["1234", "5678", "0000"])
 CODES = st.integers(0, 9_999_999_999).map(

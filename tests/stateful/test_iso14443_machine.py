@@ -1,6 +1,7 @@
 """Contactless frames over a field that loses, repeats, damages and cuts them: nothing twice.
 
-The reader's end is a second opinion written from the standard (tests.support.iso14443_reader).
+The reader's end is a second opinion written from the standard
+(tests.support.readers.iso14443_reader).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from hypothesis.stateful import (
 from jukicard.apdu import Atqb
 from jukicard.transport.tpdu import Ats, Iso14443Card, Iso14443TypeACard
 from jukicard.transport.tpdu.iso14443 import PiccState
-from tests.support.iso14443_reader import Pcd, PiccLost, Type, is_whole
-from tests.support.tpdu_faults import FAULTS, SIZES, Exchanges
-from tests.support.tpdu_line import CountingCard, Fault, FaultyLine, size_asked
+from tests.support.readers.iso14443_reader import Pcd, PiccLost, Type, is_whole
+from tests.support.readers.tpdu_faults import FAULTS, SIZES, Exchanges
+from tests.support.readers.tpdu_line import CountingCard, Fault, FaultyLine, size_asked
 
 ATR = bytes.fromhex("3B888001000014E0B38191005E")
 CODES = st.sampled_from([0, 2, 5, 8, 9, 12])

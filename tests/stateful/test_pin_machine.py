@@ -18,8 +18,8 @@ from jukicard import Card
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.testing.faults import FaultyBackend
 from tests.stateful.pin_model import APPLICATIONS, REFERENCES, PinModel
-from tests.support.iso_applet import iso_card
-from tests.support.transcript import send
+from tests.support.applets.iso_applet import iso_card
+from tests.support.published.transcript import send
 
 NAMES = st.sampled_from(sorted(REFERENCES))
 CHANNELS = st.sampled_from([0, 0, 0, 1, 4, 19])

@@ -1,7 +1,7 @@
 """T=0 with bytes that never arrive: what completes is right, and nothing is done twice.
 
-The reader's end is a second opinion written from the standard (tests.support.t0_reader). T=0 has
-nothing but the reader's waiting time against loss, so a lost byte always ends in a reset.
+The reader's end is a second opinion written from the standard (tests.support.readers.t0_reader).
+T=0 has nothing but the reader's waiting time against loss, so a lost byte always ends in a reset.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 
 from jukicard.apdu import CommandApdu
 from jukicard.transport.tpdu import T0Card
-from tests.support.t0_port import IsoPort
-from tests.support.t0_reader import CardMute, T0Reader
+from tests.support.readers.t0_port import IsoPort
+from tests.support.readers.t0_reader import CardMute, T0Reader
 
 NC = st.sampled_from([1, 2, 254, 255, 256, 257, 510, 700])
 NE = st.sampled_from([1, 2, 254, 255, 256, 257, 700, 65_536])

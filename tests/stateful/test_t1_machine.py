@@ -1,6 +1,6 @@
 """T=1 over a line that loses, repeats, damages and cuts blocks: nothing is ever done twice.
 
-The reader's end is a second opinion written from the standard (tests.support.t1_reader).
+The reader's end is a second opinion written from the standard (tests.support.readers.t1_reader).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hypothesis.stateful import (
 
 from jukicard.apdu import Atr
 from jukicard.transport.tpdu import T1Card
-from tests.support.t1_reader import Aborted, GaveUp, T1Reader, crc, is_whole, lrc
-from tests.support.tpdu_faults import FAULTS, SIZES, Exchanges
-from tests.support.tpdu_line import CountingCard, Fault, FaultyLine, size_asked
+from tests.support.readers.t1_reader import Aborted, GaveUp, T1Reader, crc, is_whole, lrc
+from tests.support.readers.tpdu_faults import FAULTS, SIZES, Exchanges
+from tests.support.readers.tpdu_line import CountingCard, Fault, FaultyLine, size_asked
 
 IFSC = st.sampled_from([1, 2, 31, 32, 33, 254])
 IFSD = st.sampled_from([1, 2, 31, 32, 33, 254])

@@ -15,15 +15,15 @@ import pytest
 
 from jukicard.crypto.private import PrivateKey
 from jukicard.environment import SeededRandom
+from jukicard.kit import signing
+from jukicard.kit.signing import KeyAlgorithm
 from jukicard.memory import MemorySnapshot, SqliteBackend, create_card
 from jukicard.memory.backend import Backend, Contents
-from jukicard.runtime import signing
-from jukicard.runtime.signing import KeyAlgorithm
-from tests.support.iso_applet import AID as ISO_AID
-from tests.support.tearing import Scenario, tear
-from tests.support.tearing_access import Subject
-from tests.support.tearing_rig import Rig
-from tests.support.tearing_worlds import (
+from tests.support.applets.iso_applet import AID as ISO_AID
+from tests.support.tearing.access import Subject
+from tests.support.tearing.cuts import Scenario, tear
+from tests.support.tearing.rig import Rig
+from tests.support.tearing.worlds import (
     ISO_WORLD,
     LIFE_CYCLE,
     LIFE_CYCLE_WORLD,

@@ -11,7 +11,7 @@ from jukihost.models import Purpose
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-    from jukihost.sessions.secrets import AccessNumber
+    from jukihost.conversation.secrets import AccessNumber
 
 EPILOG: Final = """\
 examples:
@@ -223,8 +223,8 @@ def add_keys(
 
 
 def _access_number(text: str) -> AccessNumber:
+    from jukihost.conversation.secrets import AccessNumber
     from jukihost.errors import PinFormatError
-    from jukihost.sessions.secrets import AccessNumber
 
     try:
         return AccessNumber(text)

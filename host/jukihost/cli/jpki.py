@@ -81,9 +81,9 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def _verified(arguments: argparse.Namespace) -> Iterator[tuple[JpkiSession, JpkiKey]]:
     """Open the JPKI application with the key's PIN verified."""
+    from jukihost.conversation.pin import Pin
+    from jukihost.conversation.secrets import SignaturePassword
     from jukihost.sessions.jpki import JpkiKey, JpkiSession
-    from jukihost.sessions.pin import Pin
-    from jukihost.sessions.secrets import SignaturePassword
 
     key = JpkiKey[arguments.key.upper()]
     if key is JpkiKey.SIGNATURE:

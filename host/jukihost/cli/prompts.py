@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from jukihost.cli.output import UsageError, read_file
 
 if TYPE_CHECKING:
+    from jukihost.conversation.pin import Pin
     from jukihost.keys import SoftwareCustody
     from jukihost.keys.passphrase import Passphrase
     from jukihost.sessions.juki import JukiSession
-    from jukihost.sessions.pin import Pin
 
 MAX_SECRETS: Final = 64 << 10
 """The largest PIN file, in bytes."""
@@ -28,7 +28,7 @@ def pins(arguments: argparse.Namespace, *prompts: str) -> list[Pin]:
 
     PinFormatError, UsageError; the last of several typed ones, a new PIN, is asked for twice.
     """
-    from jukihost.sessions.pin import Pin
+    from jukihost.conversation.pin import Pin
 
     return secrets(arguments, Pin, *prompts)
 

@@ -66,7 +66,7 @@ def _readers(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from jukihost.sessions.probe import card_probe
+    from jukihost.conversation.probe import card_probe
 
     with connected(arguments, verifies=False) as (connection, channel):
         applications = card_probe(channel)

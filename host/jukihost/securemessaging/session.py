@@ -12,8 +12,7 @@ from typing import Final, Protocol
 
 from jukicard.apdu import ClassByte, CommandApdu, ResponseApdu, StatusWord
 from jukicard.apdu.tlv import TlvError, encode_length, read_length
-from jukihost.errors import SecureMessagingError
-from jukihost.securemessaging.primitives import (
+from jukihost.crypto.primitives import (
     AES_BLOCK,
     DES_BLOCK,
     AesCmac,
@@ -24,6 +23,7 @@ from jukihost.securemessaging.primitives import (
     triple_des_cbc,
     unpad,
 )
+from jukihost.errors import SecureMessagingError
 
 MAC_BYTES: Final = 8
 """Bytes of DO 8E, in commands and in answers."""

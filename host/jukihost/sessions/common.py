@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 
 from jukicard.apdu import Aid, CommandApdu, Ins, TlvError
 from jukicard.apdu.tlv import parse_simple
+from jukihost.conversation import pinfile
+from jukihost.conversation.jukifiles import day, digits
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import ProtocolError
-from jukihost.sessions import pinfile
-from jukihost.sessions.jukifiles import day, digits
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.secured import SecuredSession
 
 EF_CARD: Final = 0x0001
 EF_KEY_REFERENCE: Final = 0x0002

@@ -11,6 +11,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jukicard.apdu import Aid, CommandApdu, Ins
+from jukihost.conversation import pinfile
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.refusals import (
+    NoCertificate,
+    NoKeyPair,
+    PasswordBlocked,
+    PasswordRejected,
+    PinNotVerified,
+)
+from jukihost.conversation.secrets import SignaturePassword
+from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import (
     FileNotFound,
     PinBlocked,
@@ -19,17 +30,6 @@ from jukihost.errors import (
     SecurityStatusNotSatisfied,
     StatusError,
 )
-from jukihost.sessions import pinfile
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.refusals import (
-    NoCertificate,
-    NoKeyPair,
-    PasswordBlocked,
-    PasswordRejected,
-    PinNotVerified,
-)
-from jukihost.sessions.secrets import SignaturePassword
-from jukihost.sessions.secured import SecuredSession
 
 EF_TOKEN: Final = 0x0006
 EF_AVAILABILITY: Final = 0x0008

@@ -13,7 +13,38 @@ from typing import ClassVar, Final, Self, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord, Tlv
+from jukihost.authentication import pace
+from jukihost.authentication.eac import TerminalIdentity, establish
 from jukihost.channel import ApduChannel
+from jukihost.conversation import pinfile
+from jukihost.conversation.jukifiles import (
+    INFO_LIMIT,
+    encode_card_info,
+    encode_code,
+    parse_card_info,
+    parse_code,
+)
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.protection import Protection, Silent, under_purpose
+from jukihost.conversation.refusals import (
+    HolderMovedOut,
+    OnlyTheCounter,
+    PinNotVerified,
+    PrivacyNotOffered,
+    PurposeNotEntitled,
+    TerminalNotAuthenticated,
+    WrongAccessNumber,
+)
+from jukihost.conversation.secrets import AccessNumber
+from jukihost.conversation.secured import SecuredSession
+from jukihost.crypto.cardcertificate import (
+    NoCardCertificate,
+    parse_card_certificate,
+    verify_card_certificate,
+)
+from jukihost.crypto.curves import BRAINPOOL_P256R1, curve_of, point_of
+from jukihost.crypto.cvc import CvCertificate
+from jukihost.crypto.signatures import CertificateError
 from jukihost.errors import (
     AuthenticationRejected,
     CardError,
@@ -26,37 +57,6 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging import pace
-from jukihost.securemessaging.cardcertificate import (
-    NoCardCertificate,
-    parse_card_certificate,
-    verify_card_certificate,
-)
-from jukihost.securemessaging.curves import BRAINPOOL_P256R1, curve_of, point_of
-from jukihost.securemessaging.cvc import CvCertificate
-from jukihost.securemessaging.eac import TerminalIdentity, establish
-from jukihost.securemessaging.signatures import CertificateError
-from jukihost.sessions import pinfile
-from jukihost.sessions.jukifiles import (
-    INFO_LIMIT,
-    encode_card_info,
-    encode_code,
-    parse_card_info,
-    parse_code,
-)
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.protection import Protection, Silent, under_purpose
-from jukihost.sessions.refusals import (
-    HolderMovedOut,
-    OnlyTheCounter,
-    PinNotVerified,
-    PrivacyNotOffered,
-    PurposeNotEntitled,
-    TerminalNotAuthenticated,
-    WrongAccessNumber,
-)
-from jukihost.sessions.secrets import AccessNumber
-from jukihost.sessions.secured import SecuredSession
 
 EF_PIN: Final = 0x001C
 EF_CODE: Final = 0x0002

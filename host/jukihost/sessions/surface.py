@@ -12,14 +12,14 @@ from datetime import date
 from typing import ClassVar, Final
 
 from jukicard.apdu import Aid
+from jukihost.conversation import pinfile
+from jukihost.conversation.jukifiles import digits
+from jukihost.conversation.refusals import PinNotVerified
+from jukihost.conversation.secrets import BirthPin, NumberA, NumberB
+from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.templates import birth_date, day_of, interpret, sex_of, template
 from jukihost.errors import SecurityStatusNotSatisfied, StatusError
 from jukihost.models import CardForm, Sex
-from jukihost.sessions import pinfile
-from jukihost.sessions.jukifiles import digits
-from jukihost.sessions.refusals import PinNotVerified
-from jukihost.sessions.secrets import BirthPin, NumberA, NumberB
-from jukihost.sessions.secured import SecuredSession
-from jukihost.sessions.templates import birth_date, day_of, interpret, sex_of, template
 
 EF_BIRTH: Final = 0x0001
 EF_FACE: Final = 0x0002

@@ -13,14 +13,14 @@ from datetime import date
 from typing import ClassVar, Final
 
 from jukicard.apdu import Aid, Tlv
+from jukihost.conversation import pinfile
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.refusals import PinNotVerified
+from jukihost.conversation.secrets import NumberA, NumberB
+from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.templates import birth_date, interpret, sex_of, template
 from jukihost.errors import ProtocolError, SecurityStatusNotSatisfied, StatusError
 from jukihost.models import Sex
-from jukihost.sessions import pinfile
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.refusals import PinNotVerified
-from jukihost.sessions.secrets import NumberA, NumberB
-from jukihost.sessions.secured import SecuredSession
-from jukihost.sessions.templates import birth_date, interpret, sex_of, template
 
 EF_MY_NUMBER: Final = 0x0001
 EF_ATTRIBUTES: Final = 0x0002

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
-from jukicard.applets.cardkey import CardKeyApplet
 from jukicard.applets.common.files import AID, CARD_KEY, TREE
-from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
-from jukicard.runtime.fileapplet import Handler
-from jukicard.runtime.secured import SECURITY_COMMANDS
+from jukicard.kit.cardkey import CardKeyApplet
+from jukicard.kit.fileapplet import Handler
+from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
+from jukicard.kit.secured import SECURITY_COMMANDS
 
 __all__ = ["AID", "CommonApplet"]
 

@@ -19,8 +19,8 @@ from jukicard.filesystem.files import (
     RecordFile,
     RecordStructure,
 )
-from jukicard.runtime.pin import PinFile
-from jukicard.runtime.signing import SigningKeyFile
+from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import SigningKeyFile
 
 AID: Final = Aid("D3921000310001010100")
 """The common application, on the successor card only."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 from construct import Struct
 
 from jukicard.applets.certificates import KEY_IDENTIFIER, KeyIdentifier
-from jukicard.applets.objects import DATE, CardObject, Layout, digits, simple_object
+from jukicard.kit.layouts import DATE, CardObject, Layout, digits, simple_object
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ from jukicard.applets.common import files as names
 from jukicard.applets.common.objects import CardInformation, KeyReference
 from jukicard.applets.counter import install_counter
 from jukicard.crypto.asymmetric import RsaPrivateKey
-from jukicard.runtime.keys import KeyPair
+from jukicard.kit.keys import KeyPair
 
 NAMED_KEY = KeyIdentifier("6000030")
 """The key that EF 0002 names, that of a test hierarchy; what it is for is not known."""

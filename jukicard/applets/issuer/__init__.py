@@ -10,12 +10,12 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.cardkey import AuthenticatingApplet
 from jukicard.applets.issuer.files import AID, CARD_STATE, JUKI_TREE, TREE
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.operations import data
-from jukicard.runtime.fileapplet import FileApplet, FileState, Handler
+from jukicard.kit.cardkey import AuthenticatingApplet
+from jukicard.kit.fileapplet import FileApplet, FileState, Handler
 
 __all__ = ["AID", "IssuerApplet", "JukiIssuerApplet"]
 

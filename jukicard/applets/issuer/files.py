@@ -7,7 +7,7 @@ from typing import Final
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import DataObject, DedicatedFile, ElementaryFile, FileTree
-from jukicard.runtime.signing import KeyAlgorithm, SigningKeyFile
+from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 
 AID: Final = Aid("A0000001510000")
 """The name under which the issuer security domain of a GlobalPlatform card is known."""

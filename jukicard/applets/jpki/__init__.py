@@ -8,14 +8,14 @@ from typing import ClassVar
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
-from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
 from jukicard.applets.jpki.commands import parse_compute_signature, parse_generate_key_pair
 from jukicard.applets.jpki.files import AID, TREES
 from jukicard.filesystem.selection import resolve_ef
+from jukicard.kit.fileapplet import FileState, Handler
+from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
+from jukicard.kit.secured import SECURITY_COMMANDS, SecuredApplet
+from jukicard.kit.signing import SigningKeys
 from jukicard.runtime.applet import AppletContext
-from jukicard.runtime.fileapplet import FileState, Handler
-from jukicard.runtime.secured import SECURITY_COMMANDS, SecuredApplet
-from jukicard.runtime.signing import SigningKeys
 
 __all__ = ["AID", "JpkiApplet"]
 

@@ -8,8 +8,8 @@ from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
-from jukicard.runtime.commands import reference
-from jukicard.runtime.signing import SignatureScheme
+from jukicard.kit.commands import reference
+from jukicard.kit.signing import SignatureScheme
 
 _SCHEMES: Final = {int(scheme): scheme for scheme in SignatureScheme}
 

@@ -27,8 +27,8 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
-from jukicard.runtime.pin import PinCharacters, PinFile
-from jukicard.runtime.signing import KeyAlgorithm, SigningKeyFile
+from jukicard.kit.pin import PinCharacters, PinFile
+from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 
 AID: Final = Aid("D392F000260100000001")
 """The JPKI application, on the Juki card and on its successor."""

@@ -20,7 +20,7 @@ from jukicard.applets.jpki.files import (
     TOKEN_SIZE,
 )
 from jukicard.filesystem.files import EfNode
-from jukicard.runtime.keys import KeyPair
+from jukicard.kit.keys import KeyPair
 
 _PRESENT = 0x8F
 _ABSENT = 0x00

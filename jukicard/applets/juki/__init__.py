@@ -11,7 +11,6 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
 from jukicard.applets.counter import CARD_NUMBER
-from jukicard.applets.jicsap import JICSAP_COMMANDS, JicsapApplet
 from jukicard.applets.juki.commands import ResidenceState, parse_residence
 from jukicard.applets.juki.files import (
     AID,
@@ -25,9 +24,10 @@ from jukicard.applets.juki.files import (
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import PutData, parse_get_data, parse_put_data, parse_put_data_odd
 from jukicard.filesystem.operations import data
-from jukicard.runtime.certified import CERTIFICATE_COMMANDS, CertifiedApplet
+from jukicard.kit.certified import CERTIFICATE_COMMANDS, CertifiedApplet
+from jukicard.kit.fileapplet import FileState, Handler
+from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
 from jukicard.runtime.events import LifeCycleChanged
-from jukicard.runtime.fileapplet import FileState, Handler
 
 __all__ = ["AID", "JukiApplet"]
 

@@ -36,8 +36,8 @@ from jukicard.filesystem.files import (
     RecordStructure,
     TransparentFile,
 )
-from jukicard.runtime.keys import KeyFile
-from jukicard.runtime.pin import PinFile
+from jukicard.kit.keys import KeyFile
+from jukicard.kit.pin import PinFile
 
 AID: Final = Aid("D3921000310001010401")
 """The Juki application (住基AP), on the Juki card and on its successor."""

@@ -20,8 +20,8 @@ from jukicard.applets.juki.files import (
     TREE,
 )
 from jukicard.filesystem.store import FileStore
-from jukicard.runtime.keys import KeyPair
-from jukicard.runtime.secured import SecuredApplet
+from jukicard.kit.keys import KeyPair
+from jukicard.kit.secured import SecuredApplet
 
 CODE_TAG = 0x01
 """The SIMPLE-TLV tag of record 1 of EF 0002."""

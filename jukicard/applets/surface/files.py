@@ -27,8 +27,8 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
-from jukicard.runtime.pin import PinFile
-from jukicard.runtime.signing import SigningKeyFile
+from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import SigningKeyFile
 
 AID: Final = Aid("D3921000310001010402")
 """The surface application, on Juki cards from April 2009 and on the successor."""

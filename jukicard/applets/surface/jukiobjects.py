@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jukicard.applets.certificates import RecordSigner
-from jukicard.applets.objects import (
+from jukicard.kit.layouts import (
     DATE,
     OCTETS,
     CardObject,

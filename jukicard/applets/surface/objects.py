@@ -19,7 +19,8 @@ from jukicard.applets.certificates import (
     KeyIdentifier,
     RecordSigner,
 )
-from jukicard.applets.objects import (
+from jukicard.crypto.asymmetric import RsaPublicKey
+from jukicard.kit.layouts import (
     DATE,
     OCTETS,
     CardObject,
@@ -30,7 +31,6 @@ from jukicard.applets.objects import (
     octets,
     template,
 )
-from jukicard.crypto.asymmetric import RsaPublicKey
 
 _NO_SIGNATURE = bytes(RSA_2048_BYTES)
 

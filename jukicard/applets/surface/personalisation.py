@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from jukicard.applets.certificates import RSA_2048_BYTES, KeyIdentifier, RecordSigner
 from jukicard.applets.counter import install_counter
-from jukicard.applets.objects import CardObject
 from jukicard.applets.surface import SurfaceApplet
 from jukicard.applets.surface import files as names
 from jukicard.applets.surface.jukiobjects import (
@@ -26,9 +25,10 @@ from jukicard.applets.surface.objects import (
     NumberImage,
     SealedReference,
 )
-from jukicard.applets.verification import birth_digits, juki_number, number_a, number_b
 from jukicard.crypto.asymmetric import RsaPrivateKey
-from jukicard.runtime.keys import KeyPair
+from jukicard.kit.keys import KeyPair
+from jukicard.kit.layouts import CardObject
+from jukicard.kit.verification import birth_digits, juki_number, number_a, number_b
 
 NAMED_KEY = KeyIdentifier("6000024")
 """The key that EF 0003 names, that of a test hierarchy; what it is for is not known."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from jukicard.apdu.ins import Ins
-from jukicard.applets.cardkey import CardKeyApplet
-from jukicard.applets.jicsap import JICSAP_COMMANDS
 from jukicard.applets.text.files import AID, CARD_KEY, TREE
-from jukicard.runtime.fileapplet import FileApplet, Handler
-from jukicard.runtime.secured import SECURITY_COMMANDS
+from jukicard.kit.cardkey import CardKeyApplet
+from jukicard.kit.fileapplet import FileApplet, Handler
+from jukicard.kit.jicsap import JICSAP_COMMANDS
+from jukicard.kit.secured import SECURITY_COMMANDS
 
 __all__ = ["AID", "TextApplet"]
 

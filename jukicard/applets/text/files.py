@@ -24,8 +24,8 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
-from jukicard.runtime.pin import PinFile
-from jukicard.runtime.signing import SigningKeyFile
+from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import SigningKeyFile
 
 AID: Final = Aid("D3921000310001010408")
 """The text application, on the successor card only."""

@@ -20,7 +20,8 @@ from jukicard.applets.certificates import (
     KeyIdentifier,
     RecordSigner,
 )
-from jukicard.applets.objects import (
+from jukicard.crypto.asymmetric import RsaPublicKey
+from jukicard.kit.layouts import (
     DATE,
     UTF8,
     CardObject,
@@ -31,7 +32,6 @@ from jukicard.applets.objects import (
     octets,
     template,
 )
-from jukicard.crypto.asymmetric import RsaPublicKey
 
 _NO_SIGNATURE = bytes(RSA_2048_BYTES)
 

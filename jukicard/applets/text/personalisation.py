@@ -17,9 +17,9 @@ from jukicard.applets.text.objects import (
     SessionPublicKey,
     SignedPublicKey,
 )
-from jukicard.applets.verification import number_a, number_b
 from jukicard.crypto.asymmetric import RsaPrivateKey, RsaPublicKey
-from jukicard.runtime.keys import KeyPair
+from jukicard.kit.keys import KeyPair
+from jukicard.kit.verification import number_a, number_b
 
 NAMED_KEY = KeyIdentifier("6000034")
 """The key that EF 0005 names, that of a test hierarchy; what it is for is not known."""

@@ -11,9 +11,9 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.runtime.boundary import raise_bug
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import Certificates, certificates_of
-from tests.support.pcscd import Pcscd
+from tests.support.cards.jpki_terminal import Certificates, certificates_of
+from tests.support.interop.clients import Desk
+from tests.support.interop.pcscd import Pcscd
 
 # Real programs look at the real date: the certificates began last week and last for years.
 LAST_WEEK = datetime.date.today() - datetime.timedelta(days=7)

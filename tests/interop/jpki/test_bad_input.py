@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jukicard import Card
 from jukicard.transport.traced import TracedCard
 from jukihost.channel import build_channel
+from jukihost.conversation.refusals import PinNotVerified
 from jukihost.errors import (
     CardRemoved,
     ConditionsNotSatisfied,
@@ -22,10 +23,9 @@ from jukihost.errors import (
     WrongLength,
 )
 from jukihost.sessions.jpki import JpkiKey, JpkiSession, SignatureVariant
-from jukihost.sessions.refusals import PinNotVerified
 from jukihost.transport.pcsc import PcscConnection
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import PASSWORD, PIN, Certificates, session, verify
+from tests.support.cards.jpki_terminal import PASSWORD, PIN, Certificates, session, verify
+from tests.support.interop.clients import Desk
 
 MESSAGE = b"JPKI"
 INFO = bytes.fromhex("3031300D060960864801650304020105000420") + hashlib.sha256(MESSAGE).digest()

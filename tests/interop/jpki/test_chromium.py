@@ -8,10 +8,10 @@ import pytest
 
 from jukicard import Card
 from jukihost.sessions.jpki import JpkiKey
-from tests.support.browser import PROGRAMS, PROMPT, browser
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import PIN, Certificates, tries_left
-from tests.support.tls_server import tls_server
+from tests.interop.jpki.browser import PROGRAMS, PROMPT, browser
+from tests.support.cards.jpki_terminal import PIN, Certificates, tries_left
+from tests.support.interop.clients import Desk
+from tests.support.interop.tls_server import tls_server
 
 PATIENCE = 120
 """Seconds for a browser on a machine that has much else to do; it needs about three."""

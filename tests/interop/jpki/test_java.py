@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from jukicard import Card
 from jukihost.sessions.jpki import JpkiKey
-from tests.support.clients import Desk, Done
-from tests.support.jpki_terminal import PASSWORD, PIN, Certificates, der, tries_left
+from tests.support.cards.jpki_terminal import PASSWORD, PIN, Certificates, der, tries_left
+from tests.support.interop.clients import Desk, Done
 
 PROGRAM = Path(__file__).with_name("Sign.java")
 MESSAGE = "転入届を出します"

@@ -12,10 +12,9 @@ from jukicard import Card, CardOptions, issue_card
 from jukicard.apdu import StatusWord
 from jukicard.apdu.trace import DumpCommand, DumpWriter, parse_dump
 from jukicard.transport.traced import TracedCard
+from jukihost.conversation.refusals import PinNotVerified
 from jukihost.sessions.jpki import JpkiKey
-from jukihost.sessions.refusals import PinNotVerified
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import (
+from tests.support.cards.jpki_terminal import (
     PASSWORD,
     PIN,
     Certificates,
@@ -25,6 +24,7 @@ from tests.support.jpki_terminal import (
     tries_left,
     verify,
 )
+from tests.support.interop.clients import Desk
 
 SELECT_JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")
 

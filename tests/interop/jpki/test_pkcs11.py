@@ -18,8 +18,7 @@ from jukicard import Card, CardOptions, issue_card
 from jukicard.apdu import StatusWord
 from jukicard.runtime.boundary import raise_bug
 from jukihost.sessions.jpki import JpkiKey
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import (
+from tests.support.cards.jpki_terminal import (
     PASSWORD,
     PIN,
     Certificates,
@@ -27,6 +26,7 @@ from tests.support.jpki_terminal import (
     public_pem,
     tries_left,
 )
+from tests.support.interop.clients import Desk
 
 MESSAGE = "申請します\n".encode()
 SHA256_INFO = bytes.fromhex("3031300D060960864801650304020105000420")

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jukicard import Card, issue_card
 from jukihost.sessions.jpki import JpkiKey
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import PIN, Certificates, tries_left
+from tests.support.cards.jpki_terminal import PIN, Certificates, tries_left
+from tests.support.interop.clients import Desk
 
 # The server wants a directory in /run, and root unlocked, whatever this machine has: it gets both
 # in a mount namespace of its own.

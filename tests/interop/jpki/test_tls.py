@@ -9,9 +9,9 @@ import pytest
 
 from jukicard import Card
 from jukihost.sessions.jpki import JpkiKey
-from tests.support.clients import Desk
-from tests.support.jpki_terminal import PIN, Certificates, pem, tries_left
-from tests.support.tls_server import PAGE, WELCOME, TlsServer, tls_server
+from tests.support.cards.jpki_terminal import PIN, Certificates, pem, tries_left
+from tests.support.interop.clients import Desk
+from tests.support.interop.tls_server import PAGE, WELCOME, TlsServer, tls_server
 
 TOKEN = "pkcs11:token=JPKI%20%28User%20Authentication%20PIN%29"
 KEY = f"{TOKEN};id=%01;type=private"

@@ -8,10 +8,10 @@ import pytest
 
 from jukicard.apdu.trace import DumpWriter, TraceLevel, parse_dump
 from jukicard.transport.traced import TracedCard
-from tests.support.clients import Desk
-from tests.support.jpki_card import jpki_card
-from tests.support.jpki_terminal import PIN
-from tests.support.replay import commands, transcript
+from tests.support.cards.jpki_card import jpki_card
+from tests.support.cards.jpki_terminal import PIN
+from tests.support.interop.clients import Desk
+from tests.support.published.replay import commands, transcript
 
 SELECT_JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")
 HASH = hashlib.sha256(b"JPKI").digest()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jukicard.apdu import Atqb, Atr, AtrError, Convention
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 JAPAN = load("apdu/atr_japan")["cases"]
 JUKI_CONTACT = "3BE000FF8131FE4514"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jukicard.apdu import ClassByte, CommandApdu, Ins, MalformedApduError
-from tests.support import apdu_grammar
-from tests.support.vectors import load
+from tests.support.naive import apdu_grammar
+from tests.support.published.vectors import load
 
 VECTORS = load("apdu/iso7816_apdu_cases")
 

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from jukicard.apdu import ResponseApdu, StatusWord
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 ALL = range(65_536)
 

@@ -17,7 +17,7 @@ from jukicard.apdu.tlv import (
     parse_simple,
     read_length,
 )
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 BER = load("tlv/ber_tlv")
 FCP = load("tlv/fcp_templates")

@@ -12,7 +12,7 @@ from jukicard.applets.common.files import TREE as COMMON_TREE
 from jukicard.applets.surface.files import TREES as SURFACE_TREES
 from jukicard.applets.text.files import TREE as TEXT_TREE
 from jukicard.filesystem.files import EfNode, FileTree, InternalFile, RecordFile, TransparentFile
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     AIDS,
     BIRTH_CODE,
     JUKI_NUMBER,
@@ -24,7 +24,7 @@ from tests.support.face_cards import (
     selected,
     verify,
 )
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 FREE: Final[frozenset[int]] = frozenset({0})
 """Opened by nothing."""

@@ -13,7 +13,7 @@ import pytest
 from jukicard import Card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.apdu.tlv import read_length
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     BIRTH_CODE,
     NUMBER_A,
     NUMBER_B,
@@ -22,7 +22,7 @@ from tests.support.face_cards import (
     selected,
     verify,
 )
-from tests.support.transcript import play, send
+from tests.support.published.transcript import play, send
 
 Read = Callable[[int, int], tuple[bytes, int]]
 """READ BINARY with an offset and an Ne: the data and the status."""

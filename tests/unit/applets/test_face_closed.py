@@ -8,7 +8,7 @@ import pytest
 
 from jukicard import Card
 from jukicard.apdu import CommandApdu
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     ADDRESS,
     ADDRESS_IMAGE,
     AIDS,

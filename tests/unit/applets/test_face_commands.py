@@ -9,7 +9,7 @@ import pytest
 from jukicard.apdu import CommandApdu
 from jukicard.applets.text import AID as TEXT
 from jukicard.applets.text.objects import Attributes
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     AIDS,
     BIRTH,
     NAME,
@@ -26,8 +26,8 @@ from tests.support.face_cards import (
     text_contents,
     verify,
 )
-from tests.support.rsa_signature import SHA256_INFO, assert_signed
-from tests.support.transcript import play, send
+from tests.support.naive.rsa_signature import SHA256_INFO, assert_signed
+from tests.support.published.transcript import play, send
 
 # -- internal authentication -----------------------------------------------------------------------
 

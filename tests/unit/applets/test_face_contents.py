@@ -28,7 +28,7 @@ from jukicard.applets.text.objects import (
 )
 from jukicard.crypto.asymmetric import SignatureError
 from jukicard.errors import IsoError
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     ADDRESS_IMAGE,
     BIRTH,
     BIRTH_CODE,
@@ -55,8 +55,8 @@ from tests.support.face_cards import (
     text_contents,
     verify,
 )
-from tests.support.rsa_signature import assert_signed, pkcs1_hash_info
-from tests.support.transcript import play
+from tests.support.naive.rsa_signature import assert_signed, pkcs1_hash_info
+from tests.support.published.transcript import play
 
 SPECIMEN = bytes.fromhex(
     "ff2065df2108000e002000590064df220fe9bb92e6a190e38080e5b9b9e4b99fdf2336e69db1e4baace983bde6b885"

@@ -11,7 +11,7 @@ from jukicard.apdu import CommandApdu, StatusWord
 from jukicard.apdu.aid import Aid
 from jukicard.applets.text import AID as TEXT_AID
 from jukicard.runtime.options import CardOptions
-from tests.support.face_cards import (
+from tests.support.cards.face_cards import (
     AIDS,
     BIRTH_CODE,
     JUKI_NUMBER,
@@ -25,7 +25,7 @@ from tests.support.face_cards import (
     text_contents,
     verify,
 )
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 
 class Credential(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from jukicard.apdu.trace import DumpCommand, DumpReset, DumpResponse, parse_dump
-from tests.support.face_cards import face_card
+from tests.support.cards.face_cards import face_card
 
 FOLDER: Final = Path(__file__).parents[3] / "vectors" / "transcripts"
 CARDS: Final = {

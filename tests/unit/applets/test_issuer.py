@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.memory import MemorySnapshot
-from jukicard.profiles.pki.keys import published_key
 from jukicard.runtime.boundary import raise_bug
-from tests.support.transcript import play, send, status
+from jukicard.synthetic.pki.keys import published_key
+from tests.support.published.transcript import play, send, status
 
 ISSUED: Final = {
     "juki-v1": datetime.date(2010, 3, 1),

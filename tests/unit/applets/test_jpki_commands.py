@@ -13,7 +13,7 @@ import pytest
 from jukicard import Card, issue_card
 from jukicard.apdu import CommandApdu, StatusWord
 from jukicard.runtime.boundary import raise_bug
-from tests.support.jpki_worlds import (
+from tests.support.cards.jpki_worlds import (
     AUTHENTICATION,
     LAYOUTS,
     PIN,
@@ -27,7 +27,7 @@ from tests.support.jpki_worlds import (
     selected,
     verifying,
 )
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 FILES: Final = bytes.fromhex("A4 B0 B1 B2 B3 A0 A1 A2 D0 D1 D2 D6 D7 DC DD E2 0C 0E 0F CA CB DA DB")
 SECURITY: Final = bytes.fromhex("20 24 2C 84 82 46")

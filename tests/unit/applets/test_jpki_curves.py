@@ -29,10 +29,10 @@ from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import DedicatedFile, FileTree
 from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
+from jukicard.kit.signing import KeyAlgorithm, SignatureScheme, SigningKeyFile, SigningKeys
 from jukicard.memory import PersistentMemory
-from jukicard.runtime.signing import KeyAlgorithm, SignatureScheme, SigningKeyFile, SigningKeys
-from tests.support.jpki_worlds import AUTHENTICATION, JPKI, WORLDS, selected, verifying
-from tests.support.transcript import send
+from tests.support.cards.jpki_worlds import AUTHENTICATION, JPKI, WORLDS, selected, verifying
+from tests.support.published.transcript import send
 
 CURVES: Final[tuple[ec.EllipticCurve, ...]] = (
     ec.SECP256R1(),

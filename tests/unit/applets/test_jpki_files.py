@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from jukicard.apdu import CommandApdu
-from tests.support.face_cards import read_file
-from tests.support.jpki_worlds import (
+from tests.support.cards.face_cards import read_file
+from tests.support.cards.jpki_worlds import (
     ALL,
     AUTHENTICATION,
     LAYOUTS,
@@ -29,7 +29,7 @@ from tests.support.jpki_worlds import (
     selected,
     verifying,
 )
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 TOKENS: Final = {
     False: b"JPKIAPICCTOKEN".ljust(32, b" "),

@@ -13,9 +13,9 @@ from jukicard.applets.counter import AT_THE_COUNTER, ENCRYPTED_AT_THE_COUNTER
 from jukicard.applets.jpki.files import TREES
 from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, Verified
 from jukicard.filesystem.files import EfNode, TransparentFile
-from jukicard.runtime.keys import KeyFile
-from jukicard.runtime.pin import PinFile
-from jukicard.runtime.signing import SigningKeyFile
+from jukicard.kit.keys import KeyFile
+from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import SigningKeyFile
 
 MANUAL: Final = Path(__file__).parents[3] / "docs" / "card.md"
 HEAD: Final = "| EF | content | size | read with | counter writes | on | standing |"

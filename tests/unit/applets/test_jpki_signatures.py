@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v1
 
 from jukicard import Card
 from jukicard.apdu import CommandApdu
-from tests.support.jpki_worlds import (
+from tests.support.cards.jpki_worlds import (
     AUTHENTICATION,
     JPKI,
     LAYOUTS,
@@ -31,7 +31,7 @@ from tests.support.jpki_worlds import (
     selected,
     verifying,
 )
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 SHA256_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420")
 SHA1_INFO: Final = bytes.fromhex("3021300906052B0E03021A05000414")

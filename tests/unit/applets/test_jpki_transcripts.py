@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from jukicard.apdu.trace import BytePattern, DumpResponse
-from tests.support.jpki_card import jpki_card
-from tests.support.replay import FOLDER, replay, transcript
+from tests.support.cards.jpki_card import jpki_card
+from tests.support.published.replay import FOLDER, replay, transcript
 
 CARDS: Final = {
     "jpki_blocked_password": "mynumber",

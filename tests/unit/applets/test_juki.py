@@ -9,7 +9,7 @@ import pytest
 from jukicard import Card, issue_card
 from jukicard.apdu import Tlv
 from jukicard.runtime.boundary import raise_bug
-from tests.support.transcript import play, send, status
+from tests.support.published.transcript import play, send, status
 
 AID = "D3921000310001010401"
 SELECT = f"00A4040C0A{AID}"

@@ -7,7 +7,7 @@ import pytest
 from jukicard import ProfileError, issue_card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.memory import MemorySnapshot
-from tests.support.card_certificates import (
+from tests.support.cards.card_certificates import (
     CARD_DRAFT,
     CERTIFICATE,
     ISSUER_DRAFT,
@@ -15,8 +15,7 @@ from tests.support.card_certificates import (
     NUMBER,
     OTHER_NUMBER,
 )
-from tests.support.cvc_writer import key
-from tests.support.eac_desk import (
+from tests.support.cards.eac_desk import (
     CHIP_KEY,
     DV_DRAFT,
     ROOT_DRAFT,
@@ -25,10 +24,11 @@ from tests.support.eac_desk import (
     certificate,
     der,
 )
-from tests.support.juki_desk import CODE, Desk, desk, issued
-from tests.support.naive_pace import NUMBER as ACCESS_NUMBER
-from tests.support.naive_pace import NaivePace
-from tests.support.naive_terminal import ISSUER, JUKI
+from tests.support.cards.juki_desk import CODE, Desk, desk, issued
+from tests.support.naive.cvc_writer import key
+from tests.support.naive.pace import NUMBER as ACCESS_NUMBER
+from tests.support.naive.pace import NaivePace
+from tests.support.naive.terminal import ISSUER, JUKI
 
 GET = CommandApdu(0x00, 0xCA, 0x7F, 0x21, ne=256)
 GET_ALL = CommandApdu(0x00, 0xCA, 0x7F, 0x21, ne=65536, extended=True)

@@ -6,7 +6,7 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.runtime.boundary import raise_bug
-from tests.support.transcript import play, send
+from tests.support.published.transcript import play, send
 
 SELECT = "00A4040C0AD3921000310001010401"
 PIN = "0020009C04 31323334 -> 9000"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.apdu import CommandApdu
-from tests.support.juki_desk import desk, issued
-from tests.support.naive_terminal import JUKI
-from tests.support.replay import FOLDER, commands, replay, transcript
+from tests.support.cards.juki_desk import desk, issued
+from tests.support.naive.terminal import JUKI
+from tests.support.published.replay import FOLDER, commands, replay, transcript
 
 NAME: Final = "juki_protected_chain"
 RECORD: Final = b"\x01\x0b24727059608"

@@ -20,8 +20,8 @@ import pytest
 
 from jukicard.cli import COMMANDS, main
 from jukicard.cli.cards import image_source
+from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles import PROFILES
-from jukicard.runtime.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
 
 JUKI: Final = bytes.fromhex("00A404000AD392100031000101040100")

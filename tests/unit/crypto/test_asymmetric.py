@@ -22,7 +22,7 @@ from jukicard.crypto.asymmetric import (
 from jukicard.crypto.curves import BRAINPOOL_P256R1, CURVES, P256, P521, Curve, PointError
 from jukicard.crypto.kdf import HashName, digest
 from jukicard.crypto.rsa_generation import generate_rsa
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 h = bytes.fromhex
 SIGNATURES = load("crypto/wycheproof_signature_sample")

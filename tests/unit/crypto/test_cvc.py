@@ -27,8 +27,8 @@ from jukicard.crypto.cvc import (
     trust_anchor,
     verify_certificate,
 )
-from tests.support.cvc_writer import Draft, digits, key
-from tests.support.vectors import load
+from tests.support.naive.cvc_writer import Draft, digits, key
+from tests.support.published.vectors import load
 
 h = bytes.fromhex
 CHAINS = load("crypto/cvc_chains")

@@ -18,7 +18,7 @@ from jukicard.crypto.kdf import (
     diversify_triple_des,
 )
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey, with_odd_parity
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 h = bytes.fromhex
 

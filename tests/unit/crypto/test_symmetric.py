@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jukicard.crypto.padding import PaddingError, pad_80, pad_length, pad_zero, unpad_80
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey, equal, with_odd_parity
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 h = bytes.fromhex
 BLOCKS = (8, 16)

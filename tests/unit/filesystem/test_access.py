@@ -21,9 +21,9 @@ from jukicard.filesystem.access import (
     Verified,
 )
 from jukicard.filesystem.files import AccessRules, DataObject, TransparentFile
-from jukicard.runtime.pin import PinFile
-from tests.support.iso_applet import CONDITIONS, ONE_RIGHT, PASSWORD, PIN, selected_iso_card
-from tests.support.transcript import play, send, status
+from jukicard.kit.pin import PinFile
+from tests.support.applets.iso_applet import CONDITIONS, ONE_RIGHT, PASSWORD, PIN, selected_iso_card
+from tests.support.published.transcript import play, send, status
 
 PROOFS = ("pin", "password", "right", "mac", "encrypted")
 

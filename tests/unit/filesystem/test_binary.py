@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jukicard import Card
-from tests.support.iso_applet import selected_iso_card
-from tests.support.transcript import play, send, status
+from tests.support.applets.iso_applet import selected_iso_card
+from tests.support.published.transcript import play, send, status
 
 WHOLE = "000102030405060708090A0B0C0D0E0F"
 

@@ -27,9 +27,9 @@ from jukicard.filesystem.files import (
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.store import FileStore
 from jukicard.memory import PersistentMemory
-from tests.support.iso_applet import TREE, selected_iso_card
-from tests.support.transcript import send
-from tests.support.vectors import load
+from tests.support.applets.iso_applet import TREE, selected_iso_card
+from tests.support.published.transcript import send
+from tests.support.published.vectors import load
 
 VECTORS = load("tlv/fcp_templates")
 

@@ -6,8 +6,8 @@ import pytest
 
 from jukicard import Card
 from jukicard.apdu import Tlv
-from tests.support.iso_applet import AID, TREE, IsoApplet, selected_iso_card
-from tests.support.transcript import play, send, status
+from tests.support.applets.iso_applet import AID, TREE, IsoApplet, selected_iso_card
+from tests.support.published.transcript import play, send, status
 
 
 @pytest.fixture

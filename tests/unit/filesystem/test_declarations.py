@@ -19,9 +19,9 @@ from jukicard.filesystem.files import (
     TransparentFile,
 )
 from jukicard.filesystem.store import FileStore
+from jukicard.kit.pin import PinFile
 from jukicard.memory import PersistentMemory
-from jukicard.runtime.pin import PinFile
-from tests.support.iso_applet import TREE
+from tests.support.applets.iso_applet import TREE
 
 LINEAR = RecordStructure.LINEAR_FIXED
 

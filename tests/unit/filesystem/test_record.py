@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jukicard import Card
-from tests.support.iso_applet import FIXED, VARIABLE, selected_iso_card
-from tests.support.transcript import play, send
+from tests.support.applets.iso_applet import FIXED, VARIABLE, selected_iso_card
+from tests.support.published.transcript import play, send
 
 R1, R2, R3 = (record.hex().upper() for record in FIXED)
 V1, V2, V3, V4 = (record.hex().upper() for record in VARIABLE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jukicard import Card
-from tests.support.iso_applet import FIXED, selected_iso_card
-from tests.support.transcript import play, send
+from tests.support.applets.iso_applet import FIXED, selected_iso_card
+from tests.support.published.transcript import play, send
 
 R2 = FIXED[1].hex().upper()
 

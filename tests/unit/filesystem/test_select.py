@@ -13,8 +13,8 @@ from jukicard.filesystem.commands import Occurrence, parse_select
 from jukicard.filesystem.files import DfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.selection import Selection, pick_occurrence, select
-from tests.support.iso_applet import AID, TREE, TWIN_AID, IsoApplet, selected_iso_card
-from tests.support.transcript import play, send, status
+from tests.support.applets.iso_applet import AID, TREE, TWIN_AID, IsoApplet, selected_iso_card
+from tests.support.published.transcript import play, send, status
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from jukihost.signing.validity import (
     RevocationUnknown,
     Trust,
 )
-from tests.support.host_pki import FIRST, HOLDER, LAST, NOW, Authority
+from tests.support.host.pki import FIRST, HOLDER, LAST, NOW, Authority
 
 AUTHORITY = Authority.make()
 OTHER = Authority.make(2, "another authority")

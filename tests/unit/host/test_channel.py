@@ -32,7 +32,7 @@ from jukihost.errors import (
     ProtocolError,
     StatusError,
 )
-from tests.support.host_fakes import AnswerChannel, ScriptedConnection, answers
+from tests.support.host.fakes import AnswerChannel, ScriptedConnection, answers
 
 READ = CommandApdu(0x00, Ins.READ_BINARY, 0, 0, ne=256)
 

@@ -14,8 +14,8 @@ import pytest
 from jukihost import cli
 from jukihost.errors import CardError
 from jukihost.transport import pcsc
-from tests.support.fake_scard import FakeReader, FakeScard
-from tests.support.host_fakes import (
+from tests.support.host.fake_scard import FakeReader, FakeScard
+from tests.support.host.fakes import (
     JUKI_ATR,
     ByteStream,
     FakeJukiCard,
@@ -430,6 +430,6 @@ def test_every_card_error_has_an_exit_code(
     def fail(channel: object) -> None:
         raise CardError("something new")
 
-    monkeypatch.setattr("jukihost.sessions.probe.card_probe", fail)
+    monkeypatch.setattr("jukihost.conversation.probe.card_probe", fail)
     assert cli.main(["status"]) == 3
     assert "something new" in capsys.readouterr().err

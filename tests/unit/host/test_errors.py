@@ -35,7 +35,7 @@ from jukihost.errors import (
     check,
     error_for,
 )
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 READ = CommandApdu(0x00, Ins.READ_BINARY, 0, 0, ne=256)
 SELECT_NAME = CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, b"\xa0\0\0\1\x51")

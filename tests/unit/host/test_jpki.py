@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord
 from jukihost.channel import PlainChannel
+from jukihost.conversation.refusals import NoCertificate, PinNotVerified
+from jukihost.conversation.secrets import SignaturePassword
 from jukihost.errors import (
     AppletNotFound,
     FileNotFound,
@@ -26,12 +28,10 @@ from jukihost.sessions.jpki import (
     SignatureVariant,
     TokenKind,
 )
-from jukihost.sessions.refusals import NoCertificate, PinNotVerified
-from jukihost.sessions.secrets import SignaturePassword
 from jukihost.signing.key import HashName
 from jukihost.signing.raw import sign_raw, verify_raw
-from tests.support.host_fakes import AnswerChannel, ScriptedConnection, answers
-from tests.support.host_pki import Authority, SoftwareKey
+from tests.support.host.fakes import AnswerChannel, ScriptedConnection, answers
+from tests.support.host.pki import Authority, SoftwareKey
 
 SELECT = ("00A4040C0AD392F000260100000001", "9000")
 DIGEST_INFO = "3031300D060960864801650304020105000420" + "AB" * 32

@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 
 from jukicard.apdu import CommandApdu, Ins, ResponseApdu, StatusWord, Tlv
 from jukihost.channel import PlainChannel, build_channel
+from jukihost.conversation import pinfile
+from jukihost.conversation.jukifiles import parse_card_info, parse_code
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.probe import KNOWN_APPLICATIONS, card_probe
+from jukihost.conversation.session import AppletSession
 from jukihost.errors import (
     AppletNotFound,
     CardRemoved,
@@ -23,13 +28,8 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import ApplicationState, CardForm
-from jukihost.sessions import pinfile
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.jukifiles import parse_card_info, parse_code
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.probe import KNOWN_APPLICATIONS, card_probe
-from jukihost.sessions.session import AppletSession
-from tests.support.host_fakes import (
+from tests.support.host.fakes import (
     CARD_INFO,
     CODE_RECORD,
     AnswerChannel,

@@ -14,16 +14,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from jukicard.apdu import CommandApdu, Ins, ResponseApdu, Tlv
+from jukihost.authentication.eac import TerminalIdentity
+from jukihost.conversation import pinfile
+from jukihost.conversation.refusals import TerminalNotAuthenticated
+from jukihost.crypto.cvc import Authorization, issue
+from jukihost.crypto.signatures import ecdsa_signer
 from jukihost.errors import CardError, SecureMessagingError
 from jukihost.models import CardForm, CardInfo, Purpose, ResidentCode
-from jukihost.securemessaging.cvc import Authorization, issue
-from jukihost.securemessaging.eac import TerminalIdentity
-from jukihost.securemessaging.signatures import ecdsa_signer
-from jukihost.sessions import pinfile
 from jukihost.sessions.juki import EF_PIN, TERMINAL_TYPE, JukiSession
-from jukihost.sessions.refusals import TerminalNotAuthenticated
-from tests.support.host_custody import PublicMasters
-from tests.support.host_fakes import CARD_INFO, CODE_RECORD, AnswerChannel
+from tests.support.host.custody import PublicMasters
+from tests.support.host.fakes import CARD_INFO, CODE_RECORD, AnswerChannel
 from tests.unit.host.test_juki_system import NUMBER_ASKED, authenticated, left
 
 Act = Callable[[JukiSession], object]

@@ -13,6 +13,18 @@ import pytest
 
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord
 from jukihost.channel import LogicalChannelChannel
+from jukihost.conversation.jukifiles import (
+    encode_card_info,
+    encode_code,
+    parse_card_info,
+    parse_code,
+)
+from jukihost.conversation.refusals import (
+    HolderMovedOut,
+    PinNotVerified,
+    PurposeNotEntitled,
+    TerminalNotAuthenticated,
+)
 from jukihost.errors import (
     AuthenticationRejected,
     CardNotAuthentic,
@@ -29,14 +41,7 @@ from jukihost.errors import (
 from jukihost.keys import KEY_REFERENCES, CardKeys, UnknownKey
 from jukihost.models import CardForm, CardInfo, CardState, Purpose, Residence, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.jukifiles import encode_card_info, encode_code, parse_card_info, parse_code
-from jukihost.sessions.refusals import (
-    HolderMovedOut,
-    PinNotVerified,
-    PurposeNotEntitled,
-    TerminalNotAuthenticated,
-)
-from tests.support.host_fakes import CARD_INFO, CODE_RECORD, answers
+from tests.support.host.fakes import CARD_INFO, CODE_RECORD, answers
 from tests.unit.host_securemessaging.reference_card import ReferenceCard
 
 K_ENC, K_MAC = bytes(range(16)), bytes(range(32, 48))

@@ -25,8 +25,8 @@ from jukihost.errors import (
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc import AtClose, PcscConnection, as_tpdu, list_readers
 from jukihost.transport.scard import ERRORS, expect_success, load_scard
-from tests.support.fake_scard import FakeReader, FakeScard
-from tests.support.host_fakes import JUKI_ATR, FakeJukiCard
+from tests.support.host.fake_scard import FakeReader, FakeScard
+from tests.support.host.fakes import JUKI_ATR, FakeJukiCard
 
 CONTACT = "ACS ACR39U ICC Reader 00 00"
 CONTACTLESS = "ACS ACR1252 Dual Reader [PICC] 01 00"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jukihost.conversation.pin import Pin
 from jukihost.errors import PinFormatError
-from jukihost.sessions.pin import Pin
 
 
 @given(st.from_regex(r"\A[0-9]{4}\Z"))

@@ -11,7 +11,7 @@ from jukihost.channel import build_channel
 from jukihost.errors import CardRemoved, ConnectionNotOpen, ReplayMismatch
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.replay import ReplayConnection
-from tests.support.host_fakes import JUKI_ATR, FakeJukiCard
+from tests.support.host.fakes import JUKI_ATR, FakeJukiCard
 
 DUMP = """\
 # a PIN, verified

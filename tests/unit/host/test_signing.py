@@ -32,7 +32,7 @@ from jukihost.signing.raw import SignatureInvalid, sign_raw, verify_raw
 from jukihost.signing.report import ExtraMissing, VerifiedSignature
 from jukihost.signing.validity import CertificateExpired, CertificateNotTrusted, Trust
 from jukihost.signing.xmldsig import XmlNotSignable, sign_xml, sign_xml_detached, verify_xml
-from tests.support.host_pki import LAST, NOW, Authority, SoftwareKey, blank_pdf, private_key
+from tests.support.host.pki import LAST, NOW, Authority, SoftwareKey, blank_pdf, private_key
 
 AUTHORITY = Authority.make()
 KEY = AUTHORITY.issue()
@@ -394,7 +394,7 @@ import importlib.util, sys
 for name in ("pyhanko", "pyhanko_certvalidator", "asn1crypto", "lxml", "signxml"):
     sys.modules[name] = None
 importlib.util.find_spec = lambda name: None
-from tests.support.host_pki import Authority, NOW, blank_pdf
+from tests.support.host.pki import Authority, NOW, blank_pdf
 from jukihost.signing import certificates, cms, pdf, raw, validity, xmldsig
 from jukihost.signing.report import ExtraMissing
 authority = Authority.make()

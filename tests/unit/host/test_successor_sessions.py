@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukicard.apdu.tlv import encode_length
 from jukihost.channel import PlainChannel
+from jukihost.conversation.refusals import PinNotVerified
+from jukihost.conversation.secrets import BirthPin, NumberA, NumberB, era_date
+from jukihost.conversation.session import AppletSession
 from jukihost.errors import PinFormatError, ProtocolError
 from jukihost.models import CardForm, Sex
 from jukihost.sessions.common import CommonSession, parse_common
-from jukihost.sessions.refusals import PinNotVerified
-from jukihost.sessions.secrets import BirthPin, NumberA, NumberB, era_date
-from jukihost.sessions.session import AppletSession
 from jukihost.sessions.surface import Face, SurfaceSession
 from jukihost.sessions.text import TextSession, parse_attributes
-from tests.support.host_fakes import AnswerChannel, ScriptedConnection, answers
+from tests.support.host.fakes import AnswerChannel, ScriptedConnection, answers
 
 # The test person that several public clients use.
 ATTRIBUTES = bytes.fromhex(

@@ -17,7 +17,7 @@ from jukihost.errors import (
     Unreachable,
 )
 from jukihost.transport.tcp import GREETING, MAX_PAYLOAD, TcpConnection
-from tests.support.host_fakes import JUKI_ATR, Behaviour, ByteStream, listening_card
+from tests.support.host.fakes import JUKI_ATR, Behaviour, ByteStream, listening_card
 
 Log = list[tuple[int, bytes]]
 

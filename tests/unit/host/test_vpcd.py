@@ -20,7 +20,7 @@ from jukihost.errors import (
 )
 from jukihost.transport.stream import AddressNotLocal
 from jukihost.transport.vpcd import MAX_MESSAGE, VpcdConnection
-from tests.support.host_fakes import (
+from tests.support.host.fakes import (
     JUKI_ATR,
     Behaviour,
     ByteStream,

@@ -13,7 +13,7 @@ from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.keys import software
 from jukihost.keys.envelope import ScryptCost
-from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed
+from tests.support.host.cli import CODE, PASSPHRASE, Run, Typed
 
 
 @pytest.fixture(autouse=True)

@@ -17,19 +17,22 @@ from cryptography.x509 import ocsp
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.environment import SeededRandom
-from jukicard.profiles.people import draw_person
-from jukicard.profiles.person import Person
-from jukicard.profiles.pki.authorities import (
+from jukicard.synthetic.people import draw_person
+from jukicard.synthetic.person import Person
+from jukicard.synthetic.pki.authorities import (
     Authority,
     authentication_authority,
     signature_authority,
 )
-from jukicard.profiles.pki.certificates import Certificate
-from jukicard.profiles.pki.ocsp import answer, responder
-from jukicard.profiles.pki.revocation import Register
+from jukicard.synthetic.pki.certificates import Certificate
+from jukicard.synthetic.pki.ocsp import answer, responder
+from jukicard.synthetic.pki.revocation import Register
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ChannelDecorator, build_channel
+from jukihost.conversation import pinfile
+from jukihost.conversation.refusals import PinNotVerified
+from jukihost.conversation.secrets import BirthPin, NumberB
 from jukihost.errors import (
     AppletNotFound,
     ConditionsNotSatisfied,
@@ -39,7 +42,6 @@ from jukihost.errors import (
     WrongParameters,
 )
 from jukihost.models import CardForm, Purpose, Sex
-from jukihost.sessions import pinfile
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import (
     Availability,
@@ -49,8 +51,6 @@ from jukihost.sessions.jpki import (
     TokenKind,
 )
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import PinNotVerified
-from jukihost.sessions.secrets import BirthPin, NumberB
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
 from jukihost.signing.certificates import CertificateKind, holder_of, summarize
@@ -65,8 +65,8 @@ from jukihost.signing.validity import (
     Trust,
 )
 from jukihost.signing.xmldsig import sign_xml, sign_xml_detached, verify_xml
-from tests.support.host_custody import PublicMasters
-from tests.support.host_pki import blank_pdf
+from tests.support.host.custody import PublicMasters
+from tests.support.host.pki import blank_pdf
 
 ISSUED = date(2024, 4, 1)
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)

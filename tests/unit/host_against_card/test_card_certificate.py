@@ -10,13 +10,12 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.apdu import CommandApdu, Ins, Tlv
+from jukicard.kit.certified import CertifiedApplet
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.certified import CertifiedApplet
 from jukicard.transport.inprocess import LocalReader
+from jukihost.authentication.eac import TerminalIdentity
 from jukihost.channel import build_channel, open_logical_channel
-from jukihost.errors import CardError, CardNotAuthentic, CardSuspended, ConnectionNotOpen
-from jukihost.models import Purpose, ResidentCode
-from jukihost.securemessaging.cardcertificate import (
+from jukihost.crypto.cardcertificate import (
     CardCertificateError,
     CardCertificateExpired,
     CardCertificateForged,
@@ -25,11 +24,12 @@ from jukihost.securemessaging.cardcertificate import (
     NoCardCertificate,
     NotACardCertificate,
 )
-from jukihost.securemessaging.cvc import CvCertificate
-from jukihost.securemessaging.eac import TerminalIdentity
-from jukihost.securemessaging.signatures import ecdsa_signer
+from jukihost.crypto.cvc import CvCertificate
+from jukihost.crypto.signatures import ecdsa_signer
+from jukihost.errors import CardError, CardNotAuthentic, CardSuspended, ConnectionNotOpen
+from jukihost.models import Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from tests.support.card_certificates import (
+from tests.support.cards.card_certificates import (
     CARD_DRAFT,
     CERTIFICATE,
     ISSUER_DRAFT,
@@ -37,8 +37,7 @@ from tests.support.card_certificates import (
     NUMBER,
     OTHER_NUMBER,
 )
-from tests.support.cvc_writer import key
-from tests.support.eac_desk import (
+from tests.support.cards.eac_desk import (
     CHIP_KEY,
     DV_DRAFT,
     ROOT_DRAFT,
@@ -48,7 +47,8 @@ from tests.support.eac_desk import (
     certificate,
     der,
 )
-from tests.support.host_custody import PublicMasters
+from tests.support.host.custody import PublicMasters
+from tests.support.naive.cvc_writer import key
 
 CODE = ResidentCode("12345678903")
 ACCESS_NUMBER = "271828"

@@ -14,7 +14,7 @@ from jukihost.keys import software
 from jukihost.keys.diversification import MASTER_BYTES
 from jukihost.keys.published import published_master
 from jukihost.models import Purpose
-from tests.support.host_cli import CODE, PASSPHRASE, Run, Typed, as_json
+from tests.support.host.cli import CODE, PASSPHRASE, Run, Typed, as_json
 
 # --- keys ---
 

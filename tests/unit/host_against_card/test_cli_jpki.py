@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from jukihost import cli
-from tests.support.host_cli import Run, as_json
-from tests.support.host_pki import Authority, blank_pdf
+from tests.support.host.cli import Run, as_json
+from tests.support.host.pki import Authority, blank_pdf
 
 
 def test_jpki_status(successor: Run, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +196,7 @@ def test_sign_in_a_pipe(
 
 
 def test_card_without_jpki(capsys: pytest.CaptureFixture[str]) -> None:
-    from tests.support.host_fakes import FakeJukiCard, listening_card
+    from tests.support.host.fakes import FakeJukiCard, listening_card
     from tests.unit.host.test_cli import tcp
 
     fake = FakeJukiCard("1234")

@@ -16,12 +16,12 @@ from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.channel import build_channel
 from jukihost.cli import output
+from jukihost.conversation.pin import Pin
+from jukihost.conversation.secrets import AccessNumber, SignaturePassword
 from jukihost.errors import CardBusy, CardRemoved
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.pin import Pin
-from jukihost.sessions.secrets import AccessNumber, SignaturePassword
 from jukihost.transport.tcp import TcpConnection
-from tests.support.host_cli import Run
+from tests.support.host.cli import Run
 
 ENCODINGS = ("ascii", "latin-1", "cp932", "euc_jp", "shift_jis", "utf-8")
 COMMANDS = {

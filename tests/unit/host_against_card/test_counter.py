@@ -16,9 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from jukicard import Card, issue_card
 from jukicard.environment import SeededRandom
-from jukicard.profiles.people import draw_person
+from jukicard.synthetic.people import draw_person
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel, open_logical_channel
+from jukihost.conversation.refusals import PinNotVerified, TerminalNotAuthenticated
+from jukihost.conversation.secrets import BirthPin, NumberB
+from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import (
     AuthenticationRejected,
     CardError,
@@ -31,12 +34,9 @@ from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession, SignatureVariant
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import PinNotVerified, TerminalNotAuthenticated
-from jukihost.sessions.secrets import BirthPin, NumberB
-from jukihost.sessions.secured import SecuredSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
-from tests.support.host_custody import PublicMasters
+from tests.support.host.custody import PublicMasters
 
 ISSUED = date(2024, 4, 1)
 PERSON = draw_person(SeededRandom("holder"), issued=ISSUED, foreign=False, variants=True)

@@ -12,7 +12,15 @@ from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu.trace import Trace
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
+from jukihost.authentication.eac import TerminalIdentity
 from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
+from jukihost.conversation.refusals import (
+    HolderMovedOut,
+    PinNotVerified,
+    PurposeNotEntitled,
+    TerminalNotAuthenticated,
+)
+from jukihost.crypto.signatures import CertificateError, ecdsa_signer
 from jukihost.errors import (
     AuthenticationRejected,
     CardNotAuthentic,
@@ -25,18 +33,10 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import CardForm, CardInfo, CardState, Purpose, Residence, ResidentCode
-from jukihost.securemessaging.eac import TerminalIdentity
-from jukihost.securemessaging.signatures import CertificateError, ecdsa_signer
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.refusals import (
-    HolderMovedOut,
-    PinNotVerified,
-    PurposeNotEntitled,
-    TerminalNotAuthenticated,
-)
-from tests.support.host_certificates import CHIP_KEY, ROOT, TERMINAL, certificate, identity, trust
-from tests.support.host_custody import PublicMasters
-from tests.support.host_fakes import answers
+from tests.support.host.certificates import CHIP_KEY, ROOT, TERMINAL, certificate, identity, trust
+from tests.support.host.custody import PublicMasters
+from tests.support.host.fakes import answers
 
 CODE = ResidentCode("12345678903")
 CUSTODY = PublicMasters()

@@ -18,27 +18,27 @@ from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import CommandApdu, Ins
 from jukicard.apdu.trace import Trace
 from jukicard.environment import SeededRandom
-from jukicard.profiles.people import draw_person
+from jukicard.synthetic.people import draw_person
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost.channel import ApduChannel, build_channel, open_logical_channel
 from jukihost.connection import Connection
+from jukihost.conversation.secrets import BirthPin, NumberB
+from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.session import AppletSession
 from jukihost.errors import CardError, ConnectionNotOpen, PinRejected
 from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.secrets import BirthPin, NumberB
-from jukihost.sessions.secured import SecuredSession
-from jukihost.sessions.session import AppletSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
 from jukihost.transport.pcsc import AtClose, PcscConnection
 from jukihost.transport.tcp import TcpConnection
-from tests.support.fake_scard import FakeReader, FakeScard
-from tests.support.host_custody import PublicMasters
-from tests.support.statuses import Statuses
+from tests.support.host.custody import PublicMasters
+from tests.support.host.fake_scard import FakeReader, FakeScard
+from tests.support.readers.statuses import Statuses
 
 ISSUED = date(2024, 4, 1)
 PERSON = draw_person(SeededRandom("holder"), issued=ISSUED, foreign=False, variants=True)

@@ -19,13 +19,13 @@ from jukicard.transport.tpdu import T0Card, T1Card
 from jukihost.channel import build_channel, open_logical_channel
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
-from tests.support.card_certificates import CARD_DRAFT, NUMBER
-from tests.support.card_views import Exchange, Through
-from tests.support.cvc_writer import Draft
-from tests.support.eac_desk import CHIP_KEY, certificate, der
-from tests.support.host_custody import PublicMasters
-from tests.support.t0_reader import T0Reader
-from tests.support.t1_reader import T1Reader
+from tests.support.cards.card_certificates import CARD_DRAFT, NUMBER
+from tests.support.cards.eac_desk import CHIP_KEY, certificate, der
+from tests.support.host.custody import PublicMasters
+from tests.support.naive.cvc_writer import Draft
+from tests.support.readers.card_views import Exchange, Through
+from tests.support.readers.t0_reader import T0Reader
+from tests.support.readers.t1_reader import T1Reader
 
 ACCESS_NUMBER = "271828"
 

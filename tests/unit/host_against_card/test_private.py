@@ -15,6 +15,9 @@ from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.channel import ApduChannel, ChannelDecorator, build_channel, open_logical_channel
+from jukihost.conversation.protection import PrivateSessionOver
+from jukihost.conversation.refusals import HolderMovedOut, TerminalNotAuthenticated
+from jukihost.conversation.secrets import AccessNumber
 from jukihost.errors import (
     AuthenticationRejected,
     CardError,
@@ -30,12 +33,9 @@ from jukihost.errors import (
 from jukihost.keys import UnknownKey
 from jukihost.models import Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.protection import PrivateSessionOver
-from jukihost.sessions.refusals import HolderMovedOut, TerminalNotAuthenticated
-from jukihost.sessions.secrets import AccessNumber
-from tests.support.host_certificates import CHIP_KEY, TERMINAL, identity, trust
-from tests.support.host_cli import PASSPHRASE, Typed
-from tests.support.host_custody import PublicMasters
+from tests.support.host.certificates import CHIP_KEY, TERMINAL, identity, trust
+from tests.support.host.cli import PASSPHRASE, Typed
+from tests.support.host.custody import PublicMasters
 
 CODE = ResidentCode("12345678903")
 CUSTODY = PublicMasters()

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from jukicard import Card, issue_card
+from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles.masters import SUITES
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.secured import SecuredApplet
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
@@ -24,8 +24,8 @@ from jukihost.keys.diversification import MASTER_BYTES
 from jukihost.keys.published import published_master
 from jukihost.models import CardState, Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from tests.support.host_cli import Typed, as_json
-from tests.support.host_custody import PublicMasters
+from tests.support.host.cli import Typed, as_json
+from tests.support.host.custody import PublicMasters
 
 CODE = ResidentCode("12345678903")
 NAMES = list(SUITES)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jukihost.authentication import MutualAuthentication, Suite
 from jukihost.keys.custody import CardKeys, KeyUnfit, WeakKey
 from jukihost.keys.diversification import (
     MASTER_BYTES,
@@ -21,8 +22,7 @@ from jukihost.keys.diversification import (
     diversify_aes,
     diversify_tdea,
 )
-from jukihost.securemessaging import MutualAuthentication, Suite
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 
 CASES = load("crypto/nxp_an10922_diversification")["cases"]
 MASTER = bytes.fromhex("00112233445566778899AABBCCDDEEFF")

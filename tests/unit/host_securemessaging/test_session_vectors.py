@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from jukicard.apdu import CommandApdu, MalformedApduError, ResponseApdu, Tlv
+from jukihost.crypto.primitives import pad, unpad
 from jukihost.errors import SecureMessagingError
 from jukihost.securemessaging import Iso7816Session
-from jukihost.securemessaging.primitives import pad, unpad
 from jukihost.securemessaging.session import AesCipher, TripleDesCipher
-from tests.support.vectors import load
+from tests.support.published.vectors import load
 from tests.unit.host_securemessaging.reference_card import CardCipher, CardSession
 
 ICAO = load("securemessaging/icao9303_sm_3des")

@@ -12,10 +12,10 @@ from jukicard import PROFILES, Card, CardOptions, Pins, ProfileError, issue_card
 from jukicard.apdu import StatusWord, Tlv
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
-from jukicard.profiles.codes import is_resident_code
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
+from jukicard.synthetic.codes import is_resident_code
 from jukicard.testing.faults import FaultyBackend
-from tests.support.transcript import play, send
+from tests.support.published.transcript import play, send
 
 SELECT = "00A4040C0AD3921000310001010401"
 JUKI = "application D3921000310001010401"

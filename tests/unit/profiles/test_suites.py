@@ -10,12 +10,12 @@ import pytest
 from jukicard import Card, CardOptions, ProfileError, issue_card
 from jukicard.apdu.aid import Aid
 from jukicard.applets.juki.files import KEYS, PURPOSES
+from jukicard.kit.keys import KeyPair, WeakKeyError
 from jukicard.profiles.masters import SUITES, TEST_MASTERS, card_keys
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
-from jukicard.runtime.keys import KeyPair, WeakKeyError
 from jukicard.securemessaging.suites import Suite
 from jukihost.keys.diversification import MASTER_BYTES, derive_card_keys
-from tests.support.naive_terminal import JUKI, cmac
+from tests.support.naive.terminal import JUKI, cmac
 
 CARD_NUMBER = bytes.fromhex("8139200000000123")
 MASTER = hashlib.sha256(b"any master").digest()

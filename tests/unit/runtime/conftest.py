@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from jukicard.runtime import registry
-from tests.support.hostile import HostileApplet
+from tests.support.applets.hostile import HostileApplet
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from jukicard.runtime.events import (
     PoweredOn,
     Refusal,
 )
-from tests.support.iso_applet import AID, SELECT, iso_card, selected_iso_card
-from tests.support.transcript import play, send
+from tests.support.applets.iso_applet import AID, SELECT, iso_card, selected_iso_card
+from tests.support.published.transcript import play, send
 
 
 class TestPower:

@@ -6,8 +6,8 @@ import pytest
 
 from jukicard import Card
 from jukicard.runtime.events import CardEvent, Refusal
-from tests.support.iso_applet import SELECT, selected_iso_card
-from tests.support.transcript import play, send, status
+from tests.support.applets.iso_applet import SELECT, selected_iso_card
+from tests.support.published.transcript import play, send, status
 
 CHAINABLE = frozenset(
     # what carries data that may be long: writing commands, and the cryptographic ones

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from jukicard import Card
-from tests.support.iso_applet import SELECT, iso_card, selected_iso_card
-from tests.support.transcript import play, status
+from tests.support.applets.iso_applet import SELECT, iso_card, selected_iso_card
+from tests.support.published.transcript import play, status
 
 
 @pytest.fixture

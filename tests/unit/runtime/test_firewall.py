@@ -17,7 +17,7 @@ from jukicard.runtime.events import (
 )
 from jukicard.runtime.firewall import DENIED, AppletMisbehavedError, StepBudget
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenReachedError
-from tests.support.hostile import (
+from tests.support.applets.hostile import (
     ACCOMPLICE,
     ATTACK,
     CLIENT,
@@ -29,8 +29,8 @@ from tests.support.hostile import (
     World,
     world,
 )
-from tests.support.hostile_acts import ACTS, LyingBytes, loop, raising, swallow_the_stop
-from tests.support.naive_terminal import JUKI
+from tests.support.applets.hostile_acts import ACTS, LyingBytes, loop, raising, swallow_the_stop
+from tests.support.naive.terminal import JUKI
 
 BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")

@@ -13,7 +13,7 @@ import pytest
 from jukicard.apdu import ResponseApdu
 from jukicard.runtime import firewall
 from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
-from tests.support.hostile import ATTACK, HOSTILE, HostileApplet, World, world
+from tests.support.applets.hostile import ATTACK, HOSTILE, HostileApplet, World, world
 
 PATIENCE = 60
 """Seconds after which a thread that should have gone on is taken for hung."""

@@ -15,7 +15,7 @@ from jukicard.runtime.events import (
 )
 from jukicard.runtime.firewall import DENIED
 from jukicard.testing.applets import FORBIDDEN_AID
-from tests.support.hostile import (
+from tests.support.applets.hostile import (
     ATTACK,
     CLIENT,
     HOSTILE,
@@ -25,8 +25,8 @@ from tests.support.hostile import (
     HostileApplet,
     world,
 )
-from tests.support.hostile_acts import ACTS, LyingBytes
-from tests.support.naive_terminal import JUKI
+from tests.support.applets.hostile_acts import ACTS, LyingBytes
+from tests.support.naive.terminal import JUKI
 
 BUG = b"\x6f\x00"
 REFUSED = DENIED.to_bytes(2, "big")

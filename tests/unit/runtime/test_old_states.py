@@ -16,10 +16,10 @@ from jukicard import Card, MemorySnapshot
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
 from jukicard.runtime.boundary import raise_bug
-from tests.support.naive_terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
-from tests.support.state_findings import Known, find
-from tests.support.states import STATES, STORIES, files, kept, kept_in_files, make, stem_of
-from tests.support.transcript import play
+from tests.support.cards.state_findings import Known, find
+from tests.support.cards.states import STATES, STORIES, files, kept, kept_in_files, make, stem_of
+from tests.support.naive.terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
+from tests.support.published.transcript import play
 
 KEPT = list(kept())
 KEPT_IN_FILES = list(kept_in_files())
@@ -45,7 +45,7 @@ def test_this_release_keeps_its_own_when_it_is_one() -> None:
     if jukicard.__version__ in RELEASED:
         assert {path.stem for path in folder.glob("*.card")} == {stem_of(name) for name in STORIES}
         assert {path.stem for path in folder.glob("*.juki")} == set(files()), (
-            "run `python -m tests.support.states` once when the version changes"
+            "run `python -m tests.support.cards.states` once when the version changes"
         )
     else:
         assert not folder.exists()

@@ -11,8 +11,8 @@ from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.registry import UnknownAppletError, applet_class, offer_applet
-from tests.support.iso_applet import AID, TWIN_AID, IsoApplet, TwinApplet, iso_card
-from tests.support.transcript import play
+from tests.support.applets.iso_applet import AID, TWIN_AID, IsoApplet, TwinApplet, iso_card
+from tests.support.published.transcript import play
 
 
 def test_an_offered_class_is_found_by_its_name() -> None:

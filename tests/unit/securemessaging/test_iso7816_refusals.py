@@ -10,8 +10,8 @@ from jukicard.apdu import CommandApdu, StatusWord
 from jukicard.apdu.cla import CLASS_BYTES, SecureMessagingIndication
 from jukicard.errors import IsoError
 from jukicard.securemessaging.suites import Suite
-from tests.support.sm_reader import pad, tlv
-from tests.support.sm_setup import (
+from tests.support.naive.sm_reader import pad, tlv
+from tests.support.naive.sm_setup import (
     COMMANDS,
     INCORRECT,
     MISSING,

@@ -13,8 +13,8 @@ from jukicard.securemessaging.ciphers import session_cipher
 from jukicard.securemessaging.iso7816 import MAX_COMMANDS, Iso7816Session
 from jukicard.securemessaging.session import ProtectionLevel
 from jukicard.securemessaging.suites import SessionKeys, Suite
-from tests.support.sm_reader import NaiveReader, tlv
-from tests.support.sm_setup import (
+from tests.support.naive.sm_reader import NaiveReader, tlv
+from tests.support.naive.sm_setup import (
     ENC,
     INCORRECT,
     MAC,

@@ -21,8 +21,8 @@ from jukicard.securemessaging.ciphers import AesSessionCipher, TripleDesSessionC
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import ProtectionLevel
 from jukicard.securemessaging.suites import SessionKeys, Suite
-from tests.support.sm_reader import NaiveReader
-from tests.support.vectors import load
+from tests.support.naive.sm_reader import NaiveReader
+from tests.support.published.vectors import load
 
 h = bytes.fromhex
 SUITES = {

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from jukicard.memory import MemorySnapshot
-from tests.support.juki_desk import Desk, desk, issued
+from tests.support.cards.juki_desk import Desk, desk, issued
 
 
 @cache

@@ -15,11 +15,11 @@ from jukicard.apdu import CommandApdu, ResponseApdu
 from jukihost.errors import SecureMessagingError
 from jukihost.securemessaging.session import AesCipher, AnswerNotAuthentic, SessionOver
 from jukihost.securemessaging.session import Iso7816Session as HostSession
-from tests.support.inside import count_ciphers, kept, session_of
-from tests.support.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, Desk
-from tests.support.naive_terminal import JUKI, PURPOSES, keys_of
-from tests.support.sm_reader import NaiveReader, pad, tlv
-from tests.support.vectors import load
+from tests.support.cards.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, Desk
+from tests.support.naive.sm_reader import NaiveReader, pad, tlv
+from tests.support.naive.terminal import JUKI, PURPOSES, keys_of
+from tests.support.published.vectors import load
+from tests.unit.security.inside import count_ciphers, kept, session_of
 
 OTHER_CODE = b"\x01\x0b00000000019"
 UPDATE_CODE = CommandApdu(0x00, 0xDC, 0x01, 0x14, OTHER_CODE)

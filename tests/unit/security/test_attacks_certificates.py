@@ -13,15 +13,14 @@ import pytest
 from jukicard import Card, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.transport.inprocess import LocalReader
+from jukihost.authentication.eac import TerminalIdentity, establish
 from jukihost.channel import build_channel
+from jukihost.crypto.certificate_chain import verify_chain
+from jukihost.crypto.curves import BRAINPOOL_P256R1
+from jukihost.crypto.cvc import CvCertificate
+from jukihost.crypto.signatures import CertificateError, ecdsa_signer
 from jukihost.errors import AuthenticationRejected, CardNotAuthentic
-from jukihost.securemessaging.certificate_chain import verify_chain
-from jukihost.securemessaging.curves import BRAINPOOL_P256R1
-from jukihost.securemessaging.cvc import CvCertificate
-from jukihost.securemessaging.eac import TerminalIdentity, establish
-from jukihost.securemessaging.signatures import CertificateError, ecdsa_signer
-from tests.support.cvc_writer import Draft, key
-from tests.support.eac_desk import (
+from tests.support.cards.eac_desk import (
     ALL_RIGHTS,
     CHIP_KEY,
     CVCA,
@@ -39,8 +38,9 @@ from tests.support.eac_desk import (
     eac_desk,
     point,
 )
-from tests.support.juki_desk import READ_CODE, READ_DATA, VERIFY
-from tests.support.naive_terminal import JUKI
+from tests.support.cards.juki_desk import READ_CODE, READ_DATA, VERIFY
+from tests.support.naive.cvc_writer import Draft, key
+from tests.support.naive.terminal import JUKI
 
 ORDER = 0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7
 PRIME = 0xA9FB57DBA1EEA9BC3E660A909D838D726E3BF623D52620282013481D1F6E5377

@@ -9,15 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from jukicard.apdu import CommandApdu, Tlv
-from tests.support.cvc_writer import key
-from tests.support.eac_desk import (
+from tests.support.cards.eac_desk import (
     DV_DRAFT,
     EPHEMERAL,
     SYSTEM_DRAFT,
     eac_desk,
     point,
 )
-from tests.support.juki_desk import READ_DATA
+from tests.support.cards.juki_desk import READ_DATA
+from tests.support.naive.cvc_writer import key
 
 ORDER = 0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7
 PRIME = 0xA9FB57DBA1EEA9BC3E660A909D838D726E3BF623D52620282013481D1F6E5377

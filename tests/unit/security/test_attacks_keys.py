@@ -17,16 +17,17 @@ from jukicard import Card, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.crypto.symmetric import AesKey
 from jukicard.environment import SeededRandom
+from jukicard.kit.keys import KeyPair as CardKeyPair
+from jukicard.kit.keys import WeakKeyError
+from jukicard.kit.secured import SecuredApplet
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.keys import KeyPair as CardKeyPair
-from jukicard.runtime.keys import WeakKeyError
 from jukicard.runtime.options import CardOptions
-from jukicard.runtime.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
 from jukicard.testing.faults import FaultyBackend
-from tests.support.juki_desk import PIN, READ_CODE, READ_DATA, VERIFY, Desk, desk, issued
-from tests.support.naive_terminal import (
+from tests.support.cards.juki_desk import PIN, READ_CODE, READ_DATA, VERIFY, Desk, desk, issued
+from tests.support.naive.sm_reader import des_cbc, pad, retail_mac
+from tests.support.naive.terminal import (
     ISSUER,
     JUKI,
     K_IFD,
@@ -37,7 +38,6 @@ from tests.support.naive_terminal import (
     NaiveTerminal,
     keys_of,
 )
-from tests.support.sm_reader import des_cbc, pad, retail_mac
 
 ROOT = Path(__file__).parents[3]
 JPKI = bytes.fromhex("D392F000260100000001")

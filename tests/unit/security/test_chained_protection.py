@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jukicard.apdu import CommandApdu
-from tests.support.juki_desk import CODE_RECORD, desk
-from tests.support.naive_terminal import PURPOSES, keys_of
+from tests.support.cards.juki_desk import CODE_RECORD, desk
+from tests.support.naive.terminal import PURPOSES, keys_of
 
 HALF = len(CODE_RECORD) // 2
 LINKS = (

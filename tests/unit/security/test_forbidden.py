@@ -9,8 +9,8 @@ import pytest
 
 from jukicard import Card
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenApplet, ForbiddenReachedError
-from tests.support.forbidden import KEPT, Watch, watching
-from tests.support.juki_desk import desk, issued
+from tests.support.applets.forbidden import KEPT, Watch, watching
+from tests.support.cards.juki_desk import desk, issued
 
 SNAPSHOT = issued()
 

@@ -12,7 +12,7 @@ import pytest
 
 from jukicard.apdu import Aid, ResponseApdu, StatusWord
 from jukicard.errors import IsoError
-from tests.support.intruder import (
+from tests.support.applets.intruder import (
     BUG,
     DENIED,
     INTRUDER,

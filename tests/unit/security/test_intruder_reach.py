@@ -23,7 +23,7 @@ from jukicard.testing.applets import (
     ForbiddenApplet,
     ForbiddenReachedError,
 )
-from tests.support.intruder import (
+from tests.support.applets.intruder import (
     ALLY,
     BUG,
     DENIED,
@@ -41,7 +41,7 @@ from tests.support.intruder import (
     polite,
     raises,
 )
-from tests.support.naive_terminal import JUKI
+from tests.support.naive.terminal import JUKI
 
 
 class _Name(str):

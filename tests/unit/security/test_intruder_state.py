@@ -12,7 +12,7 @@ import pytest
 
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.runtime.applet import BasicState
-from tests.support.intruder import (
+from tests.support.applets.intruder import (
     BUG,
     DENIED,
     INTRUDER,
@@ -27,7 +27,7 @@ from tests.support.intruder import (
     polite,
     raises,
 )
-from tests.support.naive_terminal import JUKI, NaiveTerminal
+from tests.support.naive.terminal import JUKI, NaiveTerminal
 
 
 class _Biting:

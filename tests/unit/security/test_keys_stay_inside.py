@@ -26,18 +26,25 @@ from jukicard.apdu.trace import Trace
 from jukicard.cli import main
 from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.private import load_private_key
+from jukicard.kit.keys import KeyPair
 from jukicard.memory import MemorySnapshot, PersistentMemory, create_card
 from jukicard.profiles.order import Pins
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.events import CardEvent
-from jukicard.runtime.keys import KeyPair
 from jukicard.securemessaging.suites import Suite
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.traced import TracedCard
-from tests.support.jpki_worlds import COUNTER_REFERENCE, JPKI, JUKI
-from tests.support.naive_terminal import PURPOSES, NaiveTerminal, keys_of
-from tests.support.secrets_of import Secret, of_bytes, of_private_key, of_text, shown, texts_of
-from tests.support.transcript import send
+from tests.support.cards.jpki_worlds import COUNTER_REFERENCE, JPKI, JUKI
+from tests.support.naive.terminal import PURPOSES, NaiveTerminal, keys_of
+from tests.support.published.transcript import send
+from tests.unit.security.secrets_of import (
+    Secret,
+    of_bytes,
+    of_private_key,
+    of_text,
+    shown,
+    texts_of,
+)
 
 CODE: Final = "98765432103"
 PINS: Final = Pins(

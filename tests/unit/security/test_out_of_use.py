@@ -17,8 +17,8 @@ from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid, CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
-from tests.support.naive_terminal import ISSUER, JUKI, PURPOSES, NaiveTerminal, keys_of
-from tests.support.transcript import play
+from tests.support.naive.terminal import ISSUER, JUKI, PURPOSES, NaiveTerminal, keys_of
+from tests.support.published.transcript import play
 
 CARD: Final = b"\x3f\x00"
 SUSPENDED, ENDED = "suspended", "ended"

@@ -8,8 +8,8 @@ import hashlib
 import pytest
 
 from jukicard import ProfileError, issue_card
-from jukicard.profiles.people import SPECIMEN
 from jukicard.profiles.printed import derived_keys, printed_items
+from jukicard.synthetic.people import SPECIMEN
 
 ISSUED = datetime.date(2015, 4, 1)
 EXPIRES = "20250401"

@@ -8,10 +8,10 @@ from jukicard import PROFILES, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.environment import SeededRandom
 from jukicard.profiles.order import KeyPool
-from tests.support.eac_desk import eac_desk
-from tests.support.juki_desk import CODE_RECORD, READ_CODE, VERIFY, Desk, desk
-from tests.support.naive_terminal import JUKI
-from tests.support.transcript import status
+from tests.support.cards.eac_desk import eac_desk
+from tests.support.cards.juki_desk import CODE_RECORD, READ_CODE, VERIFY, Desk, desk
+from tests.support.naive.terminal import JUKI
+from tests.support.published.transcript import status
 
 SUSPEND = CommandApdu(0x01, 0x04, 0, 0, b"\x3f\x00")
 RESUME = CommandApdu(0x01, 0x44, 0, 0, b"\x3f\x00")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jukicard.transport.tpdu import CRC, CRC_A, CRC_B, CRC_OF_DRIVERS, LRC, Edc
-from tests.support import iso14443_reader, t1_reader
+from tests.support.readers import iso14443_reader, t1_reader
 
 ALL = [LRC, CRC, CRC_OF_DRIVERS, CRC_A, CRC_B]
 

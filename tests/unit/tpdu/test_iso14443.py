@@ -17,8 +17,8 @@ from jukicard.transport.tpdu import (
     atqb_from_atr,
 )
 from jukicard.transport.tpdu.iso14443 import PiccState
-from tests.support.iso14443_reader import SIZES, Pcd, Type
-from tests.support.tpdu_line import CountingCard, answer_to, numbered, size_asked
+from tests.support.readers.iso14443_reader import SIZES, Pcd, Type
+from tests.support.readers.tpdu_line import CountingCard, answer_to, numbered, size_asked
 
 ATR = bytes.fromhex("3B888001000014E0B38191005E")
 SELECT_JUKI = bytes.fromhex("00A4040C0AD3921000310001010401")

@@ -9,8 +9,8 @@ import pytest
 from jukicard import issue_card
 from jukicard.transport import CardNotPresent, CardPort
 from jukicard.transport.tpdu import CRC_A, CRC_B, Iso14443Card, Iso14443TypeACard, T0Card, T1Card
-from tests.support.echo_card import EchoCard, PowerCut
-from tests.support.t1_reader import lrc
+from tests.support.readers.echo_card import EchoCard, PowerCut
+from tests.support.readers.t1_reader import lrc
 
 CONTACTLESS = bytes.fromhex("3B888001000014E0B38191005E")
 

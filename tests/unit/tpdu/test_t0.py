@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jukicard.transport.tpdu import T0Card, TpduCase
-from tests.support.t0_port import IsoPort
-from tests.support.t0_reader import T0Reader
+from tests.support.readers.t0_port import IsoPort
+from tests.support.readers.t0_reader import T0Reader
 
 
 def fed(card: T0Card, text: str) -> str:

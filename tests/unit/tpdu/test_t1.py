@@ -8,8 +8,8 @@ import pytest
 
 from jukicard.apdu import Atr
 from jukicard.transport.tpdu import CRC_OF_DRIVERS, T1Card
-from tests.support.t1_reader import T1Reader
-from tests.support.tpdu_line import CountingCard, answer_to, numbered, size_asked
+from tests.support.readers.t1_reader import T1Reader
+from tests.support.readers.tpdu_line import CountingCard, answer_to, numbered, size_asked
 
 JUKI = bytes.fromhex("3BE000FF8131FE4514")
 

@@ -12,7 +12,7 @@ import pytest
 
 from jukicard.apdu import Atr
 from jukicard.transport.tpdu import T1Card
-from tests.support.t1_reader import lrc
+from tests.support.readers.t1_reader import lrc
 
 KINDS = {"RESYNCH": 0, "IFS": 1, "ABORT": 2, "WTX": 3}
 INF = {"IFS": b"\x64", "WTX": b"\x01"}

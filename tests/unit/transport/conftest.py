@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.echo_card import EchoCard
-from tests.support.vpcd_driver import Bench
+from tests.support.readers.echo_card import EchoCard
+from tests.support.readers.vpcd_driver import Bench
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from jukicard.transport import SlotState, SlotStatus
 from jukicard.transport.desk import HELP, Desk
 from jukicard.transport.vpcd import VpcdServer
-from tests.support.echo_card import EchoCard
+from tests.support.readers.echo_card import EchoCard
 
 
 class Counter:

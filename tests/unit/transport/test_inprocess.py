@@ -6,7 +6,7 @@ import pytest
 
 from jukicard.transport import CardNotPresent
 from jukicard.transport.inprocess import LocalReader
-from tests.support.echo_card import EchoCard, PowerCut
+from tests.support.readers.echo_card import EchoCard, PowerCut
 
 
 def test_open_gives_power_and_close_takes_it() -> None:

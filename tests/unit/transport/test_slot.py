@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from jukicard.transport import CardFault, CardNotPresent
 from jukicard.transport.slot import CardSlot, describe
-from tests.support.echo_card import EchoCard
+from tests.support.readers.echo_card import EchoCard
 
 
 class SlotModel(RuleBasedStateMachine):

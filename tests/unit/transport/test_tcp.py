@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jukicard.transport import SlotState, tcp
 from jukicard.transport.address import AddressRefused
 from jukicard.transport.tcp import TcpServer
-from tests.support.echo_card import EchoCard
-from tests.support.statuses import Statuses
+from tests.support.readers.echo_card import EchoCard
+from tests.support.readers.statuses import Statuses
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 

@@ -6,7 +6,7 @@ import pytest
 
 from jukicard.apdu.trace import Trace
 from jukicard.transport.traced import TracedCard
-from tests.support.echo_card import EchoCard
+from tests.support.readers.echo_card import EchoCard
 
 
 def test_the_card_is_not_changed_and_every_exchange_is_told() -> None:

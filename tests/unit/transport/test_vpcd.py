@@ -15,9 +15,9 @@ from jukicard.transport import CardNotPresent, SlotState
 from jukicard.transport.address import AddressRefused
 from jukicard.transport.readerlink import ReaderLink
 from jukicard.transport.vpcd import VpcdServer
-from tests.support.echo_card import EchoCard
-from tests.support.statuses import Statuses
-from tests.support.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
+from tests.support.readers.echo_card import EchoCard
+from tests.support.readers.statuses import Statuses
+from tests.support.readers.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
 
 
 def test_control_bytes(bench: Bench) -> None:

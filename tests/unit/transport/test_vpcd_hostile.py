@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jukicard.transport import SlotState, readerlink
-from tests.support.echo_card import EchoCard
-from tests.support.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
+from tests.support.readers.echo_card import EchoCard
+from tests.support.readers.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
 
 
 def hang(driver: Driver, control: bytes) -> None:

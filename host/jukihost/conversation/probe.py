@@ -1,0 +1,41 @@
+"""Which applications does this card have? Asked by selecting each one that is known."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jukicard.apdu import Aid, StatusWord
+from jukihost.channel import ApduChannel
+from jukihost.conversation.selection import select_application
+from jukihost.models import Application, ApplicationState
+
+KNOWN_APPLICATIONS: Final = (
+    ("juki", "Juki (住民基本台帳)", Aid("D3921000310001010401")),
+    ("jpki", "JPKI (公的個人認証)", Aid("D392F000260100000001")),
+    ("surface", "card surface (券面事項確認)", Aid("D3921000310001010402")),
+    ("text", "surface text (券面事項入力補助)", Aid("D3921000310001010408")),
+    ("common", "common card (共通カード)", Aid("D3921000310001010100")),
+    ("issuer", "issuer domain (GlobalPlatform)", Aid("A0000001510000")),
+)
+"""Short name, title and AID of each application that `card_probe` asks for."""
+
+_STATES: Final = {
+    StatusWord.OK: ApplicationState.PRESENT,
+    StatusWord.SELECTED_FILE_DEACTIVATED: ApplicationState.SUSPENDED,
+    StatusWord.FUNCTION_NOT_SUPPORTED: ApplicationState.SUSPENDED,
+    StatusWord.SELECTED_FILE_TERMINATED: ApplicationState.TERMINATED,
+}
+
+
+def card_probe(channel: ApduChannel) -> tuple[Application, ...]:
+    """Select every known application and return what each answered.
+
+    A selection takes away what was verified in another application: probe before, not between.
+    An answer that is none of "here", "suspended" and "ended" counts as absent. TransportError.
+    """
+    return tuple(
+        Application(
+            name, title, aid, _STATES.get(select_application(channel, aid), ApplicationState.ABSENT)
+        )
+        for name, title, aid in KNOWN_APPLICATIONS
+    )

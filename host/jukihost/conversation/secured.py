@@ -1,0 +1,140 @@
+"""What sessions share in whose application systems authenticate themselves, the counter above all.
+
+docs/card.md, sections 3 and 6: one protocol, in each application with keys of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+from jukicard.apdu import Ins
+from jukihost.authentication import authenticate
+from jukihost.channel import ApduChannel
+from jukihost.conversation import pinfile
+from jukihost.conversation.protection import Protection, under_purpose
+from jukihost.conversation.refusals import TerminalNotAuthenticated
+from jukihost.conversation.session import AppletSession
+from jukihost.errors import ProtocolError, StatusError
+from jukihost.keys import KeyCustody
+from jukihost.models import Purpose
+from jukihost.securemessaging import SecureChannel
+
+CARD_NUMBER: Final = 0x5A
+CARD_NUMBER_BYTES: Final = 8
+
+
+class SecuredSession(AppletSession):
+    """A conversation in which the terminal can prove a purpose; secure messaging follows then.
+
+    An authentication forgets everything proven before it, a PIN too. The secure session lasts
+    until the conversation closes or authenticates again.
+    """
+
+    def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
+        super().__init__(channel, allow_suspended=allow_suspended)
+        self._plain = channel
+        self._secure: Protection | None = None
+        self._purposes: frozenset[Purpose] = frozenset()
+
+    def open(self) -> Self:
+        """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
+        self._forget()
+        return super().open()
+
+    def close(self) -> None:
+        """End the conversation on both sides, and forget its session keys. Never fails."""
+        self._forget()
+        super().close()
+
+    # --- nothing under a purpose without one ---
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether a live secure session protects what is sent."""
+        return self._secure is not None and self._secure.protects(self.channel)
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        """What the terminal is authenticated for; empty before that and after the session."""
+        return self._purposes if self.authenticated else frozenset()
+
+    def require_authenticated(self, ins: int) -> None:
+        """TerminalNotAuthenticated, with nothing sent, unless a live secure session is there."""
+        self.check_open()
+        if not self.authenticated:
+            raise TerminalNotAuthenticated.before_sending(ins)
+
+    # --- authentication ---
+
+    def card_number(self) -> bytes:
+        """Return the card's number, 8 bytes: it makes the card's keys its own."""
+        number = self.get_data(CARD_NUMBER)
+        if len(number) != CARD_NUMBER_BYTES:
+            raise ProtocolError(f"the card number has {len(number)} bytes, not {CARD_NUMBER_BYTES}")
+        return number
+
+    def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
+        """Let card and terminal prove themselves to each other for one purpose.
+
+        The card's keys come from `custody`, of the master's `version` that the card was made with.
+        UnknownKey; ReferenceNotFound when the application has no key for the purpose,
+        AuthenticationRejected when the card does not take the keys, CardNotAuthentic when the
+        terminal does not take the card; HolderMovedOut, CardSuspended.
+        """
+        self._begin()
+        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
+        self._proven = True
+        with self._authentication():
+            channel = authenticate(self.channel, purpose, keys)
+        self._enter(channel, {purpose})
+
+    def _begin(self) -> None:
+        """Leave what was proven before."""
+        self._forget()
+
+    @contextmanager
+    def _authentication(self) -> Iterator[None]:
+        """Explain what the card refuses; a session in which this failed is over on both sides."""
+        try:
+            yield
+        except StatusError as refusal:
+            explained = self._not_authenticated(refusal)  # it may ask, so before the session ends
+            self._forget()
+            raise explained from None
+        except BaseException:
+            self._forget()
+            raise
+
+    def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
+        self._forget()
+        self._secure = Protection(self._plain, channel.session)
+        self._channel = self._secure.channel
+        self._purposes = frozenset(purposes)
+
+    def _forget(self) -> None:
+        """Leave secure messaging: the card forgets what was proven, and so does this side."""
+        self._purposes = frozenset()
+        if self._secure is not None:
+            self._secure.session.end("the terminal left it")
+            self._secure = None
+        self._channel = self._unprotected()
+
+    def _unprotected(self) -> ApduChannel:
+        """Return what is spoken through without a secure session."""
+        return self._plain
+
+    def _not_authenticated(self, refusal: StatusError) -> StatusError:
+        """Return what it means that the card refused an authentication."""
+        return self.explain(refusal)
+
+    # --- the counter ---
+
+    @under_purpose(Ins.RESET_RETRY_COUNTER)
+    def _unblock(self, identifier: int, new: bytes | None = None) -> None:
+        """Give the PIN in an EF its tries back, and a new value unless it is None.
+
+        Purpose COUNTER; TerminalNotAuthenticated before anything is sent.
+        """
+        pinfile.reset(self, identifier, new)

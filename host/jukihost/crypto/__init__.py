@@ -1,0 +1,1 @@
+"""What the protocols rest on: curves, card verifiable certificates and the symmetric blocks."""

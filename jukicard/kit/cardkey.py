@@ -1,0 +1,97 @@
+"""The card's own key, which needs no credential: its signature proves that the card is there.
+
+A copy of the card's files has no such key. The public half stands signed in those files
+(docs/card.md, section 6).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, NamedTuple
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.errors import IsoError
+from jukicard.filesystem.commands import FileReference
+from jukicard.filesystem.selection import resolve_ef
+from jukicard.kit.commands import reference
+from jukicard.kit.fileapplet import FileApplet, FileState
+from jukicard.kit.jicsap import JicsapApplet
+from jukicard.kit.secured import SecuredApplet
+from jukicard.kit.signing import SignatureScheme, SigningKeys
+from jukicard.runtime.applet import AppletContext
+
+MAX_CHALLENGE: Final = 255
+"""The longest challenge of INTERNAL AUTHENTICATE, in bytes."""
+
+
+class CardSignature(NamedTuple):
+    """COMPUTE DIGITAL SIGNATURE: the key, None for the application's own, and a DigestInfo."""
+
+    key: FileReference | None
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"CardSignature({self.key}, ...)"
+
+
+class InternalAuthenticate(NamedTuple):
+    """INTERNAL AUTHENTICATE (ISO/IEC 7816-4:2020, 11.6.2): the key and the challenge."""
+
+    key: FileReference
+    challenge: bytes
+
+
+def parse_card_signature(command: CommandApdu) -> CardSignature:
+    """Read COMPUTE DIGITAL SIGNATURE, `80 2A 00`: P2 00 the application's own key, else 80 | SFI.
+
+    IsoError 6A86, 6700.
+    """
+    name = "COMPUTE DIGITAL SIGNATURE"
+    if command.p1:
+        raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name} has P1 00 here")
+    key = reference(command.p2, name) if command.p2 else None
+    if not command.data or not command.ne:
+        raise IsoError(StatusWord.WRONG_LENGTH, f"{name} needs data and an Le field")
+    return CardSignature(key, command.data)
+
+
+def parse_internal_authenticate(command: CommandApdu) -> InternalAuthenticate:
+    """Read INTERNAL AUTHENTICATE: P1 00, P2 80 | SFI, a challenge. IsoError 6A86, 6700."""
+    name = "INTERNAL AUTHENTICATE"
+    if command.p1:
+        raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name} has P1 00")
+    key = reference(command.p2, name)
+    if not 1 <= len(command.data) <= MAX_CHALLENGE or not command.ne:
+        raise IsoError(
+            StatusWord.WRONG_LENGTH,
+            f"{name} has a challenge of 1 to {MAX_CHALLENGE} bytes and an Le field",
+        )
+    return InternalAuthenticate(key, command.data)
+
+
+class AuthenticatingApplet(FileApplet):
+    """An application in which the card proves with a key of its own that it is there."""
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self.signing = SigningKeys(self.files, context.random)
+
+    def internal_authenticate(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """INTERNAL AUTHENTICATE: RSASSA-PKCS1-v1_5 with SHA-256 over the challenge."""
+        parsed = parse_internal_authenticate(command)
+        ef = resolve_ef(state, parsed.key, "INTERNAL AUTHENTICATE")
+        return ResponseApdu(self.signing.sign(ef, SignatureScheme.HASHED, parsed.challenge, state))
+
+
+class CardKeyApplet(AuthenticatingApplet, JicsapApplet, SecuredApplet):
+    """An application that signs with a key of the card, in the EF `card_key`."""
+
+    card_key: ClassVar[int]
+
+    def compute_signature(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+        """COMPUTE DIGITAL SIGNATURE over what the terminal hashed (a DigestInfo, as a rule)."""
+        parsed = parse_card_signature(command)
+        key = FileReference(0, self.card_key) if parsed.key is None else parsed.key
+        ef = resolve_ef(state, key, "COMPUTE DIGITAL SIGNATURE")
+        return ResponseApdu(self.signing.sign(ef, SignatureScheme.VERBATIM, parsed.data, state))
