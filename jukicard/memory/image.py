@@ -26,8 +26,11 @@ class ImageError(ValueError):
     """An image was refused, and left as it was. The text says what is wrong and what to do."""
 
     def __init__(self, problem: ImageProblem, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(problem, sentence)
         self.problem = problem
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 def newer_format(what: str, found: int, known: int) -> ImageError:

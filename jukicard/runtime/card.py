@@ -40,8 +40,8 @@ _RANDOM: Final = "random"
 class CardUnpoweredError(RuntimeError):
     """A command was sent to a card without power: `power_on` first."""
 
-    def __init__(self) -> None:
-        super().__init__("the card has no power: call power_on() first")
+    def __str__(self) -> str:
+        return "the card has no power: call power_on() first"
 
 
 class Card:

@@ -53,8 +53,12 @@ class AnswerNotAuthentic(SecureMessagingError):
     status: StatusWord
 
     def __init__(self, reason: str, status: StatusWord) -> None:
-        super().__init__(f"{reason} (the plain status is {status.hex}); authenticate again")
+        super().__init__(reason, status)
         self.status = status
+
+    def __str__(self) -> str:
+        reason, status = self.args
+        return f"{reason} (the plain status is {status.hex}); authenticate again"
 
 
 class SessionOver(SecureMessagingError):
