@@ -11,12 +11,13 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from tests.support.distributions import everything
 
 ROOT = Path(__file__).parents[2]
 
@@ -200,27 +201,7 @@ def test_everything_declared_is_pinned_within_its_range() -> None:
 
 
 def test_everything_that_comes_along_is_pinned() -> None:
-    waiting = declared()
-    seen: set[tuple[str, str]] = set()
-    missing: set[str] = set()
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        if name not in pins():
-            missing.add(name)
-        for extra in {"", *requirement.extras}:
-            if (name, extra) not in seen:
-                seen.add((name, extra))
-                waiting += needed_by(name, extra)
-    assert len(seen) > len(declared()), "no package is installed: nothing was looked at"
+    found = everything(declared())
+    assert len(found) > len(declared()), "no package is installed: nothing was looked at"
+    missing = found - pins().keys()
     assert not missing, f"constraints.txt does not pin {sorted(missing)}"
-
-
-def needed_by(name: str, extra: str) -> list[Requirement]:
-    """What an installed package needs on this machine; nothing for one that is not installed."""
-    try:
-        texts = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        return []
-    requirements = [Requirement(text) for text in texts]
-    return [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": extra})]
