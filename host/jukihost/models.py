@@ -27,6 +27,8 @@ class ApplicationState(Enum):
     SUSPENDED = "suspended"
     TERMINATED = "terminated"
     ABSENT = "absent"
+    FAILING = "failing"
+    """The card says neither that it has the application nor that it has not."""
 
 
 @dataclass(frozen=True, slots=True)

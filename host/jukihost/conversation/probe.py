@@ -19,23 +19,31 @@ KNOWN_APPLICATIONS: Final = (
 )
 """Short name, title and AID of each application that `card_probe` asks for."""
 
-_STATES: Final = {
+_ANSWERS: Final = {
     StatusWord.OK: ApplicationState.PRESENT,
     StatusWord.SELECTED_FILE_DEACTIVATED: ApplicationState.SUSPENDED,
     StatusWord.FUNCTION_NOT_SUPPORTED: ApplicationState.SUSPENDED,
     StatusWord.SELECTED_FILE_TERMINATED: ApplicationState.TERMINATED,
+    StatusWord.FILE_NOT_FOUND: ApplicationState.ABSENT,
 }
+_NOTHING_TO_SELECT: Final = frozenset({0x6D, 0x6E})
+"""SW1 of a card that does not know SELECT, or its class: it has no applications with names."""
 
 
 def card_probe(channel: ApduChannel) -> tuple[Application, ...]:
     """Select every known application and return what each answered.
 
     A selection takes away what was verified in another application: probe before, not between.
-    An answer that is none of "here", "suspended" and "ended" counts as absent. TransportError.
+    An answer that says neither that the application is there nor that it is not is FAILING: of a
+    card that is defect, say, or locked in a way of its own. TransportError.
     """
     return tuple(
-        Application(
-            name, title, aid, _STATES.get(select_application(channel, aid), ApplicationState.ABSENT)
-        )
+        Application(name, title, aid, _state(select_application(channel, aid)))
         for name, title, aid in KNOWN_APPLICATIONS
     )
+
+
+def _state(status: StatusWord) -> ApplicationState:
+    if status.sw1 in _NOTHING_TO_SELECT:
+        return ApplicationState.ABSENT
+    return _ANSWERS.get(status, ApplicationState.FAILING)

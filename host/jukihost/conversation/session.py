@@ -34,6 +34,8 @@ _PROOFS: Final = frozenset(
 )
 _LARGEST_OFFSET: Final = 0x7FFF
 _BLOCK: Final = 256
+_LONGEST_HEAD: Final = 7
+"""Bytes of the tag and the length of a data object, as far as these cards have them."""
 
 
 class AppletSession:
@@ -164,15 +166,7 @@ class AppletSession:
         A file may be longer than its content and filled with FF.
         """
         self.select_file(identifier)
-        content = bytearray()
-        limit = min(limit, _LARGEST_OFFSET + 1)
-        while len(content) < limit:
-            wanted = min(_BLOCK, limit - len(content))
-            piece = self._read_block(len(content), wanted)
-            content += piece
-            if len(piece) < wanted:
-                break
-        return bytes(content)
+        return self._read_on(b"", min(limit, _LARGEST_OFFSET + 1))
 
     def read_object(self, identifier: int) -> bytes:
         """Return the data object that a transparent EF begins with, without what fills the file.
@@ -181,16 +175,31 @@ class AppletSession:
         the file does not have.
         """
         self.select_file(identifier)
-        content = bytearray(self._read_block(0, _BLOCK))
-        if not content.strip(b"\xff\x00"):
+        head, ended = self._read_block(0, _BLOCK)
+        if not ended and (len(head) < _LONGEST_HEAD or not head.strip(b"\xff\x00")):
+            head = self._read_on(head, _BLOCK)
+        if not head.strip(b"\xff\x00"):
             return b""
-        size = _object_size(bytes(content))
+        size = _object_size(head)
+        content = self._read_on(head, size)
+        if len(content) < size:
+            raise ProtocolError(f"EF {identifier:04X} is shorter than its content says")
+        return content[:size]
+
+    def _read_on(self, begun: bytes, size: int) -> bytes:
+        """Return the selected EF up to its end or `size` bytes; `begun` is what was read of it.
+
+        Card and reader may give less at a time than was asked for: only an answer without data, and
+        a status that says so, is the end.
+        """
+        content = bytearray(begun)
         while len(content) < size:
-            piece = self._read_block(len(content), min(_BLOCK, size - len(content)))
-            if not piece:
-                raise ProtocolError(f"EF {identifier:04X} is shorter than its content says")
+            wanted = min(_BLOCK, size - len(content))
+            piece, ended = self._read_block(len(content), wanted)
             content += piece
-        return bytes(content[:size])
+            if ended or not piece:
+                break
+        return bytes(content)
 
     def read_record(self, identifier: int, number: int) -> bytes:
         """Return one record (1 to 254) of a record EF. RecordNotFound, FileNotFound."""
@@ -198,17 +207,18 @@ class AppletSession:
         # ISO/IEC 7816-4:2020, 11.4.3: P2 = 04, the record with number P1 of the current EF
         return self.ask(CommandApdu(0x00, Ins.READ_RECORD, number, 0x04, ne=_BLOCK)).data
 
-    def _read_block(self, offset: int, wanted: int) -> bytes:
+    def _read_block(self, offset: int, wanted: int) -> tuple[bytes, bool]:
+        """Return what the card gives of `wanted` bytes, and whether it says that the EF ends."""
         command = CommandApdu(0x00, Ins.READ_BINARY, offset >> 8, offset & 0xFF, ne=wanted)
         response = self.transmit(command)
         # Real cards answer 6B00 when the offset is the end of the file, ISO knows 6282 as well.
         if offset and response.status == StatusWord.WRONG_P1_P2:
-            return b""
+            return b"", True
         if response.status != StatusWord.END_OF_FILE:
             self.check(command, response.status)
         if len(response.data) > wanted:
             raise ProtocolError(f"the card sent {len(response.data)} bytes, {wanted} were asked")
-        return response.data
+        return response.data, response.status == StatusWord.END_OF_FILE
 
 
 def _object_size(head: bytes) -> int:

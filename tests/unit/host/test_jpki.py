@@ -94,7 +94,7 @@ def test_availability_of_a_card_that_does_not_say() -> None:
 
 def test_availability_that_is_too_short() -> None:
     with pytest.raises(ProtocolError):
-        session(ef("0008"), ("00B0000003", "8F9000")).availability()
+        session(ef("0008"), ("00B0000003", "8F9000"), ("00B0000102", "6B00")).availability()
 
 
 def test_another_card() -> None:

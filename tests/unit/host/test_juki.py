@@ -322,8 +322,28 @@ def test_files_of_every_size_and_end(size: int, end: str) -> None:
     assert max(command.p1 for command in channel.seen if command.ins == Ins.READ_BINARY) < 0x80
 
 
-def test_a_short_answer_is_the_end_of_a_file() -> None:
-    channel = AnswerChannel(File(300, "9000").answer)
+@pytest.mark.parametrize("most", [1, 2, 100, 224, 253, 255])
+@pytest.mark.parametrize("size", [1, 223, 224, 225, 256, 448, 600, 2048])
+@pytest.mark.parametrize("end", ["9000", "6282", "6B00"])
+def test_a_reader_that_gives_less_at_a_time_crops_nothing(most: int, size: int, end: str) -> None:
+    file = File(size, end)
+
+    def crop(command: CommandApdu) -> ResponseApdu:
+        answer = file.answer(command)
+        short = answer.data[:most]
+        return ResponseApdu(short, answer.status if short == answer.data else StatusWord.OK)
+
+    files = FileSession(AnswerChannel(crop)).open()
+    assert files.read_binary(1) == file.content
+    assert files.read_binary(1, 2048) == file.content
+    file.content = Tlv(0xFF20, file.content).encode() + b"\xff" * 500
+    assert files.read_object(1) == file.content.rstrip(b"\xff")
+    file.content = b"\xff" * size
+    assert files.read_object(1) == b""
+
+
+def test_a_card_that_says_where_a_file_ends_is_asked_no_further() -> None:
+    channel = AnswerChannel(File(300, "6282").answer)
     FileSession(channel).open().read_binary(1)
     assert sum(command.ins == Ins.READ_BINARY for command in channel.seen) == 2
 
@@ -378,7 +398,14 @@ def gone(command: bytes) -> bytes:
         ("6285", ApplicationState.TERMINATED),
         ("6A82", ApplicationState.ABSENT),
         ("6D00", ApplicationState.ABSENT),
-        ("6982", ApplicationState.ABSENT),
+        ("6E00", ApplicationState.ABSENT),
+        ("6982", ApplicationState.FAILING),
+        ("6985", ApplicationState.FAILING),
+        ("6999", ApplicationState.FAILING),
+        ("6581", ApplicationState.FAILING),
+        ("6F00", ApplicationState.FAILING),
+        ("6200", ApplicationState.FAILING),
+        ("9100", ApplicationState.FAILING),
     ],
 )
 def test_probe(status: str, state: ApplicationState) -> None:

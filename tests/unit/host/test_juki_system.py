@@ -176,7 +176,7 @@ CASES: list[tuple[str, Callable[[JukiSession], object], list[Exchange], object]]
     (
         "information",
         JukiSession.card_info,
-        [INFO_FILE, ("00B0000000", CARD_INFO.hex() + "9000")],
+        [INFO_FILE, ("00B0000000", CARD_INFO.hex() + "9000"), ("00B00025DB", "6B00")],
         INFO,
     ),
     (
@@ -223,7 +223,7 @@ CASES: list[tuple[str, Callable[[JukiSession], object], list[Exchange], object]]
         lambda juki: juki.continue_use("27140"),
         [
             INFO_FILE,
-            ("00B0000000", CARD_INFO.hex() + "9000"),
+            ("00B0000000", CARD_INFO.hex() + "6282"),
             INFO_FILE,
             ("00D6000025" + CARD_INFO.replace(b"13221", b"27140").hex().upper(), "9000"),
             ("00DA00C10100", "9000"),
@@ -257,7 +257,7 @@ def test_ending_the_card_closes_the_session() -> None:
 def test_interrupted_continued_use_leaves_the_residence_to_the_second_try() -> None:
     script = [
         INFO_FILE,
-        ("00B0000000", CARD_INFO.hex() + "9000"),
+        ("00B0000000", CARD_INFO.hex() + "6282"),
         INFO_FILE,
         ("00D6000025" + CARD_INFO.replace(b"13221", b"27140").hex().upper(), "6581"),
     ]
