@@ -41,6 +41,7 @@ from jukicard.synthetic.codes import is_resident_code, random_digits
 if TYPE_CHECKING:
     from jukicard.synthetic.person import Person
 
+_TOO_LATE: Final = "a card issued on that day would expire after year 9999"
 _FOUR_DIGITS: Final = re.compile("[0-9]{4}"), "four digits, 0 to 9"
 _PIN_FORMS: Final = {
     "signature": (re.compile("[0-9A-Z]{6,16}"), "6 to 16 capital letters and digits")
@@ -110,8 +111,7 @@ def issue_card(
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
     """
     chosen = _profile(profile)
-    if form not in (1, 2):
-        raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
+    _check_kind(chosen, form, compat)
     if memory is not None and memory.partitions():
         raise ProfileError("this memory holds a card already: give an empty one")
     if seed is not None and not isinstance(seed, (int, str, bytes)):
@@ -171,6 +171,21 @@ def _profile(name: str | Profile) -> Profile:
     return profile
 
 
+def _check_kind(profile: Profile, form: int, compat: bool) -> None:
+    """Refuse what no card has, and what only a Juki card has of another."""
+    if form not in (1, 2):
+        raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
+    if profile.generation is not Generation.MY_NUMBER:
+        return
+    if compat:
+        raise ProfileError(
+            "compat gives a Juki card the authentication pair, which a My Number card has: leave it"
+            " out"
+        )
+    if form != 2:
+        raise ProfileError("a My Number card has one form, with photo: form 1 is a Juki card's")
+
+
 def _holder(
     random: RandomSource,
     issued: datetime.date,
@@ -189,6 +204,8 @@ def _holder(
     if person is None:
         try:
             person = draw_person(random, issued=issued, municipality_code=municipality)
+        except OverflowError:
+            raise ProfileError(_TOO_LATE) from None
         except ValueError as error:
             raise ProfileError(str(error)) from None
     return person if code is None else replace(person, resident_code=code)
@@ -205,7 +222,7 @@ def _expiry(profile: Profile, person: Person, issued: datetime.date) -> datetime
     try:
         return rule(person, issued)
     except (ValueError, OverflowError):
-        raise ProfileError("a card issued on that day would expire after year 9999") from None
+        raise ProfileError(_TOO_LATE) from None
 
 
 def _checked_pins(pins: Pins, pin: str | None) -> Pins:

@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
 
 from jukihost.cli import card, code, jpki, keys, output, pin, status
 from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
 from jukihost.cli.output import INTERRUPTED, NO_CARD, REFUSED, USAGE, UsageError
-from jukihost.errors import (
-    CardError,
-    CardNotAuthentic,
-    PinFormatError,
-    SecureMessagingError,
-    StatusError,
-)
+from jukihost.errors import CardError, ProtocolError, TransportError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of the command line and return its exit code, see the help text."""
     try:
+        _forbid_core_dumps()
         output.prepare()
         return output.finish(_run(argv))
     except UsageError as error:
         return output.fail(error, USAGE)
     except OSError as error:
         return output.unwritten(error)
+
+
+def _forbid_core_dumps() -> None:
+    """Keep keys, PINs and passphrases out of files that a crash would leave behind."""
+    with suppress(ImportError):  # a system without such files
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -39,26 +44,33 @@ def _run(argv: Sequence[str] | None) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
-    except (UsageError, PinFormatError) as error:
+    except UsageError as error:
         return output.fail(error, USAGE)
-    except (StatusError, CardNotAuthentic, SecureMessagingError) as error:
-        return output.fail(error, REFUSED)
     except CardError as error:
         return output.fail(error, _code_of(error))
     except KeyboardInterrupt:
         return output.fail("interrupted", INTERRUPTED)
 
 
+_CANNOT_BEGIN: Final = frozenset(
+    {
+        "jukihost.errors.PinFormatError",
+        "jukihost.keys.custody.KeyCustodyError",
+        "jukihost.signing.report.ExtraMissing",
+    }
+)
+"""Errors, by name, that come before anything is sent: their modules may not be loaded."""
+
+
 def _code_of(error: CardError) -> int:
-    """Return the exit code of an error whose module may not be loaded otherwise."""
-    if any(kind.__module__.startswith("jukihost.keys.") for kind in type(error).__mro__):
-        return USAGE
-    if any(
-        kind.__module__.startswith(("jukihost.signing.", "jukihost.sessions."))
-        for kind in type(error).__mro__
+    """Return the exit code of an error."""
+    if not _CANNOT_BEGIN.isdisjoint(
+        f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__
     ):
-        return REFUSED
-    return NO_CARD
+        return USAGE
+    if isinstance(error, (TransportError, ProtocolError)) or type(error) is CardError:
+        return NO_CARD
+    return REFUSED
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -30,8 +30,10 @@ examples:
 
 exit codes:
   0  done
-  1  the card refused (wrong or blocked PIN, suspended card, ...), or something is not authentic
-  2  wrong usage, a PIN of the wrong form, or a key store that cannot be used; nothing was sent
+  1  the card refused (wrong or blocked PIN, suspended card, ...), a file cannot be signed, or
+     something is not authentic
+  2  wrong usage, a PIN of the wrong form, a file or key store that cannot be used, or a library
+     that is not installed (extra sign); nothing was sent
   3  no reader, no card, or the connection failed
   4  the output could not be written; what was asked for may have been done
 """

@@ -92,6 +92,9 @@ def _time(text: str) -> datetime:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from jukihost.signing.report import need_extra
+
+    need_extra()
     signature = output.read_file(arguments.file, "the signature")
     content = (
         None if arguments.content is None else output.read_file(arguments.content, "the content")

@@ -19,6 +19,7 @@ from jukicard.cli.cards import (
 )
 from jukicard.cli.pinfile import read_pins
 from jukicard.cli.problems import UserError
+from jukicard.profiles import ProfileError
 
 JPKI: Final = "00A4040C0AD392F000260100000001"
 WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
@@ -86,6 +87,8 @@ def test_a_served_card_is_issued_in_the_same_way() -> None:
         (["--municipality", "1322"], 2, "a municipality code has five digits"),
         (["--municipality", "99999"], 2, "99999"),
         (["--profile", "mynumber", "--rsa-bits", "1024"], 2, "JPKI keys have 2048 bits"),
+        (["--profile", "mynumber", "--compat"], 2, "which a My Number card has"),
+        (["--profile", "mynumber", "--form", "1"], 2, "form 1 is a Juki card's"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -98,6 +101,14 @@ def test_what_cannot_be_is_refused(
     assert main(["new", *options, str(tmp_path / "card")]) == code
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("profile", ["juki-v2", "mynumber"])
+def test_a_day_too_late_is_refused_whoever_is_drawn(profile: str) -> None:
+    """Among forty holders are foreign residents, whose own days are counted from it too."""
+    for seed in range(40):
+        with pytest.raises(ProfileError, match="after year 9999"):
+            issue_card(profile, seed=seed, issued=datetime.date(9999, 12, 1))
 
 
 @pytest.mark.parametrize("name", [*WISHES, "pin_file"])
