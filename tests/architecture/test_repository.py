@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import sys
 import tokenize
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -18,8 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.support.distributions import everything
-
-ROOT = Path(__file__).parents[2]
+from tests.support.tree import ROOT, tracked
 
 CODE_LINES = 400
 LONGER: dict[str, str] = {}
@@ -34,21 +31,6 @@ REGISTRY_HOSTS = re.compile(
     r"pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|(?:deb|security)\.debian\.org|crates\.io", re.I
 )
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.!+_-]+)")
-
-
-@cache
-def tracked() -> tuple[Path, ...]:
-    """Every file that git tracks and that is there, relative to the root."""
-    # A clone may belong to another user than the one who tests it; nothing is executed from it.
-    listing = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    files = tuple(Path(name) for name in listing.split("\0") if name and (ROOT / name).is_file())
-    assert files, "git lists no file"
-    return files
 
 
 def python_files() -> tuple[Path, ...]:
