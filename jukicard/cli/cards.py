@@ -56,20 +56,22 @@ def image_source(text: str) -> CardSource:
 
 def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card:
     """Issue a card as the arguments of `add_issue_arguments` say. ProfileError, UserError."""
-    from jukicard.profiles import issue_card
+    from jukicard.profiles import CardKeys, Printed, issue_card
 
     return issue_card(
         profile,
         seed=seed,
         pins=None if arguments.pin_file is None else read_pins(arguments.pin_file),
         contactless=arguments.contactless,
-        access_number=arguments.access_number,
         compat=arguments.compat,
         rsa_bits=arguments.rsa_bits,
-        form=DEFAULT_FORM if arguments.form is None else arguments.form,
         municipality=arguments.municipality,
         issued=arguments.issued,
-        suites=arguments.suite,
+        printed=Printed(
+            form=DEFAULT_FORM if arguments.form is None else arguments.form,
+            access_number=arguments.access_number,
+        ),
+        keys=CardKeys(suites=arguments.suite),
     )
 
 

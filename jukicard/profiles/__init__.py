@@ -2,6 +2,6 @@
 
 from jukicard.profiles.builder import issue_card
 from jukicard.profiles.catalogue import PROFILES, Profile
-from jukicard.profiles.order import Pins, ProfileError
+from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
 
-__all__ = ["PROFILES", "Pins", "Profile", "ProfileError", "issue_card"]
+__all__ = ["PROFILES", "CardKeys", "Pins", "Printed", "Profile", "ProfileError", "issue_card"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,9 +24,8 @@ from jukicard.profiles.catalogue import PROFILES, Generation, Profile
 from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.contents import LAST, PERSONALISERS
 from jukicard.profiles.masters import TEST_MASTERS
-from jukicard.profiles.order import KeyPool, Order, Pins, ProfileError
+from jukicard.profiles.order import CardKeys, KeyPool, Order, Pins, Printed, ProfileError
 from jukicard.profiles.suites import (
-    SuiteChoice,
     check_switched_on,
     chosen_suites,
     fitting_masters,
@@ -58,18 +57,12 @@ def issue_card(
     person: Person | None = None,
     code: str | None = None,
     municipality: str | None = None,
-    form: int = 2,
     issued: datetime.date | None = None,
+    contactless: bool = False,
+    printed: Printed | None = None,
+    keys: CardKeys | None = None,
     rsa_bits: int | None = None,
     compat: bool = False,
-    contactless: bool = False,
-    masters: Mapping[str, bytes] = TEST_MASTERS,
-    suites: SuiteChoice = None,
-    trust_anchors: Sequence[bytes] = (),
-    chip_key: bytes | None = None,
-    chip_certificate: bytes | None = None,
-    card_number: bytes | None = None,
-    access_number: str | None = None,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = log_bug,
@@ -84,26 +77,12 @@ def issue_card(
     person: the holder; drawn unless given, see `jukicard.synthetic.people`.
     code: the holder's resident record code, eleven digits with the right check digit.
     municipality: the five digits of the holder's municipality, unless a person is given.
-    form: 1 name only, 2 with photo and four items.
     issued: the day the card was made; a Juki card lasts ten years.
+    contactless: the card is read through the air, with the ATR readers then make.
+    printed: what is printed on the card: its form, its number, its access number.
+    keys: master keys, suites and certificates; those published for synthetic cards unless given.
     rsa_bits: the length of a Juki card's JPKI keys, 1024 as on real ones, or 2048.
     compat: gives a Juki card the authentication pair too, which today's clients ask for.
-    contactless: the card is read through the air, with the ATR readers then make.
-    masters: the master key of each purpose of use, from which the card's own keys are derived; a
-        purpose that is left out has no key in the card and no access to it.
-    suites: the suite of the keys, one name for all purposes or names by purpose: `MA-AES128`,
-        `MA-AES192`, `MA-AES256`, or `MA-3DES` as in 2003, which switches the card's option
-        `triple_des` on. Unless named it is AES as long as the master; the published masters are as
-        long as their suite needs them.
-    trust_anchors: certificates (card verifiable, DO 7F21) of the authorities whose systems the card
-        lets in by certificate; without one it lets in none.
-    chip_key: the card's own key for that, an elliptic curve's (PKCS #8, DER); the systems need its
-        public half.
-    chip_certificate: the certificate of that key (card verifiable, DO 7F21), which anybody may read
-        from the card; its holder is the card number, so give that too.
-    card_number: the card's number in eight bytes; drawn unless given.
-    access_number: six digits that stand on the card (the CAN), with which a terminal may open a
-        session by PACE before anything else is said; None: the card offers no PACE.
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
@@ -111,7 +90,9 @@ def issue_card(
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
     """
     chosen = _profile(profile)
-    _check_kind(chosen, form, compat)
+    printed = Printed() if printed is None else printed
+    keys = CardKeys() if keys is None else keys
+    _check_kind(chosen, printed.form, compat)
     if memory is not None and memory.partitions():
         raise ProfileError("this memory holds a card already: give an empty one")
     if seed is not None and not isinstance(seed, (int, str, bytes)):
@@ -121,21 +102,22 @@ def issue_card(
     holder = _holder(random, day, person, municipality, code)
     secrets = _checked_pins(pins or Pins(), pin)
     drawn_number = _ISSUER_NUMBER + random.take(5)
-    number = drawn_number if card_number is None else _checked_number(card_number)
-    suited = chosen_suites(_checked_masters(masters), suites)
+    given_number = printed.card_number
+    number = drawn_number if given_number is None else _checked_number(given_number)
+    suited = chosen_suites(_checked_masters(keys.masters), keys.suites)
     order = Order(
         profile=chosen,
         person=holder,
         pins=secrets,
-        form=form,
+        form=printed.form,
         issued=day,
         expires=_expiry(chosen, holder, day),
-        masters=fitting_masters(masters, suited),
+        masters=fitting_masters(keys.masters, suited),
         suites=suited,
         card_number=number,
         chip_certificate=None
-        if chip_certificate is None
-        else checked_certificate(chip_certificate, chip_key, number),
+        if keys.chip_certificate is None
+        else checked_certificate(keys.chip_certificate, keys.chip_key, number),
         serial=random_digits(random, 15),
         rsa_bits=_rsa_bits(chosen, rsa_bits),
         compat=compat,
@@ -143,8 +125,8 @@ def issue_card(
         keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
-    if masters is not TEST_MASTERS:
-        _check_not_printed(order, access_number)
+    if keys.masters is not TEST_MASTERS:
+        _check_not_printed(order, printed.access_number)
     legacy = Suite.TRIPLE_DES in suited.values()
     card_options = CardOptions(atr=atr, contactless=contactless, triple_des=legacy)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
@@ -156,9 +138,8 @@ def issue_card(
         environment,
         card_options,
         on_bug,
-        trust_anchors=trust_anchors,
-        chip_key=chip_key,
-        access_number=_checked_access_number(access_number),
+        keys,
+        _checked_access_number(printed.access_number),
     )
 
 
@@ -291,9 +272,7 @@ def _make(
     environment: CardEnvironment,
     options: CardOptions,
     on_bug: Callable[[Exception], None],
-    *,
-    trust_anchors: Sequence[bytes],
-    chip_key: bytes | None,
+    given: CardKeys,
     access_number: str | None,
 ) -> Card:
     # one transaction: a card that is cut off while it is made is none
@@ -305,7 +284,7 @@ def _make(
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
                     personalise(application.applet, order)
-            _put_trust(card, trust_anchors, chip_key, access_number)
+            _put_trust(card, given, access_number)
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
     except (WeakKeyError, ValueError) as problem:
@@ -313,20 +292,18 @@ def _make(
     return card
 
 
-def _put_trust(
-    card: Card, anchors: Sequence[bytes], chip_key: bytes | None, access_number: str | None
-) -> None:
+def _put_trust(card: Card, given: CardKeys, access_number: str | None) -> None:
     for application in card.applications:
         applet = application.applet
         if not isinstance(applet, CertifiedApplet):
             continue
-        for raw in anchors:
+        for raw in given.trust_anchors:
             try:
                 applet.trust.add_anchor(trust_anchor(Certificate.parse(raw)))
             except CertificateError as problem:
                 raise ProfileError(f"a trust anchor is of no use: {problem}") from None
-        if chip_key is not None:
-            applet.trust.set_chip_key(chip_key)
+        if given.chip_key is not None:
+            applet.trust.set_chip_key(given.chip_key)
         if access_number is not None:
             applet.passwords.set(access_number.encode("ascii"))
 

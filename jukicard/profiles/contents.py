@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jukicard.applets.counter import COUNTER
-from jukicard.applets.issuer import JukiIssuerApplet
-from jukicard.applets.issuer import files as issuer_files
+from jukicard.applets.issuer import JukiIssuerApplet, files as issuer_files
 from jukicard.applets.issuer.files import ISSUER_NUMBER
 from jukicard.applets.issuer.recognition import RECOGNITION
-from jukicard.applets.juki.files import AID as JUKI_AID
-from jukicard.applets.juki.files import PURPOSES
-from jukicard.applets.juki.personalisation import CardData, JukiContents
-from jukicard.applets.juki.personalisation import personalise as personalise_juki
+from jukicard.applets.juki.files import AID as JUKI_AID, PURPOSES
+from jukicard.applets.juki.personalisation import (
+    CardData,
+    JukiContents,
+    personalise as personalise_juki,
+)
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles import faces

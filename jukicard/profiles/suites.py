@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from jukicard.profiles.masters import SUITES, TEST_MASTERS, master_length, published_master
-from jukicard.profiles.order import ProfileError
+from jukicard.profiles.order import ProfileError, SuiteChoice
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.suites import Suite
 
 _BY_LENGTH: Final = {16: Suite.AES128, 24: Suite.AES192, 32: Suite.AES256}
-
-SuiteChoice = str | Mapping[str, str] | None
-"""One suite for every purpose, or suites by purpose; AES of the master's length without a word."""
 
 
 def chosen_suites(masters: Mapping[str, bytes], choice: SuiteChoice) -> dict[str, Suite]:

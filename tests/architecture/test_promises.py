@@ -35,6 +35,7 @@ from jukihost.models import CardForm, Purpose, ResidentCode
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
 from jukihost.signing.raw import sign_raw, verify_raw
+from tests.support.cards.issuing import issue
 from tests.support.cards.juki_desk import CODE, READ_CODE, VERIFY, Desk
 from tests.support.host.custody import PublicMasters
 from tests.support.naive.terminal import JUKI, PURPOSES, WRONG_KEYS, NaiveTerminal, keys_of
@@ -48,7 +49,7 @@ READERS = [purpose for purpose in Purpose if purpose is not Purpose.SUSPEND]
 
 def issued(**wishes: object) -> Card:
     given = {"seed": 1, "code": CODE, "pin": PIN, **wishes}
-    return issue_card(given.pop("profile", "juki-v1"), **given)  # type: ignore[arg-type]
+    return issue(given.pop("profile", "juki-v1"), **given)
 
 
 def desk(card: Card) -> Desk:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import ClassVar
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, CardKeys, Printed, issue_card
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.registry import offer_applet
 from tests.support.applets.iso_applet import FAIL, IsoApplet, iso_card
@@ -46,8 +46,7 @@ def card(name: str) -> Card:
         name,
         seed=11,
         pin="1234",
-        trust_anchors=[certificate(ROOT_DRAFT)],
-        chip_key=der(CHIP_KEY),
-        access_number=NUMBER,
         on_bug=raise_bug,
+        keys=CardKeys(trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(CHIP_KEY)),
+        printed=Printed(access_number=NUMBER),
     )

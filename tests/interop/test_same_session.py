@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import Card, Printed, issue_card
 from jukicard.apdu.trace import DumpWriter, TraceLevel
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
@@ -174,7 +174,13 @@ def test_the_code_is_read_everywhere(
     rig: Rig, contactless: bool, private: bool, by_certificate: bool
 ) -> None:
     code = "12345678903"
-    card = issue_card("juki-v1", seed=1, code=code, contactless=contactless, access_number="123456")
+    card = issue_card(
+        "juki-v1",
+        seed=1,
+        code=code,
+        contactless=contactless,
+        printed=Printed(access_number="123456"),
+    )
     trust(card)
     rig.insert(card)
     wire: list[str] = []

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import Card, Printed, issue_card
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tpdu import Iso14443Card, Iso14443TypeACard, T0Card, T1Card
 from jukihost.channel import build_channel
@@ -145,7 +145,13 @@ def test_the_code_is_read_through_every_view(
     open_view: Callable[[Card], Exchange], private: bool, by_certificate: bool
 ) -> None:
     through_air = open_view in (type_a, type_b)
-    card = issue_card("juki-v1", seed=1, code=CODE, contactless=through_air, access_number="123456")
+    card = issue_card(
+        "juki-v1",
+        seed=1,
+        code=CODE,
+        contactless=through_air,
+        printed=Printed(access_number="123456"),
+    )
     trust(card)
     with (
         LocalReader(Through(card, open_view)) as connection,

@@ -6,8 +6,7 @@ from functools import reduce
 from operator import xor
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from jukicard.apdu import Atqb, Atr, AtrError, Convention
 

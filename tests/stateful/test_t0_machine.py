@@ -6,8 +6,7 @@ T=0 has nothing but the reader's waiting time against loss, so a lost byte alway
 
 from __future__ import annotations
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,

@@ -82,12 +82,12 @@ def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
 
 def passphrase(arguments: argparse.Namespace, *, new: bool = False) -> Passphrase:
     """Return where the passphrase comes from: the file, the environment, or a person."""
-    from jukihost.keys.passphrase import from_environment, from_file
+    from jukihost.keys.passphrase import passphrase_from_environment, passphrase_from_file
 
     if arguments.passphrase_file is not None:
-        return from_file(arguments.passphrase_file)
+        return passphrase_from_file(arguments.passphrase_file)
     if VARIABLE in os.environ:
-        return from_environment(VARIABLE)
+        return passphrase_from_environment(VARIABLE)
     return _typed_twice if new else _typed
 
 

@@ -239,7 +239,7 @@ class CvCertificate:
         return Tlv(_CERTIFICATE, self.content).encode()
 
 
-def issue(
+def issue_certificate(
     *,
     authority: bytes,
     holder: bytes,

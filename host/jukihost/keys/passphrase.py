@@ -24,7 +24,7 @@ class PassphraseTooShort(KeyCustodyError):
     """The passphrase of a new store is too short."""
 
 
-def from_file(path: str | Path) -> Passphrase:
+def passphrase_from_file(path: str | Path) -> Passphrase:
     """Return a passphrase that is the content of a file, without one line end at its end.
 
     The file must be its owner's alone (mode 0600 or less). PassphraseMissing when asked.
@@ -49,7 +49,7 @@ def from_file(path: str | Path) -> Passphrase:
     return read
 
 
-def from_environment(variable: str) -> Passphrase:
+def passphrase_from_environment(variable: str) -> Passphrase:
     """Return a passphrase that an environment variable holds. PassphraseMissing when asked."""
 
     def read() -> str:

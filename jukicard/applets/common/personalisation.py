@@ -6,8 +6,7 @@ import datetime
 from dataclasses import dataclass
 
 from jukicard.applets.certificates import KeyIdentifier
-from jukicard.applets.common import CommonApplet
-from jukicard.applets.common import files as names
+from jukicard.applets.common import CommonApplet, files as names
 from jukicard.applets.common.objects import CardInformation, KeyReference
 from jukicard.applets.counter import install_counter
 from jukicard.crypto.asymmetric import RsaPrivateKey

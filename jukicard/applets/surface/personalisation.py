@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from jukicard.applets.certificates import RSA_2048_BYTES, KeyIdentifier, RecordSigner
 from jukicard.applets.counter import install_counter
-from jukicard.applets.surface import SurfaceApplet
-from jukicard.applets.surface import files as names
+from jukicard.applets.surface import SurfaceApplet, files as names
 from jukicard.applets.surface.jukiobjects import (
     TYPE_A,
     TYPE_B,

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from jukicard.applets.certificates import KeyIdentifier, RecordSigner
 from jukicard.applets.counter import install_counter
-from jukicard.applets.text import TextApplet
-from jukicard.applets.text import files as names
+from jukicard.applets.text import TextApplet, files as names
 from jukicard.applets.text.objects import (
     Attributes,
     BasicInformation,

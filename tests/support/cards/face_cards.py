@@ -19,22 +19,20 @@ from jukicard.applets.certificates import (
     KeyIdentifier,
     RecordSigner,
 )
-from jukicard.applets.common import AID as COMMON
-from jukicard.applets.common import CommonApplet
-from jukicard.applets.common.personalisation import CommonContents
-from jukicard.applets.common.personalisation import personalise as personalise_common
-from jukicard.applets.surface import AID as SURFACE
-from jukicard.applets.surface import SurfaceApplet
+from jukicard.applets.common import AID as COMMON, CommonApplet
+from jukicard.applets.common.personalisation import (
+    CommonContents,
+    personalise as personalise_common,
+)
+from jukicard.applets.surface import AID as SURFACE, SurfaceApplet
 from jukicard.applets.surface.personalisation import (
     JukiPhoto,
     JukiSurfaceContents,
     SurfaceContents,
+    personalise as personalise_surface,
 )
-from jukicard.applets.surface.personalisation import personalise as personalise_surface
-from jukicard.applets.text import AID as TEXT
-from jukicard.applets.text import TextApplet
-from jukicard.applets.text.personalisation import TextContents
-from jukicard.applets.text.personalisation import personalise as personalise_text
+from jukicard.applets.text import AID as TEXT, TextApplet
+from jukicard.applets.text.personalisation import TextContents, personalise as personalise_text
 from jukicard.crypto.asymmetric import RsaPrivateKey
 from jukicard.crypto.rsa_generation import generate_rsa
 from jukicard.environment import CardEnvironment, SeededRandom

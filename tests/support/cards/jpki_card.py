@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card
 from jukicard.applets.jpki import AID, JpkiApplet
 from jukicard.applets.jpki.files import AUTH_CERTIFICATE, SIGN_CERTIFICATE
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
 from jukicard.testing.applets import with_forbidden
+from tests.support.cards.issuing import issue
 
 SIZES: Final = {AUTH_CERTIFICATE: 1470, SIGN_CERTIFICATE: 1764}
 """The size in bytes of each holder's certificate; real ones are about as large."""
@@ -50,7 +51,7 @@ def _snapshot(name: str) -> MemorySnapshot:
     wishes = dict(PROFILE_OF[name])
     profile = wishes.pop("profile")
     chosen = PROFILES[profile] if isinstance(profile, str) else profile
-    card = issue_card(with_forbidden(chosen), **wishes, seed=1, on_bug=raise_bug)
+    card = issue(with_forbidden(chosen), **wishes, seed=1, on_bug=raise_bug)
     application = card.applications.get(AID)
     if application is not None:
         assert isinstance(application.applet, JpkiApplet)

@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from jukicard import Card, issue_card
+from jukicard import Card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
+from tests.support.cards.issuing import issue
 from tests.support.naive.terminal import NaiveTerminal, keys_of
 
 JPKI: Final = Aid("D392F000260100000001")
@@ -130,7 +131,7 @@ def _snapshot(name: str) -> MemorySnapshot:
     from jukicard.profiles.order import Pins
 
     pins = Pins(signature=PASSWORD, authentication=PIN)
-    return issue_card(**WORLDS[name].issue, seed=1, pins=pins, on_bug=raise_bug).snapshot()
+    return issue(**WORLDS[name].issue, seed=1, pins=pins, on_bug=raise_bug).snapshot()
 
 
 def powered(world: World) -> Card:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card
 from jukicard.apdu import CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
 from jukicard.testing.applets import with_forbidden
+from tests.support.cards.issuing import issue
 from tests.support.naive.terminal import JUKI, NaiveTerminal
 
 CODE = "12345678903"
@@ -42,7 +43,7 @@ def issued(**options: object) -> MemorySnapshot:
     """A snapshot of a personalised card, to be started again and again."""
     given = {"seed": 1, "code": CODE, "municipality": "13221", "pin": PIN.decode(), **options}
     profile = with_forbidden(PROFILES["juki-v1"])
-    card = issue_card(profile, on_bug=raise_bug, **given)  # type: ignore[arg-type]
+    card = issue(profile, on_bug=raise_bug, **given)
     return card.snapshot()
 
 

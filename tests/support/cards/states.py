@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jukicard
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card
 from jukicard.apdu import CommandApdu
 from jukicard.environment import CardEnvironment, SeededRandom
 from jukicard.memory import PersistentMemory, SqliteBackend, create_card, list_cards
@@ -28,6 +28,7 @@ from jukicard.synthetic.person import Person, card_expiry, juki_card_expiry
 from jukihost.conversation.secrets import BirthPin
 from tests.support.cards.card_certificates import CERTIFICATE, NUMBER
 from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
+from tests.support.cards.issuing import issue
 from tests.support.cards.state_findings import Findings, Known, find
 from tests.support.naive.terminal import JUKI, WRONG_KEYS, NaiveTerminal
 from tests.support.published.transcript import send
@@ -204,7 +205,7 @@ def _issue(name: str) -> tuple[Card, Person]:
     person = draw_person(SeededRandom(name), issued=day, foreign=True if story.foreign else None)
     if story.foreign:
         options["person"] = person
-    return issue_card(story.profile, seed=name, **options), person
+    return issue(story.profile, seed=name, **options), person
 
 
 def make(name: str) -> tuple[bytes, str]:

@@ -13,7 +13,7 @@ from jukicard.crypto.cvc import Certificate, trust_anchor
 from jukicard.environment import SeededRandom
 from jukicard.kit.certified import CertifiedApplet
 from jukihost.authentication.eac import TerminalIdentity
-from jukihost.crypto.cvc import Authorization, CvCertificate, issue
+from jukihost.crypto.cvc import Authorization, CvCertificate, issue_certificate
 from jukihost.crypto.signatures import ecdsa_signer
 from jukihost.models import Purpose
 from jukihost.sessions.juki import TERMINAL_TYPE, JukiSession
@@ -31,7 +31,7 @@ def certificate(
     mask: int,
     oid: bytes = TERMINAL_TYPE,
 ) -> CvCertificate:
-    return issue(
+    return issue_certificate(
         authority=names[0],
         holder=names[1],
         key=key.public_key(),

@@ -26,8 +26,7 @@ from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
 from jukicard.kit.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
-from jukihost.authentication.mutual import Suite as HostSuite
-from jukihost.authentication.mutual import authenticate
+from jukihost.authentication.mutual import Suite as HostSuite, authenticate
 from tests.support.tearing.cuts import Place
 from tests.support.tearing.rig import Rig
 

@@ -17,10 +17,12 @@ from jukicard.profiles import Profile
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.registry import applet_class
 from jukicard.testing.applets import with_forbidden
-from tests.support.applets.iso_applet import AID as ISO_AID
-from tests.support.applets.iso_applet import IsoApplet, iso_card
-from tests.support.applets.lifecycle_applet import AID as LIFE_CYCLE_AID
-from tests.support.applets.lifecycle_applet import LifeCycleApplet, life_cycle_card
+from tests.support.applets.iso_applet import AID as ISO_AID, IsoApplet, iso_card
+from tests.support.applets.lifecycle_applet import (
+    AID as LIFE_CYCLE_AID,
+    LifeCycleApplet,
+    life_cycle_card,
+)
 from tests.support.tearing import certificates, files, keys, lifecycle, pins, private
 from tests.support.tearing.access import Subject
 from tests.support.tearing.cuts import Scenario, World

@@ -23,6 +23,7 @@ from jukicard.apdu import CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
 from jukicard.synthetic.pki.keys import published_key
+from tests.support.cards.issuing import issue
 from tests.support.published.transcript import play, send, status
 
 ISSUED: Final = {
@@ -42,13 +43,13 @@ every_juki_card = pytest.mark.parametrize("profile", JUKI)
 
 @cache
 def _snapshot(profile: str, **options: object) -> MemorySnapshot:
-    made = issue_card(
+    made = issue(
         profile,
         seed=1,
         municipality="13221",
         issued=ISSUED[profile],
         on_bug=raise_bug,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return made.snapshot()
 
@@ -365,7 +366,7 @@ def test_the_key_never_leaves_the_card(profile: str) -> None:
 def test_the_key_is_none_that_signs_for_the_holder(options: dict[str, object]) -> None:
     keys = set()
     for seed in range(60):
-        card = issue_card("juki-v2", seed=seed, **options)  # type: ignore[arg-type]
+        card = issue("juki-v2", seed=seed, **options)
         own = dict(card.environment.memory.partition(ISSUER).items())["content/0019"]
         holders = dict(card.environment.memory.partition(JPKI).items())
         signing = [holders[name] for name in ("content/001A", "content/0017") if name in holders]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jukicard import ProfileError, issue_card
+from jukicard import Printed, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.memory import MemorySnapshot
 from tests.support.cards.card_certificates import (
@@ -24,10 +24,10 @@ from tests.support.cards.eac_desk import (
     certificate,
     der,
 )
+from tests.support.cards.issuing import issue
 from tests.support.cards.juki_desk import CODE, Desk, desk, issued
 from tests.support.naive.cvc_writer import key
-from tests.support.naive.pace import NUMBER as ACCESS_NUMBER
-from tests.support.naive.pace import NaivePace
+from tests.support.naive.pace import NUMBER as ACCESS_NUMBER, NaivePace
 from tests.support.naive.terminal import ISSUER, JUKI
 
 GET = CommandApdu(0x00, 0xCA, 0x7F, 0x21, ne=256)
@@ -206,12 +206,12 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
 def test_what_is_not_issued(name: str) -> None:
     given, why = REFUSED[name]
     with pytest.raises(ProfileError, match=why):
-        issue_card(seed=1, code=CODE, **given)  # type: ignore[arg-type]
+        issue(seed=1, code=CODE, **given)
 
 
 def test_the_number_is_drawn_unless_given() -> None:
     drawn = issue_card(seed=1)
     drawn.power_on()
     number = drawn.transmit(bytes.fromhex("00CA005A00"))[2:10]
-    same = issue_card(seed=1, card_number=number)
+    same = issue_card(seed=1, printed=Printed(card_number=number))
     assert same.snapshot().export_with_keys() == issue_card(seed=1).snapshot().export_with_keys()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from jukicard import Card, Pins, issue_card
+from jukicard import Card, Pins, ProfileError, issue_card
 from jukicard.cli import main
 from jukicard.cli.cards import (
     CardSource,
@@ -19,7 +19,7 @@ from jukicard.cli.cards import (
 )
 from jukicard.cli.pinfile import read_pins
 from jukicard.cli.problems import UserError
-from jukicard.profiles import ProfileError
+from tests.support.cards.issuing import issue
 
 JPKI: Final = "00A4040C0AD392F000260100000001"
 WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
@@ -58,7 +58,7 @@ def parsed(*arguments: str) -> argparse.Namespace:
 @pytest.mark.parametrize("name", WISHES)
 def test_an_option_is_what_the_library_takes(tmp_path: Path, name: str) -> None:
     options, wishes = WISHES[name]
-    expected = contents(issue_card("juki-v2", **{"seed": "1", **wishes}))
+    expected = contents(issue("juki-v2", **{"seed": "1", **wishes}))
     assert made(tmp_path, *options) == expected
     assert made(tmp_path) != expected
 
@@ -73,7 +73,7 @@ def test_a_served_card_is_issued_in_the_same_way() -> None:
         card = CardSource(profile="juki-v2", seed="1").make(arguments, stack)
     wishes = {key: value for name in WISHES for key, value in WISHES[name][1].items()}
     chosen = {key: wishes[key] for key in ("compat", "rsa_bits", "form", "issued")}
-    assert contents(card) == contents(issue_card("juki-v2", seed="1", **chosen))
+    assert contents(card) == contents(issue("juki-v2", seed="1", **chosen))
 
 
 @pytest.mark.parametrize(

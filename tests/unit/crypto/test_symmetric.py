@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.crypto.padding import PaddingError, pad_80, pad_length, pad_zero, unpad_80
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey, equal, with_odd_parity

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.apdu import ClassByte, CommandApdu, Ins, ResponseApdu, StatusWord
 from jukicard.apdu.trace import Trace

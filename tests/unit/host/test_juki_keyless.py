@@ -17,7 +17,7 @@ from jukicard.apdu import CommandApdu, Ins, ResponseApdu, Tlv
 from jukihost.authentication.eac import TerminalIdentity
 from jukihost.conversation import pinfile
 from jukihost.conversation.refusals import TerminalNotAuthenticated
-from jukihost.crypto.cvc import Authorization, issue
+from jukihost.crypto.cvc import Authorization, issue_certificate
 from jukihost.crypto.signatures import ecdsa_signer
 from jukihost.errors import CardError, SecureMessagingError
 from jukihost.models import CardForm, CardInfo, Purpose, ResidentCode
@@ -31,7 +31,7 @@ Act = Callable[[JukiSession], object]
 CODE = ResidentCode("12345678903")
 INFO = CardInfo("13221", CardForm.WITH_PHOTO, date(2009, 4, 20), date(2019, 4, 20))
 KEY = ec.generate_private_key(ec.BrainpoolP256R1())
-OWN = issue(
+OWN = issue_certificate(
     authority=b"JPROOT0001",
     holder=b"JPTERM0001",
     key=KEY.public_key(),

@@ -7,8 +7,7 @@ import pickle
 import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukihost.conversation.pin import Pin
 from jukihost.errors import PinFormatError

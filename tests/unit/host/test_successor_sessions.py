@@ -6,8 +6,7 @@ import hashlib
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
 from jukicard.apdu.tlv import encode_length

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.people import draw_person
 from jukicard.synthetic.person import Person
@@ -77,7 +77,11 @@ PASSWORD, PIN = "ABC123", "1234"
 def issue(profile: str = "mynumber", person: Person = PERSON, form: int = 2) -> Card:
     issued = ISSUED if profile == "mynumber" else date(2014, 4, 1)
     return issue_card(
-        with_forbidden(PROFILES[profile]), seed=3, person=person, issued=issued, form=form
+        with_forbidden(PROFILES[profile]),
+        seed=3,
+        person=person,
+        issued=issued,
+        printed=Printed(form=form),
     )
 
 

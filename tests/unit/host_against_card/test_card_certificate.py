@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import Card, CardKeys, Printed, issue_card
 from jukicard.apdu import CommandApdu, Ins, Tlv
 from jukicard.kit.certified import CertifiedApplet
 from jukicard.runtime.boundary import raise_bug
@@ -67,11 +67,10 @@ def issued(
         seed=1,
         code=CODE.reveal(),
         on_bug=raise_bug,
-        trust_anchors=[certificate(ROOT_DRAFT)],
-        card_number=number,
-        chip_key=chip_key,
-        chip_certificate=raw,
-        access_number=ACCESS_NUMBER,
+        keys=CardKeys(
+            trust_anchors=[certificate(ROOT_DRAFT)], chip_key=chip_key, chip_certificate=raw
+        ),
+        printed=Printed(card_number=number, access_number=ACCESS_NUMBER),
     )
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jukicard.profiles.masters import SUITES, TEST_MASTERS
-from jukicard.profiles.masters import published_master as card_master
+from jukicard.profiles.masters import SUITES, TEST_MASTERS, published_master as card_master
 from jukihost import cli
 from jukihost.keys import software
 from jukihost.keys.diversification import MASTER_BYTES

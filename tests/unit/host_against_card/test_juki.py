@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.apdu.trace import Trace
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
@@ -307,7 +307,9 @@ def test_session_that_the_card_lost(card: Card) -> None:
 
 @pytest.mark.parametrize("form", [1, 2])
 def test_both_faces_serve_alike(form: int) -> None:
-    card = issue_card(with_forbidden(PROFILES["juki-v1"]), seed=1, form=form, code=CODE.reveal())
+    card = issue_card(
+        with_forbidden(PROFILES["juki-v1"]), seed=1, code=CODE.reveal(), printed=Printed(form=form)
+    )
     with LocalReader(card) as connection:
         juki = session(build_channel(connection), Purpose.RESIDENT_IDENTIFICATION)
         juki.verify_pin("1234")

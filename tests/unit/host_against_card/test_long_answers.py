@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import Card, CardKeys, Printed, issue_card
 from jukicard.apdu import CommandApdu, Ins, Tlv
 from jukicard.profiles.masters import SUITES
 from jukicard.runtime.boundary import raise_bug
@@ -40,11 +40,8 @@ def _card(size: int, suite: str = "MA-AES128") -> tuple[Card, bytes]:
     card = issue_card(
         seed=1,
         on_bug=raise_bug,
-        card_number=NUMBER,
-        chip_key=der(CHIP_KEY),
-        chip_certificate=raw,
-        access_number=ACCESS_NUMBER,
-        suites=suite,
+        keys=CardKeys(chip_key=der(CHIP_KEY), chip_certificate=raw, suites=suite),
+        printed=Printed(card_number=NUMBER, access_number=ACCESS_NUMBER),
     )
     return card, raw
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.apdu import CommandApdu, Ins, ResponseApdu
 from jukicard.testing.applets import with_forbidden
 from jukicard.transport.inprocess import LocalReader
@@ -67,7 +67,7 @@ def card() -> Card:
         seed=1,
         code=CODE.reveal(),
         contactless=True,
-        access_number=NUMBER,
+        printed=Printed(access_number=NUMBER),
     )
     trust(made)
     return made

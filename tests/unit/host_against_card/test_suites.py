@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import Card, issue_card
+from jukicard import Card
 from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles.masters import SUITES
 from jukicard.runtime.boundary import raise_bug
@@ -24,6 +24,7 @@ from jukihost.keys.diversification import MASTER_BYTES
 from jukihost.keys.published import published_master
 from jukihost.models import CardState, Purpose, ResidentCode
 from jukihost.sessions.juki import JukiSession
+from tests.support.cards.issuing import issue
 from tests.support.host.cli import Typed, as_json
 from tests.support.host.custody import PublicMasters
 
@@ -32,7 +33,7 @@ NAMES = list(SUITES)
 
 
 def issued(**options: object) -> Card:
-    return issue_card(seed=1, code=CODE.reveal(), on_bug=raise_bug, **options)  # type: ignore[arg-type]
+    return issue(seed=1, code=CODE.reveal(), on_bug=raise_bug, **options)
 
 
 @contextmanager

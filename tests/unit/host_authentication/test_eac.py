@@ -25,7 +25,7 @@ from jukihost.authentication.eac import (
 )
 from jukihost.crypto.certificate_chain import verify_chain
 from jukihost.crypto.curves import BRAINPOOL_P256R1, P256, PointError
-from jukihost.crypto.cvc import Authorization, CvCertificate, issue
+from jukihost.crypto.cvc import Authorization, CvCertificate, issue_certificate
 from jukihost.crypto.primitives import derive_key
 from jukihost.crypto.signatures import (
     CertificateError,
@@ -155,7 +155,7 @@ _ROOT, _DV, _TERMINAL = (ec.generate_private_key(ec.SECP256R1()) for _ in range(
 
 
 def _issue(issuer: Any, authority: bytes, holder: bytes, key: Any, mask: bytes) -> CvCertificate:
-    return issue(
+    return issue_certificate(
         authority=authority,
         holder=holder,
         key=key.public_key(),

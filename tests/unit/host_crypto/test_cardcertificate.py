@@ -24,7 +24,7 @@ from jukihost.crypto.cardcertificate import (
 )
 from jukihost.crypto.certificate_chain import verify_chain
 from jukihost.crypto.curves import CURVES, Curve
-from jukihost.crypto.cvc import Authorization, CvCertificate, issue
+from jukihost.crypto.cvc import Authorization, CvCertificate, issue_certificate
 from jukihost.crypto.signatures import CertificateError, ecdsa_signer
 from jukihost.errors import CardError
 from tests.support.cards.card_certificates import (
@@ -80,7 +80,7 @@ def test_the_hosts_own_issuer_on_every_curve(curve: Curve) -> None:
     root_key, chip = ec.generate_private_key(library), ec.generate_private_key(library)
     sign = ecdsa_signer(root_key)
     root, own = (
-        issue(
+        issue_certificate(
             authority=ISSUER, holder=holder, key=public, authorization=kind,
             effective=FIRST, expiration=LAST, sign=sign,
         )

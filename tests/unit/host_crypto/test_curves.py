@@ -6,8 +6,7 @@ import os
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from jukihost.crypto.curves import (
     BRAINPOOL_P256R1,

@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jukicard.apdu import Tlv
 from jukihost.crypto.certificate_chain import verify_chain, verify_root
 from jukihost.crypto.curves import CURVES, P256
-from jukihost.crypto.cvc import Authorization, CertificateKey, CvCertificate, Role, issue
+from jukihost.crypto.cvc import (
+    Authorization,
+    CertificateKey,
+    CvCertificate,
+    Role,
+    issue_certificate,
+)
 from jukihost.crypto.signatures import (
     ECDSA_SHA256,
     ID_TA,
@@ -159,7 +165,7 @@ class Pki:
             "expiration": TO,
             "sign": ecdsa_signer(self.keys[issuer]),
         }
-        return issue(**{**values, **changes})
+        return issue_certificate(**{**values, **changes})
 
 
 PKI = Pki()

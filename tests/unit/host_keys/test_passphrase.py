@@ -10,8 +10,8 @@ from jukihost.keys.passphrase import (
     PassphraseMissing,
     PassphraseTooShort,
     encode,
-    from_environment,
-    from_file,
+    passphrase_from_environment,
+    passphrase_from_file,
 )
 
 
@@ -35,11 +35,11 @@ def file(tmp_path: Path) -> Path:
 )
 def test_a_file(file: Path, content: bytes, passphrase: str) -> None:
     file.write_bytes(content)
-    assert from_file(file)() == passphrase
+    assert passphrase_from_file(file)() == passphrase
 
 
 def test_a_file_is_read_when_asked_and_not_before(file: Path) -> None:
-    source = from_file(file)
+    source = passphrase_from_file(file)
     file.write_text("later", encoding="utf-8")
     assert source() == "later"
     file.unlink()
@@ -52,20 +52,20 @@ def test_a_file_that_others_may_use_is_refused(file: Path, mode: int) -> None:
     file.write_text("correct horse", encoding="utf-8")
     file.chmod(mode)
     with pytest.raises(PassphraseMissing, match="0600") as caught:
-        from_file(file)()
+        passphrase_from_file(file)()
     assert "horse" not in str(caught.value)
 
 
 def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\xfd secret")
     with pytest.raises(PassphraseMissing, match="no text") as caught:
-        from_file(file)()
+        passphrase_from_file(file)()
     assert caught.value.__cause__ is None
     assert "secret" not in str(caught.value)
 
 
 def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = from_environment("JUKIHOST_TEST_PASSPHRASE")
+    source = passphrase_from_environment("JUKIHOST_TEST_PASSPHRASE")
     with pytest.raises(PassphraseMissing, match="JUKIHOST_TEST_PASSPHRASE"):
         source()
     monkeypatch.setenv("JUKIHOST_TEST_PASSPHRASE", "correct horse")

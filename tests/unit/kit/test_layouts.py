@@ -13,8 +13,7 @@ from typing import ClassVar
 
 import pytest
 from construct import ConstructError, Struct
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import jukicard.applets
 from jukicard.apdu import Tlv

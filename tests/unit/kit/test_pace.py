@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from jukicard import PROFILES, Card, ProfileError, issue_card
+from jukicard import PROFILES, Card, CardKeys, Printed, ProfileError, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, Tlv
 from jukicard.applets.juki import JukiApplet
 from jukicard.environment import CardEnvironment
@@ -78,7 +78,9 @@ def test_the_worked_example_byte_for_byte() -> None:
     profile = replace(PROFILES["juki-v1"], applications=((EXAMPLE, ExampleApplet.type_name, {}),))
     chip_key = ec.derive_private_key(int(chip["chip_private"], 16), ec.BrainpoolP256R1())
     issued_card = issue_card(
-        profile, seed=1, trust_anchors=[h(terminal["cvca_certificate"])], chip_key=der(chip_key)
+        profile,
+        seed=1,
+        keys=CardKeys(trust_anchors=[h(terminal["cvca_certificate"])], chip_key=der(chip_key)),
     )
     memory = issued_card.environment.memory
     applications = {found.aid: found.applet for found in issued_card.applications}
@@ -284,7 +286,7 @@ def test_a_wrong_number_is_no_number_and_costs_nothing() -> None:
 @pytest.mark.parametrize("number", ["12345", "1234567", "12345a", "１２３４５６", ""])
 def test_a_number_that_is_none_is_refused_at_issue(number: str) -> None:
     with pytest.raises(ProfileError, match="six digits"):
-        issue_card("juki-v1", seed=1, access_number=number)
+        issue_card("juki-v1", seed=1, printed=Printed(access_number=number))
 
 
 POINTS: Final = {

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from jukicard import PROFILES, Card, CardOptions, Pins, ProfileError, issue_card
+from jukicard import PROFILES, Card, CardOptions, Pins, Printed, ProfileError, issue_card
 from jukicard.apdu import StatusWord, Tlv
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
 from jukicard.synthetic.codes import is_resident_code
 from jukicard.testing.faults import FaultyBackend
+from tests.support.cards.issuing import issue
 from tests.support.published.transcript import play, send
 
 SELECT = "00A4040C0AD3921000310001010401"
@@ -75,8 +76,8 @@ class TestContents:
             seed=1,
             code="24727059608",
             municipality="01101",
-            form=1,
             issued=datetime.date(2008, 2, 29),
+            printed=Printed(form=1),
         )
         assert code_of(card) == "24727059608"
         assert stored(card, "content/0002") == b"\x00\x0d\x01\x0b24727059608"
@@ -108,7 +109,10 @@ class TestContents:
 
     def test_both_forms_differ_in_one_byte_only(self) -> None:
         """P10: two faces, no difference in service."""
-        one, two = (stored(issue_card(seed=1, form=form), "content/0003") for form in (1, 2))
+        one, two = (
+            stored(issue_card(seed=1, printed=Printed(form=form)), "content/0003")
+            for form in (1, 2)
+        )
         assert [(a, b) for a, b in zip(one, two, strict=True) if a != b] == [(0x31, 0x32)]
 
     def test_the_pin(self) -> None:
@@ -219,7 +223,7 @@ class TestWhatCannotBeIssued:
     )
     def test_it_says_what_to_give_instead(self, wishes: dict[str, object], text: str) -> None:
         with pytest.raises(ProfileError, match=text) as refused:
-            issue_card(**wishes)  # type: ignore[arg-type]
+            issue(**wishes)
         shown = f"{refused.value} {refused.value.__cause__!r}"
         if wishes.get("pin"):
             assert str(wishes["pin"]) not in shown, "a PIN is in no exception"

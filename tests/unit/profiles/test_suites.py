@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from jukicard import Card, CardOptions, ProfileError, issue_card
+from jukicard import Card, CardKeys, CardOptions, ProfileError, issue_card
 from jukicard.apdu.aid import Aid
 from jukicard.applets.juki.files import KEYS, PURPOSES
 from jukicard.kit.keys import KeyPair, WeakKeyError
@@ -15,6 +15,7 @@ from jukicard.profiles.masters import SUITES, TEST_MASTERS, card_keys
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
 from jukicard.securemessaging.suites import Suite
 from jukihost.keys.diversification import MASTER_BYTES, derive_card_keys
+from tests.support.cards.issuing import issue
 from tests.support.naive.terminal import JUKI, cmac
 
 CARD_NUMBER = bytes.fromhex("8139200000000123")
@@ -90,21 +91,21 @@ def test_weak_triple_des_keys(name: str) -> None:
 
 @pytest.mark.parametrize("name", SUITES)
 def test_issued_for_a_suite(name: str) -> None:
-    card = issue_card("mynumber", seed=1, suites=name)
+    card = issue_card("mynumber", seed=1, keys=CardKeys(suites=name))
     assert {pair.suite for pair in keys_on(card).values()} == {SUITES[name]}
     assert len(keys_on(card)) == len(PURPOSES)
     assert options_of(card).triple_des is (name == "MA-3DES")
 
 
 def test_the_default_is_the_one_it_always_was() -> None:
-    plain, named = issue_card(seed=1), issue_card(seed=1, suites="MA-AES128")
+    plain, named = issue_card(seed=1), issue_card(seed=1, keys=CardKeys(suites="MA-AES128"))
     assert plain.snapshot().export_with_keys() == named.snapshot().export_with_keys()
     assert not options_of(plain).triple_des
 
 
 def test_by_purpose_and_by_the_masters_length() -> None:
     masters = {**TEST_MASTERS, "COUNTER": MASTER, "SUSPEND": MASTER[8:]}
-    card = issue_card(seed=1, masters=masters, suites={"MOVE_IN": "MA-3DES"})
+    card = issue_card(seed=1, keys=CardKeys(masters=masters, suites={"MOVE_IN": "MA-3DES"}))
     wanted = {
         "COUNTER": Suite.AES256, "SUSPEND": Suite.AES192, "MOVE_IN": Suite.TRIPLE_DES,
         "RESIDENT_IDENTIFICATION": Suite.AES128, "WIDE_AREA_ISSUANCE": Suite.AES128,
@@ -131,7 +132,7 @@ def test_by_purpose_and_by_the_masters_length() -> None:
 )
 def test_what_cannot_be(given: dict[str, object], why: str) -> None:
     with pytest.raises(ProfileError, match=why):
-        issue_card(seed=1, **given)  # type: ignore[arg-type]
+        issue(seed=1, **given)
 
 
 @pytest.mark.parametrize("suites", ["MA-3DES", {"SUSPEND": "MA-3DES"}])
@@ -140,8 +141,8 @@ def test_a_contradiction(suites: object) -> None:
         return dataclasses.replace(given, triple_des=False)
 
     with pytest.raises(ProfileError, match="MA-3DES are of no use on a card with triple_des off"):
-        issue_card(seed=1, suites=suites, options=off)  # type: ignore[arg-type]
-    issue_card(seed=1, suites="MA-AES256", options=off)
+        issue_card(seed=1, options=off, keys=CardKeys(suites=suites))  # type: ignore[arg-type]
+    issue_card(seed=1, options=off, keys=CardKeys(suites="MA-AES256"))
 
 
 def test_printed_masters_are_found_in_every_suite() -> None:
@@ -150,4 +151,4 @@ def test_printed_masters_are_found_in_every_suite() -> None:
     for suite, size in MASTER_BYTES.items():
         given = {"masters": {"COUNTER": printed[:size]}, "suites": suite}
         with pytest.raises(ProfileError, match="printed on the card"):
-            issue_card(seed=1, municipality="13221", **given)  # type: ignore[arg-type]
+            issue(seed=1, municipality="13221", **given)

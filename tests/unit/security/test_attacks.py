@@ -13,8 +13,12 @@ import pytest
 from jukicard import Card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukihost.errors import SecureMessagingError
-from jukihost.securemessaging.session import AesCipher, AnswerNotAuthentic, SessionOver
-from jukihost.securemessaging.session import Iso7816Session as HostSession
+from jukihost.securemessaging.session import (
+    AesCipher,
+    AnswerNotAuthentic,
+    Iso7816Session as HostSession,
+    SessionOver,
+)
 from tests.support.cards.juki_desk import CODE_RECORD, READ_CODE, READ_DATA, VERIFY, Desk
 from tests.support.naive.sm_reader import NaiveReader, pad, tlv
 from tests.support.naive.terminal import JUKI, PURPOSES, keys_of

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jukicard import Card, ProfileError, issue_card
+from jukicard import Card, CardKeys, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.transport.inprocess import LocalReader
 from jukihost.authentication.eac import TerminalIdentity, establish
@@ -38,6 +38,7 @@ from tests.support.cards.eac_desk import (
     eac_desk,
     point,
 )
+from tests.support.cards.issuing import issue
 from tests.support.cards.juki_desk import READ_CODE, READ_DATA, VERIFY
 from tests.support.naive.cvc_writer import Draft, key
 from tests.support.naive.terminal import JUKI
@@ -81,7 +82,9 @@ def test_11_the_host_library_gets_in_and_checks_its_chain_first() -> None:
 
 def test_11_the_host_refuses_a_card_that_has_not_the_key() -> None:
     """A copy of the card with all that can be read of it answers, and cannot prove itself."""
-    copy = issue_card(seed=1, trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(key(99)))
+    copy = issue_card(
+        seed=1, keys=CardKeys(trust_anchors=[certificate(ROOT_DRAFT)], chip_key=der(key(99)))
+    )
     with pytest.raises(CardNotAuthentic):
         _establish(copy, TerminalIdentity(HOST_CHAIN, ecdsa_signer(SYSTEM_KEY)))
 
@@ -114,7 +117,7 @@ def test_11_a_right_is_what_the_whole_chain_grants(name: str) -> None:
 
 
 def test_11_a_card_without_anchor_lets_nobody_in() -> None:
-    card = issue_card(seed=1, chip_key=der(CHIP_KEY))
+    card = issue_card(seed=1, keys=CardKeys(chip_key=der(CHIP_KEY)))
     card.power_on()
     card.transmit(CommandApdu(0x00, 0xA4, 0x04, 0x0C, JUKI).encode())
     answer = card.transmit(CommandApdu(0x00, 0x22, 0x81, 0xB6, Tlv(0x83, ROOT).encode()).encode())
@@ -133,7 +136,7 @@ def test_11_what_is_no_anchor_or_key_is_not_personalised(
     given: dict[str, object], why: str
 ) -> None:
     with pytest.raises(ProfileError, match=why):
-        issue_card(seed=1, **given)  # type: ignore[arg-type]
+        issue(seed=1, **given)
 
 
 # -- attack 11: certificates -----------------------------------------------------------------------
@@ -217,7 +220,9 @@ def test_11_trailing_missing_and_disordered_data(content: bytes) -> None:
 
 def test_11_a_root_without_domain_parameters_is_no_anchor() -> None:
     with pytest.raises(ProfileError, match="trust anchor"):
-        issue_card(seed=1, trust_anchors=[certificate(ROOT_DRAFT.with_(parameters=False))])
+        issue_card(
+            seed=1, keys=CardKeys(trust_anchors=[certificate(ROOT_DRAFT.with_(parameters=False))])
+        )
 
 
 def test_11_a_terminal_is_no_authority() -> None:

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import Card, ProfileError, issue_card
+from jukicard import Card, CardKeys, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.crypto.symmetric import AesKey
 from jukicard.environment import SeededRandom
-from jukicard.kit.keys import KeyPair as CardKeyPair
-from jukicard.kit.keys import WeakKeyError
+from jukicard.kit.keys import KeyPair as CardKeyPair, WeakKeyError
 from jukicard.kit.secured import SecuredApplet
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.boundary import raise_bug
@@ -131,7 +130,7 @@ def test_3_weak_keys_are_not_personalised(there: Desk, name: str, place: str) ->
 @pytest.mark.parametrize("name", WEAK)
 def test_3_a_weak_master_issues_no_card(name: str) -> None:
     with pytest.raises(ProfileError, match=r"random key|printed data") as refused:
-        issue_card(seed=1, masters={"COUNTER": WEAK[name]})
+        issue_card(seed=1, keys=CardKeys(masters={"COUNTER": WEAK[name]}))
     assert WEAK[name].hex() not in str(refused.value).lower()
 
 

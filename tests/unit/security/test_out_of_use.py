@@ -6,14 +6,13 @@ were written from docs/card.md, sections 3 and 5, and docs/lifecycle.md, not fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from functools import cache
 from typing import Final, NamedTuple
 
 import pytest
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.apdu import Aid, CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
@@ -108,7 +107,9 @@ def _ins_of(channel: int) -> set[int]:
 
 @cache
 def _issued(profile: str) -> MemorySnapshot:
-    return issue_card(profile, seed=1, access_number="123456", on_bug=raise_bug).snapshot()
+    return issue_card(
+        profile, seed=1, on_bug=raise_bug, printed=Printed(access_number="123456")
+    ).snapshot()
 
 
 def in_use(profile: str) -> Card:

@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from jukicard import ProfileError, issue_card
+from jukicard import CardKeys, Printed, ProfileError, issue_card
 from jukicard.profiles.printed import derived_keys, printed_items
 from jukicard.synthetic.people import SPECIMEN
 
@@ -41,7 +41,9 @@ def bac(text: str, counter: int) -> bytes:
 )
 def test_a_key_from_printed_data_is_refused(master: bytes) -> None:
     with pytest.raises(ProfileError) as refused:
-        issue_card(person=SPECIMEN, issued=ISSUED, masters={"MOVE_IN": master}, seed=1)
+        issue_card(
+            person=SPECIMEN, issued=ISSUED, seed=1, keys=CardKeys(masters={"MOVE_IN": master})
+        )
     if master != BIRTH.encode() * 2:
         assert "MOVE_IN is derived from what is printed" in str(refused.value)
     assert SPECIMEN.resident_code not in str(refused.value)
@@ -50,14 +52,21 @@ def test_a_key_from_printed_data_is_refused(master: bytes) -> None:
 def test_the_access_number_is_printed_too() -> None:
     masters = {"MOVE_IN": sha1(b"271828")[:16]}
     with pytest.raises(ProfileError, match="MOVE_IN is derived from what is printed"):
-        issue_card(masters=masters, access_number="271828", seed=1)
-    assert issue_card(masters=masters, access_number="314159", seed=1).profile == "juki-v1"
+        issue_card(seed=1, keys=CardKeys(masters=masters), printed=Printed(access_number="271828"))
+    assert (
+        issue_card(
+            seed=1, keys=CardKeys(masters=masters), printed=Printed(access_number="314159")
+        ).profile
+        == "juki-v1"
+    )
 
 
 def test_a_random_key_is_not() -> None:
     random = hashlib.sha256(b"as good as random").digest()
     for size in (16, 24, 32):
-        card = issue_card(person=SPECIMEN, issued=ISSUED, masters={"MOVE_IN": random[:size]})
+        card = issue_card(
+            person=SPECIMEN, issued=ISSUED, keys=CardKeys(masters={"MOVE_IN": random[:size]})
+        )
         assert card.profile == "juki-v1"
 
 

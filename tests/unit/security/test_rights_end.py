@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jukicard import PROFILES, issue_card
+from jukicard import PROFILES, CardKeys, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.environment import SeededRandom
 from jukicard.profiles.order import KeyPool
@@ -150,4 +150,6 @@ def test_masters_must_differ() -> None:
     from jukicard import ProfileError
 
     with pytest.raises(ProfileError, match="master key of its own"):
-        issue_card(masters={"COUNTER": bytes(range(16)), "MOVE_IN": bytes(range(16))})
+        issue_card(
+            keys=CardKeys(masters={"COUNTER": bytes(range(16)), "MOVE_IN": bytes(range(16))})
+        )

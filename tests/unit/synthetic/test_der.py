@@ -6,8 +6,7 @@ import datetime
 
 import pytest
 from cryptography import x509
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.synthetic.pki import der
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.codes import draw_individual_number, is_individual_number

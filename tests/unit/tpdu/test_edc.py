@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jukicard.transport.tpdu import CRC, CRC_A, CRC_B, CRC_OF_DRIVERS, LRC, Edc
 from tests.support.readers import iso14443_reader, t1_reader

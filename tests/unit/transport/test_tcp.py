@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Self
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from jukicard.transport import SlotState, tcp
 from jukicard.transport.address import AddressRefused

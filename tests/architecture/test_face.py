@@ -1,0 +1,117 @@
+"""The faces: every name is there once, lazily, documented; the manual imports from them only."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import jukicard
+import jukihost
+
+ROOT = Path(__file__).parents[2]
+FACES = {"jukicard": jukicard, "jukihost": jukihost}
+IMPORTABLE = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost"}
+"""What the manual and the examples may import of this project."""
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+FOR_DEVELOPERS = {"vectors.md"}
+"""Pages for whoever works on the project, who has its tests too."""
+
+
+def typed_names(face: ModuleType) -> dict[str, str]:
+    """What the type checker is told: name and module, from the block under TYPE_CHECKING."""
+    assert face.__file__ is not None
+    tree = ast.parse(Path(face.__file__).read_text("utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    found = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        for alias in node.names:
+            assert alias.asname == alias.name
+            assert alias.name not in found
+            found[alias.name] = str(node.module)
+    return found
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_what_is_typed_is_what_is_there(name: str) -> None:
+    face = FACES[name]
+    typed = typed_names(face)
+    homes = {
+        one: home if home.startswith("juki") else f"{name}.{home}"
+        for one, home in face._HOME.items()
+    }
+    assert typed == homes
+    assert set(face.__all__) - {"__version__"} == set(typed)
+    for one, home in typed.items():
+        assert getattr(face, one) is getattr(importlib.import_module(home), one)
+    assert set(face.__all__) <= set(dir(face))
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_a_name_that_is_not_there_is_said(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nothing'"):
+        FACES[name].nothing  # noqa: B018 - the access is the test
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_every_public_class_and_function_is_documented(name: str) -> None:
+    face = FACES[name]
+    documented = [
+        value
+        for value in (getattr(face, one) for one in face.__all__)
+        if inspect.isclass(value) or inspect.isfunction(value)
+    ]
+    assert len(documented) > 50
+    for value in documented:
+        assert inspect.getdoc(value), value
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_the_face_alone_loads_nothing(name: str) -> None:
+    program = (
+        f"import sys, {name}; print([m for m in sys.modules if m.startswith(('juki', 'crypto'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'host'}"},
+    )
+    assert ast.literal_eval(done.stdout) == [name]
+
+
+def imports_of(code: str) -> set[str]:
+    """The modules of this project that a block of Python imports."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            found.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {module for module in found if module.partition(".")[0] in {"jukicard", "jukihost"}}
+
+
+def blocks_of(page: Path) -> list[str]:
+    """The Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_manual_imports_from_the_faces_only() -> None:
+    looked_at = 0
+    for page in PAGES:
+        if page.name in FOR_DEVELOPERS:
+            continue
+        for block in blocks_of(page):
+            looked_at += 1
+            assert imports_of(block) <= IMPORTABLE, page.name
+    assert looked_at > 10
