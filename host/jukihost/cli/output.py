@@ -7,9 +7,12 @@ import errno
 import io
 import json
 import os
+import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
+
+from jukihost.inputs import is_file, read_input
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -150,11 +153,9 @@ def read_file(path: str, what: str, limit: int = 0) -> bytes:
     """
     limit = limit or MAX_FILE
     try:
-        if path == "-":
-            content = sys.stdin.buffer.read(limit + 1)
-        else:
-            with open(path, "rb") as file:
-                content = file.read(limit + 1)
+        if path != "-":
+            return read_input(path, limit)
+        content = sys.stdin.buffer.read(limit + 1)
     except OSError as error:
         raise UsageError(f"cannot read {what}: {error.strerror}") from None
     if len(content) > limit:
@@ -172,9 +173,16 @@ def write_file(path: str, content: bytes, *, force: bool) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | (0 if force else os.O_EXCL)
     try:
+        if os.path.exists(path) and not is_file(os.stat(path)):
+            raise UsageError(
+                "the output file is there and no regular file; choose another name, or - for "
+                "standard output"
+            )
         with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                file.truncate()
             file.write(content)
     except FileExistsError:
         raise UsageError("the output file is there already; use --force to replace it") from None

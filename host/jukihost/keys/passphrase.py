@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from jukihost.inputs import read_input
 from jukihost.keys.custody import KeyCustodyError
 
 Passphrase = Callable[[], str]
 """Asked once when a store is opened or made; `getpass.getpass` is one."""
 MIN_CHARACTERS: Final = 8
 """The shortest passphrase a new store takes (NIST SP 800-63B, 5.1.1.1)."""
+
+MAX_FILE: Final = 64 << 10
+"""The largest passphrase file, in bytes."""
 
 
 class PassphraseMissing(KeyCustodyError):
@@ -32,21 +37,24 @@ def passphrase_from_file(path: str | Path) -> Passphrase:
 
     def read() -> str:
         try:
-            with open(path, encoding="utf-8") as file:
-                if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise PassphraseMissing(
-                        "others may read or change the passphrase file; set its mode to 0600"
-                    )
-                text = file.read()
+            raw = read_input(path, MAX_FILE, _check_private)
+            # as text: a line ends alike on every system
+            return TextIOWrapper(BytesIO(raw), "utf-8").read().removesuffix("\n")
         except OSError as error:
             raise PassphraseMissing(
                 f"the passphrase file cannot be read: {error.strerror}"
             ) from None
         except UnicodeDecodeError:
             raise PassphraseMissing("the passphrase file is no text in UTF-8") from None
-        return text.removesuffix("\n").removesuffix("\r")
 
     return read
+
+
+def _check_private(found: os.stat_result) -> None:
+    if found.st_mode & 0o077:
+        raise PassphraseMissing(
+            "others may read or change the passphrase file; set its mode to 0600"
+        )
 
 
 def passphrase_from_environment(variable: str) -> Passphrase:

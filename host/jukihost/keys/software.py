@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hmac
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any, Final, NoReturn, Self
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from jukihost.inputs import read_input
 from jukihost.keys.custody import (
     MAX_VERSION,
     CardKeys,
@@ -245,20 +247,15 @@ class SoftwareCustody:
 
     def _read(self) -> Envelope:
         try:
-            with open(self.path, "rb") as file:
-                if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise StoreUnsafe(
-                        "others may read or change the key store; set its mode to 0600 (chmod 600)"
-                    )
-                raw = file.read(MAX_BYTES + 1)
+            raw = read_input(self.path, MAX_BYTES, _check_private)
         except FileNotFoundError:
             raise StoreNotFound(
                 "there is no key store in this place; make one first: jukihost keys new FILE"
             ) from None
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise ForeignFile("the file is too large for a key store") from None
             raise KeyStoreError(f"the key store cannot be read: {error.strerror}") from None
-        if len(raw) > MAX_BYTES:
-            raise ForeignFile("the file is too large for a key store")
         return Envelope.parse(raw)
 
     def _opened(self) -> EnvelopeKey:
@@ -285,6 +282,13 @@ class SoftwareCustody:
     def __repr__(self) -> str:
         state = f"{len(self._masters)} keys" if self._key is not None else "closed"
         return f"<SoftwareCustody, {state}>"
+
+
+def _check_private(found: os.stat_result) -> None:
+    if found.st_mode & 0o077:
+        raise StoreUnsafe(
+            "others may read or change the key store; set its mode to 0600 (chmod 600)"
+        )
 
 
 def check_master(suite: str, key: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -232,7 +233,18 @@ def test_the_cards_pins_are_those_of_the_file(tmp_path: Path) -> None:
 def test_a_pin_file_of_another_editor_and_one_without_end(tmp_path: Path) -> None:
     (tmp_path / "bom").write_bytes(b"\xef\xbb\xbf4321\r\n")
     assert read_pins(str(tmp_path / "bom")).juki == "4321"
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
     with pytest.raises(UserError, match="more than 64 KiB"):
+        read_pins(str(tmp_path / "large"))
+
+
+def test_a_pin_file_is_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path, "a directory")):
+        with pytest.raises(UserError, match=f"is {kind}.*: name a file"):
+            read_pins(str(name))
+    with pytest.raises(UserError, match="a device: name a file"):
         read_pins("/dev/zero")
 
 

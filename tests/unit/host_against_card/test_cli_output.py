@@ -245,14 +245,23 @@ def test_a_file_without_end_is_not_read_to_its_end(
     monkeypatch.setattr(output, "MAX_FILE", 1 << 20)
     anchor = tmp_path / "anchor.pem"
     anchor.write_text("-----BEGIN")
-    arguments = ["jpki", "verify", "/dev/zero", "--anchor", str(anchor)]
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)
+    arguments = ["jpki", "verify", str(large), "--anchor", str(anchor)]
     assert cli.main(arguments) == 2
     assert "more than 1 MiB" in capsys.readouterr().err
 
 
-def test_a_pin_file_without_end(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("pin", "verify", "--pin-file", "/dev/zero") == 2
+def test_a_pin_file_without_end(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    assert run("pin", "verify", "--pin-file", str(tmp_path / "large")) == 2
     assert "the PIN file: it has more than 64 KiB" in capsys.readouterr().err
+    assert run("pin", "verify", "--pin-file", "/dev/zero") == 2
+    assert "the PIN file: it is a device" in capsys.readouterr().err
 
 
 def test_a_pin_file_of_another_editor(run: Run, tmp_path: Path) -> None:

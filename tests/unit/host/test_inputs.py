@@ -1,0 +1,191 @@
+"""Files that a person names: whole, bounded, and none that would be waited for without end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jukihost import cli
+from jukihost.cli import output
+from jukihost.cli.output import UsageError
+from jukihost.inputs import NotRead, read_input
+from jukihost.keys import SoftwareCustody
+from jukihost.keys.envelope import ForeignFile, KeyStoreError, ScryptCost
+from jukihost.keys.passphrase import PassphraseMissing, passphrase_from_file
+from tests.support.host.pki import Authority
+
+FILE = "{file}"
+"""In a command line, the file that is tried; the others are right."""
+VERIFY = ["jpki", "verify", "{good}", "--anchor", "{good}"]
+READ = {
+    "keys list FILE": ["keys", "list", FILE],
+    "keys new FILE": ["keys", "new", FILE],
+    "keys import FILE": ["keys", "import", FILE, "COUNTER", "--key-file", "{good}"],
+    "keys rotate FILE": ["keys", "rotate", FILE, "COUNTER"],
+    "keys delete FILE": ["keys", "delete", FILE, "COUNTER", "--version", "1", "--yes"],
+    "--keys": ["card", "suspend", "--tcp", "127.0.0.1:1", "--keys", FILE],
+    "--passphrase-file": ["keys", "list", "{store}", "--passphrase-file", FILE],
+    "--key-file": ["keys", "import", "{store}", "COUNTER", "--key-file", FILE],
+    "--pin-file": ["pin", "verify", "--tcp", "127.0.0.1:1", "--pin-file", FILE],
+    "jpki sign FILE": ["jpki", "sign", FILE, "--out", "-", "--tcp", "127.0.0.1:1"],
+    "jpki verify FILE": ["jpki", "verify", FILE, "--anchor", "{good}"],
+    "--anchor": ["jpki", "verify", "{good}", "--anchor", FILE],
+    "--content": [*VERIFY, "--content", FILE],
+    "--crl": [*VERIFY, "--crl", FILE],
+    "--ocsp": [*VERIFY, "--ocsp", FILE],
+    "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],
+}
+WRITTEN = {"--out"}
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Names that are no files: by kind."""
+    pipe, folder, local = tmp_path / "pipe", tmp_path / "folder", tmp_path / "socket"
+    os.mkfifo(pipe, 0o600)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(local))
+        yield {
+            "pipe": str(pipe),
+            "folder": str(folder),
+            "socket": str(local),
+            "device": "/dev/zero",
+            "terminal": "/dev/tty",
+            "nothing": str(tmp_path / "nothing"),
+        }
+
+
+@pytest.fixture
+def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
+    anchor = tmp_path / "anchor.pem"
+    anchor.write_bytes(Authority.make().certificate.public_bytes(Encoding.PEM))
+    store = tmp_path / "store"
+    SoftwareCustody(store, lambda: PASSPHRASE, cost=ScryptCost(1 << 10)).create(["COUNTER"])
+    return {"good": str(anchor), "store": str(store)}
+
+
+def every_path_option() -> set[str]:
+    """The options of the command line that name a file, from the command line itself."""
+    found, left = set(), [cli.build_parser()]
+    while left:
+        parser = left.pop()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                left += action.choices.values()
+            elif isinstance(action.metavar, str) and action.metavar.endswith("FILE"):
+                name = f"{parser.prog.removeprefix('jukihost ')} FILE"
+                found.add(action.option_strings[0] if action.option_strings else name)
+    return found
+
+
+def test_every_option_that_names_a_file_is_tried_here() -> None:
+    assert every_path_option() == READ.keys() | WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        (option, kind)
+        for option in READ
+        for kind in ("pipe", "folder", "socket", "device", "terminal", "nothing")
+        if (option, kind) != ("keys new FILE", "nothing")  # that is where a new store is made
+    ],
+)
+def test_what_is_no_file_is_refused_at_once(
+    option: str,
+    kind: str,
+    odd: dict[str, str],
+    good: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [part.format(file=odd[kind], **good) for part in READ[option]]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("jukihost: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
+@pytest.mark.parametrize("force", [False, True])
+def test_an_output_is_a_file(kind: str, force: bool, odd: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"no regular file.* - for standard output"):
+        output.write_file(odd[kind], b"content", force=force)
+
+
+def test_an_output_is_replaced_whole(tmp_path: Path) -> None:
+    output.write_file(str(tmp_path / "out"), b"a long content", force=False)
+    with pytest.raises(UsageError, match="--force"):
+        output.write_file(str(tmp_path / "out"), b"short", force=False)
+    output.write_file(str(tmp_path / "out"), b"short", force=True)
+    assert (tmp_path / "out").read_bytes() == b"short"
+    output.write_file(os.devnull, b"short", force=True)
+
+
+def test_the_empty_device_is_an_empty_file() -> None:
+    assert read_input(os.devnull, 10) == b""
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("pipe", "a named pipe"),
+        ("folder", "a directory"),
+        ("socket", "a socket"),
+        ("device", "a device"),
+    ],
+)
+def test_each_is_called_by_its_name(kind: str, words: str, odd: dict[str, str]) -> None:
+    with pytest.raises(NotRead, match=words):
+        read_input(odd[kind], 10)
+    with pytest.raises(KeyStoreError, match=words):
+        SoftwareCustody(odd[kind], lambda: PASSPHRASE).open()
+    with pytest.raises(PassphraseMissing, match=words):
+        passphrase_from_file(odd[kind])()
+
+
+def test_no_more_is_read_than_the_limit(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)
+    large.chmod(0o600)
+    with pytest.raises(NotRead, match="more than 3 MiB"):
+        read_input(large, 3 << 20)
+    with pytest.raises(ForeignFile, match="too large"):
+        SoftwareCustody(large, lambda: PASSPHRASE).open()
+    with pytest.raises(PassphraseMissing, match="more than 64 KiB"):
+        passphrase_from_file(large)()
+    (tmp_path / "exact").write_bytes(bytes(5000))
+    assert read_input(tmp_path / "exact", 5000) == bytes(5000)
+    with pytest.raises(NotRead, match="more than 4 KiB"):
+        read_input(tmp_path / "exact", 4999)
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_what_a_shell_hands_over_is_read_to_its_end(name: str) -> None:
+    code = f"from jukihost.inputs import read_input as r; print(len(r({name!r}, 1 << 20)))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    for _ in range(3):
+        process.stdin.write("x" * 50_000)
+        process.stdin.flush()
+    assert process.communicate(timeout=60)[0] == "150000\n"
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    assert read_input(tmp_path / "link", 10) == b"content"
