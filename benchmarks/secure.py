@@ -98,13 +98,14 @@ def _works(transmit: Transmit) -> dict[str, Callable[[], object]]:
 def _protected(
     authenticated: Callable[[], SecureChannel], select_file: CommandApdu, read: CommandApdu
 ) -> Callable[[], object]:
-    session = authenticated()
+    session, sent = authenticated(), 0
     session.transmit(select_file)
 
     def again() -> object:
-        nonlocal session
-        if session.session._commands > 60_000:  # a session ends after 65,536 commands
-            session = authenticated()
+        nonlocal session, sent
+        sent += 1
+        if sent > 60_000:  # a session ends after 65,536 commands
+            session, sent = authenticated(), 0
             session.transmit(select_file)
         answer = session.transmit(read)
         assert len(answer.data) == FILE_BYTES

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         IncorrectData as IncorrectData,
         NoCard as NoCard,
         NoReader as NoReader,
+        NotOffered as NotOffered,
         NotSupported as NotSupported,
         PcscUnavailable as PcscUnavailable,
         PinBlocked as PinBlocked,
@@ -330,13 +331,14 @@ _HOMES: Final = {
     "ChannelNotSupported CommandNotAllowed "
     "CommandNotCarried ConditionsNotSatisfied "
     "ConnectionNotOpen FileNotFound IncorrectData "
-    "NoCard NoReader NotSupported PcscUnavailable "
-    "PinBlocked PinFormatError PinRejected "
-    "ProtocolError ReaderGone RecordNotFound "
-    "ReferenceNotFound ReferenceNotUsable "
-    "ReplayMismatch SecureMessagingError "
-    "SecureMessagingRefused SecurityStatusNotSatisfied "
-    "StatusError TransportError Unreachable WrongLength "
+    "NoCard NoReader NotOffered NotSupported "
+    "PcscUnavailable PinBlocked PinFormatError "
+    "PinRejected ProtocolError ReaderGone "
+    "RecordNotFound ReferenceNotFound "
+    "ReferenceNotUsable ReplayMismatch "
+    "SecureMessagingError SecureMessagingRefused "
+    "SecurityStatusNotSatisfied StatusError "
+    "TransportError Unreachable WrongLength "
     "WrongParameters",
     "jukihost.keys": "CardKeys KEY_REFERENCES KeyCustody KeyCustodyError "
     "KeyInfo PublishedKeys SoftwareCustody UnknownKey "

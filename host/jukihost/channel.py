@@ -31,7 +31,7 @@ from jukicard.apdu import (
 )
 from jukicard.apdu.command import MAX_NC, MAX_NE
 from jukicard.apdu.trace import TraceObserver
-from jukihost.connection import Connection, Forgetting, exclusive, forget
+from jukihost.connection import Capabilities, Connection
 from jukihost.errors import CardError, CardRemoved, ProtocolError, check
 
 MAX_ROUNDS: Final = 1024
@@ -49,12 +49,26 @@ class ApduChannel(Protocol):
         A refusal of the card is an answer, not an error.
         """
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep every other program away from the card for the length of a `with` block.
+
+        On a connection that has one user by its nature there is nothing to hold.
+        """
+
+    def forget(self) -> bytes | None:
+        """Make the card forget what was proven to it.
+
+        Return the ATR of the reset that this took, None when it took none. TransportError when it
+        fails: the connection is closed then, which takes the power.
+        """
+
 
 class PlainChannel:
     """The innermost channel: encodes commands for a connection and parses its answers."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._capabilities = Capabilities.of(connection)
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
         """Send one command as it is. TransportError, ProtocolError for an answer too short."""
@@ -76,22 +90,11 @@ class PlainChannel:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Keep other programs away from the card, where they could come near it."""
-        return exclusive(self.connection)
+        return self._capabilities.transaction()
 
     def forget(self) -> bytes | None:
-        """Reset the card, so that it forgets what was proven to it; return its ATR.
-
-        TransportError when that fails: the connection is closed then, which takes the power.
-        """
-        if isinstance(self.connection, Forgetting):
-            return self.connection.forget()
-        try:
-            return self.connection.reset()
-        except ConnectionError as error:
-            raise CardRemoved("the card is gone") from error
-        except CardError:
-            self.connection.close()
-            raise
+        """Make the card forget what was proven to it, see `jukihost.connection.Capabilities`."""
+        return self._capabilities.forget()
 
 
 class ChannelDecorator:
@@ -105,12 +108,12 @@ class ChannelDecorator:
         return self.inner.transmit(command)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Keep other programs away from the card, see `jukihost.connection.exclusive`."""
-        return exclusive(self.inner)
+        """Keep other programs away from the card."""
+        return self.inner.transaction()
 
     def forget(self) -> bytes | None:
-        """Make the card forget what was proven to it, see `jukihost.connection.forget`."""
-        return forget(self.inner)
+        """Make the card forget what was proven to it."""
+        return self.inner.forget()
 
 
 class Tracing(ChannelDecorator):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
+
+from jukihost.errors import CardError, CardRemoved
 
 
 class Connection(Protocol):
@@ -47,7 +52,7 @@ class Connection(Protocol):
 
 @runtime_checkable
 class Transactional(Protocol):
-    """A connection or channel that other programs share, and that can be kept from them."""
+    """A connection to a card that other programs share, and that can be kept from them."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Keep every other program away from the card for the length of a `with` block."""
@@ -55,20 +60,43 @@ class Transactional(Protocol):
 
 @runtime_checkable
 class Forgetting(Protocol):
-    """A connection or channel that can make the card forget what was proven to it."""
+    """A connection that has a way of its own to make the card forget what was proven to it."""
 
     def forget(self) -> bytes | None:
         """Reset the card; return the new ATR, None when there is none (yet). TransportError."""
 
 
-def forget(layer: object) -> bytes | None:
-    """Make the card forget what was proven to it, where `layer` can; return the ATR of a reset."""
-    return layer.forget() if isinstance(layer, Forgetting) else None
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connection can do beside carrying bytes: looked up once, by the channel put on it.
 
-
-def exclusive(layer: object) -> AbstractContextManager[None]:
-    """Return a transaction of `layer`, or nothing to hold where the card cannot be shared.
-
-    A connection without a `transaction` method has one user by its nature.
+    transaction: keeps other programs away from the card for the length of a `with` block; on a
+        connection with one user by its nature there is nothing to hold.
+    forget: makes the card forget what was proven to it, by a reset unless the connection has a way
+        of its own; returns the ATR of the reset, None when there is none. TransportError when it
+        fails: the connection is closed then, which takes the power.
     """
-    return layer.transaction() if isinstance(layer, Transactional) else nullcontext()
+
+    transaction: Callable[[], AbstractContextManager[None]]
+    forget: Callable[[], bytes | None]
+
+    @classmethod
+    def of(cls, connection: Connection) -> Capabilities:
+        """Look at a connection; sends nothing."""
+        return cls(
+            connection.transaction if isinstance(connection, Transactional) else nullcontext,
+            connection.forget
+            if isinstance(connection, Forgetting)
+            else partial(_forget_by_reset, connection),
+        )
+
+
+def _forget_by_reset(connection: Connection) -> bytes:
+    try:
+        return connection.reset()
+    except ConnectionError as error:
+        # a connection that is not of this package (a reader in the same process) says so
+        raise CardRemoved("the card is gone") from error
+    except CardError:
+        connection.close()
+        raise

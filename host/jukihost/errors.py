@@ -28,6 +28,10 @@ class NoReader(TransportError):
     """No reader is attached, or none that was asked for, or more than one fits the name."""
 
 
+class NotOffered(TransportError):
+    """The connection, or a channel on it, cannot do what was asked; the text says what instead."""
+
+
 class ReaderGone(TransportError):
     """The reader was unplugged, or the service behind it stopped."""
 

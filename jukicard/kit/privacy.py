@@ -18,6 +18,7 @@ from jukicard.errors import IsoError
 from jukicard.kit.commands import GeneralAuthenticate, SetPassword
 from jukicard.memory import Partition
 from jukicard.securemessaging.iso7816 import Iso7816Session
+from jukicard.securemessaging.session import SecureMessagingSession
 
 ACCESS_NUMBER: Final = 2
 """The reference of the number printed on a card, the CAN (BSI TR-03110-3, B.11.1)."""
@@ -67,7 +68,7 @@ class PrivateSession(NamedTuple):
         None when it did not say.
     """
 
-    messaging: Iso7816Session
+    messaging: SecureMessagingSession
     identifier: bytes
     limit: Authorization | None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
@@ -115,3 +116,17 @@ def test_the_manual_imports_from_the_faces_only() -> None:
             looked_at += 1
             assert imports_of(block) <= IMPORTABLE, page.name
     assert looked_at > 10
+
+
+def test_every_error_a_user_may_meet_can_be_caught_by_its_name() -> None:
+    for module in pkgutil.walk_packages(jukihost.__path__, "jukihost."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    classes, found = [jukihost.CardError], set()
+    while classes:
+        kind = classes.pop()
+        classes += kind.__subclasses__()
+        if kind.__module__.startswith("jukihost.") and not kind.__name__.startswith("_"):
+            found.add(kind.__name__)
+    assert len(found) > 60
+    assert not found - set(jukihost.__all__)

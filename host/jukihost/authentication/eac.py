@@ -19,6 +19,7 @@ from jukihost.crypto.cvc import CvCertificate, Role
 from jukihost.crypto.primitives import AesCmac, derive_key
 from jukihost.crypto.signatures import CertificateError, Signer
 from jukihost.errors import CardNotAuthentic, ProtocolError
+from jukihost.securemessaging.protocol import SecureMessagingSession
 from jukihost.securemessaging.secure_channel import SecureChannel, Transmitter
 from jukihost.securemessaging.session import MAC_BYTES, Iso7816Session
 
@@ -241,7 +242,7 @@ def general_authenticate(
     return [tlv.value for tlv in objects]
 
 
-def secured(channel: Transmitter, session: Iso7816Session) -> SecureChannel:
+def secured(channel: Transmitter, session: SecureMessagingSession) -> SecureChannel:
     """Return the channel under `session`; a channel that is secure already is rekeyed."""
     if isinstance(channel, SecureChannel):
         channel.replace_session(session)

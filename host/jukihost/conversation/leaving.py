@@ -11,7 +11,6 @@ from typing import Final
 
 from jukicard.apdu import Aid
 from jukihost.channel import ApduChannel, LogicalChannelChannel
-from jukihost.connection import forget
 from jukihost.conversation.probe import KNOWN_APPLICATIONS
 from jukihost.conversation.selection import select_application
 from jukihost.errors import CardError
@@ -32,7 +31,7 @@ def leave(channel: ApduChannel, aid: Aid) -> None:
         elsewhere = _select_another(channel, aid)
     if not (elsewhere and isinstance(channel, LogicalChannelChannel)):
         with suppress(CardError):
-            forget(channel)
+            channel.forget()
 
 
 def _select_another(channel: ApduChannel, aid: Aid) -> bool:

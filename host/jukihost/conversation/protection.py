@@ -14,7 +14,7 @@ from jukihost.channel import (
     LogicalChannelChannel,
     ResponseChaining,
 )
-from jukihost.securemessaging import Iso7816Session, SecureChannel, SessionOver
+from jukihost.securemessaging import SecureChannel, SecureMessagingSession, SessionOver
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 class Protection:
     """A secure session at its place in a chain of channels: `channel` is that under it."""
 
-    def __init__(self, plain: ApduChannel, session: Iso7816Session) -> None:
+    def __init__(self, plain: ApduChannel, session: SecureMessagingSession) -> None:
         self.session: Final = session
         self.channel: Final = protected(plain, session)
 
@@ -32,7 +32,7 @@ class Protection:
         return channel is self.channel and self.session.alive
 
 
-def protected(channel: ApduChannel, session: Iso7816Session) -> ApduChannel:
+def protected(channel: ApduChannel, session: SecureMessagingSession) -> ApduChannel:
     """Return `channel` with secure messaging at its place in it; every command is encrypted.
 
     Below the channel number, because the MAC covers the class byte; below the chaining of long

@@ -9,7 +9,6 @@ from typing import ClassVar, Final, Self
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord, Tlv, TlvError
 from jukicard.apdu.tlv import read_length
 from jukihost.channel import ApduChannel
-from jukihost.connection import exclusive
 from jukihost.conversation.leaving import leave
 from jukihost.conversation.selection import select_application, select_command
 from jukihost.errors import (
@@ -101,7 +100,7 @@ class AppletSession:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(exclusive(self._channel))
+            stack.enter_context(self._channel.transaction())
             self.open()
             self._held = stack.pop_all()
         return self

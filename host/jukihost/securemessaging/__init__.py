@@ -4,6 +4,7 @@ Written from the published protocols and tested against published examples, apar
 side: two ends that share one mistake would pass every test that only joins them.
 """
 
+from jukihost.securemessaging.protocol import SecureMessagingSession
 from jukihost.securemessaging.secure_channel import SecureChannel
 from jukihost.securemessaging.session import AnswerNotAuthentic, Iso7816Session, SessionOver
 
@@ -11,5 +12,6 @@ __all__ = [
     "AnswerNotAuthentic",
     "Iso7816Session",
     "SecureChannel",
+    "SecureMessagingSession",
     "SessionOver",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jukicard.apdu import CommandApdu, ResponseApdu
-from jukihost.connection import exclusive
-from jukihost.securemessaging.session import Iso7816Session
+from jukihost.connection import Forgetting, Transactional
+from jukihost.errors import NotOffered
+from jukihost.securemessaging.protocol import SecureMessagingSession
 
 
 class Transmitter(Protocol):
@@ -16,6 +17,11 @@ class Transmitter(Protocol):
 
     def transmit(self, command: CommandApdu, /) -> ResponseApdu:
         """Send one command and return its answer."""
+
+
+@runtime_checkable
+class _Capable(Transactional, Forgetting, Protocol):
+    """A channel that can do what its connection can."""
 
 
 class SecureChannel:
@@ -30,7 +36,7 @@ class SecureChannel:
     def __init__(
         self,
         inner: Transmitter,
-        session: Iso7816Session,
+        session: SecureMessagingSession,
         *,
         encrypt: Callable[[CommandApdu], bool] | None = None,
     ) -> None:
@@ -62,7 +68,7 @@ class SecureChannel:
             raise
         return self.session.unprotect(answer, command)
 
-    def replace_session(self, session: Iso7816Session) -> None:
+    def replace_session(self, session: SecureMessagingSession) -> None:
         """Go on under a new secure session; the old one is over."""
         self.session.end("another session took its place")
         self.session = session
@@ -72,8 +78,25 @@ class SecureChannel:
         self.session.end()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Keep other programs away from the card, see `jukihost.connection.exclusive`."""
-        return exclusive(self.inner)
+        """Keep other programs away from the card. NotOffered where the channel below cannot."""
+        return self._below().transaction()
+
+    def forget(self) -> bytes | None:
+        """End the session and make the card forget the rest too; return the ATR of a reset.
+
+        NotOffered where the channel below cannot.
+        """
+        below = self._below()
+        self.session.end("the card was made to forget it")
+        return below.forget()
+
+    def _below(self) -> _Capable:
+        if not isinstance(self.inner, _Capable):
+            raise NotOffered(
+                "this session stands on a channel that only carries commands: put it on one of "
+                "build_channel"
+            )
+        return self.inner
 
     def __repr__(self) -> str:
         return f"<SecureChannel, {self.session!r}>"

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Self
 
@@ -71,7 +71,20 @@ class ScriptedConnection:
         assert not self._left, f"{len(self._left)} commands were not sent"
 
 
-class AnswerChannel:
+class OneUser:
+    """The capabilities of a channel to a card that nobody else can reach; it counts."""
+
+    forgotten = 0
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def forget(self) -> bytes | None:
+        self.forgotten += 1
+        return None
+
+
+class AnswerChannel(OneUser):
     """A channel that answers from a function and remembers every command."""
 
     def __init__(self, answer: Callable[[CommandApdu], ResponseApdu]) -> None:

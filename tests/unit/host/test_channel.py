@@ -23,15 +23,16 @@ from jukihost.channel import (
     build_channel,
     open_logical_channel,
 )
-from jukihost.connection import Transactional, exclusive
 from jukihost.errors import (
     CardRemoved,
     ChannelNotSupported,
     CommandNotCarried,
+    NotOffered,
     ProtocolError,
     StatusError,
 )
-from tests.support.host.fakes import AnswerChannel, ScriptedConnection, answers
+from jukihost.securemessaging import Iso7816Session, SecureChannel
+from tests.support.host.fakes import AnswerChannel, OneUser, ScriptedConnection, answers
 
 READ = CommandApdu(0x00, Ins.READ_BINARY, 0, 0, ne=256)
 
@@ -207,7 +208,7 @@ def test_more_data_after_the_right_length() -> None:
 # --- CommandChaining ---
 
 
-class ChainingCard:
+class ChainingCard(OneUser):
     """Collects a chain as ISO/IEC 7816-4, 5.3.3 says, and answers its whole command."""
 
     def __init__(self) -> None:
@@ -450,14 +451,13 @@ def test_every_layer_passes_a_transaction_on() -> None:
     connection = Shared()
     channel: ApduChannel = build_channel(connection, observer=Trace())
     channel = LogicalChannelChannel(ChannelDecorator(channel), 1)
-    assert isinstance(channel, Transactional)
-    with exclusive(channel):
+    with channel.transaction():
         assert connection.held == ["begin"]
     assert connection.held == ["begin", "end"]
 
 
 def test_connection_with_one_user_needs_no_transaction() -> None:
-    with exclusive(build_channel(ScriptedConnection())):
+    with build_channel(ScriptedConnection()).transaction():
         pass
 
 
@@ -465,3 +465,35 @@ def test_plain_decorator_changes_nothing() -> None:
     inner = answers("9000")
     assert ChannelDecorator(inner).transmit(READ).status == StatusWord.OK
     assert inner.seen == [READ]
+
+
+# --- forgetting ---
+
+
+def test_every_layer_makes_the_card_forget() -> None:
+    class Resetting(ScriptedConnection):
+        def reset(self) -> bytes:
+            resets.append("reset")
+            return b"\x3b\x00"
+
+    resets: list[str] = []
+    connection = Resetting()
+    channel: ApduChannel = ChannelDecorator(build_channel(connection, observer=Trace()))
+    assert channel.forget() == b"\x3b\x00"
+    session = Iso7816Session.aes(bytes(16), bytes(16))
+    assert SecureChannel(channel, session).forget() == b"\x3b\x00"
+    assert not session.alive
+    assert len(resets) == 2
+
+
+def test_a_session_over_what_only_carries_commands_refuses() -> None:
+    class OnlyCarries:
+        def transmit(self, command: CommandApdu) -> ResponseApdu:
+            raise AssertionError(command)
+
+    channel = SecureChannel(OnlyCarries(), Iso7816Session.aes(bytes(16), bytes(16)))
+    with pytest.raises(NotOffered, match="build_channel"):
+        channel.forget()
+    with pytest.raises(NotOffered):
+        channel.transaction()
+    assert channel.alive

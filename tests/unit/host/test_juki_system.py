@@ -41,7 +41,7 @@ from jukihost.errors import (
 from jukihost.keys import KEY_REFERENCES, CardKeys, UnknownKey
 from jukihost.models import CardForm, CardInfo, CardState, Purpose, Residence, ResidentCode
 from jukihost.sessions.juki import JukiSession
-from tests.support.host.fakes import CARD_INFO, CODE_RECORD, answers
+from tests.support.host.fakes import CARD_INFO, CODE_RECORD, OneUser, answers
 from tests.unit.host_securemessaging.reference_card import ReferenceCard
 
 K_ENC, K_MAC = bytes(range(16)), bytes(range(32, 48))
@@ -467,7 +467,7 @@ def test_residence_that_is_none(raw: str) -> None:
 def test_protection_covers_the_channel_number() -> None:
     fake = card(SELECT, NUMBER_ASKED, ("00CA008A00", "8A01059000"))
 
-    class OnChannel2:
+    class OnChannel2(OneUser):
         """Takes the channel number off again before the reference card sees the plain part."""
 
         def transmit(self, command: CommandApdu) -> ResponseApdu:

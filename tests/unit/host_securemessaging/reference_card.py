@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, Hash
 
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
+from tests.support.host.fakes import OneUser
 
 Handler = Callable[[CommandApdu], ResponseApdu]
 
@@ -145,7 +146,7 @@ class CardSession:
         return ResponseApdu(body + b"\x8e\x08" + mac, status)
 
 
-class ReferenceCard:
+class ReferenceCard(OneUser):
     """A channel that ends in a card with one key, one challenge and one secure session."""
 
     def __init__(
