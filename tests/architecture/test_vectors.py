@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,80 @@ def test_what_is_read_later_exists_has_a_reason_and_is_not_read_yet() -> None:
     assert loaded_by_tests() & READ_LATER.keys() == set()
 
 
+# -- what is said of each case ---------------------------------------------------------------------
+
+BUG_TYPES = frozenset(
+    {
+        "AUTH_BYPASS",
+        "BASIC",
+        "CAN_OF_WORMS",
+        "EDGE_CASE",
+        "LEGACY",
+        "MISSING_STEP",
+        "WRONG_PRIMITIVE",
+    }
+)
+"""Kinds of mistakes, in Wycheproof's words; `vectors/README.md` says what each means."""
+
+PARTS = frozenset({"source", "encoded_parts"})
+"""Lists of objects that are no cases: where a file comes from, and the pieces of one value."""
+
+INVALID = 97
+"""How many cases must be refused. More may come; none may go."""
+
+
+def objects_in_lists(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object that stands in a list, but for those of `PARTS`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in PARTS:
+                yield from objects_in_lists(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, dict):
+                yield inner
+            yield from objects_in_lists(inner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_is_a_case_or_a_group_of_cases(name: str) -> None:
+    document = load(name)
+    assert [*vectors.cases(document)]
+    assert [entry for entry in objects_in_lists(document) if not [*vectors.cases(entry)]] == []
+    body = body_of(document)
+    assert [*vectors.cases(body)], "none of them is in what the index counts"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_identifiers_go_up_from_one(name: str) -> None:
+    """A case that comes later takes the next number, wherever it stands; none is given again."""
+    found = sorted(case["tcId"] for case in vectors.cases(load(name)))
+    assert found == list(range(1, len(found) + 1))
+
+
+def test_every_kind_of_mistake_is_hunted_and_explained() -> None:
+    declared = {flag["bugType"] for name in NAMES for flag in load(name)["flags"].values()}
+    assert declared == BUG_TYPES
+    readme = (VECTORS / "README.md").read_text(encoding="utf-8")
+    assert [kind for kind in BUG_TYPES if f"| `{kind}` |" not in readme] == []
+
+
+def test_a_list_of_what_is_invalid_holds_nothing_else() -> None:
+    for name in NAMES:
+        document = load(name)
+        refused = [*document.get("invalid", ()), *document.get("indefinite_length", ())]
+        refused += document.get("negative_responses", {}).get("cases", [])
+        assert all(case["result"] == "invalid" for case in refused)
+
+
+def test_a_third_of_what_can_be_refused_is() -> None:
+    """Of the files that have wrong input at all: a computation takes whatever it is given."""
+    files = [[case["result"] for case in vectors.cases(load(name))] for name in NAMES]
+    results = Counter(result for file in files if "invalid" in file for result in file)
+    assert results["invalid"] >= INVALID
+    assert 3 * results["invalid"] >= sum(results.values())
+
+
 # -- the loader ------------------------------------------------------------------------------------
 
 
@@ -143,8 +218,40 @@ def with_another_key_in_the_body(document: dict[str, Any]) -> None:
 def without_a_key_in_the_body(document: dict[str, Any]) -> None:
     body = body_of(document)
     required = body[0] if isinstance(body, list) else body
-    # The first key of every kind of entry is one that it cannot do without.
-    del required[next(iter(required))]
+    # The first value of every kind of entry is one that it cannot do without.
+    del required[next(key for key in required if key not in vectors.LABELS)]
+
+
+def without_an_identifier(document: dict[str, Any]) -> None:
+    del next(vectors.cases(document))["tcId"]
+
+
+def without_flags(document: dict[str, Any]) -> None:
+    del next(vectors.cases(document))["flags"]
+
+
+def without_a_result(document: dict[str, Any]) -> None:
+    del next(vectors.cases(document))["result"]
+
+
+def with_another_result(document: dict[str, Any]) -> None:
+    next(vectors.cases(document))["result"] = "perhaps"
+
+
+def with_a_flag_of_no_case(document: dict[str, Any]) -> None:
+    document["flags"]["Unused"] = {"bugType": "BASIC", "description": "Nothing."}
+
+
+def with_a_flag_that_nothing_declares(document: dict[str, Any]) -> None:
+    next(vectors.cases(document))["flags"].append("Undeclared")
+
+
+def with_a_flag_that_says_nothing(document: dict[str, Any]) -> None:
+    next(iter(document["flags"].values()))["description"] = ""
+
+
+def with_a_kind_of_mistake_that_is_none(document: dict[str, Any]) -> None:
+    next(iter(document["flags"].values()))["bugType"] = "OTHER"
 
 
 def without_the_last_entry(document: dict[str, Any]) -> None:
@@ -168,6 +275,14 @@ MISTAKES: tuple[Callable[[dict[str, Any]], None], ...] = (
     without_a_key_in_the_body,
     without_the_last_entry,
     without_entries,
+    without_an_identifier,
+    without_flags,
+    without_a_result,
+    with_another_result,
+    with_a_flag_of_no_case,
+    with_a_flag_that_nothing_declares,
+    with_a_flag_that_says_nothing,
+    with_a_kind_of_mistake_that_is_none,
 )
 
 
@@ -194,6 +309,15 @@ def test_no_other_list_may_be_emptied(name: str) -> None:
         inner.clear()
         with pytest.raises(VectorError):
             check(name, json.dumps(document), vectors.index()[name]["entries"])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if len([*vectors.cases(load(name))]) > 1])
+def test_an_identifier_that_another_case_has_is_refused(name: str) -> None:
+    document = load(name)
+    first, *_, last = vectors.cases(document)
+    last["tcId"] = first["tcId"]
+    with pytest.raises(VectorError, match="twice"):
+        check(name, json.dumps(document), vectors.index()[name]["entries"])
 
 
 @pytest.mark.parametrize("name", NAMES)

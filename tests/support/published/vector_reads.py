@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 Side = Literal["card", "host"]
 
-DESCRIPTION: Final = frozenset({"title", "source", "notes", "licence"})
+DESCRIPTION: Final = frozenset({"title", "source", "notes", "licence", "flags"})
 """Keys of a vector file that say where it comes from, and hold no value."""
 
 

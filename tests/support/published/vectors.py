@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,9 @@ VECTORS: Final = Path(__file__).resolve().parents[3] / "vectors"
 KINDS: Final = ("apdu", "tlv", "crypto", "securemessaging")
 """The folders of published vectors; everything else in `vectors/` is no vector."""
 
+LABELS: Final = frozenset({"tcId", "flags", "result"})
+"""Keys that every case has beside its values."""
+
 _READ: Final[set[str]] = set()
 
 
@@ -29,8 +33,9 @@ def load(name: str) -> dict[str, Any]:
     """Return the vector file `name`, for example `load("apdu/atr_japan")`.
 
     The caller gets its own copy. VectorError when the file is missing, is no JSON, repeats a key,
-    does not fit its schema, holds an empty list of cases, or holds fewer or more entries than
-    `vectors/index.json` says.
+    does not fit its schema, holds an empty list of cases, holds fewer or more entries than
+    `vectors/index.json` says, gives an identifier twice, or has a flag on a case that it does not
+    declare, or declares one that no case has.
     """
     document = check(name, _text(name), index()[name]["entries"])
     _READ.add(name)
@@ -67,18 +72,33 @@ def check(name: str, text: str, entries: int) -> dict[str, Any]:
         raise VectorError(f"{name}: no cases")
     if found != entries:
         raise VectorError(f"{name}: {found} entries, the index says {entries}")
+    _check_labels(name, document)
     return document
 
 
 def count_entries(document: Mapping[str, Any]) -> int:
     """Count what a file holds: its cases, or the steps of its worked example.
 
-    Of a mapping, each key counts as one, and each list in it as many as it has elements.
+    Of a mapping, each key counts as one, and each list in it as many as it has elements; what is
+    said of it as a case does not count.
     """
     body = document.get("cases", document.get("steps", ()))
     if isinstance(body, Mapping):
-        return sum(len(value) if isinstance(value, list) else 1 for value in body.values())
+        values = (value for key, value in body.items() if key not in LABELS)
+        return sum(len(value) if isinstance(value, list) else 1 for value in values)
     return len(body)
+
+
+def cases(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every case of a file, in its order; one may hold others, as a session its exchanges."""
+    if isinstance(value, dict):
+        if "tcId" in value:
+            yield value
+        for inner in value.values():
+            yield from cases(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from cases(inner)
 
 
 def schema_names() -> frozenset[str]:
@@ -127,6 +147,19 @@ def _validate(name: str, schema: str, document: object) -> None:
         raise VectorError(
             f"{name} does not fit its schema: {error.json_path}: {error.message[:200]}"
         ) from error
+
+
+def _check_labels(name: str, document: Mapping[str, Any]) -> None:
+    """Every case has an identifier of its own; flags are declared and used. VectorError."""
+    found = list(cases(document))
+    identifiers = Counter(case["tcId"] for case in found)
+    if twice := [identifier for identifier, times in identifiers.items() if times > 1]:
+        raise VectorError(f"{name} has the tcId {twice[0]} twice")
+    used = {flag for case in found for flag in case["flags"]}
+    if undeclared := used - document["flags"].keys():
+        raise VectorError(f"{name} does not declare the flag {min(undeclared)}")
+    if unused := document["flags"].keys() - used:
+        raise VectorError(f"{name} declares the flag {min(unused)}, which no case has")
 
 
 @cache

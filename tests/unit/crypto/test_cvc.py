@@ -77,9 +77,9 @@ def test_published_chains_with_any_byte_of_a_body_changed(chain: dict[str, Any])
             verify_certificate(Certificate.parse_content(bytes(bad)), issuer, issuer.effective)
 
 
-@pytest.mark.parametrize("raw", CHAINS["self_signed"])
-def test_published_self_signed_roots(raw: str) -> None:
-    certificate = Certificate.parse(h(raw))
+@pytest.mark.parametrize("case", CHAINS["self_signed"], ids=lambda case: case["tcId"])
+def test_published_self_signed_roots(case: dict[str, Any]) -> None:
+    certificate = Certificate.parse(h(case["certificate"]))
     root = trust_anchor(certificate)
     assert certificate.issuer == certificate.holder == root.reference
     root.verify(certificate.body, certificate.signature)

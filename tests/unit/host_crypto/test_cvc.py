@@ -31,7 +31,7 @@ from tests.support.published.vectors import load
 
 VECTORS = load("crypto/cvc_chains")
 CHAINS = VECTORS["cases"]
-SELF_SIGNED = VECTORS["self_signed"]
+SELF_SIGNED = [case["certificate"] for case in VECTORS["self_signed"]]
 BSI = load("securemessaging/bsi_eac2_worked_example")["steps"]["terminal_authentication"]
 EVERY_CERTIFICATE = sorted(
     {
