@@ -142,8 +142,8 @@ if TYPE_CHECKING:
         WrongParameters as WrongParameters,
     )
     from jukihost.keys import (
-        CardKeys as CardKeys,
         KEY_REFERENCES as KEY_REFERENCES,
+        CardKeys as CardKeys,
         KeyCustody as KeyCustody,
         KeyCustodyError as KeyCustodyError,
         KeyInfo as KeyInfo,
@@ -213,8 +213,8 @@ if TYPE_CHECKING:
         TokenKind as TokenKind,
     )
     from jukihost.sessions.juki import (
-        JukiSession as JukiSession,
         TERMINAL_TYPE as TERMINAL_TYPE,
+        JukiSession as JukiSession,
     )
     from jukihost.sessions.surface import (
         BirthRecord as BirthRecord,

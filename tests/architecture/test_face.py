@@ -18,6 +18,10 @@ import jukicard
 import jukihost
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+import apipages  # noqa: E402 - it stands beside the manual's configuration
+
 FACES = {"jukicard": jukicard, "jukihost": jukihost}
 IMPORTABLE = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost"}
 """What the manual and the examples may import of this project."""
@@ -130,3 +134,14 @@ def test_every_error_a_user_may_meet_can_be_caught_by_its_name() -> None:
             found.add(kind.__name__)
     assert len(found) > 60
     assert not found - set(jukihost.__all__)
+
+
+def test_the_reference_is_made_from_the_faces() -> None:
+    made = apipages.pages()
+    for face in apipages.FACES:
+        text = made[f"api-{face}"]
+        for name in importlib.import_module(face).__all__:
+            if not name.startswith("__"):
+                assert f"### {name}\n" in text
+    assert "- `seed`: the same seed gives the same card" in made["api-jukicard"]
+    assert "0x7f" not in "".join(made.values()), "an address in memory differs from run to run"
