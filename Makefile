@@ -18,6 +18,8 @@ TESTS ?=
 FUZZ_SECONDS ?= 60
 # The longest that one test of `make soak` may take, in seconds.
 SOAK_TIMEOUT ?= 14400
+# Seconds that `make soak` fuzzes after the tests.
+SOAK_FUZZ_SECONDS ?= 3600
 # Set it to anything to leave the system's packages alone.
 NO_SYSTEM_PACKAGES ?=
 
@@ -96,7 +98,8 @@ test: system-packages $(DEV) ## run all tests; installs what the interop tests n
 soak: export JUKICARD_SOAK := 1
 soak: export HYPOTHESIS_PROFILE ?= soak
 soak: export PYTEST_ADDOPTS := --timeout=$(SOAK_TIMEOUT)
-soak: test ## run the long versions of all tests, too; SOAK_TIMEOUT is the bound of one, in seconds
+soak: test $(FUZZ) ## run all tests at their full length, then fuzz: some hours
+	@$(BIN)/python tests/fuzz/run_atheris.py -max_total_time=$(SOAK_FUZZ_SECONDS)
 
 # Root, or sudo without a password, installs; anybody else is told what will be missing.
 .PHONY: system-packages

@@ -11,6 +11,7 @@ from jukicard.errors import IsoError
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import ProtectionLevel
 from jukicard.securemessaging.suites import PARAMETERS, SessionKeys, Suite, make_key
+from tests.support import soak
 from tests.support.naive.sm_reader import NaiveReader, tlv
 
 SUITES = st.sampled_from(tuple(Suite))
@@ -174,4 +175,6 @@ class SessionModel(RuleBasedStateMachine):
 
 
 TestSessionModel = SessionModel.TestCase
-TestSessionModel.settings = settings(max_examples=50, stateful_step_count=20)
+TestSessionModel.settings = settings(
+    max_examples=soak.times(50, soak=2_000), stateful_step_count=20
+)

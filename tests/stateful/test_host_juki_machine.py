@@ -37,6 +37,7 @@ from jukihost.errors import (
 )
 from jukihost.models import CardState, Purpose, Residence, ResidentCode, check_digit
 from jukihost.sessions.juki import JukiSession
+from tests.support import soak
 from tests.support.host.custody import PublicMasters
 
 PINS = st.sampled_from(["1234", "5678", "0000"])
@@ -247,4 +248,6 @@ class JukiMachine(RuleBasedStateMachine):
 
 
 TestJukiMachine = JukiMachine.TestCase
-TestJukiMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestJukiMachine.settings = settings(
+    max_examples=soak.times(80, soak=2_000), stateful_step_count=40, deadline=None
+)

@@ -41,6 +41,7 @@ from tests.stateful.memory_model import (
     flat,
     nested,
 )
+from tests.support import soak
 
 PLACES = st.tuples(st.sampled_from(PARTITIONS), st.sampled_from(KEYS))
 VALUES = st.sampled_from([b"", b"\x00", b"1", b"2" * 5000])
@@ -305,7 +306,12 @@ class WithSqlite(MemoryMachine):
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples"), [(WithoutBackend, 150), (WithRam, 250), (WithSqlite, 40)]
+    ("machine", "examples"),
+    [
+        (WithoutBackend, soak.times(150, soak=5_000)),
+        (WithRam, soak.times(250, soak=5_000)),
+        (WithSqlite, soak.times(40, soak=1_000)),
+    ],
 )
 def test_the_memory_does_what_its_model_does(
     machine: type[RuleBasedStateMachine], examples: int

@@ -5,6 +5,7 @@ When exactly the signal arrives nobody knows; what is checked holds whenever it 
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
@@ -19,12 +20,23 @@ from jukicard.applets.juki.files import AID, PIN
 from jukicard.memory import PersistentMemory, SqliteBackend, create_card
 from jukihost.errors import CardError
 from jukihost.transport.tcp import TcpConnection
+from tests.support import soak
 
 ROOT = Path(__file__).parents[2]
 SELECT = bytes.fromhex(f"00A4040C0A{AID}")
 SELECT_PIN = bytes.fromhex(f"00A4020C02{PIN:04X}")
 WRONG, RIGHT = bytes.fromhex("002000800439393939"), bytes.fromhex("002000800431323334")
 FULL = 3
+KILLS = soak.times(6, soak=120)
+RIGHT_KILLS = soak.times(3, soak=60)
+LONGEST = 0.008
+"""Of the time between a guess and the kill, in seconds."""
+
+
+def delays(known: tuple[float, ...], count: int) -> list[float]:
+    """So many times between a guess and the kill: the known ones, then drawn from a seed."""
+    drawn = random.Random(count)
+    return [*known, *(drawn.uniform(0, LONGEST) for _ in range(count - len(known)))]
 
 
 class Served:
@@ -96,7 +108,7 @@ def test_an_answered_guess_is_paid_for(image: Path, record_property: Callable[..
     record_property("cut points", 4)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.0005, 0.001, 0.002, 0.004, 0.008])
+@pytest.mark.parametrize("delay", delays((0.0, 0.0005, 0.001, 0.002, 0.004, LONGEST), KILLS))
 def test_killed_in_the_middle_of_a_guess(
     image: Path, delay: float, record_property: Callable[..., None]
 ) -> None:
@@ -116,7 +128,7 @@ def test_killed_in_the_middle_of_a_guess(
     record_property("cut points", rounds)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.001, 0.004])
+@pytest.mark.parametrize("delay", delays((0.0, 0.001, 0.004), RIGHT_KILLS))
 def test_killed_in_the_middle_of_the_right_pin(
     image: Path, delay: float, record_property: Callable[..., None]
 ) -> None:

@@ -31,6 +31,7 @@ from jukihost.signing.raw import SignatureInvalid, sign_raw, verify_raw
 from jukihost.signing.report import ExtraMissing, VerifiedSignature
 from jukihost.signing.validity import CertificateExpired, CertificateNotTrusted, Trust
 from jukihost.signing.xmldsig import XmlNotSignable, sign_xml, sign_xml_detached, verify_xml
+from tests.support import soak
 from tests.support.host.pki import LAST, NOW, Authority, SoftwareKey, blank_pdf, private_key
 
 AUTHORITY = Authority.make()
@@ -183,7 +184,7 @@ SIGNED = sign_cms(KEY, b"text", detached=False)
 
 
 @given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
-@settings(max_examples=60)
+@settings(max_examples=soak.times(60, soak=10_000))
 def test_cms_changed_anywhere(at: int, mask: int) -> None:
     changed = SIGNED[:at] + bytes((SIGNED[at] ^ mask,)) + SIGNED[at + 1 :]
     try:
@@ -195,7 +196,7 @@ def test_cms_changed_anywhere(at: int, mask: int) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=40)
+@settings(max_examples=soak.times(40, soak=5_000))
 def test_any_bytes_as_signatures(content: bytes) -> None:
     with pytest.raises(SigningError):
         verify_cms(content, TRUST, b"text")

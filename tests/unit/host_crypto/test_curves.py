@@ -19,6 +19,7 @@ from jukihost.crypto.curves import (
     curve_of,
     point_of,
 )
+from tests.support import soak
 from tests.support.naive import curve as naive_curve
 from tests.support.published.vectors import load
 
@@ -39,7 +40,7 @@ def test_the_table_is_that_of_the_package(curve: Curve) -> None:
     assert curve.algorithm.key_size == curve.p.bit_length()
 
 
-@settings(max_examples=20)
+@settings(max_examples=soak.times(20, soak=1_000))
 @given(st.sampled_from(CURVES), st.data())
 def test_products_are_those_of_the_schoolbook(curve: Curve, data: st.DataObject) -> None:
     start = data.draw(st.integers(1, curve.order - 1))
@@ -50,7 +51,7 @@ def test_products_are_those_of_the_schoolbook(curve: Curve, data: st.DataObject)
     assert curve.agree(scalar, point) == curve.coordinate(product.x)
 
 
-@settings(max_examples=30)
+@settings(max_examples=soak.times(30, soak=1_500))
 @given(st.sampled_from(CURVES), st.integers(1, 60), st.integers(1, 60))
 def test_sums_are_those_of_the_schoolbook(curve: Curve, left: int, right: int) -> None:
     points = [point_of(curve.private_key(scalar).public_key()) for scalar in (left, right)]

@@ -27,10 +27,11 @@ from jukicard.memory import (
     list_cards,
 )
 from jukicard.memory.imagefile import SCHEMA, ImageFile, create_file
+from tests.support import soak
 
 OTHER = Path(__file__).with_name("other_process.py")
 ROOT = Path(__file__).parents[3]
-ROUNDS = 12
+ROUNDS = soak.times(12, soak=600)
 
 
 def other(*arguments: str) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
 from jukicard.synthetic.codes import is_resident_code
 from jukicard.testing.faults import FaultyBackend
+from tests.support import soak
 from tests.support.cards.issuing import issue
 from tests.support.published.transcript import play, send
 
@@ -57,7 +58,7 @@ class TestSeeds:
             assert first.snapshot().export_with_keys() == second.snapshot().export_with_keys()
 
     def test_different_seeds_give_different_cards(self) -> None:
-        cards = [issue_card(seed=seed) for seed in range(30)]
+        cards = [issue_card(seed=seed) for seed in range(soak.times(30, soak=1_000))]
         for key in ("content/0002", "object//5A"):
             assert len({stored(card, key) for card in cards}) == len(cards), key
         assert len({tuple(answers(card)) for card in cards}) == len(cards)
@@ -66,7 +67,7 @@ class TestSeeds:
         assert code_of(issue_card()) != code_of(issue_card())
 
     def test_codes_have_the_right_check_digit(self) -> None:
-        for seed in range(100):
+        for seed in range(soak.times(100, soak=10_000)):
             assert is_resident_code(code_of(issue_card(seed=seed)))
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 from jukicard.transport import SlotState, tcp
 from jukicard.transport.address import AddressRefused
 from jukicard.transport.tcp import TcpServer
+from tests.support import soak
 from tests.support.readers.echo_card import EchoCard
 from tests.support.readers.statuses import Statuses
 
@@ -220,7 +221,7 @@ def test_a_client_right_after_another_is_not_busy(server: TcpServer) -> None:
             assert client.ask(1) == (0x81, ATR)
 
 
-@settings(max_examples=40)
+@settings(max_examples=soak.times(40, soak=1_000))
 @given(noise=st.binary(max_size=200), greeted=st.booleans())
 def test_garbage_harms_nobody(noise: bytes, greeted: bool) -> None:
     with TcpServer(EchoCard(), on_status=Statuses()) as server:

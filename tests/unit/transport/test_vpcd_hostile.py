@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from jukicard.transport import SlotState, readerlink
+from tests.support import soak
 from tests.support.readers.echo_card import EchoCard
 from tests.support.readers.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
 
@@ -88,7 +89,7 @@ def test_a_reader_that_does_not_read_is_dropped(
         bench.statuses.wait_for(SlotState.LOST)
 
 
-@settings(max_examples=40)
+@settings(max_examples=soak.times(40, soak=1_000))
 @given(noise=st.binary(max_size=200))
 def test_garbage_harms_nobody(noise: bytes) -> None:
     bench = Bench([EchoCard()])
