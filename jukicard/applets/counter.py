@@ -6,7 +6,7 @@ of this project, the same in every application.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from jukicard.filesystem.access import (
     ALWAYS,
@@ -17,8 +17,8 @@ from jukicard.filesystem.access import (
     SecureMessaging,
 )
 from jukicard.filesystem.files import AccessRules, DataObject
+from jukicard.kit.features.keys import Keys
 from jukicard.kit.keys import KeyFile, KeyPair
-from jukicard.kit.secured import SecuredApplet
 
 COUNTER: Final = "COUNTER"
 """The right of the counter, as in the Juki application."""
@@ -47,7 +47,7 @@ def personal_data(read: AccessCondition) -> AccessRules:
     return AccessRules(read=read, update=ENCRYPTED_AT_THE_COUNTER)
 
 
-def install_counter(applet: SecuredApplet, card_number: bytes, key: KeyPair | None) -> None:
+def install_counter(applet: Keys[Any], card_number: bytes, key: KeyPair | None) -> None:
     """Write card number and counter key; without a key the counter has no access."""
     applet.files.put_data_object(applet.tree.root, CARD_NUMBER.tag, card_number)
     if key is not None:

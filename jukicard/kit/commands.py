@@ -240,11 +240,13 @@ class ExternalAuthenticate(NamedTuple):
 class GeneralAuthenticate(NamedTuple):
     """GENERAL AUTHENTICATE: the one object of the dynamic data, tag None when there is none.
 
-    80 is the key of chip authentication; none, 81, 83 and 85 are the steps of PACE.
+    80 is the key of chip authentication; none, 81, 83 and 85 are the steps of PACE. `chained` says
+    that the dialogue goes on.
     """
 
     tag: int | None
     value: bytes
+    chained: bool
 
 
 SecurityEnvironment = SetKey | SetCertificateIssuer | SetTerminal | SetChip | SetPassword
@@ -328,8 +330,8 @@ def parse_general_authenticate(command: CommandApdu) -> GeneralAuthenticate:
         raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: one data object 7C")
     inner = _security_objects(dynamic[0x7C], name)
     if not inner:
-        return GeneralAuthenticate(None, b"")
+        return GeneralAuthenticate(None, b"", command.cla.chained)
     [(tag, value), *others] = inner.items()
     if others or tag not in (0x80, 0x81, 0x83, 0x85):
         raise IsoError(StatusWord.INCORRECT_DATA, f"{name}: one object, 80, 81, 83 or 85")
-    return GeneralAuthenticate(tag, value)
+    return GeneralAuthenticate(tag, value, command.cla.chained)

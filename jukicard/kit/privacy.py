@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
 from jukicard.authentication.pace import GENERIC_MAPPING_AES128, Pace, password_key
@@ -94,9 +96,11 @@ class PaceDialogue:
         self._identifier = b""
         self._pace = Pace(PROTOCOL, password.curve, password_key(PROTOCOL, password.value))
 
-    def answer(
-        self, step: GeneralAuthenticate, chained: bool, random: Callable[[int], bytes]
-    ) -> Tlv:
+    def continues(self, command: CommandApdu) -> bool:
+        """Tell whether a command may be the next step: GENERAL AUTHENTICATE, nothing between."""
+        return command.ins == Ins.GENERAL_AUTHENTICATE and command.cla.interindustry
+
+    def answer(self, step: GeneralAuthenticate, random: Callable[[int], bytes]) -> Tlv:
         """Answer one step; after the last one `session` is there.
 
         # BSI TR-03110-3, B.1; ICAO Doc 9303-11, 4.4.4.2: all but the last are links of one chain
@@ -105,9 +109,9 @@ class PaceDialogue:
         another one that is not.
         """
         last = step.tag == 0x85
-        if chained and last:
+        if step.chained and last:
             raise IsoError(StatusWord.LAST_COMMAND_EXPECTED, "PACE: the last step is not chained")
-        if not (chained or last):
+        if not (step.chained or last):
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED, "PACE: every step but the last is chained"
             )

@@ -17,7 +17,8 @@ from jukicard.environment import (
     SystemRandom,
 )
 from jukicard.errors import IsoError
-from jukicard.kit.certified import CertifiedApplet
+from jukicard.kit.features.certificates import Certificates
+from jukicard.kit.features.privacy import Privacy
 from jukicard.kit.keys import WeakKeyError
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile
@@ -295,16 +296,15 @@ def _make(
 def _put_trust(card: Card, given: CardKeys, access_number: str | None) -> None:
     for application in card.applications:
         applet = application.applet
-        if not isinstance(applet, CertifiedApplet):
-            continue
-        for raw in given.trust_anchors:
-            try:
-                applet.trust.add_anchor(trust_anchor(Certificate.parse(raw)))
-            except CertificateError as problem:
-                raise ProfileError(f"a trust anchor is of no use: {problem}") from None
-        if given.chip_key is not None:
-            applet.trust.set_chip_key(given.chip_key)
-        if access_number is not None:
+        if isinstance(applet, Certificates):
+            for raw in given.trust_anchors:
+                try:
+                    applet.trust.add_anchor(trust_anchor(Certificate.parse(raw)))
+                except CertificateError as problem:
+                    raise ProfileError(f"a trust anchor is of no use: {problem}") from None
+            if given.chip_key is not None:
+                applet.trust.set_chip_key(given.chip_key)
+        if isinstance(applet, Privacy) and access_number is not None:
             applet.passwords.set(access_number.encode("ascii"))
 
 

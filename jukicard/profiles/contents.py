@@ -9,6 +9,7 @@ from jukicard.applets.counter import COUNTER
 from jukicard.applets.issuer import JukiIssuerApplet, files as issuer_files
 from jukicard.applets.issuer.files import ISSUER_NUMBER
 from jukicard.applets.issuer.recognition import RECOGNITION
+from jukicard.applets.juki import JukiApplet
 from jukicard.applets.juki.files import AID as JUKI_AID, PURPOSES
 from jukicard.applets.juki.personalisation import (
     CardData,
@@ -16,7 +17,6 @@ from jukicard.applets.juki.personalisation import (
     personalise as personalise_juki,
 )
 from jukicard.kit.fileapplet import FileApplet
-from jukicard.kit.secured import SecuredApplet
 from jukicard.profiles import faces
 from jukicard.profiles.catalogue import Generation
 from jukicard.profiles.order import Order
@@ -24,7 +24,7 @@ from jukicard.profiles.order import Order
 _TOKENS: Final = {Generation.JUKI: "JPKIAPICCTOKEN", Generation.MY_NUMBER: "JPKIAPICCTOKEN2"}
 
 
-def issuer(applet: FileApplet, order: Order) -> None:
+def issuer(applet: FileApplet[Any], order: Order) -> None:
     """The successor's issuer domain: card-level data objects, nothing personal."""
     _put_card_data(
         applet, {**_card_data(order), **faces.card_certificates(order.person.municipality.code)}
@@ -52,12 +52,12 @@ def _card_data(order: Order) -> dict[int, bytes]:
     }
 
 
-def _put_card_data(applet: FileApplet, objects: Mapping[int, bytes]) -> None:
+def _put_card_data(applet: FileApplet[Any], objects: Mapping[int, bytes]) -> None:
     for tag, value in objects.items():
         applet.files.put_data_object(applet.tree.root, tag, value)
 
 
-def juki(applet: SecuredApplet, order: Order) -> None:
+def juki(applet: JukiApplet, order: Order) -> None:
     """The Juki application: PIN, code, card data and the keys of the purposes of use."""
     pairs = {purpose: order.keys_for(JUKI_AID, purpose) for purpose in PURPOSES.values()}
     personalise_juki(

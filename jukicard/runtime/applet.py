@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import ins_label
 from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
 from jukicard.environment import RandomSource
+from jukicard.errors import IsoError
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import Partition
+from jukicard.runtime.assembly import check_handlers, check_whole, find_state
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import (
     CardEvent,
@@ -22,6 +26,7 @@ from jukicard.runtime.events import (
     SecurityStatusChanged,
 )
 from jukicard.runtime.firewall import Grants, Service, StepBudget
+from jukicard.runtime.handlers import Handler, collect
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.session import SecureMessagingSession
 
@@ -196,39 +201,82 @@ class _OnlyRandom:
         return b""
 
 
-class Applet(ABC):
+State = TypeVar("State", bound=ApplicationState)
+"""The volatile state of an application on one channel."""
+
+
+class Applet(ABC, Generic[State]):
     """An application: what it answers when it is selected, and afterwards.
 
     One object a card. Volatile state is not kept in it but in what `new_state` returns, one for
     each logical channel it is selected on, thrown away when it is left.
+
+    A class that has a `type_name` is a whole application, another one a part to make some of. What
+    is wrong with a class shows when it is made, as a DeclarationError: two methods for one command,
+    one that cannot be called as a command is, a state that is not what a feature works on, and in a
+    whole application something that a feature needs and nobody gives. `without` names commands of
+    the bases, by their methods, that the class has not: `without=(FileApplet.erase_binary,)`.
     """
 
     type_name: ClassVar[str]
     """The name under which a card's memory and the entry points know this kind of application."""
+    interindustry: Final[Mapping[int, Handler]] = {}
+    """The commands of interindustry class bytes by instruction, made from what is declared."""
+    proprietary: Final[Mapping[int, Handler]] = {}
+    """The commands of proprietary class bytes by instruction, made from what is declared."""
+    state_type: type[State]
+    """The class of the state, found in the class's bases: `Files[LibraryState]`."""
+
+    def __init_subclass__(cls, *, without: Iterable[Callable[..., object]] = ()) -> None:
+        super().__init_subclass__()
+        collect(cls, without)
+        state = find_state(cls, Applet)
+        check_handlers(cls, state)
+        setattr(cls, "state_type", state)  # noqa: B010 - it is no class of State to mypy
+        if hasattr(cls, "type_name"):
+            check_whole(cls)
 
     def __init__(self, context: AppletContext) -> None:
         self.context = context
 
     @abstractmethod
-    def new_state(self) -> ApplicationState:
+    def new_state(self) -> State:
         """Return fresh volatile state: nothing proven, nothing selected."""
 
     @abstractmethod
-    def select(self, command: CommandApdu, state: Any) -> ResponseApdu:
+    def select(self, command: CommandApdu, state: State) -> ResponseApdu:
         """Answer SELECT by name; also when it comes again. IsoError refuses to be selected."""
 
-    @abstractmethod
-    def process(self, command: CommandApdu, state: Any) -> ResponseApdu:
-        """Answer any other command; IsoError refuses. Complete commands only: no chain links."""
+    def process(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """Answer any other command with the method declared for it; IsoError refuses.
 
-    def select_inside(self, command: CommandApdu, state: Any) -> ResponseApdu | None:
+        6E00 and 6D00 when there is none. Complete commands only: no chain links.
+        """
+        handlers = self.interindustry if command.cla.interindustry else self.proprietary
+        handler = handlers.get(command.ins)
+        if handler is None:
+            raise self.unknown(command)
+        return handler(self, command, state)
+
+    def unknown(self, command: CommandApdu) -> IsoError:
+        """Return the refusal of a command that is not declared, 6D00; of its whole class, 6E00."""
+        if not (command.cla.interindustry or self.proprietary):
+            return IsoError(
+                StatusWord.CLA_NOT_SUPPORTED, f"{self.context.aid} has no proprietary commands"
+            )
+        return IsoError(
+            StatusWord.INS_NOT_SUPPORTED,
+            f"{self.context.aid} does not know {ins_label(command.ins)}",
+        )
+
+    def select_inside(self, command: CommandApdu, state: State) -> ResponseApdu | None:
         """Answer SELECT by the name of a DF inside this application; None: there is none.
 
         Asked when no application has the name. IsoError refuses.
         """
         return None
 
-    def deselect(self, state: Any) -> None:  # noqa: B027 - most have nothing to do
+    def deselect(self, state: State) -> None:
         """Be left: `state` is thrown away after this. Nothing raised here has an effect."""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from jukicard.apdu.command import CommandApdu, MalformedApduError
 from jukicard.apdu.status import StatusWord
@@ -91,7 +91,7 @@ class Card:
         self._atr = self.options.atr
         self._pipeline: Pipeline | None = None
 
-    def _make_applet(self, application: Application) -> Applet:
+    def _make_applet(self, application: Application) -> Applet[Any]:
         context = AppletContext(
             aid=application.aid,
             memory=self.environment.memory.partition(application.partition_name),

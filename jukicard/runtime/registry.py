@@ -31,7 +31,7 @@ _OWN: Final = {
     "surface": "jukicard.applets.surface:SurfaceApplet",
     "text": "jukicard.applets.text:TextApplet",
 }
-_OFFERED: Final[dict[str, type[Applet]]] = {}
+_OFFERED: Final[dict[str, type[Applet[Any]]]] = {}
 _TRUSTED: Final[set[str]] = set()
 
 
@@ -39,7 +39,7 @@ class UnknownAppletError(LookupError):
     """The card holds a kind of application that is not installed here; the text says which."""
 
 
-def offer_applet(offered: type[Applet], *, trusted: bool = False) -> type[Applet]:
+def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[Applet[Any]]:
     """Make a kind of application known in this process, by its `type_name`; a class decorator.
 
     For applications that no installed distribution offers as an entry point: a card whose profile
@@ -57,7 +57,7 @@ def offer_applet(offered: type[Applet], *, trusted: bool = False) -> type[Applet
     return offered
 
 
-def applet_class(type_name: str) -> type[Applet]:
+def applet_class(type_name: str) -> type[Applet[Any]]:
     """Return the class of a kind of application: ours, an offered one, or an entry point's.
 
     UnknownAppletError when there is none.
@@ -91,12 +91,12 @@ class Application:
     aid: Aid
     type_name: str
     parameters: Mapping[str, str]
-    make: Callable[[Application], Applet]
-    made: Applet | None = None
+    make: Callable[[Application], Applet[Any]]
+    made: Applet[Any] | None = None
     budget: StepBudget | None = None
 
     @property
-    def applet(self) -> Applet:
+    def applet(self) -> Applet[Any]:
         """The object that answers; made when it is first needed."""
         if self.made is None:
             self.made = self.make(self)
@@ -110,7 +110,7 @@ class Application:
         """Return fresh volatile state. AppletMisbehavedError when the application gives none."""
         applet = self.applet
         if self.budget is None:
-            return applet.new_state()
+            return applet.new_state()  # type: ignore[no-any-return]
         state: ApplicationState | None = self.budget.run_apart(
             lambda: applet.new_state()  # noqa: PLW0108 - looking it up is its code too
         )
@@ -165,7 +165,7 @@ class Registry:
         return next((found for found in self._applications if found.aid == aid), None)
 
 
-def read_applications(memory: Partition, make: Callable[[Application], Applet]) -> Registry:
+def read_applications(memory: Partition, make: Callable[[Application], Applet[Any]]) -> Registry:
     """Return the registry that `write_applications` wrote."""
     entries = json.loads(memory.get(_KEY) or b"[]")
     budget = StepBudget(STEP_BUDGET)

@@ -33,7 +33,7 @@ class ForbiddenReachedError(AssertionError):
     """Something reached the application that nothing may reach; the text says how."""
 
 
-class ForbiddenApplet(Applet):
+class ForbiddenApplet(Applet[BasicState]):
     """Records how it was reached and raises, so that the card answers 6F00 and `check` fails.
 
     It counts as reached when it is selected, gets a command, is left, when its service is used, and

@@ -7,12 +7,11 @@ chip's key; the one with all files has keys only.
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import ClassVar
 
 from jukicard import PROFILES, Card, CardKeys, Printed, issue_card
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.registry import offer_applet
-from tests.support.applets.iso_applet import FAIL, IsoApplet, iso_card
+from tests.support.applets.iso_applet import IsoApplet, iso_card
 from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
 from tests.support.naive.pace import NUMBER
 
@@ -21,13 +20,10 @@ NAMES = (ALL_FILES, *PROFILES)
 
 
 @partial(offer_applet, trusted=True)
-class Steady(IsoApplet):
+class Steady(IsoApplet, without=(IsoApplet.fail,)):
     """The application with all files, without the command that fails as no rule explains."""
 
     type_name = "test-iso-steady"
-    proprietary: ClassVar = {
-        ins: handler for ins, handler in IsoApplet.proprietary.items() if ins != FAIL
-    }
 
 
 @partial(offer_applet, trusted=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jukicard import Card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, StatusWord
 from jukicard.apdu.cla import ClassKind, SecureMessagingIndication
 from jukicard.applets.juki import JukiApplet
+from jukicard.kit.features.keys import Keys
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.kit.pin import PinFile
-from jukicard.kit.secured import SecuredApplet
 from tests.support.cards.eac_desk import DV_DRAFT, SYSTEM_DRAFT, SYSTEM_KEY, EacTerminal
 from tests.support.cards.juki_desk import Desk
 from tests.support.naive.cvc_writer import sign
@@ -64,7 +64,7 @@ class Known:
             aid, applet = application.aid, application.applet
             if isinstance(applet, JukiApplet):
                 number = applet.card_identifier()
-            if isinstance(applet, SecuredApplet):
+            if isinstance(applet, Keys):
                 keys += [(aid, reference) for reference in applet.keys.references()]
             if isinstance(applet, FileApplet):
                 pins[bytes(aid)] = list(_pins(applet))
@@ -74,7 +74,7 @@ class Known:
         return cls(number, keys, pins)
 
 
-def _pins(applet: FileApplet) -> list[Pin]:
+def _pins(applet: FileApplet[Any]) -> list[Pin]:
     efs = [ef for ef in applet.tree.root.efs.values() if isinstance(ef.spec, PinFile)]
     found = [Pin(ef.fid, applet.files.partition.get(ef.content_key) or b"") for ef in efs]
     return [pin for pin in found if pin.value]

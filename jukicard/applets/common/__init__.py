@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
-from jukicard.applets.common.files import AID, CARD_KEY, TREE
-from jukicard.kit.cardkey import CardKeyApplet
-from jukicard.kit.fileapplet import Handler
-from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
-from jukicard.kit.secured import SECURITY_COMMANDS
+from jukicard.applets.common.files import AID, TREE
+from jukicard.kit.features.cardkey import Presence
+from jukicard.kit.features.jicsap import Jicsap
+from jukicard.kit.features.keys import Keys, KeyState
+from jukicard.kit.features.lifecycle import LifeCycle
 
 __all__ = ["AID", "CommonApplet"]
 
 
-class CommonApplet(CardKeyApplet):
+class CommonApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Presence[KeyState]):
     """Records that say which card this is; docs/card.md, section 6, lists its files."""
 
     type_name = "common"
     tree = TREE
-    card_key = CARD_KEY
     session_key_refusal = StatusWord(0x66F1)
-
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        **JICSAP_COMMANDS,
-        **SECURITY_COMMANDS,
-        Ins.INTERNAL_AUTHENTICATE: CardKeyApplet.internal_authenticate,
-    }
-    proprietary: ClassVar[Mapping[int, Handler]] = JicsapApplet.proprietary

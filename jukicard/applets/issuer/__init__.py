@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -14,8 +13,9 @@ from jukicard.applets.issuer.files import AID, CARD_STATE, JUKI_TREE, TREE
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.operations import data
-from jukicard.kit.cardkey import AuthenticatingApplet
-from jukicard.kit.fileapplet import FileApplet, FileState, Handler
+from jukicard.kit.features.cardkey import Presence
+from jukicard.kit.fileapplet import FileApplet, FileState
+from jukicard.runtime.handlers import command
 
 __all__ = ["AID", "IssuerApplet", "JukiIssuerApplet"]
 
@@ -23,7 +23,7 @@ _SHORT: Final = 256
 """The longest answer that a short Le can ask for."""
 
 
-class IssuerApplet(FileApplet):
+class IssuerApplet(FileApplet[FileState]):
     """Answers GET DATA at card level: issuer and card, municipality, expiry, certificates.
 
     Which objects there are: docs/card.md, section 4. Nothing in it is personal.
@@ -32,6 +32,7 @@ class IssuerApplet(FileApplet):
     type_name = "issuer"
     tree = TREE
 
+    @command(Ins.GET_DATA)
     def get_card_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """GET DATA (ISO/IEC 7816-4:2020, 11.5.2).
 
@@ -48,6 +49,7 @@ class IssuerApplet(FileApplet):
             )
         return ResponseApdu(answer)
 
+    @command(Ins.SELECT)
     def select_file(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """SELECT: there is no MF and no file here; as measured on cards, 6A82 and 6A86."""
         parsed = file_commands.parse_select(command)
@@ -55,13 +57,8 @@ class IssuerApplet(FileApplet):
             raise IsoError(StatusWord.FILE_NOT_FOUND, "SELECT: the issuer domain has no files")
         raise IsoError(StatusWord.INCORRECT_P1_P2, "SELECT: there is no MF")
 
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        Ins.GET_DATA: get_card_data,
-        Ins.SELECT: select_file,
-    }
 
-
-class JukiIssuerApplet(IssuerApplet, AuthenticatingApplet):
+class JukiIssuerApplet(IssuerApplet, Presence[FileState]):
     """Answers for a Juki card: it proves besides that the card is there, before any application.
 
     SELECT, GET DATA and INTERNAL AUTHENTICATE are what every Juki card and reader know.
@@ -69,8 +66,3 @@ class JukiIssuerApplet(IssuerApplet, AuthenticatingApplet):
 
     type_name = "issuer-juki"
     tree = JUKI_TREE
-
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        **IssuerApplet.interindustry,
-        Ins.INTERNAL_AUTHENTICATE: AuthenticatingApplet.internal_authenticate,
-    }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
@@ -24,9 +22,10 @@ from jukicard.applets.juki.files import (
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import PutData, parse_get_data, parse_put_data, parse_put_data_odd
 from jukicard.filesystem.operations import data
-from jukicard.kit.certified import CERTIFICATE_COMMANDS, CertifiedApplet
-from jukicard.kit.fileapplet import FileState, Handler
-from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
+from jukicard.kit.features.certificates import Certificates, CertificateState
+from jukicard.kit.features.jicsap import Jicsap
+from jukicard.kit.features.lifecycle import LifeCycle
+from jukicard.kit.features.privacy import Privacy, PrivacyState
 from jukicard.runtime.events import LifeCycleChanged
 
 __all__ = ["AID", "JukiApplet"]
@@ -34,7 +33,13 @@ __all__ = ["AID", "JukiApplet"]
 _MOVED_OUT: Final = bytes((ResidenceState.MOVED_OUT,))
 
 
-class JukiApplet(JicsapApplet, CertifiedApplet):
+class JukiState(CertificateState, PrivacyState):
+    """What is selected, proven and under way in the Juki application on one channel."""
+
+
+class JukiApplet(
+    Jicsap[JukiState], LifeCycle[JukiState], Certificates[JukiState], Privacy[JukiState]
+):
     """PIN, resident record code, card data and the keys of the purposes of use.
 
     docs/card.md says who may read and change what. After moving out only the systems for moving
@@ -60,7 +65,7 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
                 f"authentication for {right}: the holder has moved out",
             )
 
-    def get_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    def get_data(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """GET DATA: card number, residence state, chip's certificate, the card's state."""
         parsed = parse_get_data(command)
         if parsed.tags == (CARD_STATE,):
@@ -68,25 +73,17 @@ class JukiApplet(JicsapApplet, CertifiedApplet):
             return ResponseApdu(Tlv(CARD_STATE, lifecycle).encode())
         return ResponseApdu(data.get_data(self.files, state, parsed))
 
-    def put_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    def put_data(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """PUT DATA: the counter notes that the holder moves out, or goes on using the card."""
         return self._put(parse_put_data(command), state)
 
-    def put_data_odd(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    def put_data_odd(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """PUT DATA with a template in the data field: the same object, the same values."""
         return self._put(parse_put_data_odd(command), state)
 
-    def _put(self, parsed: PutData, state: FileState) -> ResponseApdu:
+    def _put(self, parsed: PutData, state: JukiState) -> ResponseApdu:
         residence = parse_residence(parsed)
         data.put_data(self.files, state, parsed)
         self.context.end_other_sessions()
         self.context.emit(LifeCycleChanged(self.context.aid, "residence", residence.name.lower()))
         return ResponseApdu()
-
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        **JICSAP_COMMANDS,
-        **CERTIFICATE_COMMANDS,
-        Ins.GET_DATA: get_data,
-        Ins.PUT_DATA: put_data,
-        Ins.PUT_DATA_ODD: put_data_odd,
-    }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from jukicard.apdu.tlv import Tlv, encode_simple
 from jukicard.applets.counter import CARD_NUMBER
+from jukicard.applets.juki import JukiApplet
 from jukicard.applets.juki.commands import ResidenceState
 from jukicard.applets.juki.files import (
     CARD_DATA,
@@ -21,7 +22,6 @@ from jukicard.applets.juki.files import (
 )
 from jukicard.filesystem.store import FileStore
 from jukicard.kit.keys import KeyPair
-from jukicard.kit.secured import SecuredApplet
 
 CODE_TAG = 0x01
 """The SIMPLE-TLV tag of record 1 of EF 0002."""
@@ -75,7 +75,7 @@ def code_record(code: str) -> bytes:
     return encode_simple(CODE_TAG, code.encode("ascii"))
 
 
-def personalise(applet: SecuredApplet, contents: JukiContents) -> None:
+def personalise(applet: JukiApplet, contents: JukiContents) -> None:
     """Write the contents, inside a transaction of the card's memory.
 
     A purpose without a key gets none: no key in the card, no access. IsoError when the PIN is

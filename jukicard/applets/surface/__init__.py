@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
-from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.surface.files import AID, CARD_KEY, TREES
-from jukicard.kit.cardkey import CardKeyApplet
-from jukicard.kit.fileapplet import Handler
-from jukicard.kit.jicsap import JICSAP_COMMANDS, JicsapApplet
-from jukicard.kit.secured import SECURITY_COMMANDS
+from jukicard.kit.features.cardkey import CardKey
+from jukicard.kit.features.jicsap import Jicsap
+from jukicard.kit.features.keys import Keys, KeyState
+from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.runtime.applet import AppletContext
 
 __all__ = ["AID", "SurfaceApplet"]
 
 
-class SurfaceApplet(CardKeyApplet):
+class SurfaceApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], CardKey[KeyState]):
     """Shows the card's face to whoever knows what is on it, so that a forged face is seen.
 
     The parameter `layout` says which card it is on: `mynumber` or `juki`, see `files.TREES`.
@@ -32,9 +28,3 @@ class SurfaceApplet(CardKeyApplet):
     def __init__(self, context: AppletContext) -> None:
         self.tree = TREES[context.parameters["layout"]]
         super().__init__(context)
-
-    interindustry: ClassVar[Mapping[int, Handler]] = {**JICSAP_COMMANDS, **SECURITY_COMMANDS}
-    proprietary: ClassVar[Mapping[int, Handler]] = {
-        **JicsapApplet.proprietary,
-        Ins.PERFORM_SECURITY_OPERATION: CardKeyApplet.compute_signature,
-    }

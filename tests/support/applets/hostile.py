@@ -75,7 +75,7 @@ for _name in ("security", "messaging", "challenge"):
     setattr(HostileState, _name, _attribute(_name))
 
 
-class HostileApplet(Applet):
+class HostileApplet(Applet[Any]):
     """Does `plan[point]` whenever that point is reached; what `answers` returns is its answer."""
 
     type_name = "test-hostile"
@@ -121,7 +121,7 @@ class Accomplice(HostileApplet):
         context.share("ping", self.serve, HOSTILE)
 
 
-class ClientApplet(Applet):
+class ClientApplet(Applet[BasicState]):
     """An honest application that uses the hostile one's service and goes on when it fails."""
 
     type_name = "test-client"

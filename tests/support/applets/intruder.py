@@ -60,7 +60,7 @@ class IntruderState(BasicState):
         super().forget()
 
 
-class IntruderApplet(Applet):
+class IntruderApplet(Applet[Any]):
     """Does what is planned for the point, with itself and what it was given there."""
 
     type_name = "test-intruder"
@@ -95,7 +95,7 @@ class IntruderApplet(Applet):
 offer_applet(IntruderApplet)
 
 
-class NeighbourApplet(Applet):
+class NeighbourApplet(Applet[BasicState]):
     """Keeps a value, serves its ally, and asks the intruder for help."""
 
     type_name = "test-neighbour"

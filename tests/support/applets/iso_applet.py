@@ -7,14 +7,13 @@ its own range (2FXX binary, 6FXX records, 4FXX access, 00XX PINs).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final
+from typing import Final
 
 from jukicard import PROFILES, Card, CardOptions, issue_card
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.filesystem.access import (
     ALWAYS,
@@ -38,10 +37,14 @@ from jukicard.filesystem.files import (
     TransparentFile,
     WriteFunction,
 )
-from jukicard.kit.fileapplet import FileApplet, FileState, Handler
+from jukicard.kit.features.files import Files
+from jukicard.kit.features.jicsap import ChangeKey
+from jukicard.kit.features.keys import Challenges
+from jukicard.kit.fileapplet import FileState
 from jukicard.kit.pin import PinCharacters, PinFile
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.boundary import raise_bug
+from jukicard.runtime.handlers import command
 from jukicard.runtime.registry import offer_applet
 from jukicard.testing.applets import with_forbidden
 
@@ -204,33 +207,29 @@ FAIL: Final = 0x12
 
 
 @partial(offer_applet, trusted=True)
-class IsoApplet(FileApplet):
+class IsoApplet(Files[FileState], ChangeKey[FileState], Challenges[FileState]):
     """All file and PIN commands on `TREE`, and `80 10` to be given the right RIGHT."""
 
     type_name = "test-iso"
     tree = TREE
 
+    @command(0x10, proprietary=True)
     def grant(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """Stand in for an authentication that grants a right."""
         state.security.authenticated.add("RIGHT")
         return ResponseApdu()
 
+    @command(FAIL, proprietary=True)
     def fail(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """Write something and then fail as no rule explains."""
         self.files.put_content(TREE.ef(0x2F01), b"half")
         raise ZeroDivisionError(command.data)
 
+    @command(0x14, proprietary=True)
     def long_answer(self, command: CommandApdu, state: FileState) -> ResponseApdu:
         """Answer P1-P2 bytes."""
         size = command.p1 << 8 | command.p2
         return ResponseApdu(bytes(number % 251 for number in range(size)))
-
-    proprietary: ClassVar[Mapping[int, Handler]] = {
-        0x10: grant,
-        FAIL: fail,
-        0x14: long_answer,
-        Ins.CHANGE_KEY: FileApplet.change_key,
-    }
 
 
 @partial(offer_applet, trusted=True)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import AccessRules, DedicatedFile, FileTree, TransparentFile
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.kit.fileapplet import ISO_FILE_COMMANDS, PIN_COMMANDS, Handler
+from jukicard.kit.features.files import Files
+from jukicard.kit.features.keys import Keys, KeyState
+from jukicard.kit.features.lifecycle import LifeCycle
+from jukicard.kit.features.pins import Pins
 from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
-from jukicard.kit.secured import SECURITY_COMMANDS, SecuredApplet
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION
 from jukicard.runtime.registry import PRIVILEGE, offer_applet
@@ -41,17 +42,12 @@ TREE: Final = FileTree(
 
 
 @offer_applet
-class LifeCycleApplet(SecuredApplet):
+class LifeCycleApplet(Files[KeyState], Pins[KeyState], Keys[KeyState], LifeCycle[KeyState]):
     """Files, a PIN and a key whose life cycle nobody guards."""
 
     type_name = "test-life-cycle"
     tree = TREE
     card_rules = FREE
-    interindustry: ClassVar[Mapping[int, Handler]] = {
-        **ISO_FILE_COMMANDS,
-        **PIN_COMMANDS,
-        **SECURITY_COMMANDS,
-    }
 
 
 def life_cycle_card(*, with_values: bool = True) -> Card:

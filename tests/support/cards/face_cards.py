@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from jukicard import Card, CardOptions
 from jukicard.apdu import Aid, CommandApdu
@@ -186,7 +186,7 @@ def blank_card(
     return Card(environment, on_bug=raise_bug)
 
 
-def applet_on(card: Card, aid: bytes) -> Applet:
+def applet_on(card: Card, aid: bytes) -> Applet[Any]:
     """The application of a card."""
     found = card.applications.get(aid)
     assert found is not None

@@ -11,7 +11,7 @@ from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.curves import BRAINPOOL_P256R1
 from jukicard.crypto.cvc import Certificate, trust_anchor
 from jukicard.environment import SeededRandom
-from jukicard.kit.certified import CertifiedApplet
+from jukicard.kit.features.certificates import Certificates
 from jukihost.authentication.eac import TerminalIdentity
 from jukihost.crypto.cvc import Authorization, CvCertificate, issue_certificate
 from jukihost.crypto.signatures import ecdsa_signer
@@ -54,7 +54,7 @@ def trust(card: Card) -> None:
     root = certificate(ROOT, (b"JPROOT0001", b"JPROOT0001"), ROOT, 0xDF)
     found = card.applications.get(JukiSession.AID)
     assert found is not None
-    assert isinstance(found.applet, CertifiedApplet)
+    assert isinstance(found.applet, Certificates)
     with card.environment.memory.transaction():
         found.applet.trust.add_anchor(trust_anchor(Certificate.parse_content(root.content)))
         found.applet.trust.set_chip_key(CHIP.der)

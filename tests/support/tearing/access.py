@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jukicard.environment import SeededRandom
 from jukicard.filesystem.access import (
@@ -21,10 +21,10 @@ from jukicard.filesystem.access import (
     Verified,
 )
 from jukicard.filesystem.files import EfNode
+from jukicard.kit.features.keys import Keys
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
-from jukicard.kit.secured import SecuredApplet
 from jukicard.securemessaging.suites import Suite
 from jukihost.authentication.mutual import Suite as HostSuite, authenticate
 from tests.support.tearing.cuts import Place
@@ -98,7 +98,7 @@ class Subject:
 
     def keys(self) -> dict[int, EfNode]:
         """Return the keys that have a value, by reference."""
-        if not isinstance(self.applet, SecuredApplet):
+        if not isinstance(self.applet, Keys):
             return {}
         return {
             reference: ef
@@ -180,12 +180,12 @@ class Subject:
         return 0x80
 
 
-def pin_value(applet: FileApplet, ef: EfNode) -> bytes:
+def pin_value(applet: FileApplet[Any], ef: EfNode) -> bytes:
     """Return the value of a PIN, empty when it has none."""
     return applet.files.partition.get(ef.content_key) or b""
 
 
-def host_keys(applet: FileApplet, ef: EfNode) -> HostKeys:
+def host_keys(applet: FileApplet[Any], ef: EfNode) -> HostKeys:
     """Return a key object's pair for the host's side."""
     raw = applet.files.partition.get(ef.content_key)
     assert raw is not None

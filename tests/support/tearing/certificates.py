@@ -11,7 +11,7 @@ from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.curves import BRAINPOOL_P256R1
 from jukicard.crypto.cvc import Certificate, trust_anchor
 from jukicard.environment import SeededRandom
-from jukicard.kit.certified import TERMINAL_TYPE, CertifiedApplet
+from jukicard.kit.features.certificates import TERMINAL_TYPE, Certificates
 from jukihost.authentication.eac import CA_ECDH_AES128, EphemeralKey
 from jukihost.authentication.mutual import get_challenge
 from jukihost.crypto import curves
@@ -49,7 +49,7 @@ def trusting(subject: Subject) -> Callable[[Rig], None]:
 
     def edit(rig: Rig) -> None:
         applet = rig.applet(subject.aid)
-        assert isinstance(applet, CertifiedApplet)
+        assert isinstance(applet, Certificates)
         applet.trust.add_anchor(trust_anchor(Certificate.parse_content(ROOT.content())))
         applet.trust.set_chip_key(_chip_key().der)
 

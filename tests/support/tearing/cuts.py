@@ -365,5 +365,5 @@ def _check_nothing_readable_in_session(rig: Rig, where: str) -> None:
             return  # the card has ended the session: nothing can be read in it
 
 
-def _protected_files(applet: FileApplet) -> list[EfNode]:
+def _protected_files(applet: FileApplet[Any]) -> list[EfNode]:
     return [ef for ef in applet.tree.root.efs.values() if ef.spec.access.read is not ALWAYS]

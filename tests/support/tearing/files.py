@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from jukicard.apdu import CommandApdu, Ins, Tlv
 from jukicard.apdu.ins import ins_label
@@ -39,7 +39,7 @@ class FileCommand:
     make: Callable[[EfNode], CommandApdu]
     beyond: Callable[[EfNode], CommandApdu]
     changes: bool = False
-    prepare: Callable[[FileApplet, EfNode], None] | None = None
+    prepare: Callable[[FileApplet[Any], EfNode], None] | None = None
 
 
 def _read(rules: AccessRules) -> AccessCondition:
@@ -67,8 +67,8 @@ def _far(ef: EfNode) -> int:
     return ef.spec.size
 
 
-def _fill(value: Callable[[WriteFunction], int]) -> Callable[[FileApplet, EfNode], None]:
-    def prepare(applet: FileApplet, ef: EfNode) -> None:
+def _fill(value: Callable[[WriteFunction], int]) -> Callable[[FileApplet[Any], EfNode], None]:
+    def prepare(applet: FileApplet[Any], ef: EfNode) -> None:
         spec = ef.spec
         if isinstance(spec, TransparentFile):
             applet.files.put_content(ef, bytes((value(spec.write_function),)) * spec.size)
@@ -109,7 +109,7 @@ def _on_binary(
     odd: bytes | None,
     *,
     ne: int = 0,
-    prepare: Callable[[FileApplet, EfNode], None] | None = None,
+    prepare: Callable[[FileApplet[Any], EfNode], None] | None = None,
 ) -> dict[int, FileCommand]:
     """Return the two forms of a BINARY command; `odd` is what follows the offset object."""
     changes = prepare is not None and not ne
@@ -141,7 +141,7 @@ def _on_records(
     data: Callable[[EfNode], bytes],
     *,
     ne: int = 0,
-    prepare: Callable[[FileApplet, EfNode], None] = _same,
+    prepare: Callable[[FileApplet[Any], EfNode], None] = _same,
     changes: bool = False,
 ) -> dict[int, FileCommand]:
     return {

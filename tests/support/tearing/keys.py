@@ -9,8 +9,8 @@ from jukicard.apdu.ins import ins_label
 from jukicard.filesystem.access import AccessCondition
 from jukicard.filesystem.files import AccessRules, DfNode, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.kit.keys import KeyFile
-from jukicard.kit.secured import SecuredApplet
 from jukicard.kit.signing import SigningKeyFile
 from jukicard.runtime.card import CARD_PARTITION
 from jukicard.runtime.cardstate import RIGHTS_WHILE_SUSPENDED
@@ -170,7 +170,7 @@ def _on_node(
 
 def _on_card(subject: Subject, ins: int, command: CommandApdu) -> Iterator[Scenario]:
     applet = subject.applet
-    rules = applet.card_rules if isinstance(applet, SecuredApplet) else AccessRules()
+    rules = applet.card_rules if isinstance(applet, LifeCycle) else AccessRules()
     plan = subject.plan(_rule(ins)(rules)) if subject.privileged else None
     edits = {
         Ins.ACTIVATE_FILE: (suspended,),

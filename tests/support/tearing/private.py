@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jukicard.apdu import CommandApdu, ResponseApdu, StatusWord, Tlv
-from jukicard.kit.certified import CertifiedApplet
+from jukicard.kit.features.privacy import Privacy
 from tests.support.naive.pace import NUMBER, G, NaivePace, encode, set_password
 from tests.support.naive.terminal import NaiveTerminal
 from tests.support.tearing.access import Subject, pin_value
@@ -39,7 +39,7 @@ def numbered(subject: Subject) -> Callable[[Rig], None]:
 
     def edit(rig: Rig) -> None:
         applet = rig.applet(subject.aid)
-        assert isinstance(applet, CertifiedApplet)
+        assert isinstance(applet, Privacy)
         applet.passwords.set(NUMBER.encode("ascii"))
 
     return edit

@@ -47,7 +47,7 @@ class Rig:
         self.secure = None
         return self.card.power_on()
 
-    def applet(self, aid: bytes) -> FileApplet:
+    def applet(self, aid: bytes) -> FileApplet[Any]:
         """Return the application with this identifier."""
         found = self.card.applications.get(aid)
         assert found is not None

@@ -20,7 +20,7 @@ import pytest
 
 from jukicard.cli import COMMANDS, main
 from jukicard.cli.cards import image_source
-from jukicard.kit.secured import SecuredApplet
+from jukicard.kit.features.keys import Keys
 from jukicard.profiles import PROFILES
 from jukicard.securemessaging.suites import Suite
 
@@ -51,7 +51,7 @@ class TestNew:
                 arguments = argparse.Namespace()
                 card = image_source(str(path)).make(arguments, stack)
                 applet = card.applications.get(JUKI[5:15]).applet  # type: ignore[union-attr]
-                assert isinstance(applet, SecuredApplet)
+                assert isinstance(applet, Keys)
                 assert applet.keys.engine(applet.keys.find(1)[0]).suite is wanted
         run("new", "--suite", "MA-DES", str(tmp_path / "none"), expect=2)
         assert "there is no suite 'MA-DES'" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 from jukicard import Card, CardKeys, Printed, issue_card
 from jukicard.apdu import CommandApdu, Ins, Tlv
-from jukicard.kit.certified import CertifiedApplet
+from jukicard.kit.features.certificates import Certificates
 from jukicard.runtime.boundary import raise_bug
 from jukicard.transport.inprocess import LocalReader
 from jukihost.authentication.eac import TerminalIdentity
@@ -79,7 +79,7 @@ def holding(raw: bytes, *, chip_key: bytes = der(CHIP_KEY), number: bytes = NUMB
     card = issued(None, chip_key=chip_key, number=number)
     found = card.applications.get(JukiSession.AID)
     assert found is not None
-    assert isinstance(found.applet, CertifiedApplet)
+    assert isinstance(found.applet, Certificates)
     with card.environment.memory.transaction():
         found.applet.files.put_data_object(found.applet.tree.root, 0x7F21, Tlv.parse(raw).value)
     return card

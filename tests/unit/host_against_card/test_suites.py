@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jukicard import Card
-from jukicard.kit.secured import SecuredApplet
+from jukicard.kit.features.keys import Keys
 from jukicard.profiles.masters import SUITES
 from jukicard.runtime.boundary import raise_bug
 from jukicard.transport.inprocess import LocalReader
@@ -125,10 +126,10 @@ def test_triple_des_switched_off_afterwards() -> None:
     assert _applet(new).keys.tries_left(ef) == 15
 
 
-def _applet(card: Card) -> SecuredApplet:
+def _applet(card: Card) -> Keys[Any]:
     found = card.applications.get(JukiSession.AID)
     assert found is not None
-    assert isinstance(found.applet, SecuredApplet)
+    assert isinstance(found.applet, Keys)
     return found.applet
 
 

@@ -10,6 +10,7 @@ import hmac
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ from jukicard import Card, CardKeys, ProfileError, issue_card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.crypto.symmetric import AesKey
 from jukicard.environment import SeededRandom
+from jukicard.kit.features.keys import Keys
 from jukicard.kit.keys import KeyPair as CardKeyPair, WeakKeyError
-from jukicard.kit.secured import SecuredApplet
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.options import CardOptions
@@ -42,11 +43,11 @@ ROOT = Path(__file__).parents[3]
 JPKI = bytes.fromhex("D392F000260100000001")
 
 
-def applet_of(card: Card, aid: bytes = JUKI) -> SecuredApplet:
+def applet_of(card: Card, aid: bytes = JUKI) -> Keys[Any]:
     application = card.applications.get(aid)
     assert application is not None
     applet = application.applet
-    assert isinstance(applet, SecuredApplet)
+    assert isinstance(applet, Keys)
     return applet
 
 
@@ -148,7 +149,7 @@ def test_3_every_key_in_a_card_is_its_own() -> None:
         card = issue_card(seed=seed)
         for application in card.applications:
             applet = application.applet
-            if isinstance(applet, SecuredApplet):
+            if isinstance(applet, Keys):
                 for ef in applet.keys.references().values():
                     raw = applet.files.partition.get(ef.content_key)
                     if raw is not None:

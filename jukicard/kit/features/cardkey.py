@@ -6,20 +6,21 @@ A copy of the card's files has no such key. The public half stands signed in tho
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from abc import abstractmethod
+from typing import Final, NamedTuple
 
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
 from jukicard.filesystem.selection import resolve_ef
 from jukicard.kit.commands import reference
-from jukicard.kit.fileapplet import FileApplet, FileState
-from jukicard.kit.jicsap import JicsapApplet
-from jukicard.kit.secured import SecuredApplet
-from jukicard.kit.signing import SignatureScheme, SigningKeys
-from jukicard.runtime.applet import AppletContext
+from jukicard.kit.features.signing import PrivateKeys
+from jukicard.kit.fileapplet import State
+from jukicard.kit.signing import SignatureScheme
+from jukicard.runtime.handlers import command
 
 MAX_CHALLENGE: Final = 255
 """The longest challenge of INTERNAL AUTHENTICATE, in bytes."""
@@ -70,26 +71,27 @@ def parse_internal_authenticate(command: CommandApdu) -> InternalAuthenticate:
     return InternalAuthenticate(key, command.data)
 
 
-class AuthenticatingApplet(FileApplet):
-    """An application in which the card proves with a key of its own that it is there."""
+class Presence(PrivateKeys[State]):
+    """The card proves with a key of its own that it is there."""
 
-    def __init__(self, context: AppletContext) -> None:
-        super().__init__(context)
-        self.signing = SigningKeys(self.files, context.random)
-
-    def internal_authenticate(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    @command(Ins.INTERNAL_AUTHENTICATE)
+    def internal_authenticate(self, command: CommandApdu, state: State) -> ResponseApdu:
         """INTERNAL AUTHENTICATE: RSASSA-PKCS1-v1_5 with SHA-256 over the challenge."""
         parsed = parse_internal_authenticate(command)
         ef = resolve_ef(state, parsed.key, "INTERNAL AUTHENTICATE")
         return ResponseApdu(self.signing.sign(ef, SignatureScheme.HASHED, parsed.challenge, state))
 
 
-class CardKeyApplet(AuthenticatingApplet, JicsapApplet, SecuredApplet):
-    """An application that signs with a key of the card, in the EF `card_key`."""
+class CardKey(PrivateKeys[State]):
+    """The card signs with a key of its own what a terminal gives it."""
 
-    card_key: ClassVar[int]
+    @property
+    @abstractmethod
+    def card_key(self) -> int:
+        """The file identifier of the key's EF."""
 
-    def compute_signature(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    @command(Ins.PERFORM_SECURITY_OPERATION, proprietary=True)
+    def compute_signature(self, command: CommandApdu, state: State) -> ResponseApdu:
         """COMPUTE DIGITAL SIGNATURE over what the terminal hashed (a DigestInfo, as a rule)."""
         parsed = parse_card_signature(command)
         key = FileReference(0, self.card_key) if parsed.key is None else parsed.key

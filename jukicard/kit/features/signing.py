@@ -1,15 +1,21 @@
-"""The card's own commands of the JPKI application, parsed once."""
+"""Signatures of the holder: made in the card, with keys that may have been made there too."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
+from jukicard.filesystem.selection import resolve_ef
 from jukicard.kit.commands import reference
-from jukicard.kit.signing import SignatureScheme
+from jukicard.kit.fileapplet import FileApplet, State
+from jukicard.kit.signing import SignatureScheme, SigningKeys
+from jukicard.runtime.applet import AppletContext
+from jukicard.runtime.handlers import command
 
 _SCHEMES: Final = {int(scheme): scheme for scheme in SignatureScheme}
 
@@ -53,3 +59,33 @@ def parse_generate_key_pair(command: CommandApdu) -> GenerateKeyPair:
     if command.data or not command.ne:
         raise IsoError(StatusWord.WRONG_LENGTH, f"{name} has an Le field and no data")
     return GenerateKeyPair(key, command.p1 == 0x80)
+
+
+class PrivateKeys(FileApplet[State]):
+    """The private keys declared in the tree as `SigningKeyFile`; `signing` keeps them, no command
+    uses them yet.
+    """
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self.signing = SigningKeys(self.files, context.random)
+
+
+class Signing(PrivateKeys[State]):
+    """Signatures with the card's own command, and key pairs made in the card."""
+
+    @command(Ins.PERFORM_SECURITY_OPERATION, proprietary=True)
+    def compute_signature(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """COMPUTE DIGITAL SIGNATURE with the key in the current EF, or in one by short name."""
+        parsed = parse_compute_signature(command)
+        ef = resolve_ef(state, parsed.key, "COMPUTE DIGITAL SIGNATURE")
+        return ResponseApdu(self.signing.sign(ef, parsed.scheme, parsed.data, state))
+
+    @command(Ins.GENERATE_ASYMMETRIC_KEY_PAIR)
+    def generate_key_pair(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """GENERATE ASYMMETRIC KEY PAIR: the private key stays, the public one is answered."""
+        parsed = parse_generate_key_pair(command)
+        ef = resolve_ef(state, parsed.key, "GENERATE ASYMMETRIC KEY PAIR")
+        if parsed.make:
+            return ResponseApdu(self.signing.generate(ef, state))
+        return ResponseApdu(self.signing.public(ef, state))

@@ -1,0 +1,76 @@
+"""PINs: verified, changed and unblocked (ISO/IEC 7816-4:2020, 11.6.6, 11.6.7, 11.6.10)."""
+
+from __future__ import annotations
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
+from jukicard.filesystem.commands import FileReference
+from jukicard.filesystem.files import EfNode
+from jukicard.filesystem.selection import resolve_ef
+from jukicard.kit import commands
+from jukicard.kit.fileapplet import FileApplet, FileState, State, describes
+from jukicard.kit.pin import PinFile, PinStore, pin_spec
+from jukicard.runtime.applet import AppletContext
+from jukicard.runtime.handlers import command
+
+
+class Pins(FileApplet[State]):
+    """The PINs declared in the tree as `PinFile`; `pins` keeps their values and counters."""
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self.pins = PinStore(self.files, context.options.blocked_status, self.tries_changed)
+
+    @command(Ins.VERIFY)
+    def verify(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """VERIFY: compare a PIN, or tell how many tries are left."""
+        parsed = commands.parse_verify(command, lenient=self.context.options.lenient_verify)
+        ef = _pin(parsed.pin, state, "VERIFY")
+        if isinstance(parsed, commands.VerifyQuery):
+            self.pins.query(ef)
+        self.pins.verify(ef, parsed.value, state)
+        return ResponseApdu()
+
+    @command(Ins.CHANGE_REFERENCE_DATA)
+    def change_reference_data(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """CHANGE REFERENCE DATA in its ISO forms."""
+        return self.change_pin(
+            commands.parse_change_reference_data(command), state, "CHANGE REFERENCE DATA"
+        )
+
+    def change_pin(
+        self, parsed: commands.ChangeReferenceData, state: State, name: str
+    ) -> ResponseApdu:
+        """Set a new PIN as a command, called `name` in its refusals, asks for it."""
+        ef = _pin(parsed.pin, state, name)
+        self.pins.change(ef, parsed.value, state, with_old=parsed.with_old, name=name)
+        return ResponseApdu()
+
+    @command(Ins.RESET_RETRY_COUNTER)
+    def reset_retry_counter(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """RESET RETRY COUNTER: unblock a PIN, with a resetting code or under its condition."""
+        parsed = commands.parse_reset_retry_counter(command)
+        ef = _pin(parsed.pin, state, "RESET RETRY COUNTER")
+        code = pin_spec(ef).resetting_code
+        self.pins.reset(
+            ef,
+            parsed.data,
+            state,
+            with_code=parsed.with_code,
+            with_new=parsed.with_new,
+            code_ef=None if code is None else ef.parent.efs[code],
+        )
+        return ResponseApdu()
+
+    @describes(PinFile)
+    def describe_pin(self, ef: EfNode, spec: PinFile) -> str:
+        """Say how many tries a PIN has left, never its value."""
+        left = self.pins.tries_left(ef)
+        return f"PIN, {left} of {spec.tries} tries left" if left else "PIN, blocked"
+
+
+def _pin(reference: FileReference, state: FileState, name: str) -> EfNode:
+    ef = resolve_ef(state, reference, name)
+    pin_spec(ef)
+    return ef

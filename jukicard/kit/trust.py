@@ -1,0 +1,62 @@
+"""What an application trusts when a system shows certificates, and its chip's own key."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Final
+
+from jukicard.crypto.asymmetric import EcPrivateKey
+from jukicard.crypto.cvc import Certificate, Holder, trust_anchor
+from jukicard.crypto.private import load_private_key
+from jukicard.memory import Partition
+
+_ANCHOR: Final = "anchor/"
+_DATE: Final = "date"
+_CHIP_KEY: Final = "chip key"
+
+
+class TrustStore:
+    """What an application trusts: authorities, the newest date it has seen, the chip's own key."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: Partition) -> None:
+        self._memory = memory
+
+    def anchors(self) -> Iterator[Holder]:
+        """Yield the authorities whose certificates are accepted."""
+        for key, raw in self._memory.items():
+            if key.startswith(_ANCHOR):
+                size = 2 + int.from_bytes(raw[:2], "big")
+                yield trust_anchor(Certificate.parse_content(raw[size:]), raw[2:size])
+
+    def add_anchor(self, holder: Holder) -> None:
+        """Trust an authority from now on, with the rights that were left of its own."""
+        mask = holder.authorization.mask
+        self._memory.put(
+            f"{_ANCHOR}{holder.reference.hex().upper()}",
+            len(mask).to_bytes(2, "big") + mask + holder.certificate.content,
+        )
+
+    @property
+    def date(self) -> datetime.date:
+        """The card's date: the newest effective date of an accepted certificate."""
+        raw = self._memory.get(_DATE)
+        return datetime.date.min if raw is None else datetime.date.fromisoformat(raw.decode())
+
+    def set_date(self, date: datetime.date) -> None:
+        """Move the card's date."""
+        self._memory.put(_DATE, date.isoformat().encode())
+
+    def set_chip_key(self, der: bytes) -> None:
+        """Give the chip its key pair of an elliptic curve, PKCS #8; ValueError for another."""
+        if not isinstance(load_private_key(der), EcPrivateKey):
+            raise ValueError("the chip's key is one of an elliptic curve")
+        self._memory.put(_CHIP_KEY, der)
+
+    def chip_key(self) -> EcPrivateKey | None:
+        """Return the chip's key, None when it has none."""
+        raw = self._memory.get(_CHIP_KEY)
+        key = None if raw is None else load_private_key(raw)
+        return key if isinstance(key, EcPrivateKey) else None
