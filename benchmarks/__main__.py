@@ -17,6 +17,7 @@ PARTS: Final = {
     "startup": "process start, memory and time of a further card",
     "secure": "mutual authentication, protected reading, a whole transaction",
     "signature": "signatures over PC/SC, and memory after many",
+    "many": "very many cards: forks, and all of them behind one port",
 }
 """Every benchmark by its module's name."""
 

@@ -109,6 +109,12 @@ if TYPE_CHECKING:
     from jukicard.transport.tcp import (
         TcpServer as TcpServer,
     )
+    from jukicard.transport.tcpmany import (
+        CardSource as CardSource,
+        ImageCards as ImageCards,
+        ManyCardsServer as ManyCardsServer,
+        UnknownCardError as UnknownCardError,
+    )
     from jukicard.transport.tpdu import (
         CRC as CRC,
         CRC_A as CRC_A,
@@ -148,6 +154,7 @@ _HOMES: Final = {
     "transport": "CardFault CardNotPresent CardPort SlotState SlotStatus",
     "transport.inprocess": "LocalReader",
     "transport.tcp": "TcpServer",
+    "transport.tcpmany": "CardSource ImageCards ManyCardsServer UnknownCardError",
     "transport.tpdu": "CRC CRC_A CRC_B CRC_OF_DRIVERS Iso14443Card Iso14443TypeACard LRC T0Card "
     "T1Card",
     "transport.traced": "TracedCard",

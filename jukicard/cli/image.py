@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from jukicard.cli.cards import DEFAULT_PROFILE, add_issue_arguments, image_source, issue
-from jukicard.cli.output import OutputLost
+from jukicard.cli.output import OutputLost, complain
 from jukicard.cli.place import Place
 
 if TYPE_CHECKING:
+    from jukicard.memory import MemorySnapshot
     from jukicard.runtime.card import Card
 
 _CARD_ID: Final = "card"
+_MOST_CARDS: Final = 1_000_000
+_PROGRESS_SECONDS: Final = 2.0
 NEW_EXAMPLES: Final = """\
   jukicard new card.juki
   jukicard new --profile juki-v1 --seed 1 --pin-file pin.txt card.juki
+  jukicard new --profile mynumber --count 1000 cards.juki
   jukicard new --profile juki-v2 --compat --rsa-bits 2048 --form 1 --issued 2010-06-01 card.juki
 """
 INSPECT_EXAMPLES: Final = """\
@@ -49,25 +55,52 @@ def add_new_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `new`."""
     add_issue_arguments(command)
     command.add_argument("--force", action="store_true", help="replace a card file that exists")
+    command.add_argument(
+        "--count",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="make N cards, named 1 to N in the file; with --seed, card n has the seed SEED-n",
+    )
     command.add_argument("image", metavar="FILE", help="the card's file, for example card.juki")
 
 
 def new(arguments: argparse.Namespace) -> int:
     """Issue a card into a new file, all of it or nothing."""
-    from jukicard.memory import create_card
+    from jukicard.memory import create_cards
 
     place = Place(arguments.image, force=arguments.force)
-    card = issue(arguments.profile or DEFAULT_PROFILE, arguments.seed, arguments)
-    # A seeded generator's state is not kept: a card that is opened again would repeat itself.
-    snapshot = card.environment.memory.snapshot({"profile": card.profile})
+    profile = arguments.profile or DEFAULT_PROFILE
     with place.draft() as draft:
-        create_card(draft, _CARD_ID, snapshot)
+        create_cards(draft, _issued(profile, arguments))
         place.take(draft)
+    made = profile if arguments.count == 1 else f"{arguments.count} cards of {profile}"
     try:
-        print(f"{place.path}: {card.profile}", flush=True)
+        print(f"{place.path}: {made}", flush=True)
     except OutputLost as lost:
-        raise OutputLost(f"{place.path} is made, a card of {card.profile}; but {lost}") from None
+        raise OutputLost(f"{place.path} is made, a card of {profile}; but {lost}") from None
     return 0
+
+
+def _issued(profile: str, arguments: argparse.Namespace) -> Iterator[tuple[str, MemorySnapshot]]:
+    """Issue the cards that were asked for; of many, say now and then how far it is."""
+    count, seed = arguments.count, arguments.seed
+    told = time.monotonic()
+    for number in range(1, count + 1):
+        own = f"{seed}-{number}" if seed is not None and count > 1 else seed
+        card = issue(profile, own, arguments)
+        # A seeded generator's state is not kept: a card opened again would repeat itself.
+        snapshot = card.environment.memory.snapshot({"profile": card.profile})
+        yield _CARD_ID if count == 1 else str(number), snapshot
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            told = time.monotonic()
+            complain(f"{number} of {count} cards issued")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_CARDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cards, 1 to {_MOST_CARDS}")
+    return int(text)
 
 
 def add_inspect_arguments(command: argparse.ArgumentParser) -> None:

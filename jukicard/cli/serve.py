@@ -34,6 +34,8 @@ EXAMPLES: Final = """\
   jukicard serve --profile juki-v2 --compat   what OpenSC binds: it asks for the second key pair
   jukicard serve --image card.juki --trace    a card from a file, and what is said to it
   jukicard serve --tcp 127.0.0.1:4000         without pcscd
+  jukicard serve --tcp 127.0.0.1:4000 --many cards.juki
+                                              very many: jukihost status --tcp 127.0.0.1:4000#17
 """
 
 
@@ -80,6 +82,11 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="jukicard's own protocol instead (no port: any free one)",
     )
     command.add_argument(
+        "--many",
+        metavar="FILE",
+        help="every card of a file behind the one port of --tcp: a terminal names its card",
+    )
+    command.add_argument(
         "--allow-remote",
         action="store_true",
         help="listen where other machines reach it, without any protection",
@@ -95,6 +102,9 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the cards until told to end."""
+    if arguments.many is not None:
+        _serve_many(arguments)
+        return 0
     with _ended_by_signals(), contextlib.ExitStack() as stack:
         sources = _sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
@@ -244,6 +254,38 @@ def _serve_tcp(
     return servers
 
 
+def _serve_many(arguments: argparse.Namespace) -> None:
+    """Serve all cards of a file behind one port until told to end."""
+    from jukicard.memory import list_cards
+    from jukicard.transport import SlotState, SlotStatus
+    from jukicard.transport.tcpmany import ImageCards, ManyCardsServer
+
+    if arguments.tcp is None:
+        raise UsageProblem("--many puts its cards behind one port: name it with --tcp HOST[:PORT]")
+    if arguments.positional or arguments.cards or arguments.trace or arguments.control:
+        raise UsageProblem("--many serves the cards of its file as they are: leave the rest out")
+    _refuse_issuing(arguments, arguments.many)
+    host, port = _address(arguments.tcp, 0)
+
+    def tell(status: SlotStatus) -> None:
+        if status.state is SlotState.FAULT:
+            _say(status.detail)
+
+    with _ended_by_signals(), contextlib.ExitStack() as stack:
+        count = len(list_cards(arguments.many))
+        server = ManyCardsServer(
+            ImageCards(arguments.many),
+            host,
+            port,
+            allow_remote=arguments.allow_remote,
+            on_status=tell,
+        )
+        with _listening():
+            stack.enter_context(server)
+        _say(f"{count} cards of {arguments.many}: listening at {server.address}")
+        _wait_for_a_signal()
+
+
 def _address(text: str, default_port: int) -> tuple[str, int]:
     from jukicard.transport.address import parse_address
 
@@ -294,13 +336,17 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _work(desk: Desk, *, control: bool) -> None:
     """Obey typed commands until `quit` or the end of input, or wait for a signal."""
-    import signal
-
     if control or _is_in_front(sys.stdin):
         try:
             return desk.run(sys.stdin)
         except OSError:  # put into the background: nobody types any more
             pass
+    _wait_for_a_signal()
+
+
+def _wait_for_a_signal() -> NoReturn:
+    import signal
+
     while True:
         signal.pause()
 

@@ -1,19 +1,6 @@
-"""A card on a TCP port: this project's own protocol, the card's end.
+"""A card on a TCP port, for one client at a time: the protocol of `jukitcp`, one card, one port.
 
-Unlike vpcd it tells errors, answers every request, and carries every length. Each side first sends
-the 8 bytes `JUKITCP1`; a mismatch closes the connection. Then frames: type (1 byte), length (4
-bytes, big-endian), payload (at most 65,600 bytes).
-
-    request                     answer
-    01 POWER_ON                 81, the ATR
-    02 RESET                    81, the ATR
-    03 TRANSMIT, a command      83, the response
-    04 POWER_OFF                84, empty
-    any, when it failed         FF, a text in UTF-8 that holds no data of the command
-
-A frame that is too long, unknown, or has a payload where none belongs is answered FF and ends the
-connection. One client at a time: another is told FF `busy` and sent away. A client that leaves
-takes the card's power with it.
+Another client is told FF `busy` and sent away. A client that leaves takes the card's power with it.
 """
 
 from __future__ import annotations
@@ -36,23 +23,21 @@ from jukicard.transport import (
     log_status,
 )
 from jukicard.transport.address import format_address, listen
+from jukicard.transport.jukitcp import (
+    ERROR,
+    FRAME_SECONDS,
+    GREETING_SECONDS,
+    HEADER,
+    MAGIC,
+    ProtocolViolation,
+    frame,
+    length_of,
+    obey,
+)
 from jukicard.transport.slot import CardSlot
 
-MAGIC: Final = b"JUKITCP1"
-MAX_PAYLOAD: Final = 65_600
-"""The longest payload in bytes: any extended APDU fits."""
-
-POWER_ON, RESET, TRANSMIT, POWER_OFF = 0x01, 0x02, 0x03, 0x04
-ATR_ANSWER, RESPONSE, POWERED_OFF, ERROR = 0x81, 0x83, 0x84, 0xFF
-
 _TICK: Final = 1.0  # seconds between looks at the clock while the client is silent
-_GREETING_SECONDS: Final = 5.0  # a client must have sent its 8 bytes by then
-_FRAME_SECONDS: Final = 10.0  # a frame once begun must be complete by then
 _FAREWELL_SECONDS: Final = 0.5  # for a refused client to read why
-
-
-class ProtocolViolation(Exception):
-    """The client sent what the protocol does not know; the text is sent back to it."""
 
 
 class TcpServer:
@@ -188,7 +173,7 @@ class TcpServer:
         stream, why = _Stream(client), ""
         try:
             stream.send(MAGIC)
-            if stream.take(len(MAGIC), _GREETING_SECONDS) != MAGIC:
+            if stream.take(len(MAGIC), GREETING_SECONDS) != MAGIC:
                 raise EOFError("the client speaks another protocol")
             self._tell(SlotState.CONNECTED)
             while True:
@@ -209,26 +194,13 @@ class TcpServer:
 
     def _answer(self, kind: int, payload: bytes) -> bytes:
         """Obey one request; return the frame to send back."""
-        if kind != TRANSMIT and payload:
-            raise ProtocolViolation(f"request {kind:02X} has no payload")
         try:
-            match kind:
-                case 0x01:
-                    return _frame(ATR_ANSWER, self._card.power_on())
-                case 0x02:
-                    return _frame(ATR_ANSWER, self._card.reset())
-                case 0x03:
-                    return _frame(RESPONSE, self._card.transmit(payload))
-                case 0x04:
-                    self._card.power_off()
-                    return _frame(POWERED_OFF, b"")
-                case _:
-                    raise ProtocolViolation(f"unknown request {kind:02X}")
+            return obey(self._card, kind, payload)
         except CardNotPresent as error:
-            return _frame(ERROR, str(error).encode())
+            return frame(ERROR, str(error).encode())
         except CardFault as fault:
             self._tell(SlotState.FAULT, str(fault))
-            return _frame(ERROR, str(fault).encode())
+            return frame(ERROR, str(fault).encode())
 
     def _hang_up(self) -> None:
         with self._seat, contextlib.suppress(OSError):
@@ -255,15 +227,12 @@ class _Stream:
 
     def frame(self) -> tuple[int, bytes]:
         """Return type and payload of the next frame, however long the client thinks first."""
-        header = self.take(5, None)
-        length = int.from_bytes(header[1:], "big")
-        if length > MAX_PAYLOAD:
-            raise ProtocolViolation(f"a payload has at most {MAX_PAYLOAD} bytes, not {length}")
-        return header[0], self.take(length, _FRAME_SECONDS)
+        header = self.take(HEADER, None)
+        return header[0], self.take(length_of(header), FRAME_SECONDS)
 
     def send(self, frame: bytes) -> None:
         """Send all of it; TimeoutError when the client takes too long to read it."""
-        self._sock.settimeout(_FRAME_SECONDS)
+        self._sock.settimeout(FRAME_SECONDS)
         self._sock.sendall(frame)
         self._sock.settimeout(_TICK)
 
@@ -279,21 +248,17 @@ class _Stream:
                 raise EOFError("the client closed the connection")
             if chunk is None and seconds is None and not buffer:
                 begun = time.monotonic()
-            elif time.monotonic() - begun > (seconds or _FRAME_SECONDS):
+            elif time.monotonic() - begun > (seconds or FRAME_SECONDS):
                 raise TimeoutError("the client stopped in the middle of a frame")
             buffer += chunk or b""
         return bytes(buffer)
-
-
-def _frame(kind: int, payload: bytes) -> bytes:
-    return bytes((kind,)) + len(payload).to_bytes(4, "big") + payload
 
 
 def _send_away(client: socket.socket, why: str, *, greet: bool = True) -> None:
     """Tell a client why it must leave, and close without the reset that would eat the message."""
     with contextlib.suppress(OSError):
         client.settimeout(_FAREWELL_SECONDS)
-        client.sendall((MAGIC if greet else b"") + _frame(ERROR, why.encode()))
+        client.sendall((MAGIC if greet else b"") + frame(ERROR, why.encode()))
         client.shutdown(socket.SHUT_WR)
         deadline = time.monotonic() + _FAREWELL_SECONDS
         while time.monotonic() < deadline and client.recv(65_536):

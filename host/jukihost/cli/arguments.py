@@ -129,8 +129,13 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         help="PC/SC reader: its number, name, or a part "
         "of the name (default: the one with a card in it)",
     )
+    where.add_argument(
+        "--tcp",
+        metavar="HOST:PORT[#CARD]",
+        type=_named_address,
+        help="a card that listens on TCP, of many there the one named",
+    )
     for option, meaning in (
-        ("--tcp", "a card that listens on TCP"),
         ("--vpcd", "be the vpcd reader at this address; a virtual card calls"),
         ("--vpcd-dial", "a virtual vpcd card that listens"),
     ):
@@ -241,6 +246,11 @@ def _address(text: str) -> tuple[str, int]:
     ):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, for example 127.0.0.1:35963")
     return host.strip("[]"), int(port)
+
+
+def _named_address(text: str) -> tuple[str, int, str | None]:
+    where, _, card = text.partition("#")
+    return (*_address(where), card or None)
 
 
 def _seconds(text: str) -> float:

@@ -42,7 +42,8 @@ def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnect
     if arguments.tcp:
         from jukihost.transport.tcp import TcpConnection
 
-        return TcpConnection(*arguments.tcp)
+        host, port, card = arguments.tcp
+        return TcpConnection(host, port, card=card)
     if arguments.vpcd or arguments.vpcd_dial:
         from jukihost.transport.stream import AddressNotLocal
         from jukihost.transport.vpcd import VpcdConnection

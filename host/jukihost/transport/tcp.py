@@ -3,7 +3,8 @@
 Both sides begin with the eight bytes `JUKITCP1`. Then each message is a type (1 byte), a length
 (4 bytes, big-endian) and a payload of at most 65600 bytes: 01 power on and 02 reset are answered
 81 with the ATR, 03 with a command is answered 83 with the response, 04 power off is answered 84,
-and every failure FF with a text: `busy` and `no card` begin those that mean that.
+and every failure FF with a text: `busy` and `no card` begin those that mean that. Where many
+cards are behind one port, 05 with the name of one comes first and is answered 85.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from jukihost.errors import (
     CardMute,
     CardRemoved,
     CommandNotCarried,
+    NoCard,
     ProtocolError,
 )
 from jukihost.transport.base import BaseConnection, not_open
@@ -27,19 +29,23 @@ GREETING: Final = b"JUKITCP1"
 MAX_PAYLOAD: Final = 65_600
 """The longest payload in bytes; the longest command APDU has 65544."""
 
-_POWER_ON, _RESET, _TRANSMIT, _POWER_OFF = 0x01, 0x02, 0x03, 0x04
-_ATR, _RESPONSE, _OFF, _FAILURE = 0x81, 0x83, 0x84, 0xFF
+_POWER_ON, _RESET, _TRANSMIT, _POWER_OFF, _CHOOSE = 0x01, 0x02, 0x03, 0x04, 0x05
+_ATR, _RESPONSE, _OFF, _CHOSEN, _FAILURE = 0x81, 0x83, 0x84, 0x85, 0xFF
 
 
 class TcpConnection(BaseConnection):
     """A card program that listens on TCP.
 
-    Every answer must be complete `timeout` seconds after its command. The protocol has no
-    encryption and no password: stay on the loopback address.
+    `card` names one of many cards behind the port (`jukicard serve --many`). Every answer must be
+    complete `timeout` seconds after its command. The protocol has no encryption and no password:
+    stay on the loopback address.
     """
 
-    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, host: str, port: int, *, card: str | None = None, timeout: float = 30.0
+    ) -> None:
         self._address = (host, port)
+        self._card = card
         self._timeout = timeout
         self._stream: Stream | None = None
         self._atr = b""
@@ -47,7 +53,8 @@ class TcpConnection(BaseConnection):
     @property
     def description(self) -> str:
         """The address."""
-        return f"card at {address(*self._address)}"
+        named = "" if self._card is None else f" {self._card}"
+        return f"card{named} at {address(*self._address)}"
 
     @property
     def atr(self) -> bytes:
@@ -60,12 +67,15 @@ class TcpConnection(BaseConnection):
         """Dial the card, power it on and read its ATR.
 
         Unreachable when nobody listens, ProtocolError when it is something else that listens,
-        CardRemoved when there is no card in it, CardBusy when another program has it.
+        CardRemoved when there is no card in it, NoCard when there is none of the name, CardBusy
+        when another program has it.
         """
         self.close()
         self._stream = dial(*self._address, self._timeout)
         try:
             self._greet(self._stream)
+            if self._card is not None:
+                self._choose(self._card)
             self._atr = self._power(_POWER_ON)
         except BaseException:
             self.close()
@@ -104,6 +114,17 @@ class TcpConnection(BaseConnection):
                 f"what listens at {address(*self._address)} is no card of this "
                 "protocol; check the port"
             )
+
+    def _choose(self, name: str) -> None:
+        try:
+            self._exchange(_CHOOSE, _CHOSEN, name.encode())
+        except CardRemoved:
+            raise NoCard(f"there is no card {name!r} at {address(*self._address)}") from None
+        except CardMute:
+            raise ProtocolError(
+                f"what listens at {address(*self._address)} serves one card only; leave the card's "
+                "name out"
+            ) from None
 
     def _power(self, request: int) -> bytes:
         atr = self._exchange(request, _ATR)

@@ -137,8 +137,8 @@ def test_half_a_greeting_or_frame_is_not_waited_for_for_ever(
     server: TcpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tcp, "_TICK", 0.05)
-    monkeypatch.setattr(tcp, "_GREETING_SECONDS", 0.1)
-    monkeypatch.setattr(tcp, "_FRAME_SECONDS", 0.1)
+    monkeypatch.setattr(tcp, "GREETING_SECONDS", 0.1)
+    monkeypatch.setattr(tcp, "FRAME_SECONDS", 0.1)
     with Client(server, b"JUKI") as client:
         assert client.is_closed()
     with Client(server) as client:
