@@ -83,12 +83,16 @@ if TYPE_CHECKING:
         RetryCounterChanged as RetryCounterChanged,
         SecurityStatusChanged as SecurityStatusChanged,
     )
+    from jukicard.runtime.kinds import (
+        UnknownAppletError as UnknownAppletError,
+        offer_applet as offer_applet,
+    )
     from jukicard.runtime.options import (
         CardOptions as CardOptions,
     )
-    from jukicard.runtime.registry import (
-        UnknownAppletError as UnknownAppletError,
-        offer_applet as offer_applet,
+    from jukicard.runtime.placement import (
+        Placement as Placement,
+        Privilege as Privilege,
     )
     from jukicard.synthetic.people import (
         draw_person as draw_person,
@@ -147,8 +151,9 @@ _HOMES: Final = {
     "runtime.card": "Card CardUnpoweredError",
     "runtime.events": "ApplicationSelected CardEvent Exchange FirewallDenial LifeCycleChanged "
     "MemoryCommitted PoweredOff PoweredOn Refusal RetryCounterChanged SecurityStatusChanged",
+    "runtime.kinds": "UnknownAppletError offer_applet",
     "runtime.options": "CardOptions",
-    "runtime.registry": "UnknownAppletError offer_applet",
+    "runtime.placement": "Placement Privilege",
     "synthetic.people": "draw_person",
     "synthetic.person": "Person",
     "transport": "CardFault CardNotPresent CardPort SlotState SlotStatus",
@@ -172,6 +177,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'jukicard' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "Card":
+        import_module("jukicard.applets")  # says which kinds there are: nobody has to look for them
     value = globals()[name] = getattr(import_module(f"jukicard.{home}"), name)
     return value
 

@@ -76,9 +76,9 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
 
 
 def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
+    from jukicard import Card
     from jukicard.environment import CardEnvironment
     from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
-    from jukicard.runtime.card import Card
 
     if not card_id:
         names = [entry.card_id for entry in list_cards(path)]

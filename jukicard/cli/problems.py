@@ -33,7 +33,7 @@ def explained() -> Iterator[None]:
     """Turn the refusals that say what to do into UserError; bugs keep their traceback."""
     from jukicard.memory import ImageError, MemoryFailureError
     from jukicard.profiles import ProfileError
-    from jukicard.runtime.registry import UnknownAppletError
+    from jukicard.runtime.kinds import UnknownAppletError
     from jukicard.transport.address import AddressRefused
 
     try:

@@ -34,7 +34,7 @@ from jukicard.profiles.suites import (
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
 from jukicard.runtime.options import CardOptions
-from jukicard.runtime.registry import write_applications
+from jukicard.runtime.placement import Placement
 from jukicard.securemessaging.suites import Suite
 from jukicard.synthetic.codes import is_resident_code, random_digits
 
@@ -94,7 +94,7 @@ def issue_card(
     printed = Printed() if printed is None else printed
     keys = CardKeys() if keys is None else keys
     _check_kind(chosen, printed.form, compat)
-    if memory is not None and memory.partitions():
+    if memory is not None and CARD_PARTITION in memory.partitions():
         raise ProfileError("this memory holds a card already: give an empty one")
     if seed is not None and not isinstance(seed, (int, str, bytes)):
         raise ProfileError("a seed is a number, text or bytes: others cannot be given again")
@@ -279,8 +279,7 @@ def _make(
     # one transaction: a card that is cut off while it is made is none
     try:
         with environment.memory.transaction():
-            _write_card(order, environment.memory, options)
-            card = Card(environment, on_bug=on_bug)
+            card = _blank_card(order, environment, options, on_bug)
             for application in sorted(card.applications, key=lambda one: one.type_name in LAST):
                 personalise = PERSONALISERS.get(application.type_name)
                 if personalise is not None:
@@ -308,16 +307,25 @@ def _put_trust(card: Card, given: CardKeys, access_number: str | None) -> None:
             applet.passwords.set(access_number.encode("ascii"))
 
 
-def _write_card(order: Order, memory: PersistentMemory, options: CardOptions) -> None:
+def _blank_card(
+    order: Order,
+    environment: CardEnvironment,
+    options: CardOptions,
+    on_bug: Callable[[Exception], None],
+) -> Card:
+    memory = environment.memory
+    for left in memory.partitions():  # of a card that was cut off while it was made
+        memory.drop_partition(left)
     own = memory.partition(CARD_PARTITION)
     own.put(OPTIONS_KEY, options.to_bytes())
     own.put(PROFILE_KEY, order.profile.name.encode())
-    write_applications(
-        own,
-        [
-            (aid, kind, {**parameters, "layout": order.jpki_layout})
-            if kind == "jpki"
-            else (aid, kind, parameters)
-            for aid, kind, parameters in order.profile.applications
-        ],
-    )
+    card = Card(environment, on_bug=on_bug)
+    for placement in order.profile.applications:
+        card.applications.install(_placed(placement, order))
+    return card
+
+
+def _placed(placement: Placement, order: Order) -> Placement:
+    if placement.kind != "jpki":
+        return placement
+    return replace(placement, parameters={**placement.parameters, "layout": order.jpki_layout})

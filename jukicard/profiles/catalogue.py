@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.common.files import AID as COMMON_AID
 from jukicard.applets.issuer.files import AID as ISSUER_AID
 from jukicard.applets.jpki.files import AID as JPKI_AID
 from jukicard.applets.juki.files import AID as JUKI_AID
 from jukicard.applets.surface.files import AID as SURFACE_AID
 from jukicard.applets.text.files import AID as TEXT_AID
-from jukicard.runtime.registry import PRIVILEGE
+from jukicard.runtime.placement import Placement, Privilege
 
 
 class Generation(Enum):
@@ -28,14 +25,16 @@ class Generation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of card: what it answers to reset and which applications are on it, by AID,
-    kind and parameters. `issued` is when a synthetic card of it was made unless told."""
+    """A kind of card: what it answers to reset and which applications are on it, in what order.
+
+    `issued` is when a synthetic card of it was made unless told.
+    """
 
     name: str
     title: str
     contact_atr: bytes
     contactless_atr: bytes
-    applications: tuple[tuple[Aid, str, Mapping[str, str]], ...]
+    applications: tuple[Placement, ...]
     generation: Generation = Generation.JUKI
     issued: datetime.date = datetime.date(2015, 4, 1)
 
@@ -43,12 +42,11 @@ class Profile:
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
 _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 
-_PRIVILEGED: Final = MappingProxyType({PRIVILEGE: "card"})
-_PLAIN: Final[Mapping[str, str]] = MappingProxyType({})
-_ISSUER: Final = (ISSUER_AID, "issuer", _PRIVILEGED)
-_JUKI_ISSUER: Final = (ISSUER_AID, "issuer-juki", _PRIVILEGED)
-_JUKI: Final = (JUKI_AID, "juki", _PRIVILEGED)
-_JPKI: Final = (JPKI_AID, "jpki", _PLAIN)
+_FOR_THE_CARD: Final = frozenset({Privilege.CARD})
+_ISSUER: Final = Placement(ISSUER_AID, "issuer", privileges=_FOR_THE_CARD)
+_JUKI_ISSUER: Final = Placement(ISSUER_AID, "issuer-juki", privileges=_FOR_THE_CARD)
+_JUKI: Final = Placement(JUKI_AID, "juki", privileges=_FOR_THE_CARD)
+_JPKI: Final = Placement(JPKI_AID, "jpki")
 
 JUKI_V1: Final = Profile(
     name="juki-v1",
@@ -62,7 +60,12 @@ JUKI_V2: Final = Profile(
     title="Juki card as issued from 20 April 2009, with the card surface",
     contact_atr=_JUKI_CONTACT,
     contactless_atr=_JUKI_CONTACTLESS,
-    applications=(_JUKI_ISSUER, _JUKI, (SURFACE_AID, "surface", {"layout": "juki"}), _JPKI),
+    applications=(
+        _JUKI_ISSUER,
+        _JUKI,
+        Placement(SURFACE_AID, "surface", {"layout": "juki"}),
+        _JPKI,
+    ),
 )
 MY_NUMBER: Final = Profile(
     name="mynumber",
@@ -71,10 +74,10 @@ MY_NUMBER: Final = Profile(
     contactless_atr=bytes.fromhex("3B888001000005E0B381A1007F"),
     applications=(
         _ISSUER,
-        (COMMON_AID, "common", _PLAIN),
+        Placement(COMMON_AID, "common"),
         _JUKI,
-        (SURFACE_AID, "surface", {"layout": "mynumber"}),
-        (TEXT_AID, "text", _PLAIN),
+        Placement(SURFACE_AID, "surface", {"layout": "mynumber"}),
+        Placement(TEXT_AID, "text"),
         _JPKI,
     ),
     generation=Generation.MY_NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
@@ -25,7 +25,7 @@ from jukicard.runtime.events import (
     RetryCounterChanged,
     SecurityStatusChanged,
 )
-from jukicard.runtime.firewall import Grants, Service, StepBudget
+from jukicard.runtime.firewall import Grants, Service, Services, StepBudget
 from jukicard.runtime.handlers import Handler, collect
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.session import SecureMessagingSession
@@ -71,10 +71,10 @@ class AppletContext:
     """
 
     __slots__ = (
-        "_budget",
         "_card",
         "_events",
         "_grants",
+        "_services",
         "aid",
         "card",
         "memory",
@@ -93,25 +93,22 @@ class AppletContext:
         parameters: Mapping[str, str],
         events: Events,
         grants: Grants,
+        services: Services,
         card: CardState,
         privileged: bool = False,
-        budget: StepBudget | None = None,
     ) -> None:
-        """Hold what is given; `budget` limits an application from elsewhere, None is our own."""
-        values = {
-            "aid": aid,
-            "memory": memory,
-            "random": random if budget is None else _OnlyRandom(random),
-            "options": options,
-            "parameters": parameters,
-            "card": card if privileged else None,
-            "_budget": budget,
-            "_card": card,
-            "_events": events,
-            "_grants": grants,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        self._keep(
+            aid=aid,
+            memory=memory,
+            random=random,
+            options=options,
+            parameters=parameters,
+            card=card if privileged else None,
+            _card=card,
+            _events=events,
+            _grants=grants,
+            _services=services,
+        )
 
     aid: Aid
     memory: Partition
@@ -119,10 +116,14 @@ class AppletContext:
     options: CardOptions
     parameters: Mapping[str, str]
     card: CardState | None
-    _budget: StepBudget | None
     _card: CardState
     _events: Events
     _grants: Grants
+    _services: Services
+
+    def _keep(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: an application that could name itself would use what others were granted."""
@@ -132,12 +133,8 @@ class AppletContext:
         """Drop what was proven on every other channel, once the running command is done.
 
         For a change that takes rights away: what was proven before it rests on what is no more.
-        An application from elsewhere ends only what was proven to itself.
         """
-        if self._budget is None:
-            self._card.changes += 1
-        else:
-            self._card.ended.add(self.aid)
+        self._card.changes += 1
 
     @property
     def card_usable(self) -> bool:
@@ -150,11 +147,13 @@ class AppletContext:
         return self._card.now
 
     def share(self, name: str, service: Service, to: Aid) -> None:
-        """Let the application `to` use a service of this one: bytes in, bytes out.
+        """Let the application `to` use a service of this one; sharing again replaces it.
 
-        What the service raises reaches the caller as its own refusal.
+        Bytes in, bytes out. What the service raises reaches the caller as its own refusal.
+        IsoError, a denial, when what is given is no name, no service or no AID.
         """
-        self._grants.share(self.aid, name, service, to, self._budget)
+        self._grants.check(self.aid, name, service, to)
+        self._services[name, to] = service
 
     def request(self, owner: Aid, name: str, data: bytes) -> bytes:
         """Use a service that another application shares with this one.
@@ -164,17 +163,40 @@ class AppletContext:
         return self._grants.call(self.aid, owner, name, data)
 
     def emit(self, event: CardEvent) -> None:
-        """Tell the emulator's observers; costs one comparison when nobody listens.
-
-        IsoError, a denial, when an application from elsewhere tells what is not its own to tell.
-        """
+        """Tell the emulator's observers; costs one comparison when nobody listens."""
         if self._events.observers:
-            if self._budget is not None and not _is_its_own(event, self.aid):
-                raise self._grants.denial(self.aid, "an event", "it is not its own to tell")
             self._events.emit(event)
 
     def __repr__(self) -> str:
         return f"<AppletContext {self.aid}>"
+
+
+class ConfinedContext(AppletContext):
+    """What an application from elsewhere can reach: the same, and each thing of its own only."""
+
+    __slots__ = ("_budget",)
+
+    def __init__(self, *, budget: StepBudget, random: RandomSource, **values: Any) -> None:
+        super().__init__(random=_OnlyRandom(random), **values)
+        self._keep(_budget=budget)
+
+    _budget: StepBudget
+
+    def end_other_sessions(self) -> None:
+        """Drop what was proven to this application on every other channel, after the command."""
+        self._card.ended.add(self.aid)
+
+    def share(self, name: str, service: Service, to: Aid) -> None:
+        """Let the application `to` use a service of this one; it runs within the budget."""
+        budget = self._budget
+        self._grants.check(self.aid, name, service, to)
+        super().share(name, lambda data: budget.run(lambda: service(data)), to)
+
+    def emit(self, event: CardEvent) -> None:
+        """Tell the emulator's observers; IsoError, a denial, of what is not its own to tell."""
+        if self._events.observers and not _is_its_own(event, self.aid):
+            raise self._grants.denial(self.aid, "an event", "it is not its own to tell")
+        super().emit(event)
 
 
 _TOLD_BY_APPLETS: Final = (LifeCycleChanged, RetryCounterChanged, SecurityStatusChanged)

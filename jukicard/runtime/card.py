@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
+from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu, MalformedApduError
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.environment import CardEnvironment, random_from_state
 from jukicard.errors import IsoError
 from jukicard.memory import ImageError, ImageProblem, MemorySnapshot, PersistentMemory
-from jukicard.runtime.applet import Applet, AppletContext
+from jukicard.runtime.application import Application, Surroundings
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import (
@@ -24,10 +24,10 @@ from jukicard.runtime.events import (
     PoweredOn,
     Refusal,
 )
-from jukicard.runtime.firewall import AppletMisbehavedError, Grants
+from jukicard.runtime.firewall import Grants, Services
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.pipeline import Pipeline
-from jukicard.runtime.registry import Application, Registry, applet_class, read_applications
+from jukicard.runtime.registry import Registry
 
 CARD_PARTITION: Final = "card"
 """The partition of memory that belongs to the card itself and to no application."""
@@ -69,7 +69,10 @@ class Card:
     def __init__(
         self, environment: CardEnvironment, *, on_bug: Callable[[Exception], None] = log_bug
     ) -> None:
-        """Take the card that `environment.memory` holds; ImageError when it holds none."""
+        """Take the card that `environment.memory` holds; ImageError when it holds none.
+
+        UnknownAppletError when it has a kind of application that is not installed here.
+        """
         self.environment = environment
         self.on_bug = on_bug
         self.events = Events()
@@ -78,10 +81,13 @@ class Card:
         if raw is None:
             raise ImageError(ImageProblem.FOREIGN, "this memory holds no personalised card")
         self.state = CardState(memory, self.events)
-        self.grants = Grants(self.events)
+        self.grants = Grants(self.events, self._services_of)
         try:
             self.options = CardOptions.from_bytes(raw)
-            self._registry = read_applications(memory, self._make_applet)
+            self._registry = Registry(
+                memory,
+                Surroundings(environment, self.options, self.events, self.grants, self.state),
+            )
             _ = self.state.now  # a state that is none shows here
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ImageError(
@@ -91,24 +97,9 @@ class Card:
         self._atr = self.options.atr
         self._pipeline: Pipeline | None = None
 
-    def _make_applet(self, application: Application) -> Applet[Any]:
-        context = AppletContext(
-            aid=application.aid,
-            memory=self.environment.memory.partition(application.partition_name),
-            random=self.environment.random,
-            options=self.options,
-            parameters=MappingProxyType(dict(application.parameters)),
-            events=self.events,
-            card=self.state,
-            privileged=application.privileged,
-            grants=self.grants,
-            budget=application.budget,
-        )
-        kind = applet_class(application.type_name)
-        applet = application.run(lambda: kind(context))
-        if not isinstance(applet, Applet):
-            raise AppletMisbehavedError(f"{application.type_name!r} made no application")
-        return applet
+    def _services_of(self, aid: Aid) -> Services | None:
+        owner = self._registry.get(aid)
+        return None if owner is None else owner.services
 
     def _committed(self, changed: object) -> None:
         if self.events.observers and isinstance(changed, dict):
@@ -262,5 +253,5 @@ def _keep_pins(before: LogicalChannel, after: LogicalChannel) -> None:
     if application is None or before.state is None:
         return
     state, kept = application.new_state(), before.state
-    application.run(lambda: state.security.verified.update(kept.security.verified))
+    application.keep_pins(kept, state)
     after.application, after.state = application, state

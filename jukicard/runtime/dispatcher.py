@@ -15,12 +15,12 @@ from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence, parse_select
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.runtime.applet import ApplicationState
+from jukicard.runtime.application import Application
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import ApplicationSelected, Events
-from jukicard.runtime.firewall import guarded
 from jukicard.runtime.options import CardOptions
-from jukicard.runtime.registry import Application, Registry
+from jukicard.runtime.registry import Registry
 
 _INVALID_INS: Final = frozenset(value for value in range(256) if not is_valid_ins(value))
 
@@ -61,12 +61,7 @@ class Dispatcher:
         if application is None or state is None:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no application is selected")
         changes = self._card.changes
-        budget = application.budget
-        if budget is None:
-            response = application.applet.process(command, state)
-        else:
-            its_own = command.replace()  # the layers around look at the command again
-            response = guarded(lambda: application.applet.process(its_own, state), budget)
+        response = application.process(command, state)
         if self._card.changes != changes or self._card.ended:
             self._end_other_sessions(channel, everywhere=self._card.changes != changes)
         return response
@@ -91,12 +86,9 @@ class Dispatcher:
     def _forget(
         self, other: LogicalChannel, application: Application, state: ApplicationState
     ) -> None:
-        """Have a state forget; an application from elsewhere that fails to is taken off."""
-        if application.budget is None:
-            state.forget()
-            return
+        """Have a state forget; an application that fails to is taken off the channel."""
         try:
-            application.budget.run_apart(lambda: state.forget())  # noqa: PLW0108
+            application.forget(state)
         except Exception as bug:  # noqa: BLE001 - the command that took the rights away goes on
             other.application = other.state = None
             report(bug, self._on_bug)
@@ -107,7 +99,7 @@ class Dispatcher:
         current: Application | None = channel.application
         found = self._registry.find(parsed.reference, parsed.occurrence, current)
         if found is None and current is not None and parsed.occurrence is Occurrence.FIRST:
-            inside = self._select_inside(current, command, channel)
+            inside = current.select_inside(command, channel.state)
             if inside is not None:
                 return inside
         if found is None:
@@ -122,7 +114,7 @@ class Dispatcher:
             channel.state = found.new_state()
             channel.application = found
         try:
-            response = self._ask_to_be_selected(found, command, channel)
+            response = found.select(command, channel.state)
         except BaseException:
             self.leave(channel)
             raise
@@ -133,25 +125,6 @@ class Dispatcher:
             return ResponseApdu(response.data, cell.status)
         return response
 
-    @staticmethod
-    def _select_inside(
-        current: Application, command: CommandApdu, channel: LogicalChannel
-    ) -> ResponseApdu | None:
-        """Let the selected application look among its own DFs; one from elsewhere is not asked."""
-        if current.budget is not None:
-            return None
-        return current.applet.select_inside(command, channel.state)
-
-    @staticmethod
-    def _ask_to_be_selected(
-        found: Application, command: CommandApdu, channel: LogicalChannel
-    ) -> ResponseApdu:
-        state: ApplicationState = channel.state
-        if found.budget is None:
-            return found.applet.select(command, state)
-        its_own = command.replace()
-        return guarded(lambda: found.applet.select(its_own, state), found.budget)
-
     def leave(self, channel: LogicalChannel) -> None:
         """Take the application off a channel; its volatile state is gone whatever it does."""
         application: Application | None = channel.application
@@ -160,10 +133,7 @@ class Dispatcher:
         if application is None or state is None:
             return
         try:
-            if application.budget is None:
-                application.applet.deselect(state)
-            else:
-                application.budget.run_apart(lambda: application.applet.deselect(state))
+            application.deselect(state)
         except Exception as bug:  # noqa: BLE001 - being left is not something to refuse
             report(bug, self._on_bug)
 

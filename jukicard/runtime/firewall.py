@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import MAX_NE
@@ -26,6 +26,8 @@ DENIED: Final = StatusWord.CONDITIONS_NOT_SATISFIED
 """What every denial answers, whatever was reached for (docs/architecture.md)."""
 
 Service = Callable[[bytes], bytes]
+Services: TypeAlias = dict[tuple[str, Aid], Service]
+"""What an application shares, by the name of the service and whom it is for."""
 
 _NEVER_STOPPED: Final = sys.stdlib_module_names | {"jukicard", "construct", "cryptography"}
 """Code that may be in the middle of something for all; it goes back to the application soon."""
@@ -219,38 +221,21 @@ def _can_be_called(value: object) -> bool:
 
 
 class Grants:
-    """Which application lets which other use a service; everything else is denied."""
+    """Which application lets which other use a service; everything else is denied.
 
-    __slots__ = ("_events", "_services")
+    services_of: what the application of an AID shares, None when the card has none of that name.
+    """
 
-    def __init__(self, events: Events) -> None:
+    __slots__ = ("_events", "_services_of")
+
+    def __init__(self, events: Events, services_of: Callable[[Aid], Services | None]) -> None:
         self._events = events
-        self._services: dict[tuple[Aid, str, Aid], Service] = {}
+        self._services_of = services_of
 
-    def share(
-        self,
-        owner: Aid,
-        name: str,
-        service: Service,
-        to: Aid,
-        budget: StepBudget | None = None,
-    ) -> None:
-        """Let one application use a service of `owner`; sharing again replaces it.
-
-        budget: under which the service runs, None for the project's own. IsoError when what is
-        given is no name, no service or no AID.
-        """
+    def check(self, owner: Aid, name: object, service: object, to: object) -> None:
+        """Refuse what is no name, no service or no AID; IsoError, a denial."""
         if not (_is(name, str) and _is(to, Aid) and _can_be_called(service)):
             raise self.denial(owner, "a service to share", "no name, no service or no AID")
-        if budget is None:
-            self._services[owner, name, to] = service
-        else:
-            self._services[owner, name, to] = lambda data: budget.run(lambda: service(data))
-
-    def withdraw(self, owner: Aid) -> None:
-        """End every grant of an application and to it, as when it is deleted."""
-        for key in [key for key in self._services if owner in (key[0], key[2])]:
-            del self._services[key]
 
     def call(self, client: Aid, owner: Aid, name: str, data: bytes) -> bytes:
         """Use a service of another application; IsoError when it is not granted or fails.
@@ -260,7 +245,7 @@ class Grants:
         if not (_is(name, str) and _is(owner, Aid) and _is(data, bytes)):
             raise self.denial(client, "a service", "no name, no AID or no bytes")
         what = f"service {name[:40]!r} of {owner}"
-        service = self._services.get((owner, name, client))
+        service = (self._services_of(owner) or {}).get((name, client))
         if service is None:
             raise self.denial(client, what, "not granted")
         try:
@@ -280,21 +265,15 @@ class Grants:
         return IsoError(DENIED, f"firewall: {client} may not use {what}: {why}")
 
 
-def guarded(work: Callable[[], ResponseApdu], budget: StepBudget) -> ResponseApdu:
-    """Let an application from elsewhere answer: within its steps, and with an answer only.
+def check_answer(response: object) -> ResponseApdu:
+    """Return what an application answered; AppletMisbehavedError when that is no response.
 
-    AppletMisbehavedError when it takes too many steps or what comes back is no answer.
+    Nor may it be more than fits one.
     """
-    response = budget.run(work)
-    check_answer(response)
-    return response  # type: ignore[no-any-return]
-
-
-def check_answer(response: object) -> None:
-    """Refuse what an application may not answer: no ResponseApdu, or more than fits one."""
     if type(response) is not ResponseApdu or type(response.data) is not bytes:
         raise AppletMisbehavedError("what the application answered is no response")
     if len(response.data) > MAX_NE:
         raise AppletMisbehavedError(f"an answer of more than {MAX_NE} bytes")
     if type(response.status) is not StatusWord:
         raise AppletMisbehavedError("what the application answered has no status word")
+    return response

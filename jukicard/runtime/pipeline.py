@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from jukicard.apdu.cla import ClassByte
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
@@ -22,11 +23,11 @@ from jukicard.channel import Chaining, ChannelTable, LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.admission import Admission
-from jukicard.runtime.boundary import Boundary, report
+from jukicard.runtime.application import Application
+from jukicard.runtime.boundary import Boundary
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.dispatcher import Dispatcher
 from jukicard.runtime.events import Events
-from jukicard.runtime.firewall import StepBudget, check_answer
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.protection import SecureMessagingLayer
 from jukicard.runtime.registry import Registry
@@ -73,35 +74,19 @@ class Channels:
         """Answer a command on the channel it names; 6E00 and 6881 when there is none."""
         cla = command.cla
         if cla.value == 0x00:
-            application = self._basic.application
-            if application is None or application.budget is None:
-                return self._next(command, self._basic)
-            return self._guarded(command, self._basic, application.budget)
-        try:
-            # A0 to BF are as reserved as 20 to 3F: nothing gives them a channel or a chain
-            if cla.value & 0x60 == 0x20 or cla.value == 0xFF:
-                raise IsoError(StatusWord.CLA_NOT_SUPPORTED, f"class {cla.value:02X} is none")
-            channel = self._table.get(cla.channel)
-        except IsoError as refusal:
-            return self._boundary.refuse(refusal, command.ins, cla.channel)
-        application = channel.application
-        if application is None or application.budget is None:
+            channel = self._basic
+        else:
+            try:
+                channel = self._channel(cla)
+            except IsoError as refusal:
+                return self._boundary.refuse(refusal, command.ins, cla.channel)
+        application: Application | None = channel.application
+        if application is None:
             return self._next(command, channel)
-        return self._guarded(command, channel, application.budget)
+        return application.around(self._next, command, channel, self._boundary.on_bug)
 
-    def _guarded(
-        self, command: CommandApdu, channel: LogicalChannel, budget: StepBudget
-    ) -> ResponseApdu:
-        """Answer where an application from elsewhere is selected.
-
-        Its state and its session are its own objects, and used around the boundary too.
-        """
-        try:
-            response: ResponseApdu = budget.run(lambda: self._next(command, channel))
-            check_answer(response)
-        except Exception as bug:  # noqa: BLE001 - the application is taken off, the card goes on
-            channel.drop_transfers()
-            channel.application = channel.state = None
-            report(bug, self._boundary.on_bug)
-            return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
-        return response
+    def _channel(self, cla: ClassByte) -> LogicalChannel:
+        # A0 to BF are as reserved as 20 to 3F: nothing gives them a channel or a chain
+        if cla.value & 0x60 == 0x20 or cla.value == 0xFF:
+            raise IsoError(StatusWord.CLA_NOT_SUPPORTED, f"class {cla.value:02X} is none")
+        return self._table.get(cla.channel)

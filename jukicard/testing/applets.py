@@ -18,9 +18,11 @@ from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
 from jukicard.profiles.catalogue import Profile
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
+from jukicard.runtime.application import Application
 from jukicard.runtime.card import Card
 from jukicard.runtime.events import CardEvent, MemoryCommitted
-from jukicard.runtime.registry import Application, offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 
 FORBIDDEN_AID: Final = Aid("F0464F5242494444454E")
 """Where the application lies; a terminal that selects it has reached it."""
@@ -104,5 +106,5 @@ offer_applet(ForbiddenApplet, trusted=True)
 
 def with_forbidden(profile: Profile) -> Profile:
     """Return a profile whose cards also have a `ForbiddenApplet`, behind all others."""
-    entry: tuple[Aid, str, Mapping[str, str]] = (FORBIDDEN_AID, ForbiddenApplet.type_name, {})
-    return dataclasses.replace(profile, applications=(*profile.applications, entry))
+    forbidden = Placement(FORBIDDEN_AID, ForbiddenApplet.type_name)
+    return dataclasses.replace(profile, applications=(*profile.applications, forbidden))

@@ -10,7 +10,7 @@ from functools import cache, partial
 
 from jukicard import PROFILES, Card, CardKeys, Printed, issue_card
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.registry import offer_applet
+from jukicard.runtime.kinds import offer_applet
 from tests.support.applets.iso_applet import IsoApplet, iso_card
 from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
 from tests.support.naive.pace import NUMBER

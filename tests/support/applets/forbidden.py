@@ -6,6 +6,7 @@ put the applet on them, and a test in which something reached it fails.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from typing import Any, Final
 from unittest import mock
 
 from jukicard import Card
+from jukicard.runtime.application import Application
+from jukicard.runtime.placement import Placement
+from jukicard.runtime.registry import Registry
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenApplet, ForbiddenReachedError
 
 KEPT: Final = 50
@@ -67,6 +71,7 @@ def watching() -> Iterator[Watch]:
     """Watch all that are made meanwhile; ForbiddenReachedError at the end."""
     watch = Watch()
     make_applet, make_card = ForbiddenApplet.__init__, Card.__init__
+    install = Registry.install
 
     def applet_made(self: ForbiddenApplet, *arguments: Any) -> None:
         make_applet(self, *arguments)
@@ -78,7 +83,15 @@ def watching() -> Iterator[Watch]:
         if found is not None:
             found.applet  # noqa: B018 - made now: later its memory might have been changed
 
+    @functools.wraps(install)
+    def installed(self: Registry, placement: Placement) -> Application:
+        application = install(self, placement)
+        if placement.aid == FORBIDDEN_AID:
+            application.applet  # noqa: B018 - as above
+        return application
+
     with (
+        mock.patch.object(Registry, "install", installed),
         mock.patch.object(ForbiddenApplet, "__init__", applet_made),
         mock.patch.object(Card, "__init__", card_made),
     ):

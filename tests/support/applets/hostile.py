@@ -16,7 +16,8 @@ from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
 from jukicard.runtime.events import CardEvent, FirewallDenial
-from jukicard.runtime.registry import offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
 from tests.support.cards.juki_desk import CODE, CODE_RECORD, PIN
 from tests.support.naive.terminal import JUKI, NaiveTerminal
@@ -202,9 +203,9 @@ def world(memory: PersistentMemory | None = None) -> World:
         juki,
         applications=(
             *juki.applications,
-            (HOSTILE, HostileApplet.type_name, {}),
-            (ACCOMPLICE, Accomplice.type_name, {}),
-            (CLIENT, ClientApplet.type_name, {}),
+            Placement(HOSTILE, HostileApplet.type_name),
+            Placement(ACCOMPLICE, Accomplice.type_name),
+            Placement(CLIENT, ClientApplet.type_name),
         ),
     )
     bugs: list[Exception] = []

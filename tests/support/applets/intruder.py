@@ -18,7 +18,8 @@ from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
 from jukicard.runtime.events import CardEvent, FirewallDenial
-from jukicard.runtime.registry import offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
 from tests.support.cards.juki_desk import CODE, PIN, Desk
 from tests.support.naive.terminal import ISSUER, JUKI, NaiveTerminal
@@ -128,8 +129,8 @@ def intruded() -> MemorySnapshot:
         juki,
         applications=(
             *juki.applications,
-            (NEIGHBOUR, NeighbourApplet.type_name, {}),
-            (INTRUDER, IntruderApplet.type_name, {"theirs": "given"}),
+            Placement(NEIGHBOUR, NeighbourApplet.type_name),
+            Placement(INTRUDER, IntruderApplet.type_name, {"theirs": "given"}),
         ),
     )
     card = issue_card(with_forbidden(profile), seed=1, code=CODE, pin=PIN.decode())

@@ -45,7 +45,8 @@ from jukicard.kit.pin import PinCharacters, PinFile
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.handlers import command
-from jukicard.runtime.registry import offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import with_forbidden
 
 AID: Final = Aid("F049534F5445535401")
@@ -279,8 +280,8 @@ def iso_card(
         juki,
         applications=(
             *juki.applications,
-            (AID, kinds[0].type_name, {}),
-            (TWIN_AID, kinds[1].type_name, {}),
+            Placement(AID, kinds[0].type_name),
+            Placement(TWIN_AID, kinds[1].type_name),
         ),
     )
     card = issue_card(

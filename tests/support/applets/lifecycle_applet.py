@@ -18,7 +18,8 @@ from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION
-from jukicard.runtime.registry import PRIVILEGE, offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement, Privilege
 from jukicard.securemessaging.suites import Suite
 from jukicard.testing.applets import with_forbidden
 
@@ -57,7 +58,7 @@ def life_cycle_card(*, with_values: bool = True) -> Card:
         base,
         applications=(
             *base.applications,
-            (AID, LifeCycleApplet.type_name, {PRIVILEGE: "card"}),
+            Placement(AID, LifeCycleApplet.type_name, privileges=frozenset({Privilege.CARD})),
         ),
     )
     card = issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)

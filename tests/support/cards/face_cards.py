@@ -7,12 +7,11 @@ pictures are made here. Every card is a fork of one that was made once.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
 from jukicard import Card, CardOptions
-from jukicard.apdu import Aid, CommandApdu
+from jukicard.apdu import CommandApdu
 from jukicard.applets.certificates import (
     CertificateBody,
     CvCertificate,
@@ -41,7 +40,7 @@ from jukicard.memory import MemorySnapshot
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY
-from jukicard.runtime.registry import write_applications
+from jukicard.runtime.placement import Placement
 from jukicard.securemessaging.suites import Suite
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenApplet
 from tests.support.naive.terminal import NaiveTerminal, keys_of
@@ -170,7 +169,7 @@ def common_contents(**changes: object) -> CommonContents:
 
 
 def blank_card(
-    *applications: tuple[Aid, str, Mapping[str, str]],
+    *applications: Placement,
     options: CardOptions | None = None,
     atr: str = "3BDA13FF8131FB468012392F31C173C601C03B",
 ) -> Card:
@@ -182,8 +181,10 @@ def blank_card(
         own = memory.partition(CARD_PARTITION)
         own.put(OPTIONS_KEY, chosen.to_bytes())
         own.put(PROFILE_KEY, b"test")
-        write_applications(own, list(applications))
-    return Card(environment, on_bug=raise_bug)
+        card = Card(environment, on_bug=raise_bug)
+        for placement in applications:
+            card.applications.install(placement)
+    return card
 
 
 def applet_on(card: Card, aid: bytes) -> Applet[Any]:
@@ -214,7 +215,7 @@ def personalise(card: Card, contents: object) -> None:
 
 
 _SUCCESSOR: Final = {"layout": "mynumber"}
-FORBIDDEN: Final = FORBIDDEN_AID, ForbiddenApplet.type_name, dict[str, str]()
+FORBIDDEN: Final = Placement(FORBIDDEN_AID, ForbiddenApplet.type_name)
 
 
 @cache
@@ -222,15 +223,18 @@ def _snapshot(kind: str, *, forbidden: bool) -> MemorySnapshot:
     last = (FORBIDDEN,) if forbidden else ()
     if kind.startswith("juki"):
         card = blank_card(
-            (SURFACE, "surface", {"layout": "juki"}),
-            (COMMON, "common", {}),
+            Placement(SURFACE, "surface", {"layout": "juki"}),
+            Placement(COMMON, "common"),
             *last,
             atr="3BE000FF8131FE4514",
         )
         personalise(card, juki_contents(kind))
         return card.snapshot()
     card = blank_card(
-        (COMMON, "common", {}), (SURFACE, "surface", _SUCCESSOR), (TEXT, "text", {}), *last
+        Placement(COMMON, "common"),
+        Placement(SURFACE, "surface", _SUCCESSOR),
+        Placement(TEXT, "text"),
+        *last,
     )
     personalise(card, text_contents())
     personalise(card, surface_contents())

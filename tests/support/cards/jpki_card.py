@@ -31,7 +31,7 @@ PROFILE_OF: Final[dict[str, dict[str, Any]]] = {
         "profile": replace(
             PROFILES["juki-v1"],
             applications=tuple(
-                entry for entry in PROFILES["juki-v1"].applications if entry[0] != AID
+                entry for entry in PROFILES["juki-v1"].applications if entry.aid != AID
             ),
         )
     },

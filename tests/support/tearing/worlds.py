@@ -15,7 +15,8 @@ from jukicard.apdu import Aid, Ins
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.profiles import Profile
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.registry import applet_class
+from jukicard.runtime.kinds import applet_class
+from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import with_forbidden
 from tests.support.applets.iso_applet import AID as ISO_AID, IsoApplet, iso_card
 from tests.support.applets.lifecycle_applet import (
@@ -110,7 +111,8 @@ _OWN: Final[Mapping[str, _Own]] = {
 
 def commands_of(world: str, profile: Profile) -> Iterator[Command]:
     """Yield every command of every application of a profile."""
-    for aid, kind, _ in profile.applications:
+    for placement in profile.applications:
+        aid, kind = placement.aid, placement.kind
         applet = applet_class(kind)
         assert issubclass(applet, FileApplet), f"{kind} has no handler tables"
         for cla, table in ((0x00, applet.interindustry), (0x80, applet.proprietary)):
@@ -123,7 +125,7 @@ def all_commands() -> list[Command]:
         command for name, profile in PROFILES.items() for command in commands_of(name, profile)
     ]
     for name, (aid, kind, _) in _OWN.items():
-        own = dataclasses.replace(PROFILES["juki-v1"], applications=((aid, kind, {}),))
+        own = dataclasses.replace(PROFILES["juki-v1"], applications=(Placement(aid, kind),))
         # their proprietary commands only help their tests
         found += [command for command in commands_of(name, own) if command.cla == 0x00]
     return found

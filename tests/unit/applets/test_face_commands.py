@@ -9,6 +9,7 @@ import pytest
 from jukicard.apdu import CommandApdu
 from jukicard.applets.text import AID as TEXT
 from jukicard.applets.text.objects import Attributes
+from jukicard.runtime.placement import Placement
 from tests.support.cards.face_cards import (
     AIDS,
     BIRTH,
@@ -106,7 +107,7 @@ def test_a_juki_card_has_no_key_of_its_own() -> None:
 
 
 def test_without_a_key_nothing_is_signed() -> None:
-    card = blank_card((TEXT, "text", {}))
+    card = blank_card(Placement(TEXT, "text"))
     card.power_on()
     play(card, f"00A4040C0A{TEXT} -> 9000\n802A0000013000 -> 6984")
 
@@ -147,7 +148,7 @@ def test_the_counter_extends_a_card_in_common() -> None:
 def test_without_a_key_the_counter_has_no_access(application: str) -> None:
     make = {"text": text_contents, "surface": surface_contents, "common": common_contents}
     card = face_card()
-    fresh = blank_card(*((a.aid, a.type_name, a.parameters) for a in card.applications))
+    fresh = blank_card(*(application.placement for application in card.applications))
     personalise(fresh, make[application](counter=None))
     fresh.power_on()
     play(fresh, f"00A4040C0A{AIDS[application]} -> 9000\n0084000008 -> * 9000")

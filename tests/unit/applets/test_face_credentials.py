@@ -11,6 +11,7 @@ from jukicard.apdu import CommandApdu, StatusWord
 from jukicard.apdu.aid import Aid
 from jukicard.applets.text import AID as TEXT_AID
 from jukicard.runtime.options import CardOptions
+from jukicard.runtime.placement import Placement
 from tests.support.cards.face_cards import (
     AIDS,
     BIRTH_CODE,
@@ -227,7 +228,7 @@ def test_a_card_may_say_6983_for_blocked() -> None:
     options = dataclasses.replace(
         CardOptions(atr=bytes.fromhex("3B00")), blocked_status=StatusWord(0x6983)
     )
-    card = blank_card((Aid(TEXT_AID), "text", {}), options=options)
+    card = blank_card(Placement(Aid(TEXT_AID), "text"), options=options)
     personalise(card, text_contents())
     card.power_on()
     play(

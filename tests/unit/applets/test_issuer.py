@@ -382,8 +382,8 @@ def test_the_key_is_chosen_without_drawing_anything(profile: str) -> None:
     other = dataclasses.replace(
         PROFILES[profile],
         applications=tuple(
-            (aid, "issuer", parameters) if kind == "issuer-juki" else (aid, kind, parameters)
-            for aid, kind, parameters in PROFILES[profile].applications
+            dataclasses.replace(one, kind="issuer") if one.kind == "issuer-juki" else one
+            for one in PROFILES[profile].applications
         ),
     )
     for seed in range(60):  # there are 16 keys to choose from

@@ -18,7 +18,8 @@ from jukicard.apdu import Aid, CommandApdu, ResponseApdu, Tlv
 from jukicard.applets.juki import JukiApplet
 from jukicard.environment import CardEnvironment
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.registry import offer_applet
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 from tests.support.cards.eac_desk import (
     EacTerminal,
     der,
@@ -75,7 +76,9 @@ class Drawn:
 
 def test_the_worked_example_byte_for_byte() -> None:
     pace, terminal, chip = BSI["pace"], BSI["terminal_authentication"], BSI["chip_authentication"]
-    profile = replace(PROFILES["juki-v1"], applications=((EXAMPLE, ExampleApplet.type_name, {}),))
+    profile = replace(
+        PROFILES["juki-v1"], applications=(Placement(EXAMPLE, ExampleApplet.type_name),)
+    )
     chip_key = ec.derive_private_key(int(chip["chip_private"], 16), ec.BrainpoolP256R1())
     issued_card = issue_card(
         profile,

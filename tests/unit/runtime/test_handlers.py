@@ -12,7 +12,7 @@ from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.apdu.ins import Ins, is_valid_ins
 from jukicard.runtime.applet import Applet, BasicState
 from jukicard.runtime.handlers import DeclarationError, command, handlers
-from jukicard.runtime.registry import applet_class
+from jukicard.runtime.kinds import applet_class
 
 KINDS: Final = ("common", "issuer", "issuer-juki", "jpki", "juki", "surface", "text")
 

@@ -15,8 +15,9 @@ from jukicard.apdu import Aid, ResponseApdu, StatusWord
 from jukicard.errors import IsoError
 from jukicard.memory import MemoryFailureError, MemorySnapshot
 from jukicard.runtime.applet import BasicState
+from jukicard.runtime.application import Application, ConfinedApplication
 from jukicard.runtime.events import FirewallDenial, LifeCycleChanged, SecurityStatusChanged
-from jukicard.runtime.registry import Application, applet_class
+from jukicard.runtime.kinds import applet_class
 from jukicard.testing.applets import (
     FORBIDDEN_AID,
     SERVICE,
@@ -281,19 +282,21 @@ def test_options_and_parameters_cannot_be_changed() -> None:
         found = there.card.applications.get(INTRUDER)
         assert isinstance(found, Application)
         assert not found.privileged
-        assert found.parameters == {"theirs": "given"}
+        assert found.placement.parameters == {"theirs": "given"}
 
 
 def test_every_application_from_elsewhere_has_a_budget() -> None:
     with arena(intruded()) as there:
-        budgets = {app.type_name: app.budget for app in there.card.applications}
+        confined = {
+            app.type_name: isinstance(app, ConfinedApplication) for app in there.card.applications
+        }
     ours = {
-        name for name in budgets if applet_class(name).__module__.startswith("jukicard.applets.")
+        name for name in confined if applet_class(name).__module__.startswith("jukicard.applets.")
     }
     assert ours == {"issuer-juki", "juki", "jpki"}
     trusted = ours | {NeighbourApplet.type_name, ForbiddenApplet.type_name}
-    assert {name for name, budget in budgets.items() if budget is None} == trusted
-    assert budgets[IntruderApplet.type_name] is not None
+    assert {name for name, is_confined in confined.items() if not is_confined} == trusted
+    assert confined[IntruderApplet.type_name]
 
 
 def _watched() -> tuple[Card, ForbiddenApplet]:

@@ -156,9 +156,9 @@ def transmit(card: Card, sent: Sent) -> tuple[str, bytes]:
 every_application = pytest.mark.parametrize(
     ("profile", "aid"),
     [
-        pytest.param(name, aid, id=f"{name}-{kind}")
+        pytest.param(name, placement.aid, id=f"{name}-{placement.kind}")
         for name, profile in PROFILES.items()
-        for aid, kind, _ in profile.applications
+        for placement in profile.applications
     ],
 )
 on_two_channels = pytest.mark.parametrize("channel", [0, 1])

@@ -1,0 +1,221 @@
+"""One application on a card: the object that answers, and how the card has it run.
+
+What is run as it is, is an `Application`. What comes from elsewhere is a `ConfinedApplication`: it
+works within a budget, with a context that trusts it with nothing, and an answer that is none goes
+no further than here. `jukicard.runtime.kinds` decides which of the two it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from jukicard.apdu.aid import Aid
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.channel import LogicalChannel
+from jukicard.environment import CardEnvironment
+from jukicard.runtime.applet import Applet, AppletContext, ApplicationState, ConfinedContext
+from jukicard.runtime.boundary import report
+from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.events import Events
+from jukicard.runtime.firewall import (
+    AppletMisbehavedError,
+    Grants,
+    Services,
+    StepBudget,
+    check_answer,
+)
+from jukicard.runtime.kinds import Kind
+from jukicard.runtime.options import CardOptions
+from jukicard.runtime.placement import Placement, Privilege
+
+Layers: TypeAlias = Callable[[CommandApdu, LogicalChannel], ResponseApdu]
+OnBug: TypeAlias = Callable[[Exception], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the applications of one card have around them; each gets its own part of it."""
+
+    environment: CardEnvironment
+    options: CardOptions
+    events: Events
+    grants: Grants
+    state: CardState
+
+
+class Application:
+    """An application that is run as it is: where it lies, and the object that answers.
+
+    `services` is what it shares with others.
+    """
+
+    __slots__ = ("_applet", "_kind", "_surroundings", "aid", "placement", "services")
+
+    def __init__(self, placement: Placement, kind: Kind, surroundings: Surroundings) -> None:
+        self.placement = placement
+        self.aid: Aid = placement.aid
+        self.services: Services = {}
+        self._kind = kind
+        self._surroundings = surroundings
+        self._applet: Applet[Any] | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The name of its kind."""
+        return self.placement.kind
+
+    @property
+    def privileged(self) -> bool:
+        """True when this application may change the state of the card as a whole."""
+        return Privilege.CARD in self.placement.privileges
+
+    @property
+    def partition_name(self) -> str:
+        """The name of this application's partition of memory."""
+        return f"application {self.aid}"
+
+    @property
+    def applet(self) -> Applet[Any]:
+        """The object that answers; made when it is first needed."""
+        applet = self._applet
+        if applet is None:
+            applet = self._applet = self._made()
+        return applet
+
+    def _made(self) -> Applet[Any]:
+        made = self._make(self._kind.load())
+        if not isinstance(made, Applet):
+            raise AppletMisbehavedError(f"{self.type_name!r} made no application")
+        return made
+
+    def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
+        return kind(self._context(AppletContext))
+
+    def _context(self, make: Callable[..., AppletContext], **more: Any) -> AppletContext:
+        around = self._surroundings
+        return make(
+            aid=self.aid,
+            memory=around.environment.memory.partition(self.partition_name),
+            random=around.environment.random,
+            options=around.options,
+            parameters=self.placement.parameters,
+            events=around.events,
+            grants=around.grants,
+            services=self.services,
+            card=around.state,
+            privileged=self.privileged,
+            **more,
+        )
+
+    def around(
+        self, layers: Layers, command: CommandApdu, channel: LogicalChannel, on_bug: OnBug
+    ) -> ResponseApdu:
+        """Answer through the inner layers, which use the state of the application too."""
+        return layers(command, channel)
+
+    def new_state(self) -> ApplicationState:
+        """Return fresh volatile state. AppletMisbehavedError when the application gives none."""
+        state: ApplicationState = self.applet.new_state()
+        return state
+
+    def select(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Let the application answer SELECT by its name."""
+        return self.applet.select(command, state)
+
+    def select_inside(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu | None:
+        """Let the application look for a DF of that name among its own; None: there is none."""
+        return self.applet.select_inside(command, state)
+
+    def process(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Let the application answer any other command."""
+        return self.applet.process(command, state)
+
+    def deselect(self, state: ApplicationState) -> None:
+        """Tell the application that it is left."""
+        self.applet.deselect(state)
+
+    def forget(self, state: ApplicationState) -> None:
+        """Have a state of the application drop all that was proven."""
+        state.forget()
+
+    def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
+        """Give a fresh state the PINs that were verified in another."""
+        after.security.verified.update(before.security.verified)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.type_name} {self.aid}>"
+
+
+class ConfinedApplication(Application):
+    """An application from elsewhere: all it does counts, and nothing it returns is believed.
+
+    `budget` is that of all such applications on the card together.
+    """
+
+    __slots__ = ("budget",)
+
+    def __init__(
+        self, placement: Placement, kind: Kind, surroundings: Surroundings, budget: StepBudget
+    ) -> None:
+        super().__init__(placement, kind, surroundings)
+        self.budget = budget
+
+    def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
+        context = self._context(ConfinedContext, budget=self.budget)
+        made: Applet[Any] = self.budget.run(lambda: kind(context))
+        return made
+
+    def around(
+        self, layers: Layers, command: CommandApdu, channel: LogicalChannel, on_bug: OnBug
+    ) -> ResponseApdu:
+        """Answer within the budget: state and session are the application's own objects."""
+        try:
+            return self._answered(lambda: layers(command, channel))
+        except Exception as bug:  # noqa: BLE001 - it is taken off the channel, the card goes on
+            channel.drop_transfers()
+            channel.application = channel.state = None
+            report(bug, on_bug)
+            return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
+
+    def _answered(self, work: Callable[[], object]) -> ResponseApdu:
+        """Return the response; AppletMisbehavedError for too many steps or no response."""
+        return check_answer(self.budget.run(work))
+
+    def new_state(self) -> ApplicationState:
+        """Return fresh volatile state. AppletMisbehavedError when the application gives none."""
+        applet = self.applet
+        state: ApplicationState | None = self.budget.run_apart(
+            lambda: applet.new_state()  # noqa: PLW0108 - looking it up is its code too
+        )
+        if state is None:
+            raise AppletMisbehavedError("the application gave no state")
+        return state
+
+    def select(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Let the application answer SELECT; the layers around look at the command again."""
+        its_own = command.replace()
+        return self._answered(lambda: self.applet.select(its_own, state))
+
+    def select_inside(self, command: CommandApdu, state: ApplicationState) -> None:
+        """Ask nothing: what another application may be called is not its to say."""
+
+    def process(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Let the application answer; the layers around look at the command again."""
+        its_own = command.replace()
+        return self._answered(lambda: self.applet.process(its_own, state))
+
+    def deselect(self, state: ApplicationState) -> None:
+        """Tell the application that it is left, with steps of its own for it."""
+        self.budget.run_apart(lambda: self.applet.deselect(state))
+
+    def forget(self, state: ApplicationState) -> None:
+        """Have a state forget, with steps of its own for it."""
+        self.budget.run_apart(lambda: state.forget())  # noqa: PLW0108 - as above
+
+    def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
+        """Give a fresh state the PINs that were verified in another, both its own objects."""
+        self.budget.run(lambda: after.security.verified.update(before.security.verified))

@@ -1,0 +1,162 @@
+"""Which kinds of application there are, by name: this distribution's own, and those of others.
+
+All of them are declared in one entry-point group. A kind of this distribution is found through the
+table that its applications hand down, so that nobody waits for a look-up; every other name goes
+through the entry points, or was offered in this process. Here, and nowhere else, it is decided
+whether an application is run as it is or confined as one from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from jukicard.runtime.applet import Applet
+
+ENTRY_POINTS: Final = "jukicard.applets"
+"""The entry-point group in which distributions offer applications, this one too."""
+DISTRIBUTION: Final = "jukicard"
+"""The distribution whose kinds are run as they are."""
+
+_own: dict[str, str] = {}
+_OFFERED: Final[dict[str, type[Applet[Any]]]] = {}
+_TRUSTED: Final[set[str]] = set()
+
+
+class UnknownAppletError(LookupError):
+    """The card holds a kind of application that is not installed here; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of application that a card can have here.
+
+    confined: it is run within a budget, with a context that trusts it with nothing.
+    package: the distribution that offers it; empty for this one, and for what a process offers.
+    load: returns its class; UnknownAppletError when that is none.
+    """
+
+    name: str
+    confined: bool
+    package: str
+    load: Callable[[], type[Applet[Any]]]
+
+
+def hand_down(table: Mapping[str, str]) -> None:
+    """Say which kinds this distribution has: their names, and where the class of each is.
+
+    Places are written as in entry points, `package.module:Class`; nothing is imported.
+    """
+    _own.update(table)
+
+
+def _own_kinds() -> Mapping[str, str]:
+    """Return the table; whoever runs a card without it has it read from what is installed."""
+    if not _own:
+        from importlib import metadata
+
+        try:
+            declared = metadata.distribution(DISTRIBUTION).entry_points
+        except metadata.PackageNotFoundError:
+            return _own
+        hand_down({it.name: it.value for it in declared if it.group == ENTRY_POINTS})
+    return _own
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a kind is of this distribution."""
+    return name in _own_kinds()
+
+
+def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[Applet[Any]]:
+    """Make a kind of application known in this process, by its `type_name`; a class decorator.
+
+    For applications that no installed distribution offers as an entry point: a card whose profile
+    names the kind can then be issued and restored. ValueError when another class has the name.
+
+    trusted: run it as one of the project's own, without a budget of steps, so that a debugger and
+        coverage see it; for an application that whoever runs the process wrote.
+    """
+    name = offered.type_name
+    if is_own(name) or _OFFERED.get(name, offered) is not offered:
+        raise ValueError(f"there is another kind of application {name!r}: choose another name")
+    _OFFERED[name] = offered
+    if trusted:
+        _TRUSTED.add(name)
+    return offered
+
+
+def find_kind(name: str, package: str = "") -> Kind:
+    """Return a kind of application: an offered one, our own, or one of an entry point.
+
+    A class of ours is loaded when it is needed, one of another distribution here and now.
+    UnknownAppletError when there is none, or none that can be used; `package` is said to be what
+    has to be installed for it.
+    """
+    offered = _OFFERED.get(name)
+    if offered is not None:
+        return Kind(name, name not in _TRUSTED, "", lambda: offered)
+    place = _own_kinds().get(name)
+    if place is not None:
+        return Kind(name, confined=False, package="", load=lambda: _class_at(place))
+    point = _entry_point(name, package)
+    found = _loaded(point)
+    return Kind(name, confined=True, package=_package(point), load=lambda: found)
+
+
+def applet_class(name: str) -> type[Applet[Any]]:
+    """Return the class of a kind of application. UnknownAppletError when there is none."""
+    return find_kind(name).load()
+
+
+def _class_at(place: str) -> type[Applet[Any]]:
+    module, _, name = place.partition(":")
+    found: type[Applet[Any]] = getattr(import_module(module), name)
+    return found
+
+
+def _entry_point(name: str, package: str) -> EntryPoint:
+    from importlib import metadata
+
+    points = list(metadata.entry_points(group=ENTRY_POINTS, name=name))
+    if not points:
+        what = f"install {package}" if package else "install the package that offers it"
+        raise UnknownAppletError(
+            f"this card has an application of the kind {name!r}, which is not installed here: "
+            f"{what} (in the group {ENTRY_POINTS!r})"
+        )
+    packages = sorted({_package(point) for point in points})
+    if len(packages) > 1:
+        raise UnknownAppletError(
+            f"the kind of application {name!r} is offered by {' and '.join(packages)}: "
+            "uninstall all but one"
+        )
+    return points[0]
+
+
+def _package(point: EntryPoint) -> str:
+    return "" if point.dist is None else point.dist.name
+
+
+def _loaded(point: EntryPoint) -> type[Applet[Any]]:
+    from jukicard.runtime.applet import Applet
+
+    package = _package(point) or "the package that offers it"
+    try:
+        found = point.load()
+    except Exception as failure:
+        raise UnknownAppletError(
+            f"the kind of application {point.name!r} cannot be loaded ({type(failure).__name__}): "
+            f"repair or update {package}"
+        ) from failure
+    if not (isinstance(found, type) and issubclass(found, Applet)):
+        raise UnknownAppletError(
+            f"{point.name!r} in the group {ENTRY_POINTS!r} is no application: "
+            f"repair or update {package}"
+        )
+    return found
