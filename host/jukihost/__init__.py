@@ -90,6 +90,13 @@ if TYPE_CHECKING:
         Role as Role,
         issue_certificate as issue_certificate,
     )
+    from jukihost.crypto.foreign import (
+        CertificateUnreadable as CertificateUnreadable,
+        ForeignDataError as ForeignDataError,
+        RevocationUnreadable as RevocationUnreadable,
+        load_certificates as load_certificates,
+        load_revocation_lists as load_revocation_lists,
+    )
     from jukihost.crypto.signatures import (
         CertificateError as CertificateError,
         ecdsa_signer as ecdsa_signer,
@@ -340,6 +347,8 @@ _HOMES: Final = {
     "SecurityStatusNotSatisfied StatusError "
     "TransportError Unreachable WrongLength "
     "WrongParameters",
+    "jukihost.crypto.foreign": "CertificateUnreadable ForeignDataError RevocationUnreadable "
+    "load_certificates load_revocation_lists",
     "jukihost.keys": "CardKeys KEY_REFERENCES KeyCustody KeyCustodyError "
     "KeyInfo PublishedKeys SoftwareCustody UnknownKey "
     "WeakKey list_keys new_store rotate_key",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -250,7 +250,7 @@ class RsaPrivateKey:
         """
         try:
             key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=not check)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise KeyFormatError("no private key in DER") from None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise KeyFormatError("no RSA private key")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
@@ -25,7 +26,7 @@ def load_private_key(der: bytes, *, check: bool = True) -> PrivateKey:
     """
     try:
         key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyFormatError("no private key in DER") from None
     if isinstance(key, rsa.RSAPrivateKey):
         return RsaPrivateKey(der, check=check)

@@ -54,6 +54,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 _CANNOT_BEGIN: Final = frozenset(
     {
+        "jukihost.crypto.foreign.ForeignDataError",
         "jukihost.errors.PinFormatError",
         "jukihost.keys.custody.KeyCustodyError",
         "jukihost.signing.report.ExtraMissing",

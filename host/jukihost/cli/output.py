@@ -11,6 +11,7 @@ import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TextIO
+from unicodedata import category
 
 from jukihost.inputs import is_file, read_input
 
@@ -81,6 +82,24 @@ def _send_nowhere(stream: TextIO) -> None:
         os.close(nowhere)
 
 
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of what moves the cursor, or changes what stands beside it."""
+
+
+def shown(text: str, *, keep: str = "") -> str:
+    """Return text of anybody's as a terminal may get it: control characters as `\\u001b`.
+
+    What is in `keep` stays. A certificate's name may hold what would clear the screen, or turn the
+    direction of writing round.
+    """
+    return "".join(
+        one
+        if one in keep or one.isprintable() or category(one) not in _INVISIBLE
+        else json.dumps(one)[1:-1]
+        for one in text
+    )
+
+
 def table(*columns: str) -> Table:
     """Return an empty table with these headings; what is in its cells is no markup."""
     from rich.table import Table
@@ -96,7 +115,7 @@ def add_row(to: Table, *cells: str) -> None:
     """Append a row of plain text."""
     from rich.text import Text
 
-    to.add_row(*(Text(cell) for cell in cells))
+    to.add_row(*(Text(shown(cell)) for cell in cells))
 
 
 def print_table(made: Table) -> None:
@@ -115,7 +134,7 @@ def print_table(made: Table) -> None:
 
 def print_json(value: object) -> None:
     """Print JSON, with its characters as they are where the output's encoding has them."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = shown(json.dumps(value, ensure_ascii=False, indent=2), keep="\n")
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -135,7 +154,7 @@ def done(arguments: argparse.Namespace, text: str) -> int:
 def say(text: str) -> None:
     """Tell the user something that is not the result."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text, keep="\n\t"), file=sys.stderr, flush=True)
     except OSError:  # nobody can be told that nobody can be told
         _send_nowhere(sys.stderr)
 

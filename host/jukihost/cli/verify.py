@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -47,22 +48,27 @@ def add_verify(commands: Commands) -> None:
         "--content", metavar="FILE", help="what was signed, where it is not in the signature"
     )
     parser.add_argument(
-        "--certificate", metavar="FILE", help="the signer's certificate, for a raw signature"
+        "--certificate",
+        metavar="FILE",
+        help="the signer's certificate, for a raw signature, with those above it if it has any",
     )
     parser.add_argument(
         "--anchor",
         metavar="FILE",
         action="append",
         required=True,
-        help="a certificate to trust, PEM or DER; may be repeated",
+        help="certificates to trust, PEM (of any number) or DER; may be repeated",
     )
-    for option, what in (("--crl", "a revocation list"), ("--ocsp", "an OCSP response")):
+    for option, what in (
+        ("--crl", "a revocation list, PEM or DER"),
+        ("--ocsp", "an OCSP response in DER"),
+    ):
         parser.add_argument(
             option,
             metavar="FILE",
             action="append",
             default=[],
-            help=f"{what} in DER; may be repeated",
+            help=f"{what}; may be repeated",
         )
     parser.add_argument(
         "--require-revocation",
@@ -112,7 +118,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     else:
         for row in rows:
             claimed = f", says on {row['claimed_time']}" if row["claimed_time"] else ""
-            print(f"right: signed by {row['signer']}{claimed}")
+            print(output.shown(f"right: signed by {row['signer']}{claimed}"))
     return output.OK
 
 
@@ -137,45 +143,45 @@ def _check(
 def _check_raw(
     arguments: argparse.Namespace, signature: bytes, content: bytes | None, trust: Trust
 ) -> VerifiedSignature:
-    from jukihost.signing.raw import verify_raw
+    from jukihost.signing.raw import SignatureInvalid, verify_raw
     from jukihost.signing.report import VerifiedSignature
 
     if content is None or arguments.certificate is None:
         raise UsageError("a raw signature needs --content and --certificate")
-    certificate = _certificate(arguments.certificate)
-    verify_raw(certificate, content, signature)
-    trust.check(certificate)
-    return VerifiedSignature(certificate, None, content)
+    certificates = _certificates(arguments.certificate, "the certificate")
+    for signer in certificates:  # the others may be those above it, in any order
+        with suppress(SignatureInvalid):
+            verify_raw(signer, content, signature)
+            break
+    else:
+        verify_raw(signer, content, signature)
+    trust.check(signer, tuple(it for it in certificates if it is not signer))
+    return VerifiedSignature(signer, None, content)
 
 
 def _trust(arguments: argparse.Namespace) -> Trust:
+    from jukihost.crypto.foreign import MAX_REVOCATION, check_ocsp_response, load_revocation_lists
     from jukihost.signing.validity import Trust
 
-    crls = tuple(output.read_file(path, "the revocation list") for path in arguments.crl)
-    ocsps = tuple(output.read_file(path, "the OCSP response") for path in arguments.ocsp)
-    anchors = tuple(_certificate(path) for path in arguments.anchor)
-    try:
-        return Trust(
-            anchors,
-            arguments.at or datetime.now(UTC),
-            crls,
-            ocsps,
-            arguments.require_revocation,
-            arguments.historic,
-        )
-    except ValueError:
-        raise UsageError("a revocation list or OCSP response is not in DER") from None
+    anchors = [one for path in arguments.anchor for one in _certificates(path, "the trust anchor")]
+    crls: list[bytes] = []
+    for path in arguments.crl:
+        crls += load_revocation_lists(output.read_file(path, "the revocation list", MAX_REVOCATION))
+    ocsps = [output.read_file(path, "the OCSP answer", MAX_REVOCATION) for path in arguments.ocsp]
+    for answer in ocsps:
+        check_ocsp_response(answer)
+    return Trust(
+        tuple(anchors),
+        arguments.at or datetime.now(UTC),
+        tuple(crls),
+        tuple(ocsps),
+        arguments.require_revocation,
+        arguments.historic,
+    )
 
 
-def _certificate(path: str) -> x509.Certificate:
-    from cryptography import x509
+def _certificates(path: str, what: str) -> tuple[x509.Certificate, ...]:
+    """Return all certificates of a file. CertificateUnreadable."""
+    from jukihost.crypto.foreign import MAX_CERTIFICATES, load_certificates
 
-    raw = output.read_file(path, "the certificate")
-    try:
-        return (
-            x509.load_pem_x509_certificate(raw)
-            if raw.startswith(b"-----")
-            else x509.load_der_x509_certificate(raw)
-        )
-    except ValueError:
-        raise UsageError("the certificate is neither PEM nor DER") from None
+    return load_certificates(output.read_file(path, what, MAX_CERTIFICATES), what)

@@ -110,8 +110,10 @@ class CertificateKey:
                     "the certificate has no domain parameters, nor has the one above it"
                 )
             return curve.public_key(curve.decode(self.value))
-        except ValueError as error:  # PointError is one
+        except PointError as error:
             raise CertificateError(f"the public key is of no use: {error}") from None
+        except ValueError:
+            raise CertificateError("the public key is of no use: no RSA key is like this") from None
 
     @classmethod
     def of(cls, key: ec.EllipticCurvePublicKey, oid: bytes, *, parameters: bool) -> CertificateKey:

@@ -22,6 +22,7 @@ from jukihost.conversation.refusals import (
 )
 from jukihost.conversation.secrets import SignaturePassword
 from jukihost.conversation.secured import SecuredSession
+from jukihost.crypto.foreign import CertificateUnreadable, load_certificate
 from jukihost.errors import (
     FileNotFound,
     PinBlocked,
@@ -165,9 +166,12 @@ class JpkiSession(SecuredSession):
         if not raw:
             raise NoCertificate("the card holds no such certificate; it is issued at the counter")
         try:
-            return x509.load_der_x509_certificate(raw)
-        except ValueError:
-            raise ProtocolError("the certificate in the card is malformed") from None
+            return load_certificate(raw)
+        except CertificateUnreadable as error:
+            raise ProtocolError(
+                f"the certificate in the card is malformed: {error.why}; have the card checked at "
+                "the counter"
+            ) from None
 
     # --- PINs ---
 

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jukicard.apdu import Tlv, TlvError
+from jukihost.crypto.foreign import CertificateUnreadable, check_certificate, quietly
 from jukihost.models import Sex
 from jukihost.signing.key import SigningError
 
@@ -79,13 +80,16 @@ class CertificateSummary:
 
 
 def summarize(certificate: x509.Certificate) -> CertificateSummary:
-    """Return what is worth showing of any certificate."""
+    """Return what is worth showing of any certificate. CertificateMalformed."""
+    kind = kind_of(certificate)
     key = certificate.public_key()
+    with quietly():
+        number = certificate.serial_number
     return CertificateSummary(
-        kind=kind_of(certificate),
+        kind=kind,
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
-        serial_number=certificate.serial_number,
+        serial_number=number,
         first=certificate.not_valid_before_utc,
         last=certificate.not_valid_after_utc,
         key_bits=key.key_size if isinstance(key, rsa.RSAPublicKey) else None,
@@ -93,8 +97,8 @@ def summarize(certificate: x509.Certificate) -> CertificateSummary:
 
 
 def kind_of(certificate: x509.Certificate) -> CertificateKind:
-    """Return what a certificate is for."""
-    extensions = certificate.extensions
+    """Return what a certificate is for. CertificateMalformed."""
+    extensions = _readable(certificate).extensions
     try:
         if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             return CertificateKind.AUTHORITY
@@ -116,24 +120,35 @@ def holder_of(certificate: x509.Certificate) -> Holder | None:
 
     CertificateMalformed when an item is missing or impossible.
     """
+    extensions = _readable(certificate).extensions
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return None
-    items = {
-        int(name.type_id.dotted_string.removeprefix(_HOLDER)): name.value
+    items = [
+        (name.type_id.dotted_string.removeprefix(_HOLDER), name.value)
         for name in names
         if isinstance(name, x509.OtherName) and _is_item(name.type_id.dotted_string)
-    }
+    ]
     if not items:
         return None
     try:
-        return _holder({number: _text(value) for number, value in items.items()})
+        texts = {int(number): _text(value) for number, value in items}
+        if len(texts) < len(items):
+            raise ValueError("an item twice")
+        return _holder(texts)
     except (KeyError, ValueError, TlvError):
         raise CertificateMalformed(
             "the certificate does not name its holder as it should; "
             "have the card checked at the counter"
         ) from None
+
+
+def _readable(certificate: x509.Certificate) -> x509.Certificate:
+    try:
+        return check_certificate(certificate)
+    except CertificateUnreadable as error:
+        raise CertificateMalformed(str(error)) from None
 
 
 def _is_item(oid: str) -> bool:

@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from jukihost.crypto.foreign import CertificateUnreadable, check_certificate
 from jukihost.signing.key import DEFAULT_HASH, HashName, SigningError, SigningKey, sign_digest
 
 
@@ -25,7 +26,10 @@ def verify_raw(
 
     The certificate itself is not looked at: that is `jukihost.signing.validity`.
     """
-    key = certificate.public_key()
+    try:
+        key = check_certificate(certificate).public_key()
+    except CertificateUnreadable as error:
+        raise SignatureInvalid(str(error)) from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise SignatureInvalid("the certificate's key is no RSA key")
     try:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from jukihost.crypto.foreign import CertificateUnreadable, load_certificate
 from jukihost.signing.key import SigningError
 from jukihost.signing.raw import SignatureInvalid
 
@@ -54,8 +55,8 @@ def need_extra() -> None:
 
 
 def certificate_of(certificate: Any) -> x509.Certificate:
-    """Return the package's certificate for one of asn1crypto."""
-    return x509.load_der_x509_certificate(certificate.dump())
+    """Return the package's certificate for one of asn1crypto. CertificateUnreadable."""
+    return load_certificate(certificate.dump())
 
 
 def load(certificate: x509.Certificate) -> Any:
@@ -82,6 +83,8 @@ def readable(what: str) -> Iterator[None]:
         yield
     except SigningError:
         raise
+    except CertificateUnreadable as error:
+        raise SignatureInvalid(f"{what} cannot be checked: in it, {error}") from None
     except Exception as error:
         raise SignatureInvalid(
             f"{what} cannot be read or checked: it is damaged, or of another form"

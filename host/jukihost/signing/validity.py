@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.ocsp import load_der_ocsp_response
 
+from jukihost.crypto.foreign import (
+    CertificateUnreadable,
+    check_certificate,
+    check_ocsp_response,
+    check_revocation_list,
+)
 from jukihost.signing.key import SigningError
 from jukihost.signing.report import certificate_of, load, need_extra, run
 
@@ -53,8 +58,9 @@ class RevocationUnknown(CertificateNotValid):
 class Trust:
     """What certificates are checked against.
 
-    `anchors` are trusted as they are; `at` is the time that counts, with a time zone; `crls` and
-    `ocsps` are revocation lists and OCSP responses in DER (ValueError for what is none). With
+    `anchors` are trusted as they are; `at` is the time that counts, with a time zone (ValueError);
+    `crls` and `ocsps` are revocation lists and OCSP responses in DER. CertificateUnreadable and
+    RevocationUnreadable for what is none, see `load_certificates` for files. With
     `require_revocation` every certificate below the anchor must be covered by one of them; without
     it, those that are given count and what they do not cover passes. `historic` accepts RSA-1024
     and SHA-1, which the cards before 2016 have and nobody should trust for anything new.
@@ -70,10 +76,12 @@ class Trust:
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError("the time to check at needs a time zone")
+        for anchor in self.anchors:
+            check_certificate(anchor, "the trust anchor")
         for crl in self.crls:
-            x509.load_der_x509_crl(crl)
+            check_revocation_list(crl)
         for response in self.ocsps:
-            load_der_ocsp_response(response)
+            check_ocsp_response(response)
 
     def check(
         self, certificate: x509.Certificate, intermediates: tuple[x509.Certificate, ...] = ()
@@ -85,11 +93,15 @@ class Trust:
         """
         need_extra()
         try:
+            for each in (certificate, *intermediates):
+                check_certificate(each, "the certificate" if each is certificate else "one above")
             _check_usage(certificate)
             self._check_strength(certificate)
             path = run(self._path(certificate, intermediates))
         except SigningError:
             raise
+        except CertificateUnreadable as error:
+            raise CertificateNotValid(str(error)) from None
         except Exception as error:
             raise _reason(error) from error
         return tuple(certificate_of(found) for found in path.iter_certs(include_root=True))

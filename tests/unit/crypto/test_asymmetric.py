@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from jukicard.crypto.asymmetric import (
 )
 from jukicard.crypto.curves import BRAINPOOL_P256R1, CURVES, P256, P521, Curve, PointError
 from jukicard.crypto.kdf import HashName, digest
+from jukicard.crypto.private import load_private_key
 from jukicard.crypto.rsa_generation import generate_rsa
 from tests.support.published.vectors import load
 
@@ -230,6 +232,25 @@ def test_a_key_of_another_kind_is_no_rsa_key() -> None:
     )
     with pytest.raises(KeyFormatError):
         RsaPrivateKey(der)
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80])
+def test_a_changed_private_key_is_another_key_or_none(flip: int) -> None:
+    """The library has several exceptions for it, one for each part of the structure."""
+    ec_der = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+    )
+    refused = 0
+    for der in (rsa_key().der, ec_der):
+        for at in range(len(der)):
+            changed = der[:at] + bytes((der[at] ^ flip,)) + der[at + 1 :]
+            try:
+                load_private_key(changed, check=False)
+            except KeyFormatError:
+                refused += 1
+            with suppress(KeyFormatError):
+                RsaPrivateKey(changed, check=False)
+    assert refused > 50
 
 
 def test_generation_is_repeatable_and_depends_on_the_randomness() -> None:

@@ -16,6 +16,7 @@ import jukihost
 from jukicard.apdu import StatusWord
 from jukihost import cli
 from jukihost.cli.arguments import EPILOG
+from jukihost.crypto.foreign import ForeignDataError
 from jukihost.errors import (
     CardError,
     PinFormatError,
@@ -24,6 +25,7 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.keys import KeyCustodyError
+from jukihost.securemessaging import AnswerNotAuthentic
 from jukihost.signing.report import ExtraMissing
 from tests.support.host.pki import Authority
 
@@ -40,23 +42,26 @@ def every_card_error() -> list[type[CardError]]:
     return found
 
 
+def made(kind: type[CardError]) -> CardError:
+    failed = StatusWord(0x6F00)
+    if issubclass(kind, StatusError):
+        return kind(failed, 0xA4)
+    if issubclass(kind, AnswerNotAuthentic):
+        return kind("in words", failed)
+    return kind("what", "why") if issubclass(kind, ForeignDataError) else kind("in words")
+
+
 @pytest.mark.parametrize("kind", every_card_error(), ids=lambda kind: kind.__name__)
 def test_the_exit_code_is_that_of_the_kind_of_error(
     kind: type[CardError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failed = StatusWord(0x6F00)
-    rest = {"AnswerNotAuthentic": ("in words", failed)}
-    error = (
-        kind(failed, 0xA4)
-        if issubclass(kind, StatusError)
-        else kind(*rest.get(kind.__name__, ("in words",)))
-    )
+    error = made(kind)
 
     def fail(arguments: object) -> int:
         raise error
 
     monkeypatch.setattr("jukihost.cli.status._readers", fail)
-    if issubclass(kind, KeyCustodyError | ExtraMissing | PinFormatError):
+    if issubclass(kind, KeyCustodyError | ExtraMissing | PinFormatError | ForeignDataError):
         expected = 2
     elif issubclass(kind, TransportError | ProtocolError) or kind is CardError:
         expected = 3
