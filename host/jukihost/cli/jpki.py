@@ -62,6 +62,11 @@ def add(commands: Commands) -> None:
         help="the form of the signature (default: pdf or xml for files so named, else cms)",
     )
     sign.add_argument("--reason", help="why it is signed, for a PDF file")
+    sign.add_argument(
+        "--field",
+        metavar="NAME",
+        help="the field of a PDF file that the signature goes into: one of its own for each",
+    )
     for action in (cert, sign):
         action.add_argument("--force", action="store_true", help="replace the output file")
     add_verify(actions)
@@ -197,7 +202,7 @@ def _signer(arguments: argparse.Namespace, form: str) -> Callable[[SigningKey, b
     from pathlib import Path
 
     from jukihost.signing.cms import sign_cms
-    from jukihost.signing.pdf import sign_pdf
+    from jukihost.signing.pdf import FIELD, sign_pdf
     from jukihost.signing.raw import sign_raw
     from jukihost.signing.report import need_extra
     from jukihost.signing.xmldsig import sign_xml, sign_xml_detached
@@ -208,7 +213,9 @@ def _signer(arguments: argparse.Namespace, form: str) -> Callable[[SigningKey, b
         "raw": sign_raw,
         "cms": sign_cms,
         "cms-attached": lambda key, data: sign_cms(key, data, detached=False),
-        "pdf": lambda key, data: sign_pdf(data, key, reason=arguments.reason),
+        "pdf": lambda key, data: sign_pdf(
+            data, key, field=arguments.field or FIELD, reason=arguments.reason
+        ),
         "xml": lambda key, data: sign_xml(data, key),
         "xml-detached": lambda key, data: sign_xml_detached(
             data, key, uri=Path(arguments.file).name

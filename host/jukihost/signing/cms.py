@@ -62,6 +62,12 @@ def verify_cms(signature: bytes, trust: Trust, data: bytes | None = None) -> Ver
         if content["content_type"].native != "signed_data":
             raise SignatureInvalid("the file is CMS, but no signature")
         signed = content["content"]
+        if len(signed["signer_infos"]) != 1:
+            count = len(signed["signer_infos"]) or "no"
+            raise SignatureInvalid(
+                f"the file has {count} signatures, and one is checked here; have each made as a "
+                "file of its own"
+            )
         inside = signed["encap_content_info"]["content"].native
         others = tuple(certificate_of(choice.chosen) for choice in signed["certificates"])
     covered = inside if data is None else data
@@ -72,9 +78,10 @@ def verify_cms(signature: bytes, trust: Trust, data: bytes | None = None) -> Ver
     status = _status(signed, covered, trust, attached=inside is not None)
     if not (status.intact and status.valid):
         raise SignatureInvalid("the signature does not belong to this content")
-    signer = certificate_of(status.signing_cert)
+    with readable("the signature"):
+        signer = certificate_of(status.signing_cert)
+        claimed = extract_self_reported_ts(signed["signer_infos"][0])
     trust.check(signer, others)
-    claimed = extract_self_reported_ts(signed["signer_infos"][0])
     return VerifiedSignature(signer, claimed, covered)
 
 

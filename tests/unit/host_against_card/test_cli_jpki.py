@@ -120,6 +120,20 @@ def test_sign_and_verify(
     assert cli.main([*check, *AT]) == 1
 
 
+def test_a_pdf_file_takes_a_second_signature_in_another_field(
+    successor: Run, anchor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letter.pdf").write_bytes(blank_pdf())
+    one, two = str(tmp_path / "one.pdf"), str(tmp_path / "two.pdf")
+    sign = ["jpki", "sign", "--pin-file", "-"]
+    assert successor(*sign, str(tmp_path / "letter.pdf"), "--out", one, typed="ABC123\n") == 0
+    assert successor(*sign, one, "--out", two, typed="ABC123\n") == 1
+    assert "'Signature1' already; name another field" in capsys.readouterr().err
+    assert successor(*sign, one, "--out", two, "--field", "Other", typed="ABC123\n") == 0
+    assert cli.main(["jpki", "verify", two, "--anchor", anchor, *AT]) == 0
+    assert capsys.readouterr().out.count("right: signed by") == 2
+
+
 def test_raw_signature(
     successor: Run, anchor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
