@@ -16,6 +16,7 @@ PARTS: Final = {
     "reader": "commands over PC/SC, and on vicc and a bare card",
     "startup": "process start, memory and time of a further card",
     "secure": "mutual authentication, protected reading, a whole transaction",
+    "kept": "a card in a file: opening, power on, a write",
     "signature": "signatures over PC/SC, and memory after many",
     "many": "very many cards: forks, and all of them behind one port",
 }

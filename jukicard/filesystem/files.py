@@ -10,6 +10,7 @@ from typing import Final
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.tlv import encode_tag
 from jukicard.filesystem.access import NEVER, AccessCondition
+from jukicard.filesystem.records import pack_records, unpack_records
 
 MF_IDENTIFIER: Final = 0x3F00
 """The file identifier of the master file (ISO/IEC 7816-4:2020, 7.3.1.2)."""
@@ -83,6 +84,12 @@ class ElementaryFile:
         elif self.sfi is not None and not 1 <= self.sfi <= 30:
             raise ValueError(f"a short EF identifier is 1 to 30, not {self.sfi}")
 
+    def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
+        """Refuse what this file never holds (ValueError): content and retry counter as kept.
+
+        Asked of cards from files before their first answer. The text holds nothing of the content.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransparentFile(ElementaryFile):
@@ -123,6 +130,14 @@ class RecordFile(ElementaryFile):
                 f"1 to {MAX_RECORDS_SIZE} bytes"
             )
 
+    def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
+        """Refuse records that are too many, too long or cut off. ValueError."""
+        records = unpack_records(content or b"")
+        if pack_records(records) != (content or b""):
+            raise ValueError("its records are cut off")
+        if len(records) > self.record_count or any(len(r) > self.record_size for r in records):
+            raise ValueError("it has more or longer records than it can have")
+
 
 class InternalKind(Enum):
     """What an internal EF holds for the card's own use."""
@@ -136,6 +151,11 @@ class InternalFile(ElementaryFile):
     """An internal EF: a PIN or a key the card uses and never gives out (7816-4:2020, 7.2.2)."""
 
     kind: InternalKind
+
+    def check_tries(self, kept: bytes | None, most: int) -> None:
+        """Refuse a retry counter that is none, or above its maximum. ValueError."""
+        if kept is not None and (len(kept) != 1 or kept[0] > most):
+            raise ValueError(f"its retry counter is none of 0 to {most}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +209,12 @@ class EfNode:
     path: str
     content_key: str = field(init=False)
     state_key: str = field(init=False)
+    tries_key: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.content_key = f"content/{self.path}"
         self.state_key = f"state/{self.path}"
+        self.tries_key = f"tries/{self.path}"
 
     def __repr__(self) -> str:
         return f"<EF {self.label}>"

@@ -14,7 +14,7 @@ def pack_records(records: Iterable[bytes]) -> bytes:
 
 
 def unpack_records(packed: bytes) -> list[bytes]:
-    """Return the records that `pack_records` wrote."""
+    """Return the records that `pack_records` wrote. IndexError for what is cut off."""
     records = []
     offset = 0
     while offset < len(packed):

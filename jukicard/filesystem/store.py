@@ -102,6 +102,16 @@ class FileStore:
         raw = self._get(node.state_key)
         return raw is None or raw[0] == 0x05
 
+    def check_kept(self) -> None:
+        """Refuse states and contents that no command ever wrote. ValueError names the file."""
+        for node in self.tree.walk():
+            try:
+                self.state(node)
+                if isinstance(node, EfNode):
+                    node.spec.check_kept(self._get(node.content_key), self._get(node.tries_key))
+            except (ValueError, IndexError) as problem:
+                raise ValueError(f"{node.label}: {problem}") from None
+
     def put_state(self, node: EfNode | DfNode, state: LifeCycleState) -> None:
         """Change the life-cycle state of a file."""
         self._put(node.state_key, bytes((state.byte,)))

@@ -25,6 +25,7 @@ from jukicard.filesystem.files import (
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check, outcome
 from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
+from jukicard.memory import Partition
 from jukicard.runtime.applet import Applet, AppletContext
 from jukicard.runtime.events import RetryCounterChanged
 from jukicard.runtime.handlers import DeclarationError, Table, declare
@@ -128,6 +129,19 @@ class FileApplet(Applet[State]):
     @abstractmethod
     def tree(self) -> FileTree:
         """The declared files."""
+
+    @classmethod
+    def tree_for(cls, parameters: Mapping[str, str]) -> FileTree | None:
+        """Return the files of an application placed with these parameters, None: only it knows."""
+        tree: object = cls.tree
+        return tree if isinstance(tree, FileTree) else None
+
+    @classmethod
+    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+        """Refuse life-cycle states, counters, PINs, keys and records that cannot be. ValueError."""
+        tree = cls.tree_for(parameters)
+        if tree is not None:
+            FileStore(tree, memory).check_kept()
 
     def new_state(self) -> State:
         """Return a state in which the application's DF is current and nothing is proven."""

@@ -14,7 +14,7 @@ from jukicard.filesystem.files import EfNode, FileTree, InternalFile, InternalKi
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.filesystem.store import FileStore
-from jukicard.securemessaging.suites import Suite, make_key
+from jukicard.securemessaging.suites import PARAMETERS, Suite, make_key
 
 KEY_TRIES: Final = 15
 """Wrong authentications in a row that block a key: 128-bit keys need no small limit, and a small
@@ -44,6 +44,14 @@ class KeyFile(InternalFile):
         InternalFile.__post_init__(self)
         if not 1 <= self.reference <= 31:
             raise ValueError(f"a key reference is 1 to 31, not {self.reference}")
+
+    def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
+        """Refuse a pair of keys that is none, and a counter above its tries. ValueError."""
+        self.check_tries(tries, self.tries)
+        if content is not None:
+            length = PARAMETERS[_SUITES[content[0]]].key_length
+            if len(content) != 2 + 2 * length:
+                raise ValueError("its keys are of another length than their suite's")
 
 
 def check_random(key: bytes) -> None:

@@ -53,6 +53,15 @@ class PinFile(InternalFile):
         if not 1 <= self.min_length <= self.max_length <= 255:
             raise ValueError("a PIN has 1 to 255 bytes, at least min_length of them")
 
+    def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
+        """Refuse a value that this PIN cannot have, and a counter above its tries. ValueError."""
+        self.check_tries(tries, self.tries)
+        if content is not None:
+            try:
+                self.check_value(content)
+            except IsoError:
+                raise ValueError("its value is none that it can have") from None
+
     def check_value(self, value: bytes) -> None:
         """Refuse a new value this PIN cannot have: 6700 for its length, 6A80 for a character."""
         if not self.min_length <= len(value) <= self.max_length:

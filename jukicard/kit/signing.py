@@ -73,6 +73,11 @@ class SigningKeyFile(InternalFile):
     read_public: AccessCondition = NEVER
     algorithm: KeyAlgorithm = KeyAlgorithm.RSA_2048
 
+    def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
+        """Refuse a private key that is none. ValueError."""
+        if content is not None:
+            load_private_key(content, check=False)
+
 
 class SigningKeys:
     """The private keys of one application, in its partition, as PKCS #8."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jukicard.crypto.asymmetric import EcPrivateKey
-from jukicard.crypto.cvc import Certificate, Holder, trust_anchor
+from jukicard.crypto.cvc import Certificate, CertificateError, Holder, trust_anchor
 from jukicard.crypto.private import load_private_key
 from jukicard.memory import Partition
 
@@ -30,6 +30,14 @@ class TrustStore:
             if key.startswith(_ANCHOR):
                 size = 2 + int.from_bytes(raw[:2], "big")
                 yield trust_anchor(Certificate.parse_content(raw[size:]), raw[2:size])
+
+    def check_kept(self) -> None:
+        """Refuse an authority, a date or a key that is none. ValueError."""
+        try:
+            list(self.anchors())
+        except CertificateError:
+            raise ValueError("what it trusts is no authority's certificate") from None
+        _ = self.date, self.chip_key()
 
     def add_anchor(self, holder: Holder) -> None:
         """Trust an authority from now on, with the rights that were left of its own."""

@@ -42,7 +42,7 @@ class Backend(Protocol):
     def load(self) -> Contents:
         """Return everything that has landed; the caller owns the dictionaries.
 
-        Raises `MemoryFailureError` when it cannot be read.
+        Raises `MemoryFailureError` when it cannot be read, `ImageError` when it is damaged.
         """
 
     def write(self, changes: Changes) -> None:

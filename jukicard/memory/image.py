@@ -33,6 +33,11 @@ class ImageError(ValueError):
         return str(self.args[1])
 
 
+def damaged(what: object, how: str) -> ImageError:
+    """Return the refusal of an image whose contents are not what was written."""
+    return ImageError(ImageProblem.DAMAGED, f"{what} is damaged ({how}): use another copy of it")
+
+
 def newer_format(what: str, found: int, known: int) -> ImageError:
     """Return the refusal of a format that a later release made."""
     return ImageError(

@@ -26,24 +26,17 @@ from typing import ClassVar, Final, Self
 
 from jukicard.memory import inuse
 from jukicard.memory.backend import MemoryFailureError
-from jukicard.memory.image import ImageError, ImageProblem, newer_format
+from jukicard.memory.image import ImageError, ImageProblem, damaged, newer_format
+from jukicard.memory.schema import APPLICATION_ID, SCHEMA, VERSION, tables_fit, upgrade, version_of
 
-APPLICATION_ID: Final = int.from_bytes(b"JUKI", "big")
-SCHEMA_VERSION: Final = 1
-SCHEMA: Final = (
-    # AUTOINCREMENT: a deleted card's number is never given to another one.
-    "CREATE TABLE card (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-    " generation INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE value (card INTEGER NOT NULL, partition TEXT NOT NULL, key TEXT NOT NULL,"
-    " value BLOB NOT NULL CHECK (typeof(value) = 'blob'),"
-    " PRIMARY KEY (card, partition, key)) WITHOUT ROWID",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
 # https://sqlite.org/fileformat.html, 1.3 and 3
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_SIZE: Final = 100
 _JOURNAL_MAGIC: Final = bytes.fromhex("D9D505F920A163D7")
+_LARGE: Final = 4 << 20
+"""Bytes of a file from which on its pages are not all looked at; each MiB takes a millisecond."""
+_REPORTED: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's reports are raised as: it quotes what it found in a file, be that text or not."""
 _CREATE: Final = "create a card in it first (jukicard new makes one)"
 
 _Key = tuple[int, int, int, bool]
@@ -62,6 +55,7 @@ class ImageFile:
         self._users = 0
         self._busy = threading.RLock()
         self._running = False
+        self._has_digests = False
         inuse.claim(path, key[:3])
         try:
             self._connection = _connect(path, writable=key[3], timeout=timeout)
@@ -122,7 +116,8 @@ class ImageFile:
         """Run SQL in a transaction: `DEFERRED` to read, `IMMEDIATE` to write.
 
         Raises `MemoryFailureError` for whatever SQLite reports, or `ImageError` for the same while
-        opening; the transaction is then undone. One at a time: `RuntimeError` for one inside.
+        opening, and for damage while reading; the transaction is then undone. One at a time:
+        `RuntimeError` for one inside.
         """
         if self._pid != os.getpid():
             raise MemoryFailureError(f"{self.path} was opened before a fork: open it again")
@@ -134,25 +129,36 @@ class ImageFile:
                 self._connection.execute(f"BEGIN {kind}")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except _REPORTED as error:
                 self._undo()
-                if opening:
-                    raise _refusal(self.path, error) from error
-                raise _failure(self.path, error, moved=self._is_moved()) from error
+                moved = self._is_moved()
+                if opening or (kind == "DEFERRED" and _is_damage(error) and not moved):
+                    raise _refusal(self.path, error) from None
+                raise _failure(self.path, error, moved=moved) from None
             except BaseException:
                 self._undo()
                 raise
             finally:
                 self._running = False
 
+    def has_digests(self, sql: sqlite3.Connection) -> bool:
+        """Say whether the file is of the format whose cards have digests; it never goes back."""
+        self._has_digests = self._has_digests or version_of(sql) >= VERSION
+        return self._has_digests
+
+    def give_digests(self, sql: sqlite3.Connection) -> None:
+        """Make the file one of the format whose cards have digests, before a write. ImageError."""
+        if not self.has_digests(sql):
+            upgrade(sql, self.path)
+
     def _undo(self) -> None:
         """Leave the transaction. Where even that fails, the next one fails too and tries again."""
         if self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # the failure that brought us here is the one to report
+            with suppress(*_REPORTED):  # the failure that brought us here is the one to report
                 self._connection.execute("ROLLBACK")
 
     def _close(self) -> None:
-        with suppress(sqlite3.Error):  # another process is writing: it removes the journal itself
+        with suppress(*_REPORTED):  # another process is writing: it removes the journal itself
             self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
         self._give_up()
@@ -207,8 +213,8 @@ def _create_file(path: str | os.PathLike[str], timeout: float) -> None:
             for statement in SCHEMA:
                 connection.execute(statement)
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise _failure(place, error) from error
+    except _REPORTED as error:
+        raise _failure(place, error) from None
     finally:
         connection.close()
 
@@ -241,10 +247,10 @@ def check_header(path: Path) -> None:
             f"{path} is an SQLite file of another program: choose another file",
         )
     version = int.from_bytes(header[60:64], "big")
-    if version > SCHEMA_VERSION:
-        raise newer_format(str(path), version, SCHEMA_VERSION)
+    if version > VERSION:
+        raise newer_format(str(path), version, VERSION)
     if version < 1:
-        raise ImageError(ImageProblem.DAMAGED, f"{path} is damaged (format 0): use another copy")
+        raise damaged(path, "format 0")
     page_size = int.from_bytes(header[16:18], "big")
     wanted = int.from_bytes(header[28:32], "big") * (65536 if page_size == 1 else page_size)
     # A commit cut short may have told the size before growing the file; SQLite then undoes it.
@@ -305,14 +311,14 @@ def _connect(path: Path, *, writable: bool, timeout: float) -> sqlite3.Connectio
         )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")  # deleted values are overwritten
-        _check_schema(path, connection)
+        _check_tables(path, connection)
         if writable:
             connection.execute("PRAGMA journal_mode = PERSIST")
             connection.execute("PRAGMA journal_size_limit = 0")  # old values do not stay in it
-    except sqlite3.Error as error:
+    except _REPORTED as error:
         if connection is not None:
             connection.close()
-        raise _refusal(path, error) from error
+        raise _refusal(path, error) from None
     except ImageError:
         if connection is not None:
             connection.close()
@@ -320,17 +326,28 @@ def _connect(path: Path, *, writable: bool, timeout: float) -> sqlite3.Connectio
     return connection
 
 
-def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse tables, views and triggers that are not ours: reading them could run anything."""
-    rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
-    found = {sql for name, sql in rows if not name.startswith("sqlite_")}  # those are SQLite's own
-    expected = {statement for statement in SCHEMA if statement.startswith("CREATE")}
-    if found and found != expected:  # none: the file is being made
+def _check_tables(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse tables that are not ours, and a file whose pages do not fit together (`ImageError`).
+
+    Views and triggers too: reading them could run anything. A large file's pages are not looked at,
+    that would take seconds; each card's digest finds what concerns the card.
+    """
+    connection.execute("BEGIN")
+    fit = tables_fit(connection)
+    whole = not fit or path.stat().st_size > _LARGE or _is_whole(connection)
+    connection.execute("COMMIT")
+    if not fit:
         raise ImageError(
             ImageProblem.DAMAGED,
             f"{path} has other tables than a card image (damaged or tampered with): "
             "use another copy of it",
         )
+    if not whole:
+        raise damaged(path, "its parts do not fit together")
+
+
+def _is_whole(connection: sqlite3.Connection) -> bool:
+    return connection.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
 
 
 def _truncated(path: Path) -> ImageError:
@@ -346,39 +363,57 @@ def _unreadable(path: Path, why: str | None) -> ImageError:
 
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-# SQLITE_ERROR: a table is missing, for example.
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+# What the disk and the system say; all else (a table is missing, text is none) is the file's fault.
+_NOT_OF_THE_FILE: Final = (
+    *_BUSY,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: make room",
     sqlite3.SQLITE_BUSY: "another process is writing to it: try again",
     sqlite3.SQLITE_LOCKED: "another process is writing to it: try again",
     sqlite3.SQLITE_READONLY: "it has become read-only: make it writable",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: use another copy",
-    sqlite3.SQLITE_NOTADB: "it is damaged: use another copy",
 }
 
 
-def _failure(path: Path, error: sqlite3.Error, *, moved: bool = False) -> MemoryFailureError:
-    """Return what the card is told when SQLite fails. SQLite's own text holds no values."""
-    advice = (
-        "the file was replaced or removed: open it again"
-        if moved
-        else _ADVICE.get(_code(error), f"{error}: look at the disk")
-    )
+def _failure(path: Path, error: Exception, *, moved: bool = False) -> MemoryFailureError:
+    """Return what the card is told when SQLite fails.
+
+    Of a damaged file SQLite's own text is left out: it may quote a value.
+    """
+    if moved:
+        advice = "the file was replaced or removed: open it again"
+    elif _is_damage(error):
+        advice = "it is damaged: use another copy"
+    else:
+        advice = _ADVICE.get(_code(error), f"{error}: look at the disk")
     return MemoryFailureError(f"nothing was changed in {path}, {advice}")
 
 
-def _refusal(path: Path, error: sqlite3.Error) -> ImageError:
+def _refusal(path: Path, error: Exception) -> ImageError:
     """Return what whoever opens the file is told when SQLite cannot read it."""
-    code = _code(error)
-    if code in _BUSY:
+    if _code(error) in _BUSY:
         sentence = f"{path} is locked by another program: end that program or try again"
         return ImageError(ImageProblem.LOCKED, sentence)
-    if code in _DAMAGED:
-        return ImageError(ImageProblem.DAMAGED, f"{path} is damaged: use another copy of it")
+    if _is_damage(error):
+        return damaged(path, "SQLite cannot read it")
     return _unreadable(path, str(error))
 
 
-def _code(error: sqlite3.Error) -> int:
+def _is_damage(error: Exception) -> bool:
+    mistake = isinstance(error, (sqlite3.InterfaceError, sqlite3.ProgrammingError))  # in a program
+    return not mistake and _code(error) not in _NOT_OF_THE_FILE
+
+
+def _code(error: Exception) -> int:
     """Return SQLite's primary result code: the low byte of the extended one."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

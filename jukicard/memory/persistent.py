@@ -109,7 +109,7 @@ class PersistentMemory:
     `on_commit`, when set, is told after each landing which keys of which partitions changed; never
     the values. What it raises reaches the caller, but undoes nothing.
 
-    Raises `MemoryFailureError` when the backend cannot be read.
+    Raises `MemoryFailureError` when the backend cannot be read, `ImageError` when it is damaged.
     """
 
     __slots__ = (
@@ -137,6 +137,11 @@ class PersistentMemory:
         self._partitions = {
             name: Partition(self, name, values) for name, values in contents.items()
         }
+
+    @property
+    def is_kept(self) -> bool:
+        """True when a backend keeps the values: they may be another process's work, or damaged."""
+        return self._backend is not None
 
     @property
     def meta(self) -> Mapping[str, str]:
@@ -210,23 +215,26 @@ class PersistentMemory:
         """Return a context manager: `begin`, then `commit`; `rollback` when anything is raised."""
         return _Transaction(self)
 
-    def recover(self) -> None:
+    def recover(self) -> bool:
         """Power on: drop what is pending and take what the backend holds.
 
-        Handles stay valid. Raises `MemoryFailureError` when the backend cannot be read; the memory
-        then refuses to write until a later `recover` succeeds.
+        Returns whether that is something else than what was here. Handles stay valid. Raises
+        `MemoryFailureError` when the backend cannot be read, `ImageError` when what it holds is
+        damaged; the memory then refuses to write until a later `recover` succeeds.
         """
         self.rollback()
         if self._backend is None:
-            return
+            return False
         self._uncertain = True
         contents = self._backend.load()
         self._meta = meta_of(contents.pop(META, {}))
         for name in contents:
             self.partition(name)
+        changed = False
         for name, partition in self._partitions.items():
-            _replace(partition._values, contents.get(name, {}))
+            changed |= _replace(partition._values, contents.get(name, {}))
         self._uncertain = False
+        return changed
 
     def snapshot(self, meta: Mapping[str, str] | None = None) -> MemorySnapshot:
         """Return what a power cut at this instant would leave; pending writes are not in it.
@@ -364,11 +372,13 @@ def _set(values: dict[str, bytes], key: str, value: bytes | None) -> None:
         values[key] = value
 
 
-def _replace(values: dict[str, bytes], wanted: Mapping[str, bytes]) -> None:
-    """Make a dictionary equal to another and the same object still; equal values stay shared."""
-    if values != wanted:
-        values.clear()
-        values.update(wanted)
+def _replace(values: dict[str, bytes], wanted: Mapping[str, bytes]) -> bool:
+    """Make a dictionary equal to another, the same object still; say whether it was not."""
+    if values == wanted:
+        return False
+    values.clear()
+    values.update(wanted)
+    return True
 
 
 def _difference(old: Contents, new: Contents) -> dict[str, dict[str, bytes | None]]:

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Final, NoReturn, Self, final
 
 from jukicard.memory.backend import META, Contents, check_name, check_value, describe
-from jukicard.memory.image import ImageError, ImageProblem, newer_format
+from jukicard.memory.image import ImageError, ImageProblem, damaged, newer_format
 
 MAGIC: Final = b"\x89JUKI\r\n\x1a"
 VERSION: Final = 1
@@ -146,7 +146,7 @@ def meta_of(values: Mapping[str, bytes]) -> Mapping[str, str]:
     try:
         return MappingProxyType({key: value.decode() for key, value in values.items()})
     except UnicodeDecodeError:
-        raise ImageError(ImageProblem.DAMAGED, "the image's meta is not text: damaged") from None
+        raise damaged("the image", "its meta is not text") from None
 
 
 def _encode(contents: Contents) -> bytes:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from jukicard.memory import digest
 from jukicard.memory.backend import META, Changes, Contents, MemoryFailureError
-from jukicard.memory.image import ImageError, ImageProblem
+from jukicard.memory.image import ImageError, ImageProblem, damaged
 from jukicard.memory.imagefile import ImageFile, create_file
+from jukicard.memory.schema import SEALED, entries, wrong_type
 from jukicard.memory.snapshot import MemorySnapshot, meta_of
 
 StrPath = str | os.PathLike[str]
 _WAIT: Final = 5.0
 _PUT: Final = "INSERT OR REPLACE INTO value (card, partition, key, value) VALUES (?, ?, ?, ?)"
 _DELETE: Final = "DELETE FROM value WHERE card = ? AND partition = ? AND key = ?"
+_GET: Final = "SELECT value FROM value WHERE card = ? AND partition = ? AND key = ?"
 
 
 class CardEntry(NamedTuple):
@@ -24,6 +29,15 @@ class CardEntry(NamedTuple):
 
     card_id: str
     meta: Mapping[str, str]
+
+
+class _Kept(NamedTuple):
+    """A card as it stands in a file; `total` is the sum of its values' hashes."""
+
+    number: int
+    generation: int
+    total: int
+    contents: Contents
 
 
 class SqliteBackend:
@@ -40,7 +54,8 @@ class SqliteBackend:
 
     def __init__(self, path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
         self.card_id = card_id
-        self._generation = 0
+        self._generation = -1  # none: what was not read is not written
+        self._total = 0
         self._file: ImageFile | None = ImageFile.open(path, timeout=timeout)
         try:
             with self._file.transaction("DEFERRED", opening=True) as sql:
@@ -51,48 +66,74 @@ class SqliteBackend:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What was written about the card when it was made. Raises `MemoryFailureError`."""
-        with self._open_file().transaction("DEFERRED") as sql:
-            rows = sql.execute(
-                "SELECT key, value FROM value WHERE card = ? AND partition = ?",
-                (self._number, META),
-            ).fetchall()
-        return meta_of(dict(rows))
+        """What was written about the card when it was made.
+
+        Raises `MemoryFailureError`, or `ImageError` when the card is damaged.
+        """
+        return meta_of(self._read().contents.get(META, {}))
 
     def load(self) -> Contents:
-        """Read the card. Raises `MemoryFailureError`, also when it was deleted in the meantime."""
+        """Read the card, and make sure that it is what its last write left.
+
+        Raises `ImageError` when it is damaged, `MemoryFailureError` when it cannot be read or was
+        deleted in the meantime.
+        """
+        kept = self._read()
+        self._number, self._generation, self._total, contents = kept
+        return contents
+
+    def _read(self) -> _Kept:
         file = self._open_file()
         with file.transaction("DEFERRED") as sql:
+            column = "digest" if file.has_digests(sql) else "NULL"
             row = sql.execute(
-                "SELECT number, generation FROM card WHERE id = ?", (self.card_id,)
+                f"SELECT number, generation, {column} FROM card WHERE id = ?",  # noqa: S608
+                (self.card_id,),
             ).fetchone()
             if row is None:
                 raise MemoryFailureError(f"the card was deleted from {file.path}: create it again")
             values = sql.execute(
                 "SELECT partition, key, value FROM value WHERE card = ?", (row[0],)
             ).fetchall()
-        self._number, self._generation = row
-        contents: Contents = {}
-        for name, key, value in values:
-            # Interned: all cards use the same few names.
-            contents.setdefault(sys.intern(name), {})[sys.intern(key)] = value
-        return contents
+        number, generation, seal = row
+        total, contents = _gathered(file.path, values)
+        # a card of 0.1.0 that no later release has written yet has none
+        unsealed = seal is None and type(generation) is int and generation < SEALED
+        if not unsealed and seal != digest.seal(number, self.card_id, generation, total):
+            raise damaged(file.path, f"card {self.card_id!r} is not what was last written")
+        return _Kept(number, generation, total, contents)
 
     def write(self, changes: Changes) -> None:
-        """Make all changes in one SQLite transaction. Raises `MemoryFailureError`."""
+        """Make all changes, and renew the digest, in one SQLite transaction.
+
+        Raises `MemoryFailureError` when nothing was changed.
+        """
         file = self._open_file()
-        with file.transaction("IMMEDIATE") as sql:
+        number, before = self._number, self._generation
+        generation = before + 1 if before >= SEALED else SEALED
+        with _failing(file), file.transaction("IMMEDIATE") as sql:
+            file.give_digests(sql)
+            total = self._total + _difference(sql, file, number, changes)
             claimed = sql.execute(
-                "UPDATE card SET generation = generation + 1 WHERE number = ? AND generation = ?",
-                (self._number, self._generation),
+                "UPDATE card SET generation = ?, digest = ? WHERE number = ? AND generation = ?",
+                (
+                    generation,
+                    digest.seal(number, self.card_id, generation, total),
+                    number,
+                    before,
+                ),
             )
             if claimed.rowcount != 1:
                 raise MemoryFailureError(
                     f"another program has changed or deleted this card in {file.path}: "
                     "power it on again"
                 )
-            _write_values(sql, self._number, changes)
-        self._generation += 1
+            if META in changes:
+                _relist(sql, file, -_entry(sql, number, self.card_id))
+            _write_values(sql, number, changes)
+            if META in changes:
+                _relist(sql, file, _entry(sql, number, self.card_id))
+        self._generation, self._total = generation, total
 
     def close(self) -> None:
         """Let go of the file; the last card of this process closes it."""
@@ -134,30 +175,26 @@ def create_cards(
         ImageFile.open(path, timeout=timeout) as file,
         file.transaction("IMMEDIATE") as sql,
     ):
-        for card_id, snapshot in cards:
-            _create(sql, file, card_id, snapshot)
+        file.give_digests(sql)
+        _relist(sql, file, sum(_create(sql, file, *card) for card in cards))
 
 
 def list_cards(path: StrPath, *, timeout: float = _WAIT) -> list[CardEntry]:
     """Return the cards in a file, in ascending order of their names. A read-only file will do.
 
-    Raises `ImageError` when the file is refused.
+    Raises `ImageError` when the file is refused, or the list is damaged; a card's own values are
+    not read.
     """
     with (
         ImageFile.open(path, timeout=timeout, writable=False) as file,
         file.transaction("DEFERRED", opening=True) as sql,
     ):
-        rows = sql.execute(
-            "SELECT card.id, value.key, value.value FROM card LEFT JOIN value"
-            " ON value.card = card.number AND value.partition = ? ORDER BY card.id, value.key",
-            (META,),
-        ).fetchall()
-    found: dict[str, dict[str, bytes]] = {}
-    for card_id, key, value in rows:
-        meta = found.setdefault(card_id, {})
-        if key is not None:
-            meta[key] = value
-    return [CardEntry(card_id, meta_of(meta)) for card_id, meta in found.items()]
+        found = list(entries(sql, file.path))
+        if file.has_digests(sql):
+            total = sum(digest.of_entry(*entry) for entry in found)
+            if sql.execute("SELECT digest FROM listing").fetchall() != [(digest.encode(total),)]:
+                raise damaged(file.path, "its cards are not those that were last written")
+    return [CardEntry(card_id, meta_of(meta)) for _, card_id, meta in found]
 
 
 def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
@@ -171,6 +208,8 @@ def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
         file.transaction("IMMEDIATE") as sql,
     ):
         number = _number_of(sql, file, card_id)
+        file.give_digests(sql)
+        _relist(sql, file, -_entry(sql, number, card_id))
         sql.execute("DELETE FROM value WHERE card = ?", (number,))
         sql.execute("DELETE FROM card WHERE number = ?", (number,))
 
@@ -178,7 +217,7 @@ def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
 def _number_of(sql: sqlite3.Connection, file: ImageFile, card_id: str) -> int:
     row = sql.execute("SELECT number FROM card WHERE id = ?", (card_id,)).fetchone()
     if row is None:
-        names = [name for (name,) in sql.execute("SELECT id FROM card ORDER BY id LIMIT 6")]
+        names = [str(name) for (name,) in sql.execute("SELECT id FROM card ORDER BY id LIMIT 6")]
         others = ", ".join([*names[:5], *["..."] * (len(names) > 5)]) or "no card"
         raise ImageError(
             ImageProblem.NO_SUCH_CARD, f"card {card_id!r} is not in {file.path}: there is {others}"
@@ -189,7 +228,8 @@ def _number_of(sql: sqlite3.Connection, file: ImageFile, card_id: str) -> int:
 
 def _create(
     sql: sqlite3.Connection, file: ImageFile, card_id: str, snapshot: MemorySnapshot
-) -> None:
+) -> int:
+    """Put a card into the file; return the hash of its entry in the list."""
     inserted = sql.execute("INSERT OR IGNORE INTO card (id) VALUES (?)", (card_id,))
     if inserted.rowcount != 1:
         raise ImageError(
@@ -198,7 +238,75 @@ def _create(
         )
     number = inserted.lastrowid
     assert number is not None  # noqa: S101 - an INSERT that inserted has one
-    _write_values(sql, number, snapshot.contents())
+    contents = snapshot.contents()
+    total = sum(
+        digest.of_value(name, key, value)
+        for name, values in contents.items()
+        for key, value in values.items()
+    )
+    sql.execute(
+        "UPDATE card SET generation = ?, digest = ? WHERE number = ?",
+        (SEALED, digest.seal(number, card_id, SEALED, total), number),
+    )
+    _write_values(sql, number, contents)
+    return digest.of_entry(number, card_id, contents.get(META, {}))
+
+
+def _gathered(path: Path, rows: list[tuple[str, str, bytes]]) -> tuple[int, Contents]:
+    """Return the sum of the hashes of a card's values, and the values. ImageError."""
+    if {(type(name), type(key), type(value)) for name, key, value in rows} - {(str, str, bytes)}:
+        raise wrong_type(path)
+    total, contents = 0, Contents()
+    for name, key, value in rows:
+        if not (name.isascii() and key.isascii()):
+            raise damaged(path, "a name is not ASCII")
+        total += digest.of_value(name, key, value)
+        # Interned: all cards use the same few names.
+        contents.setdefault(sys.intern(name), {})[sys.intern(key)] = value
+    if sum(map(len, contents.values())) != len(rows):
+        raise damaged(path, "a value is there twice")
+    return total, contents
+
+
+def _difference(sql: sqlite3.Connection, file: ImageFile, number: int, changes: Changes) -> int:
+    """Return by how much the changes will change the sum of the hashes of a card's values."""
+    difference = 0
+    for name, updates in changes.items():
+        for key, value in updates.items():
+            for row in sql.execute(_GET, (number, name, key)):
+                if type(row[0]) is not bytes:
+                    raise wrong_type(file.path)
+                difference -= digest.of_value(name, key, row[0])
+            if value is not None:
+                difference += digest.of_value(name, key, value)
+    return difference
+
+
+def _entry(sql: sqlite3.Connection, number: int, card_id: str) -> int:
+    """Return the hash of a card's entry in the list, as its meta stands in the file."""
+    rows = sql.execute(
+        "SELECT key, value FROM value WHERE card = ? AND partition = ?", (number, META)
+    )
+    return digest.of_entry(number, card_id, dict(rows))
+
+
+def _relist(sql: sqlite3.Connection, file: ImageFile, difference: int) -> None:
+    """Renew the digest of the list, by what has come and gone. ImageError where there is none."""
+    kept = sql.execute("SELECT digest FROM listing").fetchall()
+    if len(kept) != 1 or type(kept[0][0]) is not bytes:
+        raise damaged(file.path, "the digest of its list of cards is missing")
+    sql.execute(
+        "UPDATE listing SET digest = ?", (digest.encode(digest.decode(*kept[0]) + difference),)
+    )
+
+
+@contextmanager
+def _failing(file: ImageFile) -> Iterator[None]:
+    """While a card is written damage is a failure of its memory like others."""
+    try:
+        yield
+    except ImageError as error:
+        raise MemoryFailureError(f"nothing was changed: {error}") from error
 
 
 def _write_values(sql: sqlite3.Connection, number: int, changes: Changes) -> None:

@@ -261,6 +261,14 @@ class Applet(ABC, Generic[State]):
     def __init__(self, context: AppletContext) -> None:
         self.context = context
 
+    @classmethod
+    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+        """Refuse what no such application ever wrote into its memory. ValueError, without values.
+
+        Asked when a card is opened from a file, before its first answer, and again when another
+        process has changed the file.
+        """
+
     @abstractmethod
     def new_state(self) -> State:
         """Return fresh volatile state: nothing proven, nothing selected."""

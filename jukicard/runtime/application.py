@@ -86,6 +86,14 @@ class Application:
             applet = self._applet = self._made()
         return applet
 
+    def check_kept(self) -> None:
+        """Refuse values in its memory that its kind never writes. ValueError and what is like it.
+
+        The class is asked: the object is not made before it is used.
+        """
+        memory = self._surroundings.environment.memory.partition(self.partition_name)
+        self._kind.load().check_kept(memory, self.placement.parameters)
+
     def _made(self) -> Applet[Any]:
         made = self._make(self._kind.load())
         if not isinstance(made, Applet):
@@ -163,6 +171,9 @@ class ConfinedApplication(Application):
     ) -> None:
         super().__init__(placement, kind, surroundings)
         self.budget = budget
+
+    def check_kept(self) -> None:
+        """Ask nothing: what it keeps is its own to judge, and it runs when it is selected."""
 
     def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
         context = self._context(ConfinedContext, budget=self.budget)

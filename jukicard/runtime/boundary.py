@@ -9,7 +9,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
-from jukicard.memory import MemoryFailureError, PersistentMemory
+from jukicard.memory import ImageError, MemoryFailureError, PersistentMemory
 from jukicard.runtime.events import Events, Refusal
 
 
@@ -84,7 +84,7 @@ class Boundary:
         self._memory.rollback()
         try:
             self._memory.recover()
-        except MemoryFailureError:
+        except (ImageError, MemoryFailureError):
             return  # the memory refuses every command until it can be read again
 
     @staticmethod

@@ -79,7 +79,9 @@ class Card:
         memory = environment.memory.partition(CARD_PARTITION)
         raw = memory.get(OPTIONS_KEY)
         if raw is None:
-            raise ImageError(ImageProblem.FOREIGN, "this memory holds no personalised card")
+            raise ImageError(
+                ImageProblem.FOREIGN, "this memory holds no personalised card: choose another"
+            )
         self.state = CardState(memory, self.events)
         self.grants = Grants(self.events, self._services_of)
         try:
@@ -88,14 +90,21 @@ class Card:
                 memory,
                 Surroundings(environment, self.options, self.events, self.grants, self.state),
             )
-            _ = self.state.now  # a state that is none shows here
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ImageError(
-                ImageProblem.DAMAGED,
-                "this memory holds a card that is damaged or was tampered with",
-            ) from None
+            _ = self.state.now, self.profile  # what is none shows here
+        except _UNREADABLE:
+            raise _damaged("") from None
+        if environment.memory.is_kept:
+            self._check_kept()
         self._atr = self.options.atr
         self._pipeline: Pipeline | None = None
+
+    def _check_kept(self) -> None:
+        """Refuse values that no application ever wrote (ImageError), before any answer."""
+        for application in self._registry:
+            try:
+                application.check_kept()
+            except _UNREADABLE as problem:
+                raise _damaged(f" (application {application.aid}, {problem})") from None
 
     def _services_of(self, aid: Aid) -> Services | None:
         owner = self._registry.get(aid)
@@ -141,7 +150,7 @@ class Card:
     def power_on(self) -> bytes:
         """Give the card power (again) and return its ATR; nothing volatile is left.
 
-        MemoryFailureError when the card's memory cannot be read.
+        MemoryFailureError when the card's memory cannot be read, ImageError when it is damaged.
         """
         self._start()
         if self.events.observers:
@@ -150,7 +159,8 @@ class Card:
 
     def _start(self) -> None:
         self._pipeline = None
-        self.environment.memory.recover()
+        if self.environment.memory.recover():
+            self._check_kept()
         self._pipeline = Pipeline(
             self._registry,
             self.environment.memory,
@@ -245,6 +255,19 @@ class Card:
     def __repr__(self) -> str:
         power = "on" if self.powered else "off"
         return f"<Card {self.profile}, {len(self._registry)} applications, power {power}>"
+
+
+_UNREADABLE: Final = (
+    ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError
+)  # fmt: skip
+"""What reading a value raises that is not what was written."""
+
+
+def _damaged(where: str) -> ImageError:
+    return ImageError(
+        ImageProblem.DAMAGED,
+        f"this memory holds a card that is damaged or was tampered with{where}: use another copy",
+    )
 
 
 def _keep_pins(before: LogicalChannel, after: LogicalChannel) -> None:

@@ -29,6 +29,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("part", "rows"),
     [
         ("inprocess", ["SELECT EF", "READ BINARY 256", "GET CHALLENGE", "VERIFY", "Refusals"]),
+        ("kept", ["opening, the file open already", "power on", "a try lands (put_now)"]),
         ("startup", ["until the reader has the ATR", "fork, power on", "every application used"]),
     ],
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jukicard.applets.jpki.files import AID, TREES
+from jukicard.filesystem.files import FileTree
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
@@ -21,6 +24,11 @@ class JpkiApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Signing[
     type_name = "jpki"
     tree = TREES["mynumber"]
 
+    @classmethod
+    def tree_for(cls, parameters: Mapping[str, str]) -> FileTree:
+        """Return the files of the layout that the parameters name."""
+        return TREES[parameters["layout"]]
+
     def __init__(self, context: AppletContext) -> None:
-        self.tree = TREES[context.parameters["layout"]]
+        self.tree = self.tree_for(context.parameters)
         super().__init__(context)

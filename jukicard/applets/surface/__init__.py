@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.surface.files import AID, CARD_KEY, TREES
+from jukicard.filesystem.files import FileTree
 from jukicard.kit.features.cardkey import CardKey
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState
@@ -25,6 +28,11 @@ class SurfaceApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], CardK
     card_key = CARD_KEY
     session_key_refusal = StatusWord(0x66F1)
 
+    @classmethod
+    def tree_for(cls, parameters: Mapping[str, str]) -> FileTree:
+        """Return the files of the layout that the parameters name."""
+        return TREES[parameters["layout"]]
+
     def __init__(self, context: AppletContext) -> None:
-        self.tree = TREES[context.parameters["layout"]]
+        self.tree = self.tree_for(context.parameters)
         super().__init__(context)

@@ -26,6 +26,7 @@ from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.privacy import PrivacyState
 from jukicard.kit.fileapplet import Dialogue
 from jukicard.kit.trust import TrustStore
+from jukicard.memory import Partition
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.events import SecurityStatusChanged
 from jukicard.runtime.handlers import command
@@ -82,6 +83,12 @@ class Certificates(Keys[WithCertificates], Environments[WithCertificates]):
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.trust = TrustStore(context.memory)
+
+    @classmethod
+    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+        """Refuse authorities, a date or a chip's key that cannot be, too. ValueError."""
+        super().check_kept(memory, parameters)
+        TrustStore(memory).check_kept()
 
     @abstractmethod
     def card_identifier(self) -> bytes:

@@ -6,6 +6,7 @@ is then not said in plain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from jukicard.apdu.ins import Ins
@@ -17,6 +18,7 @@ from jukicard.kit import commands
 from jukicard.kit.features.environment import Environments, environment, nothing_proven, step
 from jukicard.kit.fileapplet import Dialogue, FileState
 from jukicard.kit.privacy import AccessPasswords, PaceDialogue, PrivateSession
+from jukicard.memory import Partition
 from jukicard.runtime.applet import AppletContext
 from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
 
@@ -51,6 +53,12 @@ class Privacy(Environments[WithPrivacy]):
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.passwords = AccessPasswords(context.memory)
+
+    @classmethod
+    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+        """Refuse a password that cannot be, too. ValueError."""
+        super().check_kept(memory, parameters)
+        AccessPasswords(memory).get()
 
     @environment(commands.SetPassword)
     def begin_pace(self, wanted: commands.SetPassword, state: WithPrivacy) -> None:

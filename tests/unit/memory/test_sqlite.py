@@ -140,7 +140,7 @@ def test_a_file_is_for_its_owner_and_marked_as_ours(path: Path) -> None:
     memory.close()
     assert [entry.name for entry in path.parent.iterdir()] == ["cards.sqlite"], "one file again"
     header = path.read_bytes()[:72]
-    assert (header[60:64], header[68:72]) == (b"\0\0\0\1", b"JUKI")
+    assert (header[60:64], header[68:72]) == (b"\0\0\0\2", b"JUKI")
 
 
 def test_between_two_commits_the_file_alone_is_complete(path: Path, tmp_path: Path) -> None:

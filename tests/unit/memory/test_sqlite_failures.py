@@ -26,7 +26,8 @@ from jukicard.memory import (
     delete_card,
     list_cards,
 )
-from jukicard.memory.imagefile import SCHEMA, ImageFile, create_file
+from jukicard.memory.imagefile import ImageFile, create_file
+from jukicard.memory.schema import SCHEMA
 from tests.support import soak
 
 OTHER = Path(__file__).with_name("other_process.py")

@@ -98,7 +98,7 @@ def test_an_sqlite_file_of_another_program(
 def test_a_newer_schema(image: Path, opening: str, journal: str) -> None:
     alter(image, "PRAGMA user_version = 7", f"PRAGMA journal_mode = {journal}")
     refused(
-        opening, image, ImageProblem.NEWER, "(format 7, this one reads up to 1): upgrade jukicard"
+        opening, image, ImageProblem.NEWER, "(format 7, this one reads up to 2): upgrade jukicard"
     )
 
 
