@@ -103,17 +103,21 @@ if TYPE_CHECKING:
     )
     from jukihost.errors import (
         AlreadyExists as AlreadyExists,
+        AmbiguousReader as AmbiguousReader,
         AnswerTimeout as AnswerTimeout,
         AppletNotFound as AppletNotFound,
         AuthenticationBlocked as AuthenticationBlocked,
         AuthenticationRejected as AuthenticationRejected,
         CardBusy as CardBusy,
+        CardBusyOrSilent as CardBusyOrSilent,
         CardError as CardError,
         CardFailure as CardFailure,
         CardFull as CardFull,
+        CardHeldHere as CardHeldHere,
         CardMute as CardMute,
         CardNotAuthentic as CardNotAuthentic,
         CardRemoved as CardRemoved,
+        CardRemovedOrMute as CardRemovedOrMute,
         CardReset as CardReset,
         CardSuspended as CardSuspended,
         CardTerminated as CardTerminated,
@@ -142,6 +146,7 @@ if TYPE_CHECKING:
         SecureMessagingError as SecureMessagingError,
         SecureMessagingRefused as SecureMessagingRefused,
         SecurityStatusNotSatisfied as SecurityStatusNotSatisfied,
+        ServiceNotRunning as ServiceNotRunning,
         StatusError as StatusError,
         TransportError as TransportError,
         Unreachable as Unreachable,
@@ -193,6 +198,7 @@ if TYPE_CHECKING:
     from jukihost.models import (
         Application as Application,
         ApplicationState as ApplicationState,
+        Awaited as Awaited,
         CardForm as CardForm,
         CardInfo as CardInfo,
         CardState as CardState,
@@ -288,7 +294,6 @@ if TYPE_CHECKING:
         BaseConnection as BaseConnection,
     )
     from jukihost.transport.pcsc import (
-        AmbiguousReader as AmbiguousReader,
         AtClose as AtClose,
         PcscConnection as PcscConnection,
         list_readers as list_readers,
@@ -330,10 +335,10 @@ _HOMES: Final = {
     "jukihost.crypto.certificate_chain": "verify_chain",
     "jukihost.crypto.cvc": "Authorization CvCertificate Role issue_certificate",
     "jukihost.crypto.signatures": "CertificateError ecdsa_signer",
-    "jukihost.errors": "AlreadyExists AnswerTimeout AppletNotFound "
+    "jukihost.errors": "AlreadyExists AmbiguousReader AnswerTimeout AppletNotFound "
     "AuthenticationBlocked AuthenticationRejected "
-    "CardBusy CardError CardFailure CardFull CardMute "
-    "CardNotAuthentic CardRemoved CardReset "
+    "CardBusy CardBusyOrSilent CardError CardFailure CardFull CardHeldHere CardMute "
+    "CardNotAuthentic CardRemoved CardRemovedOrMute CardReset "
     "CardSuspended CardTerminated CardWarning "
     "ChannelNotSupported CommandNotAllowed "
     "CommandNotCarried ConditionsNotSatisfied "
@@ -344,7 +349,7 @@ _HOMES: Final = {
     "RecordNotFound ReferenceNotFound "
     "ReferenceNotUsable ReplayMismatch "
     "SecureMessagingError SecureMessagingRefused "
-    "SecurityStatusNotSatisfied StatusError "
+    "SecurityStatusNotSatisfied ServiceNotRunning StatusError "
     "TransportError Unreachable WrongLength "
     "WrongParameters",
     "jukihost.crypto.foreign": "CertificateUnreadable ForeignDataError RevocationUnreadable "
@@ -359,7 +364,7 @@ _HOMES: Final = {
     "jukihost.keys.published": "published_master",
     "jukihost.keys.software": "StoreBusy StoreChanged StoreExists StoreNotFound "
     "StoreNotOpen StoreUnsafe",
-    "jukihost.models": "Application ApplicationState CardForm CardInfo "
+    "jukihost.models": "Application ApplicationState Awaited CardForm CardInfo "
     "CardState Purpose Reader Residence ResidentCode "
     "Sex",
     "jukihost.securemessaging": "AnswerNotAuthentic SessionOver",
@@ -381,7 +386,7 @@ _HOMES: Final = {
     "CertificateRevoked RevocationUnknown Trust",
     "jukihost.signing.xmldsig": "XmlNotSignable sign_xml sign_xml_detached verify_xml",
     "jukihost.transport.base": "BaseConnection",
-    "jukihost.transport.pcsc": "AmbiguousReader AtClose PcscConnection list_readers",
+    "jukihost.transport.pcsc": "AtClose PcscConnection list_readers",
     "jukihost.transport.replay": "ReplayConnection",
     "jukihost.transport.stream": "AddressNotLocal",
     "jukihost.transport.tcp": "TcpConnection",

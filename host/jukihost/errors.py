@@ -24,12 +24,20 @@ class PcscUnavailable(TransportError):
     """PC/SC cannot be used on this machine: no pyscard, or no pcscd."""
 
 
+class ServiceNotRunning(PcscUnavailable):
+    """The PC/SC service is not running; it may be started yet."""
+
+
 class NoReader(TransportError):
     """No reader is attached, or none that was asked for, or more than one fits the name."""
 
 
 class NotOffered(TransportError):
     """The connection, or a channel on it, cannot do what was asked; the text says what instead."""
+
+
+class AmbiguousReader(NoReader):
+    """More than one reader fits; waiting would not help."""
 
 
 class ReaderGone(TransportError):
@@ -56,8 +64,26 @@ class CardMute(TransportError):
     """A card is there and does not answer: upside down, unpowered, or no card of this kind."""
 
 
+class CardRemovedOrMute(CardRemoved, CardMute):
+    """The exchange broke off: the card was pulled out, or lost its power in the middle of it.
+
+    The virtual reader of vsmartcard and its protocol say the same for both.
+    """
+
+
 class AnswerTimeout(TransportError):
     """The card did not answer within the time limit; the connection is of no use any more."""
+
+
+class CardHeldHere(CardBusy):
+    """This very thread holds the card through another connection: waiting would never end."""
+
+
+class CardBusyOrSilent(CardBusy, AnswerTimeout):
+    """No answer within the time limit: another program holds the card, or the card is silent.
+
+    PC/SC waits for both alike and does not say for which. The connection is of no use any more.
+    """
 
 
 class Unreachable(TransportError):

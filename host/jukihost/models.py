@@ -10,6 +10,18 @@ from enum import Enum, IntEnum
 from jukicard.apdu import Aid
 
 
+class Awaited(str):
+    """What is waited for, in words for people ("a card"), and for how many seconds at most."""
+
+    seconds: float
+
+    def __new__(cls, what: str, seconds: float) -> Awaited:
+        """Take the words and the seconds."""
+        awaited = super().__new__(cls, what)
+        awaited.seconds = seconds
+        return awaited
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A PC/SC reader: its place in the list, its name, and the card in it (`atr`, else None)."""

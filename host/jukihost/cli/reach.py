@@ -11,6 +11,7 @@ from jukihost.cli import output
 
 if TYPE_CHECKING:
     from jukihost.channel import ApduChannel
+    from jukihost.models import Awaited
     from jukihost.transport.base import BaseConnection
 
 
@@ -66,5 +67,10 @@ def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnect
         int(wanted) if wanted and wanted.isascii() and wanted.isdigit() else wanted,
         wait=arguments.wait,
         at_close=AtClose.POWER_OFF if verifies else AtClose.LEAVE,
-        on_wait=lambda what: output.say(f"waiting {arguments.wait:g} s for {what} ..."),
+        on_wait=say_waiting,
     )
+
+
+def say_waiting(what: Awaited) -> None:
+    """Tell the user what is waited for, and for how long at most."""
+    output.say(f"waiting {what.seconds:g} s for {what} ...")

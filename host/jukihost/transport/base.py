@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self, TypeAlias
 
 from jukihost.errors import CommandNotCarried, ConnectionNotOpen
+from jukihost.models import Awaited
+
+OnWait: TypeAlias = Callable[[Awaited], None]
+"""Told what is waited for, when something is; perhaps in another thread."""
+TELL_AFTER: Final = 1.0
+"""Seconds after which a person is told what is waited for."""
 
 
 class BaseConnection(ABC):
     """A connection with its context manager; a subclass says how to reach its card."""
+
+    _on_wait: OnWait | None = None
 
     @property
     @abstractmethod
@@ -43,6 +52,11 @@ class BaseConnection(ABC):
         self.close()
         self.open()
         return self.atr
+
+    def _tell(self, what: str, seconds: float) -> None:
+        """Tell that this is waited for, `seconds` at most."""
+        if self._on_wait is not None:
+            self._on_wait(Awaited(what, seconds))
 
     def __enter__(self) -> Self:
         self.open()

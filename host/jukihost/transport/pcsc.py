@@ -2,26 +2,52 @@
 
 The thin layer of pyscard is used, without its threads and observers. PIN pads (PC/SC part 10) are
 not used: a PIN is typed on the terminal's keyboard.
+
+PC/SC waits without limit while another program holds the card. Here every call has a bound, tells
+what it waits for, and ends at once when it is interrupted; see `caller` and `directlane` for how.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any, Final
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, TypeVar
 
-from jukihost.errors import CardRemoved, NoCard, NoReader, ProtocolError, TransportError
+from jukihost.errors import (
+    CardHeldHere,
+    CardRemovedOrMute,
+    NoCard,
+    NoReader,
+    TransportError,
+)
 from jukihost.models import Reader
-from jukihost.transport import scard as pcsc
-from jukihost.transport.base import BaseConnection, check_length, not_open
-from jukihost.transport.scard import Scard, code_of, expect_success, load_scard
+from jukihost.transport import holders, scard as pcsc
+from jukihost.transport.base import BaseConnection, OnWait, check_length, not_open
+from jukihost.transport.caller import Late
+from jukihost.transport.directlane import Lane
+from jukihost.transport.pcsclink import Link, wait_for_left
+from jukihost.transport.pcscwaits import (
+    ANSWER,
+    OTHERS,
+    SERVICE,
+    awaited_after,
+    late,
+    service_hangs,
+)
+from jukihost.transport.readers import choose, to_bytes
+from jukihost.transport.scard import Scard, expect_success, load_scard
+
+T = TypeVar("T")
 
 MAX_COMMAND: Final = 65_544
 """The longest command APDU in bytes."""
-_EITHER: Final = pcsc.PROTOCOL_T0 | pcsc.PROTOCOL_T1
-_SLICE: Final = 0.25  # seconds between two looks at the readers; an interrupt is seen this soon
+_SLICE: Final = 0.25  # seconds between two looks at the readers
+_AT_ONCE: Final = 0.05  # seconds that closing may take after an interrupt
 
 
 class AtClose(Enum):
@@ -37,8 +63,12 @@ class PcscConnection(BaseConnection):
     """A card in a PC/SC reader, shared with other programs except within `transaction`.
 
     `reader` is an index of `list_readers`, a name, or a part of one; None takes the only card that
-    is there. `open` waits up to `wait` seconds for reader and card, and calls `on_wait` once, with
-    what it waits for, when it has to.
+    is there. `open` waits up to `wait` seconds for service, reader and card.
+
+    Whatever is asked of PC/SC is answered within `timeout` seconds, or the connection is of no use
+    any more: CardBusyOrSilent while others may hold the card, AnswerTimeout within a transaction
+    of its own. What it held is closed in the background, as soon as PC/SC returns it. `on_wait` is
+    called with what is waited for, when something is (perhaps in another thread).
     """
 
     def __init__(
@@ -46,77 +76,103 @@ class PcscConnection(BaseConnection):
         reader: int | str | None = None,
         *,
         wait: float = 0.0,
+        timeout: float = 30.0,
         at_close: AtClose = AtClose.POWER_OFF,
-        on_wait: Callable[[str], None] | None = None,
+        on_wait: OnWait | None = None,
         scard: Scard | None = None,
     ) -> None:
         """`scard` stands for the module `smartcard.scard`, which is loaded by `open` otherwise."""
         self._wanted = reader
         self._wait = wait
+        self._timeout = timeout
         self._at_close = at_close
         self._on_wait = on_wait
         self._scard = scard
-        self._context: Any = None
-        self._card: Any = None
-        self._reader = ""
-        self._protocol = 0
-        self._atr = b""
+        self._link: Link | None = None
         self._depth = 0
         self._proven = False
 
     @property
     def description(self) -> str:
         """The reader's name, or what was asked for while it is not open."""
-        return self._reader or f"reader {'any' if self._wanted is None else self._wanted}"
+        reader = "" if self._link is None else self._link.reader
+        return reader or f"reader {'any' if self._wanted is None else self._wanted}"
 
     @property
     def atr(self) -> bytes:
         """The answer to reset of the card. ConnectionNotOpen."""
-        self._live()
-        return self._atr
+        return self._live().atr
 
     def open(self) -> None:
         """Find reader and card and connect to it.
 
-        PcscUnavailable, NoReader (none, or several that fit), NoCard, CardBusy, CardMute.
+        PcscUnavailable, NoReader (none, or several that fit), NoCard, CardBusy (CardHeldHere when
+        this thread holds it itself), CardMute.
         """
+        if self._link is not None:
+            holders.refuse_second(self._link.scard, self._link.reader, self)
         self.close()
-        scard = self._module()
-        result, self._context = scard.SCardEstablishContext(pcsc.SCOPE_USER)
-        if code_of(result):
-            self._context = None
-        expect_success(result, "SCardEstablishContext")
-        try:
-            self._connect(scard, self._find(scard))
-        except BaseException:
-            self.close()
-            raise
+        deadline = time.monotonic() + self._wait
+        told = False
+        while True:
+            seconds = max(self._timeout, deadline - time.monotonic())
+            over = time.monotonic() + seconds
+            try:
+                self._attempt(seconds)
+                return
+            except TransportError as error:
+                left, awaited = deadline - time.monotonic(), awaited_after(error)
+                useless = left <= 0 or awaited is None
+                if useless or not isinstance(error, (NoReader, NoCard)):
+                    self._shut(max(_AT_ONCE, over - time.monotonic()))
+                if useless or awaited is None:
+                    raise
+            except BaseException:
+                self._shut(_AT_ONCE)
+                raise
+            if not told:
+                told = True
+                self._tell(awaited, self._wait)
+            time.sleep(min(_SLICE, left))
 
     def close(self) -> None:
-        """Let go of the card, which is powered off unless told otherwise, see `AtClose`."""
-        card, self._card = self._card, None
-        context, self._context = self._context, None
-        proven, self._proven = self._proven, False
-        self._reader, self._atr = "", b""
-        if card is not None:
-            at_close = AtClose.POWER_OFF if proven else self._at_close
-            self._module().SCardDisconnect(card, at_close.value)
-        if context is not None:
-            self._module().SCardReleaseContext(context)
+        """Let go of the card, which is powered off unless told otherwise, see `AtClose`.
+
+        While another program holds it that takes up to `timeout`, and then goes on by itself.
+        """
+        self._shut(self._timeout)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._shut(self._timeout if error is None or isinstance(error, Exception) else _AT_ONCE)
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command of 2 to 65544 bytes and return the answer.
 
         CardReset when another program reset the card, CardRemoved, ReaderGone: see `reconnect`.
+        CardMute, CardRemovedOrMute: the card failed. CardBusyOrSilent, AnswerTimeout: the
+        connection is closed.
         """
-        card = self._live()
+        link = self._link
+        if link is None or link.card is None:
+            raise not_open()
         check_length(command, MAX_COMMAND)
-        sent = as_tpdu(command) if self._protocol == pcsc.PROTOCOL_T0 else command
-        result, answer = self._module().SCardTransmit(card, self._protocol, list(sent))
-        expect_success(result, "SCardTransmit")
-        if not answer:  # what pcscd says when the card is pulled out while it works
-            raise CardRemoved("the card was pulled out; put it back and reconnect")
-        return _to_bytes(answer)
+        if self._depth == 0:
+            holders.refuse_second(link.scard, link.reader, self)
+        link.used = True
+        sent = as_tpdu(command) if link.protocol == pcsc.PROTOCOL_T0 else command
+        result, answer = self._send(link, link.lane, list(sent))
+        if result:
+            expect_success(result, "SCardTransmit")
+        if not answer:  # what pcscd says when the card is pulled out, or fails, while it works
+            raise CardRemovedOrMute(
+                "the card was pulled out, or stopped without an answer; put it back and reconnect"
+            )
+        return to_bytes(answer)
 
     def reset(self) -> bytes:
         """Reset the card (warm, for every program) and return the new ATR."""
@@ -131,10 +187,14 @@ class PcscConnection(BaseConnection):
         if self._card is not None:
             try:
                 return self._reconnect(pcsc.LEAVE_CARD)
+            except CardHeldHere:
+                raise
             except TransportError:
+                if self._card is None:  # nobody answered in time, and nobody would now
+                    raise
                 self.close()
         self.open()
-        return self._atr
+        return self.atr
 
     def forget(self) -> bytes | None:
         """Take the card's power and give it again, so that it forgets what was proven to it.
@@ -159,10 +219,10 @@ class PcscConnection(BaseConnection):
     def transaction(self) -> Iterator[None]:
         """Keep other programs away from the card; waits until they let go. May be nested.
 
-        CardReset when another program reset the card since the last command.
+        CardReset when another program reset the card since the last command, CardBusyOrSilent.
         """
         if self._depth == 0:
-            self._begin()
+            self._begin(self._live(), self._timeout)
         self._depth += 1
         try:
             yield
@@ -176,11 +236,11 @@ class PcscConnection(BaseConnection):
         if self._proven:
             with suppress(TransportError):
                 self.forget()
-        if self._card is not None:
-            # Its result says nothing new: a card that is gone is held by nobody.
-            self._module().SCardEndTransaction(
-                self._card, pcsc.UNPOWER_CARD if self._proven else pcsc.LEAVE_CARD
-            )
+        if self._link is not None and self._link.card is not None:
+            disposition = pcsc.UNPOWER_CARD if self._proven else pcsc.LEAVE_CARD
+            with suppress(TransportError):
+                self._call(self._link, partial(self._link.end, disposition), ANSWER)
+        holders.let_go(self)
         if self._proven:
             self.close()
 
@@ -189,78 +249,154 @@ class PcscConnection(BaseConnection):
             self._scard = load_scard()
         return self._scard
 
-    def _live(self) -> Any:
-        if self._card is None:
+    @property
+    def _card(self) -> Any:
+        return None if self._link is None else self._link.card
+
+    def _live(self) -> Link:
+        if self._link is None or self._link.card is None:
             raise not_open()
-        return self._card
+        return self._link
 
-    def _begin(self) -> None:
-        expect_success(self._module().SCardBeginTransaction(self._live()), "SCardBeginTransaction")
+    def _send(self, link: Link, lane: Lane | None, sent: list[int]) -> tuple[int, Any]:
+        """Transmit, directly where that can be ended, else by the link's own thread."""
+        transmit = link.scard.SCardTransmit
+        if lane is not None:
+            try:
+                answer = lane.run(self._timeout, transmit, link.card, link.protocol, sent)
+            except BaseException:
+                self._leave_if_busy(link)
+                raise
+            if lane.cut:
+                error = late(self._timeout, alone=self._depth > 0)
+                self._abandon()
+                raise error
+            if answer is not None:
+                return answer
+        send = partial(transmit, link.card, link.protocol, sent)
+        return self._call(link, send, self._what_for())
 
-    def _connect(self, scard: Scard, reader: str) -> None:
-        result, card, protocol = scard.SCardConnect(
-            self._context, reader, pcsc.SHARE_SHARED, _EITHER
-        )
-        expect_success(result, "SCardConnect")
-        self._card, self._reader, self._protocol = card, reader, protocol
-        self._read_status(scard)
+    def _attempt(self, seconds: float) -> None:
+        """Connect to the card, if it is there; wait for others that have it, at most `seconds`."""
+        hangs = partial(service_hangs, self._timeout)
+        if self._link is None:
+            self._await_left("", self._timeout, SERVICE)
+            self._link = Link(self._module())
+            establish = partial(self._link.establish, _weakly(self))
+            self._call(self._link, establish, SERVICE, otherwise=hangs)
+        link = self._link
+        reader = choose(self._call(link, link.look, SERVICE, otherwise=hangs), self._wanted)
+        holders.refuse_second(link.scard, reader, self)
+        begun = time.monotonic()
+        self._await_left(reader, seconds, OTHERS)
+        link.reader = reader
+        left = seconds - (time.monotonic() - begun)
+        held = partial(late, seconds, alone=False)
+        connect = partial(link.connect, reader)
+        self._call(link, connect, OTHERS, seconds=left, otherwise=held)
         if self._depth:
-            self._begin()
+            self._begin(link, self._timeout)
+
+    def _begin(self, link: Link, seconds: float) -> None:
+        holders.refuse_second(link.scard, link.reader, self)
+        held = partial(late, seconds, alone=False)
+        self._call(link, link.begin, OTHERS, seconds=seconds, otherwise=held)
+        holders.hold(link.scard, link.reader, self)
 
     def _reconnect(self, initialization: int) -> bytes:
-        scard = self._module()
-        result, protocol = scard.SCardReconnect(
-            self._live(), pcsc.SHARE_SHARED, _EITHER, initialization
-        )
-        expect_success(result, "SCardReconnect")
-        self._protocol = protocol
-        state = self._read_status(scard)
-        if initialization == pcsc.LEAVE_CARD and state in pcsc.WITHOUT_POWER:
-            # Only a connect gives power by itself: a card left as it is would never answer.
-            return self._reconnect(pcsc.UNPOWER_CARD)
-        return self._atr
+        link = self._live()
+        holders.refuse_second(link.scard, link.reader, self)
+        self._call(link, partial(link.reconnect, initialization), self._what_for())
+        return link.atr
 
-    def _read_status(self, scard: Scard) -> int:
-        """Note the ATR and return the card's state."""
-        result, _, state, _, atr = scard.SCardStatus(self._card)
-        expect_success(result, "SCardStatus")
-        self._atr = _to_bytes(atr)
-        return state & 0xFFFF  # pcsc-lite counts the reader's events in the upper half
+    def _call(
+        self,
+        link: Link,
+        work: Callable[[], T],
+        what_for: str,
+        *,
+        seconds: float | None = None,
+        otherwise: Callable[[], TransportError] | None = None,
+    ) -> T:
+        """Have the link's thread do it; when it does not return, the connection is dead."""
+        seconds = self._timeout if seconds is None else seconds
+        try:
+            return link.call(work, seconds, partial(self._tell, what_for, seconds))
+        except Late:
+            alone = self._depth > 0
+            error = late(seconds, alone=alone) if otherwise is None else otherwise()
+            self._abandon()
+            raise error from None
+        except BaseException:
+            self._leave_if_busy(link)
+            raise
 
-    def _find(self, scard: Scard) -> str:
-        """Return the name of the one reader with a card to take, waiting for it if allowed."""
-        deadline = time.monotonic() + self._wait
-        told = False
-        while True:
-            present = _look(scard, self._context)
-            try:
-                return _choose(present, self._wanted)
-            except (NoCard, NoReader) as missing:
-                left = deadline - time.monotonic()
-                if left <= 0 or isinstance(missing, AmbiguousReader):
-                    raise
-                if self._on_wait is not None and not told:
-                    self._on_wait("a reader" if isinstance(missing, NoReader) else "a card")
-                    told = True
-            time.sleep(min(_SLICE, left))
+    def _await_left(self, reader: str, seconds: float, what_for: str) -> None:
+        """Wait for what this program left to itself with a reader, before there is more of it."""
+        if not wait_for_left(
+            self._module(), reader, seconds, partial(self._tell, what_for, seconds)
+        ):
+            raise late(seconds, alone=False) if reader else service_hangs(seconds)
+
+    def _leave_if_busy(self, link: Link) -> None:
+        if link.busy and self._link is link:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Leave the connection as it is to its thread, which closes it when it can."""
+        self._shut(0.0)
+
+    def _shut(self, seconds: float) -> None:
+        link, self._link = self._link, None
+        proven, self._proven = self._proven, False
+        holders.let_go(self)
+        if link is None:
+            return
+        disposition = AtClose.POWER_OFF if proven else self._at_close
+        with suppress(CardHeldHere):
+            holders.refuse_second(link.scard, link.reader, self)
+            link.close(disposition.value, seconds, partial(self._tell, OTHERS, seconds))
+            return
+        link.close(disposition.value, 0.0, lambda: None)
+
+    def _what_for(self) -> str:
+        return ANSWER if self._depth else f"{ANSWER}, or {OTHERS}"
 
 
-class AmbiguousReader(NoReader):
-    """More than one reader fits; waiting would not help."""
+def _weakly(connection: PcscConnection) -> Callable[[], None]:
+    """Return what tells of a long exchange, and does not keep the connection alive."""
+    known = weakref.ref(connection)
+
+    def tell() -> None:
+        alive = known()
+        if alive is not None:
+            alive._tell(alive._what_for(), alive._timeout)
+
+    return tell
 
 
-def list_readers(scard: Scard | None = None) -> tuple[Reader, ...]:
+def list_readers(scard: Scard | None = None, *, timeout: float = 30.0) -> tuple[Reader, ...]:
     """Return the readers that are attached, with the ATR of the card in each; perhaps none.
 
-    PcscUnavailable without pyscard or pcscd.
+    PcscUnavailable without pyscard or pcscd, or when it does not answer in `timeout` seconds.
     """
-    module = scard or load_scard()
-    result, context = module.SCardEstablishContext(pcsc.SCOPE_USER)
-    expect_success(result, "SCardEstablishContext")
+    link = Link(scard or load_scard())
+    seconds = timeout
     try:
-        return _look(module, context)
+        link.call(partial(link.establish, _nobody), timeout, _nobody)
+        return link.call(link.look, timeout, _nobody)
+    except Late:
+        seconds = 0.0
+        raise service_hangs(timeout) from None
+    except BaseException as error:
+        seconds = timeout if isinstance(error, Exception) else _AT_ONCE
+        raise
     finally:
-        module.SCardReleaseContext(context)
+        link.close(pcsc.LEAVE_CARD, seconds, _nobody)
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 def as_tpdu(command: bytes) -> bytes:
@@ -275,70 +411,3 @@ def as_tpdu(command: bytes) -> bytes:
     if len(command) > 6 and command[4] and len(command) == 6 + command[4]:
         return command[:-1]
     return command
-
-
-def _look(scard: Scard, context: Any) -> tuple[Reader, ...]:
-    """Return all readers as they are now."""
-    result, names = scard.SCardListReaders(context, [])
-    if code_of(result) == pcsc.NO_READERS_AVAILABLE or (not code_of(result) and not names):
-        return ()
-    expect_success(result, "SCardListReaders")
-    result, states = scard.SCardGetStatusChange(
-        context, 0, [(name, pcsc.STATE_UNAWARE) for name in names]
-    )
-    if code_of(result) == pcsc.UNKNOWN_READER:  # unplugged between the two calls
-        return ()
-    expect_success(result, "SCardGetStatusChange")
-    return tuple(
-        _reader(index, name, state, atr) for index, (name, state, atr) in enumerate(states)
-    )
-
-
-def _reader(index: int, name: str, state: int, atr: Sequence[int]) -> Reader:
-    present = bool(state & pcsc.STATE_PRESENT)
-    return Reader(index, name, present, _to_bytes(atr) if present and atr else None)
-
-
-def _choose(readers: Sequence[Reader], wanted: int | str | None) -> str:
-    """Return the name of the one reader to use. NoReader, AmbiguousReader, NoCard."""
-    fitting = _fitting(readers, wanted)
-    if not fitting:
-        raise NoReader(
-            "no reader is attached; plug one in"
-            if not readers
-            else f"no reader fits {wanted!r}; attached: {_names(readers)}"
-        )
-    if wanted is not None and len(fitting) > 1:
-        raise AmbiguousReader(
-            f"{wanted!r} fits several readers, name one exactly: {_names(fitting)}"
-        )
-    with_card = [reader for reader in fitting if reader.card_present]
-    if not with_card:
-        raise NoCard(f"no card is in {_names(fitting)}; put one in")
-    if len(with_card) > 1:
-        raise AmbiguousReader(
-            f"cards are in several readers, name the one to use: {_names(with_card)}"
-        )
-    return with_card[0].name
-
-
-def _fitting(readers: Sequence[Reader], wanted: int | str | None) -> list[Reader]:
-    """Readers by index, by exact name, or by a part of the name in either case of letters."""
-    if wanted is None:
-        return list(readers)
-    if isinstance(wanted, int):
-        return [reader for reader in readers if reader.index == wanted]
-    exact = [reader for reader in readers if reader.name == wanted]
-    part = wanted.casefold()
-    return exact or [reader for reader in readers if part and part in reader.name.casefold()]
-
-
-def _names(readers: Sequence[Reader]) -> str:
-    return ", ".join(f"{reader.index}: {reader.name}" for reader in readers)
-
-
-def _to_bytes(values: Sequence[int]) -> bytes:
-    try:
-        return bytes(values)
-    except ValueError:
-        raise ProtocolError("the PC/SC service returned what are no bytes") from None

@@ -18,6 +18,7 @@ from jukihost.errors import (
     NoReader,
     PcscUnavailable,
     ReaderGone,
+    ServiceNotRunning,
     TransportError,
 )
 
@@ -35,6 +36,8 @@ Windows numbers its states otherwise: 4 is a card whose protocol is open, which 
 """
 TIMEOUT: Final = 0x8010000A
 UNKNOWN_READER: Final = 0x80100009
+NO_SERVICE: Final = 0x8010001D
+SERVICE_STOPPED: Final = 0x8010001E
 NO_READERS_AVAILABLE: Final = 0x8010002E
 
 _NO_SERVICE: Final = (
@@ -62,8 +65,8 @@ ERRORS: Final[Mapping[int, tuple[type[TransportError], str]]] = {
     0x80100013: _CUT,  # SCARD_F_COMM_ERROR
     0x80100016: _CUT,  # SCARD_E_NOT_TRANSACTED
     0x80100017: _GONE,  # SCARD_E_READER_UNAVAILABLE
-    0x8010001D: _NO_SERVICE,
-    0x8010001E: _NO_SERVICE,  # SCARD_E_SERVICE_STOPPED
+    NO_SERVICE: _NO_SERVICE,
+    SERVICE_STOPPED: _NO_SERVICE,
     0x80100027: _DENIED,  # SCARD_E_NO_ACCESS
     NO_READERS_AVAILABLE: (NoReader, "no reader is attached; plug one in"),
     0x8010002F: _CUT,  # SCARD_E_COMM_DATA_LOST
@@ -171,3 +174,13 @@ def expect_success(result: int, doing: str) -> None:
         return
     kind, text = ERRORS.get(code, (TransportError, "the PC/SC service refused; reconnect"))
     raise kind(f"{text} ({doing}: {code:08X})")
+
+
+def expect_service(result: int, doing: str) -> None:
+    """Do what `expect_success` does for calls that begin: ServiceNotRunning where it may yet."""
+    try:
+        expect_success(result, doing)
+    except PcscUnavailable as error:
+        if code_of(result) in (NO_SERVICE, SERVICE_STOPPED):
+            raise ServiceNotRunning(str(error)) from None
+        raise

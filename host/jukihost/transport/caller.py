@@ -1,0 +1,142 @@
+"""Calls that block in a foreign library, made so that whoever waits for one can stop waiting.
+
+A C function that waits for another program cannot be interrupted from Python: no signal handler
+runs until it returns. So it runs in a thread of its own, and the one that asked waits with a bound
+and is interrupted at once. A call that nobody waits for any more is left to itself; what was to be
+cleaned up behind it is done in its thread when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final, Generic, TypeVar
+
+from jukihost.transport.base import TELL_AFTER
+
+T = TypeVar("T")
+
+GRACE: Final = 0.05
+"""Seconds that a running call gets to end by itself when the one that waits is interrupted."""
+# Windows does not interrupt a wait for a lock: there it is taken in slices, in seconds.
+_SLICE: Final = 0.05 if os.name == "nt" else threading.TIMEOUT_MAX
+
+
+class Late(Exception):
+    """The call did not return within its bound; it is left to itself."""
+
+
+class _Call(Generic[T]):
+    """One call: what to do, whether it is done, and what came of it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work: Callable[[], T] | None = work
+        self._running = threading.Lock()
+        self._running.acquire()
+        self._result: T
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        """Do it, once, in the thread that is there for it."""
+        work, self._work = self._work, None  # which may hold what holds this
+        assert work is not None  # noqa: S101
+        try:
+            self._result = work()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
+        finally:
+            del work
+            self._running.release()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has returned."""
+        return not self._running.locked()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end; tell whether it came."""
+        left = max(seconds, 0.0)
+        while not self._running.acquire(timeout=min(left, _SLICE)):
+            left -= _SLICE
+            if left <= 0:
+                return False
+        self._running.release()
+        return True
+
+    def outcome(self) -> T:
+        """Return what it returned, or raise what it raised."""
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # or the traceback and the error would keep each other
+        return self._result
+
+
+class Caller:
+    """A thread for the blocking calls of one connection, one after the other; made when needed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._last: _Call[object] | None = None
+        self.thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call has not returned yet."""
+        return self._last is not None and not self._last.done
+
+    def call(
+        self, work: Callable[[], T], seconds: float, tell: Callable[[], None] | None = None
+    ) -> T:
+        """Run `work` in the thread and return what it returns, or raise what it raises.
+
+        Late after `seconds`; `tell` is called once, when it takes longer than `TELL_AFTER`. After
+        that, and after an interrupt that it did not end within `GRACE`, `busy` is true.
+        """
+        call = _Call(work)
+        try:
+            self._begin(call)
+            if not call.wait(min(seconds, TELL_AFTER)):
+                if seconds > TELL_AFTER and tell is not None:
+                    tell()
+                if not call.wait(seconds - TELL_AFTER):
+                    raise Late
+        except Late:
+            raise
+        except BaseException:
+            call.wait(GRACE)
+            raise
+        return call.outcome()
+
+    def end(self, last: Callable[[], None]) -> threading.Thread | None:
+        """Have `last` done behind everything else, then let the thread end; return the thread."""
+        if self.thread is None:
+            return None
+        self._calls.put(last)
+        self._calls.put(None)
+        return self.thread
+
+    def _begin(self, call: _Call[T]) -> None:
+        if self.thread is None:
+            # A daemon: a program that ends does not wait for what it left to itself.
+            thread = threading.Thread(
+                target=_run, args=(self._calls,), name=self._name, daemon=True
+            )
+            thread.start()
+            self.thread = thread
+        self._last = call  # type: ignore[assignment]  # of a result's type nothing is asked
+        self._calls.put(call)
+
+
+def _run(calls: SimpleQueue[Callable[[], None] | None]) -> None:
+    """Do what is asked for until the end; knows nothing of who asks, so that it can go away."""
+    while True:
+        call = calls.get()
+        if call is None:
+            return
+        call()
+        del call
