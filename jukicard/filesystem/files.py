@@ -144,11 +144,12 @@ class InternalKind(Enum):
 
     PIN = "PIN"
     KEY = "key"
+    KEY_PAIR = "key pair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalFile(ElementaryFile):
-    """An internal EF: a PIN or a key the card uses and never gives out (7816-4:2020, 7.2.2)."""
+    """An internal EF: a PIN, key or key pair, used by the card, never given out (7816-4, 7.2.2)."""
 
     kind: InternalKind
 
@@ -202,7 +203,10 @@ def _check_identifier(fid: int) -> None:
 
 @dataclass(slots=True, eq=False, repr=False)
 class EfNode:
-    """An EF in its place: the specification, its DF and where memory keeps its contents."""
+    """An EF in its place: the specification, its DF and where memory keeps its contents.
+
+    `states` are the keys of its own life-cycle state and of those above it, its own first.
+    """
 
     spec: ElementaryFile
     parent: DfNode
@@ -210,11 +214,13 @@ class EfNode:
     content_key: str = field(init=False)
     state_key: str = field(init=False)
     tries_key: str = field(init=False)
+    states: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.content_key = f"content/{self.path}"
         self.state_key = f"state/{self.path}"
         self.tries_key = f"tries/{self.path}"
+        self.states = (self.state_key, *self.parent.states)
 
     def __repr__(self) -> str:
         return f"<EF {self.label}>"
@@ -232,12 +238,16 @@ class EfNode:
 
 @dataclass(slots=True, eq=False, repr=False)
 class DfNode:
-    """A DF in its place: what is found in it by identifier, by short one and by tag."""
+    """A DF in its place: what is found in it by identifier, by short one and by tag.
+
+    `states` as of an EF.
+    """
 
     spec: DedicatedFile
     parent: DfNode | None
     path: str
     state_key: str = field(init=False)
+    states: tuple[str, ...] = field(init=False)
     efs: dict[int, EfNode] = field(default_factory=dict)
     dfs: dict[int, DfNode] = field(default_factory=dict)
     short: dict[int, EfNode] = field(default_factory=dict)
@@ -245,6 +255,7 @@ class DfNode:
 
     def __post_init__(self) -> None:
         self.state_key = f"state/{self.path or 'df'}"
+        self.states = (self.state_key, *(() if self.parent is None else self.parent.states))
 
     def object_key(self, tag: int) -> str:
         """Return where memory keeps the data object `tag` of this DF."""

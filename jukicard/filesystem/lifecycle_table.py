@@ -1,4 +1,4 @@
-"""The life cycle of card, application, file, key and PIN: one table, and what it decides.
+"""The life cycle of card, application, file, key, key pair and PIN: one table decides.
 
 ISO/IEC 7816-4:2020, 7.4.10 names the states, 7816-9:2017 the commands; where they leave the answer
 open the table below is this project's choice. docs/lifecycle.md is printed from it.
@@ -23,6 +23,7 @@ class ObjectKind(Enum):
     APPLICATION = "application"
     FILE = "file"
     KEY = "key"
+    KEY_PAIR = "key pair"
     PIN = "PIN"
 
 
@@ -59,6 +60,7 @@ STATES: Final = (_S.INITIALISATION, _S.ACTIVATED, _S.DEACTIVATED, _S.TERMINATED)
 _OK: Final = StatusWord.OK
 _NOT_NOW: Final = StatusWord.CONDITIONS_NOT_SATISFIED
 _NOT_USABLE: Final = StatusWord.REFERENCE_DATA_NOT_USABLE
+_HOLD_A_VALUE: Final = (ObjectKind.KEY, ObjectKind.KEY_PAIR, ObjectKind.PIN)
 
 
 def _use(kind: ObjectKind, state: LifeCycleState) -> Outcome:
@@ -66,7 +68,7 @@ def _use(kind: ObjectKind, state: LifeCycleState) -> Outcome:
         return Outcome(_OK, state)
     if kind is ObjectKind.KEY and state is _S.INITIALISATION:
         return Outcome(StatusWord.REFERENCED_DATA_NOT_FOUND)  # it is not there yet
-    if kind in (ObjectKind.KEY, ObjectKind.PIN):
+    if kind in _HOLD_A_VALUE:
         return Outcome(_NOT_USABLE)
     return Outcome(_NOT_NOW)
 
@@ -103,11 +105,7 @@ def _cell(kind: ObjectKind, state: LifeCycleState, operation: Operation) -> Outc
         return _select(state)
     if operation is Operation.USE:
         return _use(kind, state)
-    if (
-        operation is Operation.ACTIVATE
-        and state is _S.INITIALISATION
-        and kind in (ObjectKind.KEY, ObjectKind.PIN)
-    ):
+    if operation is Operation.ACTIVATE and state is _S.INITIALISATION and kind in _HOLD_A_VALUE:
         return Outcome(_NOT_USABLE)  # there is no value to make usable
     if (kind, state, operation) == (ObjectKind.CARD, _S.DEACTIVATED, Operation.DEACTIVATE):
         return Outcome(_NOT_NOW)  # a suspended card listens to who resumes or ends it only

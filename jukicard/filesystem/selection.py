@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import AccessCondition, SecurityStatus
-from jukicard.filesystem.commands import FileReference, Occurrence, Select, SelectBy, refuse
+from jukicard.filesystem.access import SecurityStatus
+from jukicard.filesystem.commands import Occurrence, Select, SelectBy
 from jukicard.filesystem.control import control_information, is_selectable
 from jukicard.filesystem.files import MF_IDENTIFIER, DfNode, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -43,58 +43,6 @@ class Selection:
         self.df = ef.parent
         self.ef = ef
         self.record = 0
-
-
-def resolve_ef(selection: Selection, reference: FileReference, command: str) -> EfNode:
-    """Return the EF a command means and make it current; IsoError 6986, 6A82.
-
-    A short identifier selects the file it names (ISO/IEC 7816-4:2020, 7.3.2).
-    """
-    sfi, fid = reference
-    if not sfi and not fid:
-        if selection.ef is None:
-            refuse(StatusWord.NO_CURRENT_EF, f"{command}: no EF is selected")
-        return selection.ef
-    ef = selection.df.short.get(sfi) if sfi else selection.df.efs.get(fid)
-    if ef is None:
-        name = f"short identifier {sfi}" if sfi else f"{fid:04X}"
-        refuse(StatusWord.FILE_NOT_FOUND, f"{command}: no EF {name} in {selection.df.label}")
-    if ef is not selection.ef:
-        selection.choose_ef(ef)
-    return ef
-
-
-def check_access(
-    condition: AccessCondition, security: SecurityStatus, command: str, what: str
-) -> None:
-    """Refuse with 6982 unless the condition holds, and say what was missing."""
-    if not condition.holds(security):
-        raise IsoError(
-            StatusWord.SECURITY_STATUS_NOT_SATISFIED,
-            f"{command} of {what}: needs {condition.missing(security)}; {security.describe()}",
-        )
-
-
-def check_activated(store: FileStore, ef: EfNode, command: str) -> None:
-    """Refuse with 6985 when the EF or a DF above it is not in the activated state."""
-    if not store.is_activated(ef):
-        refuse(
-            StatusWord.CONDITIONS_NOT_SATISFIED,
-            f"{command} of {ef.label}: the file is {store.state(ef).name.lower()}",
-        )
-    check_df_activated(store, ef.parent, command, ef.label)
-
-
-def check_df_activated(store: FileStore, df: DfNode, command: str, what: str) -> None:
-    """Refuse with 6985 when a DF or one above it is not in the activated state."""
-    above: DfNode | None = df
-    while above is not None:
-        if not store.is_activated(above):
-            refuse(
-                StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"{command} of {what}: {above.label} is {store.state(above).name.lower()}",
-            )
-        above = above.parent
 
 
 def _not_found(what: str) -> IsoError:

@@ -98,7 +98,7 @@ class FileStore:
         return LifeCycleState.ACTIVATED
 
     def is_activated(self, node: EfNode | DfNode) -> bool:
-        """Tell whether a file is usable: the common case, one look-up."""
+        """Tell whether a file itself is activated, whatever is above it and whatever it holds."""
         raw = self._get(node.state_key)
         return raw is None or raw[0] == 0x05
 
@@ -111,6 +111,15 @@ class FileStore:
                     node.spec.check_kept(self._get(node.content_key), self._get(node.tries_key))
             except (ValueError, IndexError) as problem:
                 raise ValueError(f"{node.label}: {problem}") from None
+
+    def in_use(self, node: EfNode | DfNode) -> bool:
+        """Tell whether a file and every DF above it are activated."""
+        get = self._get
+        for key in node.states:
+            raw = get(key)
+            if raw is not None and raw[0] != 0x05:
+                return False
+        return True
 
     def put_state(self, node: EfNode | DfNode, state: LifeCycleState) -> None:
         """Change the life-cycle state of a file."""

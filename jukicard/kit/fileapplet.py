@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins
+from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.control import ControlInformation, control_information
+from jukicard.filesystem.door import check_in_use
 from jukicard.filesystem.files import (
     DfNode,
     EfNode,
@@ -22,7 +23,7 @@ from jukicard.filesystem.files import (
     RecordFile,
     TransparentFile,
 )
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check, outcome
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
 from jukicard.memory import Partition
@@ -181,7 +182,7 @@ class FileApplet(Applet[State]):
             raise self.unknown(command)
         root = self.tree.root
         if not self.files.is_activated(root) and command.ins not in IN_ANY_STATE:
-            check(ObjectKind.APPLICATION, self.files.state(root), Operation.USE, root.label)
+            check_in_use(self.files, root, ins_label(command.ins))
         return handler(self, command, state)
 
     def tries_changed(self, fid: int, left: int) -> None:

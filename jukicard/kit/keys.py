@@ -10,9 +10,9 @@ from jukicard.apdu.status import StatusWord, tries
 from jukicard.authentication.mutual import MutualAuthentication
 from jukicard.crypto.symmetric import with_odd_parity
 from jukicard.errors import IsoError
+from jukicard.filesystem.door import check_own_state
 from jukicard.filesystem.files import EfNode, FileTree, InternalFile, InternalKind
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.filesystem.store import FileStore
 from jukicard.securemessaging.suites import PARAMETERS, Suite, make_key
 
@@ -162,8 +162,7 @@ class KeyStore:
 
     def check_usable(self, ef: EfNode) -> None:
         """Refuse a key that is not activated (6984) or blocked (6983)."""
-        if not self._store.is_activated(ef):
-            check(ObjectKind.KEY, self._store.state(ef), Operation.USE, ef.label)
+        check_own_state(self._store, ef, "authentication with a key")
         if not self.tries_left(ef):
             raise IsoError(
                 StatusWord.AUTHENTICATION_METHOD_BLOCKED,

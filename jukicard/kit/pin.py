@@ -11,8 +11,10 @@ from typing import Final, NoReturn
 from jukicard.apdu.status import StatusWord, tries
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition, AllOf, AnyOf, Verified
+from jukicard.filesystem.commands import FileReference
+from jukicard.filesystem.door import Use, allow, check_in_use, enter, find
 from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
-from jukicard.filesystem.selection import Selection, check_access
+from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
 
 _DIGITS: Final = frozenset(b"0123456789")
@@ -107,8 +109,12 @@ class PinStore:
         self._store.partition.put(f"tries/{ef.path}", bytes((tries,)))
         self._changed(ef.fid, tries)
 
-    def query(self, ef: EfNode) -> NoReturn:
-        """Answer VERIFY without data: always 63CX, verified or not, blocked or not."""
+    def query(self, selection: Selection, reference: FileReference) -> NoReturn:
+        """Answer VERIFY without data: always 63CX, verified or not, blocked or not.
+
+        It reads a state, so it is answered whatever that is.
+        """
+        ef, _ = find(selection, reference, _VERIFY)
         left = self.tries_left(ef)
         raise IsoError(StatusWord.retries(left), f"VERIFY of {ef.label}: a query, {left} left")
 
@@ -137,33 +143,37 @@ class PinStore:
         if left != spec.tries:
             self._changed(ef.fid, spec.tries)
 
-    def verify(self, ef: EfNode, value: bytes, selection: Selection) -> None:
-        """VERIFY with data: compare, and remember in `selection` that it held or did not."""
-        _check_usable(self._store, ef, "VERIFY")
-        selection.security.verified.discard(ef.fid)
+    def verify(self, selection: Selection, reference: FileReference, value: bytes) -> None:
+        """VERIFY with data: forget, compare, and remember in `selection` that it held."""
+        ef, spec = find(selection, reference, _VERIFY)
+        verified = selection.security.verified
+        verified.discard(ef.fid)
+        allow(self._store, selection, ef, spec, _VERIFY)
         self.compare(ef, value, "VERIFY")
-        selection.security.verified.add(ef.fid)
+        verified.add(ef.fid)
 
     def change(
-        self, ef: EfNode, data: bytes, selection: Selection, *, with_old: bool, name: str
+        self,
+        selection: Selection,
+        reference: FileReference,
+        data: bytes,
+        *,
+        with_old: bool,
+        name: str,
     ) -> None:
         """CHANGE REFERENCE DATA: with the old value in front, or under the change condition."""
-        _check_usable(self._store, ef, name)
-        spec = pin_spec(ef)
-        if not with_old:
-            check_access(spec.change, selection.security, name, ef.label)
-            if not self.tries_left(ef):
-                raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
-            self._put_value(ef, spec, data)
+        if with_old:
+            self._change_with_old(selection, reference, data, name)
             return
-        # ISO/IEC 7816-4:2020, 11.6.7: no delimiter. Where the length varies one command would try
-        # every beginning of its data, so there the form with the old value does not exist
-        if spec.min_length != spec.max_length:
-            raise IsoError(
-                StatusWord.INCORRECT_P1_P2, f"{name} of {ef.label}: only with the new value, P1 01"
-            )
-        condition = changes_without_pin(spec.change, ef.fid)
-        check_access(condition, selection.security, name, ef.label)
+        ef, spec = enter(self._store, selection, reference, _CHANGE.called(name))
+        if not self.tries_left(ef):
+            raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
+        self._put_value(ef, spec, data)
+
+    def _change_with_old(
+        self, selection: Selection, reference: FileReference, data: bytes, name: str
+    ) -> None:
+        ef, spec = enter(self._store, selection, reference, _CHANGE_WITH_OLD.called(name))
         old, new = self._split(ef, data)
         # compared before the new value is looked at: its length tells how long the old one is
         selection.security.verified.discard(ef.fid)
@@ -182,39 +192,44 @@ class PinStore:
 
     def reset(
         self,
-        ef: EfNode,
-        data: bytes,
         selection: Selection,
+        reference: FileReference,
+        data: bytes,
         *,
         with_code: bool,
         with_new: bool,
-        code_ef: EfNode | None,
     ) -> None:
         """RESET RETRY COUNTER: with a resetting code, or under the unblock condition."""
-        name = "RESET RETRY COUNTER"
-        spec = pin_spec(ef)
-        if with_new and spec.fixed:
+        use = _RESET[with_code, with_new]
+        ef, spec = enter(self._store, selection, reference, use)
+        new = data
+        if with_code:
+            new = self._compare_code(ef, spec, data)
+            if new and not with_new:
+                raise IsoError(StatusWord.WRONG_LENGTH, f"{use.command}: data does not fit P1")
+        if with_new:
+            self._put_value(ef, spec, new)
+        elif self._store.partition.get(ef.content_key) is None:
             raise IsoError(
-                StatusWord.CONDITIONS_NOT_SATISFIED, f"{name} of {ef.label}: its value is fixed"
+                StatusWord.REFERENCE_DATA_NOT_USABLE,
+                f"{use.command} of {ef.label}: it has no value that could be tried",
             )
-        if not with_code:
-            check_access(spec.unblock, selection.security, name, ef.label)
-            new = data
-        elif code_ef is None:
+        selection.security.verified.discard(ef.fid)
+        self._put_tries(ef, spec.tries)
+
+    def _compare_code(self, ef: EfNode, spec: PinFile, data: bytes) -> bytes:
+        """Compare the resetting code that the data begins with; return what follows it."""
+        name = "RESET RETRY COUNTER"
+        if spec.resetting_code is None:
             raise IsoError(
                 StatusWord.REFERENCED_DATA_NOT_FOUND,
                 f"{name} of {ef.label}: it has no resetting code",
             )
-        else:
-            _check_usable(self._store, code_ef, name)
-            code, new = self._split(code_ef, data)
-            self.compare(code_ef, code, name)
-            if new and not with_new:
-                raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: data does not fit P1")
-        if with_new:
-            self._put_value(ef, spec, new)
-        selection.security.verified.discard(ef.fid)
-        self._put_tries(ef, spec.tries)
+        code_ef = ef.parent.efs[spec.resetting_code]
+        check_in_use(self._store, code_ef, name)
+        code, new = self._split(code_ef, data)
+        self.compare(code_ef, code, name)
+        return new
 
 
 def pin_spec(ef: EfNode) -> PinFile:
@@ -239,12 +254,54 @@ def changes_without_pin(condition: AccessCondition, fid: int) -> AccessCondition
     return condition
 
 
-def _check_usable(store: FileStore, ef: EfNode, name: str) -> None:
-    if not store.is_activated(ef):
+def _with_old(spec: PinFile) -> AccessCondition:
+    """Say who may change a PIN with the old value in front; 6A86 where there is no such form."""
+    # ISO/IEC 7816-4:2020, 11.6.7: no delimiter. Where the length varies one command would try
+    # every beginning of its data, so there the form with the old value does not exist
+    if spec.min_length != spec.max_length:
         raise IsoError(
-            StatusWord.REFERENCE_DATA_NOT_USABLE,
-            f"{name} of {ef.label}: the PIN is {store.state(ef).name.lower()}",
+            StatusWord.INCORRECT_P1_P2,
+            f"a change of {spec.fid:04X}: only with the new value, P1 01",
         )
+    return changes_without_pin(spec.change, spec.fid)
+
+
+def _not_fixed(
+    condition: Callable[[PinFile], AccessCondition],
+) -> Callable[[PinFile], AccessCondition]:
+    """Refuse a new value of a PIN that has the same one for ever, whoever sends it."""
+
+    def checked(spec: PinFile) -> AccessCondition:
+        if spec.fixed:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"RESET RETRY COUNTER of {spec.fid:04X}: its value is fixed",
+            )
+        return condition(spec)
+
+    return checked
+
+
+def _anybody(spec: PinFile) -> AccessCondition:
+    return ALWAYS
+
+
+def _who_unblocks(spec: PinFile) -> AccessCondition:
+    return spec.unblock
+
+
+_KIND: Final = (PinFile, "holds no PIN")
+_VERIFY: Final = Use("VERIFY", *_KIND, _anybody)
+_CHANGE: Final = Use("CHANGE REFERENCE DATA", *_KIND, lambda spec: spec.change)
+_CHANGE_WITH_OLD: Final = Use("CHANGE REFERENCE DATA", *_KIND, _with_old)
+_RESET: Final = {
+    (with_code, with_new): Use(
+        "RESET RETRY COUNTER", *_KIND, _not_fixed(condition) if with_new else condition
+    )
+    for with_code, condition in ((True, _anybody), (False, _who_unblocks))
+    for with_new in (True, False)
+}
+"""By whether a resetting code comes with it, and whether a new value does."""
 
 
 def _equal(value: bytes, expected: bytes) -> bool:

@@ -17,9 +17,10 @@ from jukicard.crypto.rsa_generation import generate_rsa
 from jukicard.environment import RandomSource
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import NEVER, AccessCondition
+from jukicard.filesystem.commands import FileReference
+from jukicard.filesystem.door import Use, enter
 from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
-from jukicard.filesystem.selection import Selection, check_access
+from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
 
 _SHA256_DIGEST_INFO: Final = bytes.fromhex("3031300D060960864801650304020105000420")
@@ -67,7 +68,7 @@ class SigningKeyFile(InternalFile):
     is made.
     """
 
-    kind: InternalKind = InternalKind.KEY
+    kind: InternalKind = InternalKind.KEY_PAIR
     use: AccessCondition = NEVER
     generate: AccessCondition = NEVER
     read_public: AccessCondition = NEVER
@@ -77,6 +78,15 @@ class SigningKeyFile(InternalFile):
         """Refuse a private key that is none. ValueError."""
         if content is not None:
             load_private_key(content, check=False)
+
+
+_KIND: Final = (SigningKeyFile, "holds no private key")
+SIGN: Final = Use("COMPUTE DIGITAL SIGNATURE", *_KIND, lambda spec: spec.use)
+"""What signing with a key is."""
+_GENERATE: Final = Use("GENERATE ASYMMETRIC KEY PAIR", *_KIND, lambda spec: spec.generate)
+_READ_PUBLIC: Final = Use(
+    "GENERATE ASYMMETRIC KEY PAIR (read)", *_KIND, lambda spec: spec.read_public
+)
 
 
 class SigningKeys:
@@ -109,25 +119,28 @@ class SigningKeys:
         self._loaded[ef.path] = (raw, key)
         return key
 
-    def sign(self, ef: EfNode, scheme: SignatureScheme, data: bytes, selection: Selection) -> bytes:
-        """Return the signature; IsoError 6982 without what `use` asks for, 6700, 6985 for data."""
-        name = "COMPUTE DIGITAL SIGNATURE"
-        spec = signing_spec(ef)
-        self._check_activated(ef)
-        check_access(spec.use, selection.security, name, ef.label)
+    def sign(
+        self,
+        selection: Selection,
+        reference: FileReference,
+        scheme: SignatureScheme,
+        data: bytes,
+        use: Use[SigningKeyFile] = SIGN,
+    ) -> bytes:
+        """Return the signature; IsoError 6982 without what `use` asks for, 6700, 6985 for data.
+
+        use: SIGN, or SIGN under the name of the command that it is.
+        """
+        ef, _ = enter(self._store, selection, reference, use)
         key = self.key(ef)
         if scheme in _TAKES_HASH and len(data) != _HASH_BYTES:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"{name}: a SHA-256 hash has {_HASH_BYTES} bytes, not {len(data)}",
+                f"{use.command}: a SHA-256 hash has {_HASH_BYTES} bytes, not {len(data)}",
             )
         if isinstance(key, EcPrivateKey):
             return self._sign_ec(key, scheme, data)
         return self._sign_rsa(key, scheme, data)
-
-    def _check_activated(self, ef: EfNode) -> None:
-        if not self._store.is_activated(ef):
-            check(ObjectKind.KEY, self._store.state(ef), Operation.USE, ef.label)
 
     @staticmethod
     def _sign_ec(key: EcPrivateKey, scheme: SignatureScheme, data: bytes) -> bytes:
@@ -158,28 +171,21 @@ class SigningKeys:
         return key.sign_block(block)
 
     def generate(
-        self, ef: EfNode, selection: Selection, algorithm: KeyAlgorithm | None = None
+        self,
+        selection: Selection,
+        reference: FileReference,
+        algorithm: KeyAlgorithm | None = None,
     ) -> bytes:
         """Make a new key pair in the card and return its public key (template 7F49)."""
-        spec = signing_spec(ef)
-        check_access(spec.generate, selection.security, "GENERATE ASYMMETRIC KEY PAIR", ef.label)
+        ef, spec = enter(self._store, selection, reference, _GENERATE)
         key = make_private_key(algorithm or spec.algorithm, self._random.take)
         self._store.partition.put(ef.content_key, key.der)
         return public_key_template(key)
 
-    def public(self, ef: EfNode, selection: Selection) -> bytes:
+    def public(self, selection: Selection, reference: FileReference) -> bytes:
         """Return the public key of an EF's key (template 7F49); IsoError 6982."""
-        spec = signing_spec(ef)
-        name = "GENERATE ASYMMETRIC KEY PAIR (read)"
-        check_access(spec.read_public, selection.security, name, ef.label)
+        ef, _ = enter(self._store, selection, reference, _READ_PUBLIC)
         return public_key_template(self.key(ef))
-
-
-def signing_spec(ef: EfNode) -> SigningKeyFile:
-    """Return the specification of a private key's EF; 6981 when the EF is none."""
-    if not isinstance(ef.spec, SigningKeyFile):
-        raise IsoError(StatusWord.INCOMPATIBLE_FILE_STRUCTURE, f"{ef.label} holds no private key")
-    return ef.spec
 
 
 _RSA_BITS: Final = {KeyAlgorithm.RSA_1024: 1024, KeyAlgorithm.RSA_2048: 2048}

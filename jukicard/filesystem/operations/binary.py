@@ -6,22 +6,30 @@ from typing import Final
 
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, encode_length
-from jukicard.filesystem.access import ALWAYS, AccessCondition
 from jukicard.filesystem.commands import (
     ChangeBinary,
     EraseBinary,
-    FileReference,
     ReadBinary,
     SearchBinary,
     WriteKind,
     refuse,
 )
+from jukicard.filesystem.door import Use, enter, may_read, may_update, may_write
 from jukicard.filesystem.files import EfNode, TransparentFile, WriteFunction
-from jukicard.filesystem.selection import Selection, check_access, check_activated, resolve_ef
+from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
 
 _OFFSET: Final = 0x54
 _DISCRETIONARY: Final = 0x53
+
+_KIND: Final = (TransparentFile, "not transparent")
+_READ: Final = Use("READ BINARY", *_KIND, may_read)
+_SEARCH: Final = Use("SEARCH BINARY", *_KIND, may_read)
+_ERASE: Final = Use("ERASE BINARY", *_KIND, may_update)
+_CHANGE: Final = {
+    WriteKind.UPDATE: Use("UPDATE BINARY", *_KIND, may_update),
+    WriteKind.WRITE: Use("WRITE BINARY", *_KIND, may_write),
+}
 
 
 def erased_byte(function: WriteFunction) -> int:
@@ -41,25 +49,6 @@ def written(old: bytes, new: bytes, function: WriteFunction, label: str) -> byte
     return new
 
 
-def _open(
-    store: FileStore, selection: Selection, reference: FileReference, name: str
-) -> tuple[EfNode, TransparentFile]:
-    """Return the EF a command means when it is transparent; 6981 when it is not."""
-    ef = resolve_ef(selection, reference, name)
-    spec = ef.spec
-    if not isinstance(spec, TransparentFile):
-        refuse(StatusWord.INCOMPATIBLE_FILE_STRUCTURE, f"{name} of {ef.label}: not transparent")
-    return ef, spec
-
-
-def _allow(
-    store: FileStore, selection: Selection, ef: EfNode, condition: AccessCondition, name: str
-) -> None:
-    check_activated(store, ef, name)
-    if condition is not ALWAYS:
-        check_access(condition, selection.security, name, ef.label)
-
-
 def _check_offset(offset: int, size: int, name: str, ef: EfNode) -> None:
     if offset >= size:
         refuse(
@@ -71,8 +60,7 @@ def _check_offset(offset: int, size: int, name: str, ef: EfNode) -> None:
 def read_binary(store: FileStore, selection: Selection, command: ReadBinary) -> bytes:
     """READ BINARY: bytes from the offset on, fewer at the end of the file (9000, not 6282)."""
     reference, offset, ne, tagged = command
-    ef, spec = _open(store, selection, reference, "READ BINARY")
-    _allow(store, selection, ef, spec.access.read, "READ BINARY")
+    ef, spec = enter(store, selection, reference, _READ)
     if offset >= spec.size:
         _check_offset(offset, spec.size, "READ BINARY", ef)
     content = store.content(ef)
@@ -94,22 +82,14 @@ def _as_object(content: bytes, ne: int) -> bytes:
 
 def change_binary(store: FileStore, selection: Selection, command: ChangeBinary) -> bytes:
     """UPDATE BINARY and WRITE BINARY; 6A84 when the data does not fit behind the offset."""
-    name = f"{command.kind.value} BINARY"
-    ef, spec = _open(store, selection, command.ef, name)
-    access = spec.access
-    _allow(
-        store,
-        selection,
-        ef,
-        access.update if command.kind is WriteKind.UPDATE else access.write,
-        name,
-    )
-    _check_offset(command.offset, spec.size, name, ef)
+    use = _CHANGE[command.kind]
+    ef, spec = enter(store, selection, command.ef, use)
+    _check_offset(command.offset, spec.size, use.command, ef)
     end = command.offset + len(command.data)
     if end > spec.size:
         refuse(
             StatusWord.NOT_ENOUGH_MEMORY,
-            f"{name} of {ef.label}: {end} bytes do not fit its {spec.size}",
+            f"{use.command} of {ef.label}: {end} bytes do not fit its {spec.size}",
         )
     content = store.content(ef)
     data = command.data
@@ -121,9 +101,8 @@ def change_binary(store: FileStore, selection: Selection, command: ChangeBinary)
 
 def erase_binary(store: FileStore, selection: Selection, command: EraseBinary) -> bytes:
     """ERASE BINARY: the erased value from the offset to the end offset, or to the file's end."""
-    name = "ERASE BINARY"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.update, name)
+    name = _ERASE.command
+    ef, spec = enter(store, selection, command.ef, _ERASE)
     _check_offset(command.offset, spec.size, name, ef)
     end = spec.size if command.end is None else command.end
     if not command.offset < end <= spec.size:
@@ -140,9 +119,8 @@ def erase_binary(store: FileStore, selection: Selection, command: EraseBinary) -
 
 def search_binary(store: FileStore, selection: Selection, command: SearchBinary) -> bytes:
     """SEARCH BINARY: the offset of the first match from the offset on; 6282 when there is none."""
-    name = "SEARCH BINARY"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.read, name)
+    name = _SEARCH.command
+    ef, spec = enter(store, selection, command.ef, _SEARCH)
     _check_offset(command.offset, spec.size, name, ef)
     found = store.content(ef).find(command.pattern, command.offset)
     if found < 0:

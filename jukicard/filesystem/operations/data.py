@@ -6,30 +6,19 @@ from jukicard.apdu.command import MAX_NE
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError, is_constructed
 from jukicard.filesystem.commands import GetData, PutData, refuse
-from jukicard.filesystem.files import DataObject
-from jukicard.filesystem.selection import Selection, check_access, check_df_activated
+from jukicard.filesystem.door import check_in_use, enter_object
+from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
-
-
-def _declared(selection: Selection, tag: int, name: str) -> DataObject:
-    spec = selection.df.objects.get(tag)
-    if spec is None:
-        refuse(
-            StatusWord.REFERENCED_DATA_NOT_FOUND,
-            f"{name}: no data object {tag:X} in {selection.df.label}",
-        )
-    return spec
 
 
 def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
     """GET DATA: with even INS one object's value, with odd INS the objects of a tag list."""
     if selection.df.parent is not None:
         # an application itself may be looked at in any state (docs/lifecycle.md), a DF in it not
-        check_df_activated(store, selection.df, "GET DATA", "data objects")
+        check_in_use(store, selection.df, "GET DATA", "data objects")
     answer = b""
     for tag in command.tags:
-        spec = _declared(selection, tag, "GET DATA")
-        check_access(spec.read, selection.security, "GET DATA", f"{tag:X}")
+        spec = enter_object(selection, tag, lambda spec: spec.read, "GET DATA")
         value = store.data_object(selection.df, tag)
         if value is None:
             refuse(StatusWord.REFERENCED_DATA_NOT_FOUND, f"GET DATA: {tag:X} was never written")
@@ -45,10 +34,9 @@ def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
 
 def put_data(store: FileStore, selection: Selection, command: PutData) -> bytes:
     """PUT DATA: replace data objects that the DF declares; a constructed one must be TLV."""
-    check_df_activated(store, selection.df, "PUT DATA", "data objects")
+    check_in_use(store, selection.df, "PUT DATA", "data objects")
     for tag, value in command.objects:
-        spec = _declared(selection, tag, "PUT DATA")
-        check_access(spec.write, selection.security, "PUT DATA", f"{tag:X}")
+        spec = enter_object(selection, tag, lambda spec: spec.write, "PUT DATA")
         if len(value) > spec.max_size:
             refuse(
                 StatusWord.NOT_ENOUGH_MEMORY,

@@ -6,48 +6,33 @@ from typing import Final
 
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.filesystem.access import ALWAYS, AccessCondition
 from jukicard.filesystem.commands import (
     AppendRecord,
     ChangeRecord,
     EraseRecord,
-    FileReference,
     ReadRecord,
     RecordMode,
     SearchRecord,
     WriteKind,
     refuse,
 )
+from jukicard.filesystem.door import Use, enter, may_read, may_update, may_write
 from jukicard.filesystem.files import EfNode, RecordFile, RecordStructure
 from jukicard.filesystem.operations.binary import erased_byte, written
-from jukicard.filesystem.selection import Selection, check_access, check_activated, resolve_ef
+from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
 
 _DISCRETIONARY: Final = 0x53
 
-
-def _open(
-    store: FileStore, selection: Selection, reference: FileReference, name: str
-) -> tuple[EfNode, RecordFile]:
-    """Return the EF a command means when it holds records; 6981 when it does not."""
-    ef = resolve_ef(selection, reference, name)
-    spec = ef.spec
-    if not isinstance(spec, RecordFile):
-        refuse(StatusWord.INCOMPATIBLE_FILE_STRUCTURE, f"{name} of {ef.label}: has no records")
-    return ef, spec
-
-
-def _allow(
-    store: FileStore,
-    selection: Selection,
-    ef: EfNode,
-    condition: AccessCondition,
-    name: str,
-    what: str = "",
-) -> None:
-    check_activated(store, ef, name)
-    if condition is not ALWAYS:
-        check_access(condition, selection.security, name, what + ef.label)
+_KIND: Final = (RecordFile, "has no records")
+_READ: Final = Use("READ RECORD", *_KIND, may_read)
+_SEARCH: Final = Use("SEARCH RECORD", *_KIND, may_read)
+_APPEND: Final = Use("APPEND RECORD", *_KIND, may_write)
+_ERASE: Final = Use("ERASE RECORD", *_KIND, may_update)
+_CHANGE: Final = {
+    WriteKind.UPDATE: Use("UPDATE RECORD", *_KIND, may_update),
+    WriteKind.WRITE: Use("WRITE RECORD", *_KIND, may_write),
+}
 
 
 def _number_of(
@@ -87,9 +72,8 @@ def _with_identifier(records: list[bytes], current: int, identifier: int, mode: 
 
 def read_record(store: FileStore, selection: Selection, command: ReadRecord) -> bytes:
     """READ RECORD: one record, several, or with odd INS a part of one."""
-    name = "READ RECORD"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.read, name)
+    name = _READ.command
+    ef, _ = enter(store, selection, command.ef, _READ)
     records = store.records(ef)
     number = _number_of(records, selection, command.p1, command.mode, name, ef.label)
     if command.offset is not None:
@@ -111,10 +95,9 @@ def _part_of(record: bytes, offset: int, command: ReadRecord, ef: EfNode) -> byt
 
 def change_record(store: FileStore, selection: Selection, command: ChangeRecord) -> bytes:
     """UPDATE RECORD and WRITE RECORD: replace a record, or with odd INS a part of it."""
-    name = f"{command.kind.value} RECORD"
-    ef, spec = _open(store, selection, command.ef, name)
-    update = command.kind is WriteKind.UPDATE
-    _allow(store, selection, ef, spec.access.update if update else spec.access.write, name)
+    use = _CHANGE[command.kind]
+    name = use.command
+    ef, spec = enter(store, selection, command.ef, use)
     records = store.records(ef)
     if (
         spec.structure is RecordStructure.CYCLIC
@@ -132,7 +115,7 @@ def change_record(store: FileStore, selection: Selection, command: ChangeRecord)
             refuse(StatusWord.WRONG_P1_P2, f"{name} of {ef.label}: outside the record")
         new = old[: command.offset] + new + old[command.offset + len(new) :]
     _check_size(spec, new, name, ef)
-    if not update:
+    if command.kind is WriteKind.WRITE:
         if len(new) != len(old):
             refuse(StatusWord.WRONG_LENGTH, f"{name} of {ef.label}: another length")
         new = written(old, new, spec.write_function, ef.label)
@@ -176,17 +159,15 @@ def _append(
 
 def append_record(store: FileStore, selection: Selection, command: AppendRecord) -> bytes:
     """APPEND RECORD: a new last record, in a cyclic EF a new first; 6A84 when full."""
-    name = "APPEND RECORD"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.write, name)
+    name = _APPEND.command
+    ef, spec = enter(store, selection, command.ef, _APPEND)
     return _append(store, selection, ef, spec, store.records(ef), command.data, name)
 
 
 def erase_record(store: FileStore, selection: Selection, command: EraseRecord) -> bytes:
     """ERASE RECORD: set one record, or it and all behind it, to the erased value."""
-    name = "ERASE RECORD"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.update, name)
+    name = _ERASE.command
+    ef, spec = enter(store, selection, command.ef, _ERASE)
     records = store.records(ef)
     number = _number_of(records, selection, command.number, RecordMode.NUMBER, name, ef.label)
     last = len(records) if command.to_last else number
@@ -199,9 +180,8 @@ def erase_record(store: FileStore, selection: Selection, command: EraseRecord) -
 
 def search_record(store: FileStore, selection: Selection, command: SearchRecord) -> bytes:
     """SEARCH RECORD: the numbers of the records that match; 6282 when there is none."""
-    name = "SEARCH RECORD"
-    ef, spec = _open(store, selection, command.ef, name)
-    _allow(store, selection, ef, spec.access.read, name)
+    name = _SEARCH.command
+    ef, _ = enter(store, selection, command.ef, _SEARCH)
     records = store.records(ef)
     known = command.start or selection.record
     start = known or (len(records) if command.backward else 1)

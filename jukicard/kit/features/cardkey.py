@@ -15,15 +15,15 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
-from jukicard.filesystem.selection import resolve_ef
 from jukicard.kit.commands import reference
 from jukicard.kit.features.signing import PrivateKeys
 from jukicard.kit.fileapplet import State
-from jukicard.kit.signing import SignatureScheme
+from jukicard.kit.signing import SIGN, SignatureScheme
 from jukicard.runtime.handlers import command
 
 MAX_CHALLENGE: Final = 255
 """The longest challenge of INTERNAL AUTHENTICATE, in bytes."""
+_AUTHENTICATE: Final = SIGN.called("INTERNAL AUTHENTICATE")
 
 
 class CardSignature(NamedTuple):
@@ -78,8 +78,10 @@ class Presence(PrivateKeys[State]):
     def internal_authenticate(self, command: CommandApdu, state: State) -> ResponseApdu:
         """INTERNAL AUTHENTICATE: RSASSA-PKCS1-v1_5 with SHA-256 over the challenge."""
         parsed = parse_internal_authenticate(command)
-        ef = resolve_ef(state, parsed.key, "INTERNAL AUTHENTICATE")
-        return ResponseApdu(self.signing.sign(ef, SignatureScheme.HASHED, parsed.challenge, state))
+        signature = self.signing.sign(
+            state, parsed.key, SignatureScheme.HASHED, parsed.challenge, _AUTHENTICATE
+        )
+        return ResponseApdu(signature)
 
 
 class CardKey(PrivateKeys[State]):
@@ -95,5 +97,4 @@ class CardKey(PrivateKeys[State]):
         """COMPUTE DIGITAL SIGNATURE over what the terminal hashed (a DigestInfo, as a rule)."""
         parsed = parse_card_signature(command)
         key = FileReference(0, self.card_key) if parsed.key is None else parsed.key
-        ef = resolve_ef(state, key, "COMPUTE DIGITAL SIGNATURE")
-        return ResponseApdu(self.signing.sign(ef, SignatureScheme.VERBATIM, parsed.data, state))
+        return ResponseApdu(self.signing.sign(state, key, SignatureScheme.VERBATIM, parsed.data))

@@ -10,8 +10,8 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.authentication.mutual import CHALLENGE_LENGTH
 from jukicard.errors import IsoError
+from jukicard.filesystem.door import check_in_use
 from jukicard.filesystem.files import EfNode
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.kit import commands
 from jukicard.kit.features.environment import environment
 from jukicard.kit.fileapplet import FileApplet, FileState, State, describes
@@ -104,11 +104,9 @@ class Keys(Challenges[WithKeys]):
 
         Only who may resume or end it gets into a suspended card or application.
         """
-        root = self.tree.root
         if right in RIGHTS_WHILE_SUSPENDED:
             return
-        if not self.files.is_activated(root):
-            check(ObjectKind.APPLICATION, self.files.state(root), Operation.USE, root.label)
+        check_in_use(self.files, self.tree.root, f"authentication for {right}")
         if not self.context.card_usable:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,

@@ -5,37 +5,22 @@ ISO/IEC 7816-9:2017, 6; what is allowed in which state is a table, docs/lifecycl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import AccessCondition
-from jukicard.filesystem.files import (
-    MF_IDENTIFIER,
-    AccessRules,
-    DfNode,
-    EfNode,
-    InternalFile,
-    InternalKind,
-)
+from jukicard.filesystem.door import RULES, denied, manage
+from jukicard.filesystem.files import MF_IDENTIFIER, AccessRules, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
-from jukicard.filesystem.selection import check_access
+from jukicard.filesystem.lifecycle_table import Operation
 from jukicard.kit import commands
 from jukicard.kit.fileapplet import FileApplet, State
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import LifeCycleChanged
 from jukicard.runtime.handlers import command
-
-_RULE: Final[Mapping[Operation, Callable[[AccessRules], AccessCondition]]] = {
-    Operation.ACTIVATE: lambda rules: rules.activate,
-    Operation.DEACTIVATE: lambda rules: rules.deactivate,
-    Operation.TERMINATE: lambda rules: rules.terminate,
-}
 
 
 class LifeCycle(FileApplet[State]):
@@ -54,9 +39,7 @@ class LifeCycle(FileApplet[State]):
             return self._manage_card(state, operation, name)
         if not self.context.card_usable:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, f"{name}: the card is suspended")
-        node = self._target(parsed.fid, state, name)
-        check_access(_RULE[operation](node.spec.access), state.security, name, node.label)
-        target = check(_kind_of(node), self.files.state(node), operation, node.label)
+        node, target = manage(self.files, state, parsed.fid, operation, name)
         self.files.put_state(node, target)
         if target is not LifeCycleState.ACTIVATED:
             self.context.end_other_sessions()
@@ -65,18 +48,11 @@ class LifeCycle(FileApplet[State]):
         self.context.emit(LifeCycleChanged(self.context.aid, node.label, target.name.lower()))
         return ResponseApdu()
 
-    @staticmethod
-    def _target(fid: int | None, state: State, name: str) -> EfNode | DfNode:
-        if fid is None:
-            return state.df if state.ef is None else state.ef
-        ef = state.df.efs.get(fid)
-        if ef is None:
-            raise IsoError(StatusWord.FILE_NOT_FOUND, f"{name}: no EF {fid:04X}")
-        return ef
-
     def _manage_card(self, state: State, operation: Operation, name: str) -> ResponseApdu:
         card = self._card_control(name)
-        check_access(_RULE[operation](self.card_rules), state.security, name, "the card")
+        condition = RULES[operation](self.card_rules)
+        if not condition.holds(state.security):
+            raise denied(condition, state.security, name, "the card")
         card.change(operation)
         return ResponseApdu()
 
@@ -114,12 +90,3 @@ class LifeCycle(FileApplet[State]):
         """TERMINATE CARD USAGE: the end of the card."""
         commands.parse_terminate_card_usage(command)
         return self._manage_card(state, Operation.TERMINATE, "TERMINATE CARD USAGE")
-
-
-def _kind_of(node: EfNode | DfNode) -> ObjectKind:
-    if isinstance(node, DfNode):
-        return ObjectKind.FILE if node.parent is not None else ObjectKind.APPLICATION
-    spec = node.spec
-    if isinstance(spec, InternalFile):
-        return ObjectKind.PIN if spec.kind is InternalKind.PIN else ObjectKind.KEY
-    return ObjectKind.FILE

@@ -5,12 +5,10 @@ from __future__ import annotations
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
-from jukicard.filesystem.commands import FileReference
 from jukicard.filesystem.files import EfNode
-from jukicard.filesystem.selection import resolve_ef
 from jukicard.kit import commands
-from jukicard.kit.fileapplet import FileApplet, FileState, State, describes
-from jukicard.kit.pin import PinFile, PinStore, pin_spec
+from jukicard.kit.fileapplet import FileApplet, State, describes
+from jukicard.kit.pin import PinFile, PinStore
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.handlers import command
 
@@ -26,10 +24,9 @@ class Pins(FileApplet[State]):
     def verify(self, command: CommandApdu, state: State) -> ResponseApdu:
         """VERIFY: compare a PIN, or tell how many tries are left."""
         parsed = commands.parse_verify(command, lenient=self.context.options.lenient_verify)
-        ef = _pin(parsed.pin, state, "VERIFY")
         if isinstance(parsed, commands.VerifyQuery):
-            self.pins.query(ef)
-        self.pins.verify(ef, parsed.value, state)
+            self.pins.query(state, parsed.pin)
+        self.pins.verify(state, parsed.pin, parsed.value)
         return ResponseApdu()
 
     @command(Ins.CHANGE_REFERENCE_DATA)
@@ -43,23 +40,19 @@ class Pins(FileApplet[State]):
         self, parsed: commands.ChangeReferenceData, state: State, name: str
     ) -> ResponseApdu:
         """Set a new PIN as a command, called `name` in its refusals, asks for it."""
-        ef = _pin(parsed.pin, state, name)
-        self.pins.change(ef, parsed.value, state, with_old=parsed.with_old, name=name)
+        self.pins.change(state, parsed.pin, parsed.value, with_old=parsed.with_old, name=name)
         return ResponseApdu()
 
     @command(Ins.RESET_RETRY_COUNTER)
     def reset_retry_counter(self, command: CommandApdu, state: State) -> ResponseApdu:
         """RESET RETRY COUNTER: unblock a PIN, with a resetting code or under its condition."""
         parsed = commands.parse_reset_retry_counter(command)
-        ef = _pin(parsed.pin, state, "RESET RETRY COUNTER")
-        code = pin_spec(ef).resetting_code
         self.pins.reset(
-            ef,
-            parsed.data,
             state,
+            parsed.pin,
+            parsed.data,
             with_code=parsed.with_code,
             with_new=parsed.with_new,
-            code_ef=None if code is None else ef.parent.efs[code],
         )
         return ResponseApdu()
 
@@ -68,9 +61,3 @@ class Pins(FileApplet[State]):
         """Say how many tries a PIN has left, never its value."""
         left = self.pins.tries_left(ef)
         return f"PIN, {left} of {spec.tries} tries left" if left else "PIN, blocked"
-
-
-def _pin(reference: FileReference, state: FileState, name: str) -> EfNode:
-    ef = resolve_ef(state, reference, name)
-    pin_spec(ef)
-    return ef

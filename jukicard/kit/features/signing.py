@@ -10,7 +10,6 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
-from jukicard.filesystem.selection import resolve_ef
 from jukicard.kit.commands import reference
 from jukicard.kit.fileapplet import FileApplet, State
 from jukicard.kit.signing import SignatureScheme, SigningKeys
@@ -78,14 +77,12 @@ class Signing(PrivateKeys[State]):
     def compute_signature(self, command: CommandApdu, state: State) -> ResponseApdu:
         """COMPUTE DIGITAL SIGNATURE with the key in the current EF, or in one by short name."""
         parsed = parse_compute_signature(command)
-        ef = resolve_ef(state, parsed.key, "COMPUTE DIGITAL SIGNATURE")
-        return ResponseApdu(self.signing.sign(ef, parsed.scheme, parsed.data, state))
+        return ResponseApdu(self.signing.sign(state, parsed.key, parsed.scheme, parsed.data))
 
     @command(Ins.GENERATE_ASYMMETRIC_KEY_PAIR)
     def generate_key_pair(self, command: CommandApdu, state: State) -> ResponseApdu:
         """GENERATE ASYMMETRIC KEY PAIR: the private key stays, the public one is answered."""
         parsed = parse_generate_key_pair(command)
-        ef = resolve_ef(state, parsed.key, "GENERATE ASYMMETRIC KEY PAIR")
         if parsed.make:
-            return ResponseApdu(self.signing.generate(ef, state))
-        return ResponseApdu(self.signing.public(ef, state))
+            return ResponseApdu(self.signing.generate(state, parsed.key))
+        return ResponseApdu(self.signing.public(state, parsed.key))

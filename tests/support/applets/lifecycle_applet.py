@@ -7,15 +7,20 @@ from typing import Final
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
+from jukicard.crypto.asymmetric import EcPrivateKey
+from jukicard.crypto.curves import P256
+from jukicard.environment import SeededRandom
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import AccessRules, DedicatedFile, FileTree, TransparentFile
 from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.kit.features.cardkey import Presence
 from jukicard.kit.features.files import Files
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.kit.features.pins import Pins
 from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION
 from jukicard.runtime.kinds import offer_applet
@@ -28,7 +33,7 @@ ISSUER: Final = Aid("A0000001510000")
 FREE: Final = AccessRules(
     read=ALWAYS, update=ALWAYS, activate=ALWAYS, deactivate=ALWAYS, terminate=ALWAYS
 )
-FILE, PIN, KEY = 0x0001, 0x0002, 0x0003
+FILE, PIN, KEY, KEY_PAIR = 0x0001, 0x0002, 0x0003, 0x0004
 TREE: Final = FileTree(
     DedicatedFile(
         name=AID,
@@ -37,14 +42,17 @@ TREE: Final = FileTree(
             TransparentFile(fid=FILE, size=4, access=FREE),
             PinFile(fid=PIN, access=FREE),
             KeyFile(fid=KEY, reference=1, right="ANYTHING", access=FREE),
+            SigningKeyFile(fid=KEY_PAIR, access=FREE, use=ALWAYS, algorithm=KeyAlgorithm.P256),
         ),
     )
 )
 
 
 @offer_applet
-class LifeCycleApplet(Files[KeyState], Pins[KeyState], Keys[KeyState], LifeCycle[KeyState]):
-    """Files, a PIN and a key whose life cycle nobody guards."""
+class LifeCycleApplet(
+    Files[KeyState], Pins[KeyState], Keys[KeyState], LifeCycle[KeyState], Presence[KeyState]
+):
+    """Files, a PIN, a key and a key pair whose life cycle nobody guards."""
 
     type_name = "test-life-cycle"
     tree = TREE
@@ -71,6 +79,8 @@ def life_cycle_card(*, with_values: bool = True) -> Card:
             applet.pins.set_value(TREE.ef(PIN), b"1234")
             pair = KeyPair(Suite.AES128, 1, bytes(range(16)), bytes(range(16, 32)))
             applet.keys.set_value(TREE.ef(KEY), pair)
+            made = EcPrivateKey.generate(P256, SeededRandom("life cycle").take)
+            applet.signing.load(TREE.ef(KEY_PAIR), made.der)
     card.power_on()
     return card
 

@@ -13,7 +13,9 @@ from jukicard.filesystem.access import ALWAYS, AccessCondition
 from jukicard.filesystem.files import (
     AccessRules,
     DataObject,
+    DedicatedFile,
     EfNode,
+    FileTree,
     RecordFile,
     RecordStructure,
     TransparentFile,
@@ -263,7 +265,7 @@ def _probe(command: FileCommand) -> CommandApdu:
             fid=0x0101, structure=RecordStructure.LINEAR_FIXED, record_size=1, record_count=2
         )
     )
-    return command.make(EfNode(spec, None, "0101"))  # type: ignore[arg-type]
+    return command.make(FileTree(DedicatedFile(files=(spec,))).ef(0x0101))
 
 
 def select_file(subject: Subject, ins: int) -> Iterator[Scenario]:

@@ -26,6 +26,7 @@ from jukicard.applets.jpki import JpkiApplet
 from jukicard.crypto.asymmetric import KeyFormatError
 from jukicard.environment import SeededRandom
 from jukicard.filesystem.access import ALWAYS
+from jukicard.filesystem.commands import FileReference
 from jukicard.filesystem.files import DedicatedFile, FileTree
 from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
@@ -165,19 +166,19 @@ def test_a_pair_is_made_where_the_key_object_says_so(algorithm: KeyAlgorithm) ->
     tree = FileTree(DedicatedFile(name=JPKI, files=(spec,)))
     memory = PersistentMemory()
     keys = SigningKeys(FileStore(tree, memory.partition("keys")), SeededRandom("curves"))
-    ef, selection = tree.root.efs[0x17], Selection(tree.root)
+    key, selection = FileReference(fid=0x17), Selection(tree.root)
     points = []
     for _ in range(2):
         with memory.transaction():
-            answer = keys.generate(ef, selection)
-        assert keys.public(ef, selection) == answer
+            answer = keys.generate(selection, key)
+        assert keys.public(selection, key) == answer
         half = MADE[algorithm].key_size // 8
         point = answer[-2 * half - 1 :]
         assert answer[: -2 * half - 1] == bytes.fromhex(
             f"7F49{2 * half + 3:02X}86{2 * half + 1:02X}"
         )
         public = ec.EllipticCurvePublicKey.from_encoded_point(MADE[algorithm], point)
-        signature = keys.sign(ef, SignatureScheme.HASHED, MESSAGE, selection)
+        signature = keys.sign(selection, key, SignatureScheme.HASHED, MESSAGE)
         check(public, signature + b"\x90\x00", HASH, hashes.SHA256())
         points.append(point)
     assert points[0] != points[1]

@@ -23,6 +23,7 @@ from tests.support.applets.lifecycle_applet import (
     FILE,
     ISSUER,
     KEY,
+    KEY_PAIR,
     PIN,
     life_cycle_card,
     put_state,
@@ -52,6 +53,12 @@ WANTED: Final = {
         OFF: "6283 9000 6984 9000 9000 9000",
         ENDED: "6285 9000 6984 6985 6985 6985",
     },
+    ObjectKind.KEY_PAIR: {
+        INIT: "9000 9000 6984 6984 6985 9000",
+        ACTIVE: GENERAL[ACTIVE],
+        OFF: "6283 9000 6984 9000 9000 9000",
+        ENDED: "6285 9000 6984 6985 6985 6985",
+    },
     ObjectKind.PIN: {
         INIT: "9000 9000 6984 6984 6985 9000",
         ACTIVE: GENERAL[ACTIVE],
@@ -73,7 +80,7 @@ CELLS: Final = [
 
 
 def test_every_cell_is_looked_at() -> None:
-    assert len(CELLS) == len(TABLE) == 5 * 4 * 6
+    assert len(CELLS) == len(TABLE) == 6 * 4 * 6
     assert {cell[:3] for cell in CELLS} == set(TABLE)
 
 
@@ -89,19 +96,25 @@ def test_the_table(
         assert cell.state is None
 
 
-EFS: Final = {ObjectKind.FILE: FILE, ObjectKind.PIN: PIN, ObjectKind.KEY: KEY}
+EFS: Final = {
+    ObjectKind.FILE: FILE,
+    ObjectKind.PIN: PIN,
+    ObjectKind.KEY: KEY,
+    ObjectKind.KEY_PAIR: KEY_PAIR,
+}
 USE: Final = {
     ObjectKind.FILE: "00B0810001",
     ObjectKind.APPLICATION: "00B0810001",
     ObjectKind.CARD: "00B0810001",
     ObjectKind.PIN: "0020008204 31323334",
+    ObjectKind.KEY_PAIR: "0088008404 00000000 00",
 }
 CHANGE: Final = {Operation.ACTIVATE: "44", Operation.DEACTIVATE: "04", Operation.TERMINATE: "E8"}
 
 
 def card_in(kind: ObjectKind, state: LifeCycleState) -> Card:
     """A card on which an object of the kind is in the state, its application selected."""
-    unset = state is INIT and kind in (ObjectKind.PIN, ObjectKind.KEY)
+    unset = state is INIT and kind in (ObjectKind.PIN, ObjectKind.KEY, ObjectKind.KEY_PAIR)
     card = life_cycle_card(with_values=not unset)
     if not unset and state is not ACTIVE:
         place = -1 if kind is ObjectKind.CARD else EFS.get(kind)
