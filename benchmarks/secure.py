@@ -11,8 +11,8 @@ from benchmarks.timing import Effort, micro, rate, table
 from jukicard import issue_card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.applets.counter import COUNTER_REFERENCE
-from jukicard.applets.jpki.files import AID as JPKI_AID, SIGN_CA_CERTIFICATE
-from jukicard.applets.juki.files import AID as JUKI_AID
+from jukicard.applets.jpki.files import SIGN_CA_CERTIFICATE
+from jukicard.applets.names import JPKI as JPKI_AID, JUKI as JUKI_AID
 from jukicard.profiles.masters import TEST_MASTERS
 from jukihost.authentication.mutual import authenticate
 from jukihost.keys.custody import CardKeys

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from jukicard.apdu import Tlv
 from jukicard.crypto.asymmetric import EcPrivateKey, Random
@@ -36,13 +35,12 @@ def authentication_token(keys: SessionKeys, identifier: bytes, point: bytes) -> 
     return short_mac(keys.mac, key_object.encode())
 
 
-@dataclass(frozen=True, slots=True)
-class ChipAnswer:
+class ChipAnswer(NamedTuple):
     """What the card answers, and the keys of the session that starts after the answer."""
 
     nonce: bytes
     token: bytes
-    keys: SessionKeys = field(repr=False)
+    keys: SessionKeys
 
     def encode(self) -> bytes:
         """Return the dynamic authentication data, 7C {81 r2, 82 T}."""

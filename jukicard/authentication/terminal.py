@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jukicard.apdu import StatusWord
 from jukicard.crypto.asymmetric import SignatureError
@@ -39,8 +39,7 @@ class WrongAlgorithm(CertificateError):
     status = StatusWord.INCORRECT_DATA
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatedTerminal:
+class AuthenticatedTerminal(NamedTuple):
     """What a successful terminal authentication proved."""
 
     reference: bytes

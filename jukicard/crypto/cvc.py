@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from jukicard.apdu import StatusWord, Tlv, TlvError
 from jukicard.crypto.asymmetric import (
@@ -87,8 +87,7 @@ _HASHES: Final[dict[bytes, HashName]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(NamedTuple):
     """A holder authorisation template: a terminal type and a mask of role and rights."""
 
     terminal_type: bytes
@@ -130,8 +129,7 @@ class Authorization:
         return Authorization(self.terminal_type, mask)
 
 
-@dataclass(frozen=True, slots=True)
-class _KeyObject:
+class _KeyObject(NamedTuple):
     """DO 7F49 as it was read; an EC point needs the curve of its issuer, perhaps."""
 
     algorithm: bytes

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from jukicard.applets.common.files import AID as COMMON_AID
-from jukicard.applets.issuer.files import AID as ISSUER_AID
-from jukicard.applets.jpki.files import AID as JPKI_AID
-from jukicard.applets.juki.files import AID as JUKI_AID
-from jukicard.applets.surface.files import AID as SURFACE_AID
-from jukicard.applets.text.files import AID as TEXT_AID
+from jukicard.applets import names
 from jukicard.runtime.placement import Placement, Privilege
 
 
@@ -43,10 +38,10 @@ _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
 _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 
 _FOR_THE_CARD: Final = frozenset({Privilege.CARD})
-_ISSUER: Final = Placement(ISSUER_AID, "issuer", privileges=_FOR_THE_CARD)
-_JUKI_ISSUER: Final = Placement(ISSUER_AID, "issuer-juki", privileges=_FOR_THE_CARD)
-_JUKI: Final = Placement(JUKI_AID, "juki", privileges=_FOR_THE_CARD)
-_JPKI: Final = Placement(JPKI_AID, "jpki")
+_ISSUER: Final = Placement(names.ISSUER, "issuer", privileges=_FOR_THE_CARD)
+_JUKI_ISSUER: Final = Placement(names.ISSUER, "issuer-juki", privileges=_FOR_THE_CARD)
+_JUKI: Final = Placement(names.JUKI, "juki", privileges=_FOR_THE_CARD)
+_JPKI: Final = Placement(names.JPKI, "jpki")
 
 JUKI_V1: Final = Profile(
     name="juki-v1",
@@ -63,7 +58,7 @@ JUKI_V2: Final = Profile(
     applications=(
         _JUKI_ISSUER,
         _JUKI,
-        Placement(SURFACE_AID, "surface", {"layout": "juki"}),
+        Placement(names.SURFACE, "surface", {"layout": "juki"}),
         _JPKI,
     ),
 )
@@ -74,10 +69,10 @@ MY_NUMBER: Final = Profile(
     contactless_atr=bytes.fromhex("3B888001000005E0B381A1007F"),
     applications=(
         _ISSUER,
-        Placement(COMMON_AID, "common"),
+        Placement(names.COMMON, "common"),
         _JUKI,
-        Placement(SURFACE_AID, "surface", {"layout": "mynumber"}),
-        Placement(TEXT_AID, "text"),
+        Placement(names.SURFACE, "surface", {"layout": "mynumber"}),
+        Placement(names.TEXT, "text"),
         _JPKI,
     ),
     generation=Generation.MY_NUMBER,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jukicard.applets import names
 from jukicard.applets.counter import COUNTER
 from jukicard.applets.issuer import JukiIssuerApplet, files as issuer_files
 from jukicard.applets.issuer.files import ISSUER_NUMBER
 from jukicard.applets.issuer.recognition import RECOGNITION
 from jukicard.applets.juki import JukiApplet
-from jukicard.applets.juki.files import AID as JUKI_AID, PURPOSES
+from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.juki.personalisation import (
     CardData,
     JukiContents,
@@ -59,7 +60,7 @@ def _put_card_data(applet: FileApplet[Any], objects: Mapping[int, bytes]) -> Non
 
 def juki(applet: JukiApplet, order: Order) -> None:
     """The Juki application: PIN, code, card data and the keys of the purposes of use."""
-    pairs = {purpose: order.keys_for(JUKI_AID, purpose) for purpose in PURPOSES.values()}
+    pairs = {purpose: order.keys_for(names.JUKI, purpose) for purpose in PURPOSES.values()}
     personalise_juki(
         applet,
         JukiContents(
@@ -80,7 +81,6 @@ def juki(applet: JukiApplet, order: Order) -> None:
 
 def jpki(applet: Any, order: Order) -> None:
     """The JPKI application: test certificates for keys of the published pool."""
-    from jukicard.applets.jpki.files import AID
     from jukicard.applets.jpki.personalisation import CertifiedKey, JpkiContents, personalise
     from jukicard.synthetic import pki
 
@@ -127,7 +127,7 @@ def jpki(applet: Any, order: Order) -> None:
             )
             if successor or order.compat
             else None,
-            counter=order.keys_for(AID, COUNTER),
+            counter=order.keys_for(names.JPKI, COUNTER),
         ),
     )
 

@@ -77,8 +77,8 @@ def _card_key(order: Order, place: int) -> RsaPrivateKey:
 
 def common(applet: Any, order: Order) -> None:
     """The common application: the card's number, municipality and expiry, and its PIN."""
-    from jukicard.applets.common.files import AID
     from jukicard.applets.common.personalisation import CommonContents, personalise
+    from jukicard.applets.names import COMMON as AID
 
     personalise(
         applet,
@@ -96,7 +96,7 @@ def common(applet: Any, order: Order) -> None:
 
 def text(applet: Any, order: Order) -> None:
     """The text application: individual number and four items, signed by the test issuer."""
-    from jukicard.applets.text.files import AID
+    from jukicard.applets.names import TEXT as AID
     from jukicard.applets.text.personalisation import TextContents, personalise
 
     person = order.person
@@ -130,7 +130,7 @@ def surface(applet: Any, order: Order) -> None:
 
 
 def _successor_face(order: Order) -> SurfaceContents:
-    from jukicard.applets.surface.files import AID
+    from jukicard.applets.names import SURFACE as AID
     from jukicard.applets.surface.personalisation import SurfaceContents
     from jukicard.synthetic import portraits
 
@@ -156,7 +156,7 @@ def _successor_face(order: Order) -> SurfaceContents:
 
 
 def _juki_face(order: Order) -> JukiSurfaceContents:
-    from jukicard.applets.surface.files import AID
+    from jukicard.applets.names import SURFACE as AID
     from jukicard.applets.surface.personalisation import JukiPhoto, JukiSurfaceContents
     from jukicard.synthetic import portraits
 

@@ -16,7 +16,7 @@ from jukicard.errors import IsoError
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import Partition
-from jukicard.runtime.assembly import check_handlers, check_whole, find_state
+from jukicard.runtime.assembly import check_methods, check_whole, find_state
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.events import (
     CardEvent,
@@ -251,9 +251,9 @@ class Applet(ABC, Generic[State]):
 
     def __init_subclass__(cls, *, without: Iterable[Callable[..., object]] = ()) -> None:
         super().__init_subclass__()
-        collect(cls, without)
+        methods = collect(cls, without)
         state = find_state(cls, Applet)
-        check_handlers(cls, state)
+        check_methods(cls, state, methods)
         setattr(cls, "state_type", state)  # noqa: B010 - it is no class of State to mypy
         if hasattr(cls, "type_name"):
             check_whole(cls)

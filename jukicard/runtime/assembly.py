@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import FunctionType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-from jukicard.runtime.handlers import DeclarationError, handlers
+from jukicard.runtime.handlers import DeclarationError, Table
 
 _STATE: Final = "_place_of_state"
 """Where a class keeps the type parameter that its state is, or the state itself."""
@@ -18,54 +19,52 @@ def find_state(cls: type, root: type) -> type:
     as that is a type variable, what this is bound to. DeclarationError when it is not all that the
     class and its features work on.
     """
-    places = list(_places(cls, root))
-    variable = next((one for one in places if one in getattr(cls, "__parameters__", ())), None)
-    given = [one for one in places if isinstance(one, type) and one is not Any]
-    state = _most_derived(
-        [_bound(one) for one in (given if variable is None and given else places)]
-    )
+    places = dict(_places(cls, root))
+    parameters = getattr(cls, "__parameters__", ())
+    variable = next((one for one in places.values() if one in parameters), None)
+    given = [one for one in places.values() if isinstance(one, type) and one is not Any]
+    if variable is not None or not given:
+        given = [one for one in map(_bound, places.values()) if one is not None]
+    state = _most_derived(given)
     setattr(cls, _STATE, state if variable is None else variable)
+    for base in places:
+        _check(cls, state, _bound(vars(base).get(_STATE)), base.__name__)
     for one in given:
-        _check(cls, state, one, "it works")
-    for base in cls.__mro__[1:]:
-        if _STATE in vars(base):
-            _check(cls, state, _bound(vars(base)[_STATE]), f"{base.__name__} works")
+        _check(cls, state, one, "it")
     return state
 
 
-def check_handlers(cls: type, state: type) -> None:
+def check_methods(cls: type, state: type, methods: Iterable[tuple[Table, FunctionType]]) -> None:
     """Refuse a command whose method says that it works on a state which this one is not."""
-    for declaration, method in handlers(cls):
-        code, takes = method.__code__, declaration.table.takes
-        if takes[-1] != "state" or code.co_argcount <= len(takes):
-            continue
-        said: Any = method.__annotations__.get(code.co_varnames[len(takes)])
-        if isinstance(said, str):
-            said = method.__globals__.get(said)
-        _check(cls, state, _bound(said), f"{method.__qualname__} works")
+    for table, method in methods:
+        code, place = method.__code__, len(table.takes)
+        if table.takes[-1] == "state" and code.co_argcount > place:
+            said: Any = method.__annotations__.get(code.co_varnames[place])
+            if isinstance(said, str):
+                said = method.__globals__.get(said)
+            _check(cls, state, _bound(said), method.__qualname__)
 
 
 def check_whole(cls: type) -> None:
     """Refuse an application that leaves out what one of its features needs."""
-    for base in cls.__mro__:
-        for name, member in vars(base).items():
-            if not getattr(member, "__isabstractmethod__", False):
-                continue
+    for base in cls.__bases__:
+        for name in getattr(base, "__abstractmethods__", ()):
             if getattr(getattr(cls, name), "__isabstractmethod__", False):
-                what = (member.__doc__ or "").partition("\n")[0]
-                raise DeclarationError(
-                    f"{cls.__name__} has no {name!r}, which {base.__name__} needs: {what}"
-                )
+                needed = next(vars(one)[name] for one in cls.__mro__ if name in vars(one))
+                what = (needed.__doc__ or "").partition("\n")[0]
+                raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
 
 
-def _places(cls: type, root: type) -> Iterator[Any]:
-    """Yield what stands in the place of the state in each base: a class, or a type variable."""
+def _places(cls: type, root: type) -> Iterator[tuple[type, Any]]:
+    """Yield each base that is an application, and what it has in the place of its state."""
     for base in vars(cls).get("__orig_bases__", cls.__bases__):
         origin = get_origin(base) or base
-        if isinstance(origin, type) and issubclass(origin, root):
+        if root in getattr(origin, "__mro__", ()):
             parameters: tuple[Any, ...] = getattr(origin, "__parameters__", ())
             place = parameters[0] if origin is root else vars(origin)[_STATE]
-            yield dict(zip(parameters, get_args(base), strict=False)).get(place, place)
+            if place in parameters and origin is not base:
+                place = get_args(base)[parameters.index(place)]
+            yield origin, place
 
 
 def _bound(place: Any) -> type | None:
@@ -76,14 +75,17 @@ def _bound(place: Any) -> type | None:
     return wanted
 
 
-def _most_derived(found: list[type | None]) -> type:
-    known = [one for one in found if one is not None] or [object]
-    return max(known, key=lambda one: sum(issubclass(one, other) for other in known))
+def _most_derived(states: list[type]) -> type:
+    best: type = object
+    for one in states:
+        if issubclass(one, best):
+            best = one
+    return best
 
 
 def _check(cls: type, state: type, wanted: type | None, who: str) -> None:
     if wanted is not None and not issubclass(state, wanted):
         raise DeclarationError(
-            f"{cls.__name__}: {who} on {wanted.__name__}, and the state {state.__name__} is none; "
-            f"make one that is both, class NewState({state.__name__}, {wanted.__name__})"
+            f"{cls.__name__}: {who} works on {wanted.__name__}, and the state {state.__name__} is "
+            f"none; make one that is both, class NewState({state.__name__}, {wanted.__name__})"
         )

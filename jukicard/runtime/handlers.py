@@ -7,7 +7,7 @@ override without a decorator too. A command costs one look-up in a dictionary of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -48,14 +48,8 @@ INTERINDUSTRY: Final = Table("interindustry", _COMMAND, ins_label)
 PROPRIETARY: Final = Table("proprietary", _COMMAND, lambda ins: f"proprietary {ins_label(ins)}")
 
 
-class Declaration(NamedTuple):
-    """What a method was declared for: in which table, under which key of it."""
-
-    table: Table
-    key: object
-
-    def __str__(self) -> str:
-        return self.table.name(self.key)
+Names: TypeAlias = dict[str, tuple[Table, dict[object, str]]]
+"""What a class answers: by the attribute of a table, the table and each key's method by name."""
 
 
 def command(*instructions: int, proprietary: bool = False) -> Callable[[_Command], _Command]:
@@ -86,88 +80,101 @@ def declare(table: Table, *keys: object) -> Callable[[_Method], _Method]:
         if not isinstance(method, FunctionType):
             raise DeclarationError(f"{method!r} is no method: a declaration stands right above one")
         known = vars(method).get(_DECLARED, ())
-        vars(method)[_DECLARED] = (*known, *(Declaration(table, key) for key in keys))
+        vars(method)[_DECLARED] = (*known, *((table, key) for key in keys))
         return method
 
     return mark
 
 
-def collect(cls: type, without: Iterable[object]) -> None:
+def collect(cls: type, without: Iterable[object]) -> list[tuple[Table, FunctionType]]:
     """Give a class its tables: what its bases have, but for `without`, and what it declares itself.
 
-    DeclarationError when two methods are there for one command, when one cannot be called as such,
-    when `without` names what is not there, and when a table was written by hand.
+    Return the methods that none of the bases has. DeclarationError when two methods are there for
+    one command, when one cannot be called as such, when `without` names what is not there, and when
+    a table was written by hand.
     """
-    inherited = list(_inherited(cls))
-    dropped = {_dropped(cls, method, [name for _, name in inherited]) for method in without}
-    names: dict[Declaration, str] = {}
-    for declaration, name in (*(one for one in inherited if one[1] not in dropped), *_own(cls)):
-        other = names.setdefault(declaration, name)
-        if other != name:
-            raise DeclarationError(
-                f"{cls.__name__}: both {_said(cls, other)} and {_said(cls, name)} are there for "
-                f"{declaration}; override by the same name, or say without=(...) which it has not"
-            )
-    tables: dict[str, dict[object, FunctionType]] = {
-        declaration.table.attribute: {} for declaration, _ in inherited
-    }
-    for declaration, name in names.items():
-        method = _method(cls, declaration, name)
-        tables.setdefault(declaration.table.attribute, {})[declaration.key] = method
-    for attribute, table in tables.items():
+    inherited = [_names(base) for base in cls.__bases__]
+    dropped = {_dropped(cls, method, inherited) for method in without}
+    names: Names = {}
+    for known in inherited:
+        _merge(cls, names, known, dropped)
+    _merge(cls, names, _declared(cls), ())
+    setattr(cls, _NAMES, names)
+    new: list[tuple[Table, FunctionType]] = []
+    for attribute, (table, its_names) in names.items():
         if attribute in vars(cls):
             raise DeclarationError(
                 f"{cls.__name__}.{attribute} is made from the methods that are declared, not "
                 "written: put @command(...) above each"
             )
-        setattr(cls, attribute, table)
-    setattr(cls, _NAMES, names)
+        checked = {
+            id(method)
+            for base in cls.__bases__
+            for method in vars(base).get(attribute, {}).values()
+        }
+        made: dict[object, FunctionType] = {}
+        for key, name in its_names.items():
+            method = made[key] = getattr(cls, name)
+            if id(method) not in checked:
+                _check(cls, table, key, name)
+                new.append((table, method))
+        setattr(cls, attribute, made)
+    return new
 
 
-def handlers(cls: type) -> Iterator[tuple[Declaration, FunctionType]]:
-    """Yield what a class has declared or inherited, with the method that answers."""
-    for declaration, name in vars(cls)[_NAMES].items():
-        yield declaration, _method(cls, declaration, name)
+def _names(base: type) -> Names:
+    found: Names | None = vars(base).get(_NAMES)
+    if found is None:  # a class of methods that is no application
+        found = {}
+        for above in base.__mro__:
+            _merge(base, found, _declared(above), ())
+    return found
 
 
-def _inherited(cls: type) -> Iterator[tuple[Declaration, str]]:
-    for base in cls.__bases__:
-        names = vars(base).get(_NAMES)
-        if names is not None:
-            yield from names.items()
-        else:  # a class of methods that is no application
-            for above in base.__mro__:
-                yield from _own(above)
-
-
-def _own(cls: type) -> Iterator[tuple[Declaration, str]]:
+def _declared(cls: type) -> Names:
+    found: Names = {}
     for name, member in vars(cls).items():
         if isinstance(member, FunctionType):
-            for declaration in vars(member).get(_DECLARED, ()):
-                yield declaration, name
+            for table, key in vars(member).get(_DECLARED, ()):
+                _merge(cls, found, {table.attribute: (table, {key: name})}, ())
+    return found
 
 
-def _dropped(cls: type, method: object, names: Iterable[str]) -> str:
-    for name in names:
-        if any(vars(base).get(name) is method for base in cls.__mro__[1:]):
-            return name
+def _merge(cls: type, names: Names, more: Names, dropped: Container[str]) -> None:
+    for attribute, (table, its_names) in more.items():
+        mine = names.setdefault(attribute, (table, {}))[1]
+        for key, name in its_names.items():
+            if name not in dropped and mine.setdefault(key, name) != name:
+                raise DeclarationError(
+                    f"{cls.__name__}: both {_said(cls, mine[key])} and {_said(cls, name)} are "
+                    f"there for {table.name(key)}; override by the same name, or say "
+                    "without=(...) which of them the class has not"
+                )
+
+
+def _dropped(cls: type, method: object, inherited: Iterable[Names]) -> str:
+    name = getattr(method, "__name__", "")
+    if any(vars(base).get(name) is method for base in cls.__mro__[1:]):
+        for names in inherited:
+            if any(name in its_names.values() for _, its_names in names.values()):
+                return str(name)
     said = getattr(method, "__qualname__", repr(method))
     raise DeclarationError(f"{cls.__name__}: without={said} is no command of its bases")
 
 
-def _method(cls: type, declaration: Declaration, name: str) -> FunctionType:
+def _check(cls: type, table: Table, key: object, name: str) -> None:
+    """Refuse what cannot be called as the table's methods are."""
     member = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
     if not isinstance(member, FunctionType):
         raise DeclarationError(
-            f"{_said(cls, name)} answers {declaration} and is no method; a class says "
+            f"{_said(cls, name)} answers {table.name(key)} and is no method; a class says "
             "without=(...) which commands of its bases it has not"
         )
-    if not _takes(member.__code__, member, 1 + len(declaration.table.takes)):
+    if not _takes(member.__code__, member, 1 + len(table.takes)):
         raise DeclarationError(
-            f"{_said(cls, name)} answers {declaration} and is called with "
-            f"({', '.join(('self', *declaration.table.takes))}), which it does not take"
+            f"{_said(cls, name)} answers {table.name(key)} and is called with "
+            f"({', '.join(('self', *table.takes))}), which it does not take"
         )
-    return member
 
 
 def _takes(code: CodeType, method: FunctionType, given: int) -> bool:

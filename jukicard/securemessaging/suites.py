@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from jukicard.crypto.kdf import derive_aes, derive_triple_des
 from jukicard.crypto.symmetric import AesKey, BlockKey, TripleDesKey
@@ -37,8 +37,7 @@ class Suite(Enum):
     AES256 = "AES256"
 
 
-@dataclass(frozen=True, slots=True)
-class SuiteParameters:
+class SuiteParameters(NamedTuple):
     """What a suite fixes; lengths in bytes."""
 
     key_type: type[AesKey] | type[TripleDesKey]

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from jukicard import issue_card
-from jukicard.applets.juki.files import AID, PIN
+from jukicard.applets.juki.files import PIN
+from jukicard.applets.names import JUKI as AID
 from jukicard.memory import PersistentMemory, SqliteBackend, create_card
 from jukihost.errors import CardError
 from jukihost.transport.tcp import TcpConnection

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jukicard.apdu.status import StatusWord
-from jukicard.applets.common.files import AID, TREE
+from jukicard.applets.common.files import TREE
+from jukicard.applets.names import COMMON as AID
 from jukicard.kit.features.cardkey import Presence
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState

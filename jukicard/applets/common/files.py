@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
     CARD_NUMBER,
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
 )
+from jukicard.applets.names import COMMON as AID
 from jukicard.filesystem.access import ALWAYS, Verified
 from jukicard.filesystem.files import (
     AccessRules,
@@ -21,9 +21,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
-
-AID: Final = Aid("D3921000310001010100")
-"""The common application, on the successor card only."""
 
 CARD_INFORMATION: Final = 0x0001
 KEY_REFERENCE: Final = 0x0002

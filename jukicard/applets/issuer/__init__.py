@@ -9,7 +9,8 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.issuer.files import AID, CARD_STATE, JUKI_TREE, TREE
+from jukicard.applets.issuer.files import CARD_STATE, JUKI_TREE, TREE
+from jukicard.applets.names import ISSUER as AID
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.operations import data

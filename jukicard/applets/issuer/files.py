@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
+from jukicard.applets.names import ISSUER as AID
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import DataObject, DedicatedFile, ElementaryFile, FileTree
 from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 
-AID: Final = Aid("A0000001510000")
-"""The name under which the issuer security domain of a GlobalPlatform card is known."""
 CARD_STATE: Final = 0x8A
 ISSUER_IDENTIFICATION: Final = 0x42
 CARD_IDENTIFICATION: Final = 0x45

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jukicard.applets.jpki.files import AID, TREES
+from jukicard.applets.jpki.files import TREES
+from jukicard.applets.names import JPKI as AID
 from jukicard.filesystem.files import FileTree
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
     CARD_NUMBER,
@@ -17,6 +16,7 @@ from jukicard.applets.counter import (
     open_data,
     personal_data,
 )
+from jukicard.applets.names import JPKI as AID
 from jukicard.filesystem.access import ALWAYS, Verified
 from jukicard.filesystem.files import (
     AccessRules,
@@ -29,9 +29,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.pin import PinCharacters, PinFile
 from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
-
-AID: Final = Aid("D392F000260100000001")
-"""The JPKI application, on the Juki card and on its successor."""
 
 SIGN_CERTIFICATE: Final = 0x0001
 SIGN_CA_CERTIFICATE: Final = 0x0002

@@ -11,7 +11,6 @@ from jukicard.apdu.tlv import Tlv
 from jukicard.applets.counter import CARD_NUMBER
 from jukicard.applets.juki.commands import ResidenceState, parse_residence
 from jukicard.applets.juki.files import (
-    AID,
     CARD_RULES,
     CARD_STATE,
     RESIDENCE,
@@ -19,6 +18,7 @@ from jukicard.applets.juki.files import (
     ROLE_BITS,
     TREE,
 )
+from jukicard.applets.names import JUKI as AID
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import PutData, parse_get_data, parse_put_data, parse_put_data_odd
 from jukicard.filesystem.operations import data

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
     CARD_NUMBER,
@@ -18,6 +17,7 @@ from jukicard.applets.counter import (
     open_data,
     personal_data,
 )
+from jukicard.applets.names import JUKI as AID
 from jukicard.filesystem.access import (
     ALWAYS,
     AllOf,
@@ -38,9 +38,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.keys import KeyFile
 from jukicard.kit.pin import PinFile
-
-AID: Final = Aid("D3921000310001010401")
-"""The Juki application (住基AP), on the Juki card and on its successor."""
 
 PIN: Final = 0x001C
 CODE: Final = 0x0002

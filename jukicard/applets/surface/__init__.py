@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jukicard.apdu.status import StatusWord
-from jukicard.applets.surface.files import AID, CARD_KEY, TREES
+from jukicard.applets.names import SURFACE as AID
+from jukicard.applets.surface.files import CARD_KEY, TREES
 from jukicard.filesystem.files import FileTree
 from jukicard.kit.features.cardkey import CardKey
 from jukicard.kit.features.jicsap import Jicsap

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.counter import (
     CARD_NUMBER,
     COUNTER_KEY,
@@ -17,6 +16,7 @@ from jukicard.applets.counter import (
     open_data,
     personal_data,
 )
+from jukicard.applets.names import SURFACE as AID
 from jukicard.filesystem.access import ALWAYS, AnyOf, Verified
 from jukicard.filesystem.files import (
     AccessRules,
@@ -29,9 +29,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
-
-AID: Final = Aid("D3921000310001010402")
-"""The surface application, on Juki cards from April 2009 and on the successor."""
 
 BIRTH: Final = 0x0001
 FACE: Final = 0x0002

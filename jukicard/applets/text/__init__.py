@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jukicard.applets.text.files import AID, CARD_KEY, TREE
+from jukicard.applets.names import TEXT as AID
+from jukicard.applets.text.files import CARD_KEY, TREE
 from jukicard.kit.features.cardkey import CardKey
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.applets.counter import (
     CARD_NUMBER,
     COUNTER_KEY,
@@ -15,6 +14,7 @@ from jukicard.applets.counter import (
     open_data,
     personal_data,
 )
+from jukicard.applets.names import TEXT as AID
 from jukicard.filesystem.access import ALWAYS, AnyOf, Verified
 from jukicard.filesystem.files import (
     AccessRules,
@@ -26,9 +26,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
-
-AID: Final = Aid("D3921000310001010408")
-"""The text application, on the successor card only."""
 
 INDIVIDUAL_NUMBER: Final = 0x0001
 ATTRIBUTES: Final = 0x0002
