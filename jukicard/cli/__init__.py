@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
 from jukicard.cli import demo, image, serve
@@ -50,9 +51,10 @@ def _run(argv: Sequence[str] | None, output: Output) -> int:
 
 def _forbid_core_dumps() -> None:
     """Keep the card's keys out of files that a crash would leave behind."""
-    import resource
+    with suppress(ImportError):  # a system without such files
+        import resource
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Command(NamedTuple):

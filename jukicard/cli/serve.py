@@ -10,7 +10,8 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from jukicard.cli.cards import (
@@ -320,12 +321,18 @@ def _ended_by_signals() -> Iterator[None]:
     def end(number: int, _: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, end)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
     # In the background, reading from the terminal then fails and does not stop the program.
-    before[signal.SIGTTIN] = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    wanted: dict[str, Callable[[int, object], NoReturn] | signal.Handlers] = {
+        "SIGINT": end,
+        "SIGTERM": end,
+        "SIGHUP": end,
+        "SIGTTIN": signal.SIG_IGN,
+    }
+    before = {
+        getattr(signal, name): signal.signal(getattr(signal, name), handler)
+        for name, handler in wanted.items()
+        if hasattr(signal, name)  # not every system has all of them
+    }
     try:
         with contextlib.suppress(KeyboardInterrupt):
             yield
@@ -348,12 +355,17 @@ def _wait_for_a_signal() -> NoReturn:
     import signal
 
     while True:
-        signal.pause()
+        if hasattr(signal, "pause"):
+            signal.pause()
+        else:
+            time.sleep(1)  # Ctrl-C ends it there
 
 
 def _is_in_front(stream: TextIO) -> bool:
     """Tell whether somebody can type into it: a terminal, and this program in its foreground."""
     try:
+        if not hasattr(os, "tcgetpgrp"):  # there is no background there
+            return stream.isatty()
         return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
     except OSError:
         return False

@@ -4,7 +4,13 @@ SQLite locks a file while it reads or writes, and not in between; whoever replac
 know that nobody has it open at all. The lock is one byte, far behind all that SQLite locks
 (https://sqlite.org/fileformat.html, 1.4). It belongs to the opened file and not to the process, so
 that SQLite's own opening and closing leaves it alone; the system drops it when a process dies. On
-a system or a file system without such locks nobody is refused.
+a system or a file system without such locks nobody is refused; Windows lets nobody replace a file
+that SQLite has open.
+
+No library takes this lock. Theirs are of whole files: network file systems and other systems than
+Linux make one of it and of SQLite's own, which then could not write any more. A file beside the
+image would be a lock for itself, but an image is one file, and no other place is shared by all who
+open it.
 
 Not for several threads at once: `ImageFile` calls it under its lock.
 """
@@ -12,7 +18,6 @@ Not for several threads at once: `ImageFile` calls it under its lock.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import struct
 from collections.abc import Iterator
@@ -26,7 +31,12 @@ Identity = tuple[int, int, int]
 """A file as one process has it open: process, device and number of the file."""
 
 _BYTE: Final = 0x4000_0000 + 0x10000
-_SET: Final = getattr(fcntl, "F_OFD_SETLK", None)  # Linux; POSIX.1-2024
+try:
+    import fcntl
+except ImportError:  # not every system has it: nothing is locked there
+    _SET = None
+else:
+    _SET = getattr(fcntl, "F_OFD_SETLK", None)  # Linux; POSIX.1-2024
 _claims: Final[dict[Identity, int]] = {}
 
 
@@ -41,7 +51,7 @@ def claim(path: Path, identity: Identity) -> None:
             ImageProblem.UNREADABLE, f"{path} cannot be opened: {error.strerror}"
         ) from None
     # once it is locked nobody replaces it: if it is still the one we know, it stays so
-    if not (_lock(number, fcntl.F_RDLCK) and _is(number, path) and _is(number, identity[1:])):
+    if not (_lock(number, alone=False) and _is(number, path) and _is(number, identity[1:])):
         os.close(number)
         raise ImageError(ImageProblem.LOCKED, f"{path} is just being replaced: try again")
     _claims[identity] = number
@@ -63,9 +73,9 @@ def alone_with(path: Path) -> Iterator[None]:
     found = path.stat()
     if (os.getpid(), found.st_dev, found.st_ino) in _claims:
         raise _in_use(path)
-    number = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    number = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        if not (_lock(number, fcntl.F_WRLCK) and _is(number, path)):
+        if not (_lock(number, alone=True) and _is(number, path)):
             raise _in_use(path)
         yield
     finally:
@@ -84,10 +94,11 @@ def _is(number: int, other: Path | tuple[int, ...]) -> bool:
     return (found.st_dev, found.st_ino) == other
 
 
-def _lock(number: int, kind: int) -> bool:
-    """Lock the byte; False when another opening of the file has it otherwise."""
+def _lock(number: int, *, alone: bool) -> bool:
+    """Lock the byte, with others or alone; False when another opening has it otherwise."""
     if _SET is None:
         return True
+    kind = fcntl.F_WRLCK if alone else fcntl.F_RDLCK
     try:
         # struct flock: type, whence, start, length, process (none)
         fcntl.fcntl(number, _SET, struct.pack("hhqqi", kind, os.SEEK_SET, _BYTE, 1, 0))

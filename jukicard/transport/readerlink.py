@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
@@ -42,6 +43,9 @@ class ReaderLink:
     def _wait_in_kernel(self) -> None:
         """Wait with the kernel's own timeouts: Python's are one system call more each time."""
         sock = self._sock
+        if os.name != "posix":  # another form of timeout, and no call saved
+            sock.settimeout(self._tick)
+            return
         sock.settimeout(None)
         limit = struct.pack("@ll", 0, max(1, int(self._tick * 1_000_000)))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
@@ -76,7 +80,7 @@ class ReaderLink:
         while len(buffer) < size:
             try:
                 chunk = self._sock.recv(max(_CHUNK, size - len(buffer)))
-            except BlockingIOError:  # what the kernel's timeout looks like
+            except (BlockingIOError, TimeoutError):  # the kernel's timeout, and Python's
                 self._check_silence(inside=bool(buffer) or size != 2)
                 continue
             if not chunk:

@@ -13,7 +13,7 @@ Version 3.3 then connects once only, and takes pcscd down with it when the card 
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 import time
@@ -38,6 +38,10 @@ DEFAULT_PORT: Final = 35_963
 """The port of the first slot of the virtual reader (0x8C7B)."""
 WRONG_LENGTH: Final = bytes.fromhex("6700")
 
+_Selector: Final[type[selectors.BaseSelector]] = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
+"""Waits on any number of connections where the system can do that without a list of its own."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts to reach the driver
 
 
@@ -269,14 +273,14 @@ class VpcdSlot:
 
     def _sleep(self, seconds: float | None, other: socket.socket | None = None) -> bool:
         """Wait (None: for ever) until woken or until `other` can be read; tell whether it can."""
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        if other is not None:
-            poll.register(other, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
-        if self._wake.fileno() in ready:
+        with _Selector() as waiting:
+            waiting.register(self._wake, selectors.EVENT_READ)
+            if other is not None:
+                waiting.register(other, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in waiting.select(seconds)]
+        if self._wake in ready:
             self._wake.recv(4096)
-        return other is not None and other.fileno() in ready
+        return other is not None and other in ready
 
     def _tell(self, state: SlotState, detail: str = "") -> None:
         with contextlib.suppress(Exception):  # whoever listens must not end the slot

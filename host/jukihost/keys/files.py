@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import stat
@@ -17,6 +16,10 @@ PRIVATE: Final = 0o600
 LOCK_SECONDS: Final = 10.0
 """How long a writer waits for another one; a change takes milliseconds."""
 _PAUSE: Final = 0.02  # seconds between two looks at a lock that is held
+# What a system has not, its files do not need.
+_NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
+_OF_ITS_OWN: Final[int] = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_AT_ONCE: Final[int] = getattr(os, "O_NONBLOCK", 0)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -52,35 +55,38 @@ def one_writer(path: Path) -> Iterator[None]:
     could hold for ever. It goes with the process. LockNotOurs, TimeoutError after `LOCK_SECONDS`,
     OSError.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | _NO_LINK | _AT_ONCE | _OF_ITS_OWN
     descriptor = os.open(lock_path(path), flags, PRIVATE)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise LockNotOurs("the lock file beside it is not this user's; remove it")
-        os.fchmod(descriptor, PRIVATE)
+        _make_ours(descriptor)
         _wait_for(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
+def _make_ours(descriptor: int) -> None:
+    """Refuse a lock file of somebody else, and close it to others. LockNotOurs, OSError."""
+    found = os.fstat(descriptor)
+    ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    if not (ours and stat.S_ISREG(found.st_mode)):
+        raise LockNotOurs("the lock file beside it is not this user's; remove it")
+    if hasattr(os, "fchmod"):  # elsewhere a user's folders are closed to others
+        os.fchmod(descriptor, PRIVATE)
+
+
 def _wait_for(descriptor: int) -> None:
+    from filelock import lock_descriptor  # nobody but a writer waits for it to be loaded
+
     deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise TimeoutError(
-                    f"another program has been changing it for {LOCK_SECONDS:g} s"
-                ) from None
+    while not lock_descriptor(descriptor, blocking=False):
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"another program has been changing it for {LOCK_SECONDS:g} s")
         time.sleep(_PAUSE)
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _OF_ITS_OWN
     descriptor = os.open(path, flags, PRIVATE)
     try:
         view = memoryview(content)
@@ -92,7 +98,9 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # a system that opens no directory writes the name with the file
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _OF_ITS_OWN)
     try:
         os.fsync(descriptor)
     finally:

@@ -285,7 +285,7 @@ class SoftwareCustody:
 
 
 def _check_private(found: os.stat_result) -> None:
-    if found.st_mode & 0o077:
+    if os.name == "posix" and found.st_mode & 0o077:  # elsewhere a mode says nothing of others
         raise StoreUnsafe(
             "others may read or change the key store; set its mode to 0600 (chmod 600)"
         )
