@@ -12,6 +12,8 @@ class StatusWord(int):
     ValueError outside 16 bits.
     """
 
+    __slots__ = ()  # the named ones are everybody's: nothing can be put on them
+
     OK: ClassVar[StatusWord]
     NO_INFORMATION_CHANGED: ClassVar[StatusWord]
     CORRUPTED_DATA: ClassVar[StatusWord]

@@ -186,7 +186,7 @@ def _report(card: Card, commands: list[bytes]) -> Report:
                 "aid": str(application.aid),
                 "kind": application.type_name,
                 "contents": [
-                    {"name": name, "value": value} for name, value in application.applet.description
+                    {"name": name, "value": value} for name, value in application.description
                 ],
             }
             for application in card.applications

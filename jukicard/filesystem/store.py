@@ -13,7 +13,7 @@ from jukicard.filesystem.files import (
 )
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.records import pack_records, unpack_records
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 
 
 class FileStore:
@@ -21,7 +21,7 @@ class FileStore:
 
     __slots__ = ("_get", "_put", "partition", "tree")
 
-    def __init__(self, tree: FileTree, partition: Partition) -> None:
+    def __init__(self, tree: FileTree, partition: ApplicationMemory) -> None:
         self.tree = tree
         self.partition = partition
         self._get = partition.get

@@ -26,7 +26,7 @@ from jukicard.filesystem.files import (
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.filesystem.selection import Selection
 from jukicard.filesystem.store import FileStore
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import Applet, AppletContext
 from jukicard.runtime.events import RetryCounterChanged
 from jukicard.runtime.handlers import DeclarationError, Table, declare
@@ -138,7 +138,7 @@ class FileApplet(Applet[State]):
         return tree if isinstance(tree, FileTree) else None
 
     @classmethod
-    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
         """Refuse life-cycle states, counters, PINs, keys and records that cannot be. ValueError."""
         tree = cls.tree_for(parameters)
         if tree is not None:

@@ -18,7 +18,7 @@ from jukicard.crypto.curves import BRAINPOOL_P256R1, Curve, curve_of_id
 from jukicard.crypto.cvc import Authorization
 from jukicard.errors import IsoError
 from jukicard.kit.commands import GeneralAuthenticate, SetPassword
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import SecureMessagingSession
 
@@ -45,7 +45,7 @@ class AccessPasswords:
 
     __slots__ = ("_memory",)
 
-    def __init__(self, memory: Partition) -> None:
+    def __init__(self, memory: ApplicationMemory) -> None:
         self._memory = memory
 
     def set(

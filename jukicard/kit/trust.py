@@ -9,7 +9,7 @@ from typing import Final
 from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.cvc import Certificate, CertificateError, Holder, trust_anchor
 from jukicard.crypto.private import load_private_key
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 
 _ANCHOR: Final = "anchor/"
 _DATE: Final = "date"
@@ -21,7 +21,7 @@ class TrustStore:
 
     __slots__ = ("_memory",)
 
-    def __init__(self, memory: Partition) -> None:
+    def __init__(self, memory: ApplicationMemory) -> None:
         self._memory = memory
 
     def anchors(self) -> Iterator[Holder]:

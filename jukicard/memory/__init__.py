@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jukicard.memory.access import ApplicationMemory
 from jukicard.memory.backend import Backend, MemoryFailureError, PowerLoss, RamBackend
 from jukicard.memory.image import ImageError, ImageProblem
 from jukicard.memory.persistent import Partition, PersistentMemory, TransactionError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ApplicationMemory",
     "Backend",
     "CardEntry",
     "ImageError",

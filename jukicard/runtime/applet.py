@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from functools import partial
+from types import MappingProxyType
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
@@ -15,17 +17,11 @@ from jukicard.environment import RandomSource
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 from jukicard.runtime.assembly import check_methods, check_whole, find_state
-from jukicard.runtime.cardstate import CardState
-from jukicard.runtime.events import (
-    CardEvent,
-    Events,
-    LifeCycleChanged,
-    RetryCounterChanged,
-    SecurityStatusChanged,
-)
-from jukicard.runtime.firewall import Grants, Service, Services, StepBudget
+from jukicard.runtime.cardstate import CardControl, CardState
+from jukicard.runtime.events import CardEvent, Events
+from jukicard.runtime.firewall import Grants, Service, Services
 from jukicard.runtime.handlers import Handler, collect
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.session import SecureMessagingSession
@@ -38,9 +34,17 @@ class ApplicationState(Protocol):
     challenge that may be answered by the next command and by no later one.
     """
 
-    security: SecurityStatus
-    messaging: SecureMessagingSession | None
     challenge: bytes
+
+    @property
+    def security(self) -> SecurityStatus:
+        """What has been proven; the layers say in it how a command came."""
+        ...
+
+    @property
+    def messaging(self) -> SecureMessagingSession | None:
+        """The secure messaging session, None without one."""
+        ...
 
     def forget(self) -> None:
         """Drop all that was proven and every authentication half done; selection may stay."""
@@ -66,28 +70,27 @@ class BasicState:
 class AppletContext:
     """All that an application can reach: its memory, randomness, the card's options, its events.
 
-    `card` is the state of the card as a whole; only an application with the privilege to change
-    it has it, for the others it is None. Nothing of it can be set: IsoError, a denial.
+    Nothing of it can be set: IsoError, a denial.
     """
 
     __slots__ = (
+        "_aid",
         "_card",
+        "_control",
         "_events",
         "_grants",
+        "_memory",
+        "_options",
+        "_parameters",
+        "_random",
         "_services",
-        "aid",
-        "card",
-        "memory",
-        "options",
-        "parameters",
-        "random",
     )
 
     def __init__(
         self,
         *,
         aid: Aid,
-        memory: Partition,
+        memory: ApplicationMemory,
         random: RandomSource,
         options: CardOptions,
         parameters: Mapping[str, str],
@@ -97,44 +100,63 @@ class AppletContext:
         card: CardState,
         privileged: bool = False,
     ) -> None:
-        self._keep(
-            aid=aid,
-            memory=memory,
-            random=random,
-            options=options,
-            parameters=parameters,
-            card=card if privileged else None,
-            _card=card,
-            _events=events,
-            _grants=grants,
-            _services=services,
-        )
+        keep = partial(object.__setattr__, self)
+        keep("_aid", aid)
+        keep("_memory", memory)
+        keep("_random", random)
+        keep("_options", options)
+        keep("_parameters", MappingProxyType(dict(parameters)))
+        keep("_control", CardControl(card) if privileged else None)
+        keep("_card", card)
+        keep("_events", events)
+        keep("_grants", grants)
+        keep("_services", services)
 
-    aid: Aid
-    memory: Partition
-    random: RandomSource
-    options: CardOptions
-    parameters: Mapping[str, str]
-    card: CardState | None
+    _aid: Aid
+    _memory: ApplicationMemory
+    _random: RandomSource
+    _options: CardOptions
+    _parameters: Mapping[str, str]
+    _control: CardControl | None
     _card: CardState
     _events: Events
     _grants: Grants
     _services: Services
 
-    def _keep(self, **values: object) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: an application that could name itself would use what others were granted."""
-        raise self._grants.denial(self.aid, f"{name[:40]!r} of its context", "it cannot be set")
+        said = str.__str__(name)[:40]
+        raise self._grants.denial(self.aid, f"{said!r} of its context", "it cannot be set")
 
-    def end_other_sessions(self) -> None:
-        """Drop what was proven on every other channel, once the running command is done.
+    @property
+    def aid(self) -> Aid:
+        """The name of the application."""
+        return self._aid
 
-        For a change that takes rights away: what was proven before it rests on what is no more.
-        """
-        self._card.changes += 1
+    @property
+    def memory(self) -> ApplicationMemory:
+        """Its memory, and no other application's."""
+        return self._memory
+
+    @property
+    def random(self) -> RandomSource:
+        """Where it takes its challenges and keys from."""
+        return self._random
+
+    @property
+    def options(self) -> CardOptions:
+        """What the card's maker decided for the card as a whole."""
+        return self._options
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What the card's maker gave it along."""
+        return self._parameters
+
+    @property
+    def card(self) -> CardControl | None:
+        """What changes the card as a whole, for an application with the privilege; else None."""
+        return self._control
 
     @property
     def card_usable(self) -> bool:
@@ -145,6 +167,13 @@ class AppletContext:
     def card_state(self) -> LifeCycleState:
         """The life-cycle state of the card as a whole."""
         return self._card.now
+
+    def end_other_sessions(self) -> None:
+        """Drop what was proven on every other channel, once the running command is done.
+
+        For a change that takes rights away: what was proven before it rests on what is no more.
+        """
+        self._card.changes += 1
 
     def share(self, name: str, service: Service, to: Aid) -> None:
         """Let the application `to` use a service of this one; sharing again replaces it.
@@ -169,58 +198,6 @@ class AppletContext:
 
     def __repr__(self) -> str:
         return f"<AppletContext {self.aid}>"
-
-
-class ConfinedContext(AppletContext):
-    """What an application from elsewhere can reach: the same, and each thing of its own only."""
-
-    __slots__ = ("_budget",)
-
-    def __init__(self, *, budget: StepBudget, random: RandomSource, **values: Any) -> None:
-        super().__init__(random=_OnlyRandom(random), **values)
-        self._keep(_budget=budget)
-
-    _budget: StepBudget
-
-    def end_other_sessions(self) -> None:
-        """Drop what was proven to this application on every other channel, after the command."""
-        self._card.ended.add(self.aid)
-
-    def share(self, name: str, service: Service, to: Aid) -> None:
-        """Let the application `to` use a service of this one; it runs within the budget."""
-        budget = self._budget
-        self._grants.check(self.aid, name, service, to)
-        super().share(name, lambda data: budget.run(lambda: service(data)), to)
-
-    def emit(self, event: CardEvent) -> None:
-        """Tell the emulator's observers; IsoError, a denial, of what is not its own to tell."""
-        if self._events.observers and not _is_its_own(event, self.aid):
-            raise self._grants.denial(self.aid, "an event", "it is not its own to tell")
-        super().emit(event)
-
-
-_TOLD_BY_APPLETS: Final = (LifeCycleChanged, RetryCounterChanged, SecurityStatusChanged)
-
-
-def _is_its_own(event: object, aid: Aid) -> bool:
-    return type(event) in _TOLD_BY_APPLETS and event.aid == aid  # type: ignore[attr-defined]
-
-
-class _OnlyRandom:
-    """Randomness without the generator's state, from which everybody's keys could be told."""
-
-    __slots__ = ("_source",)
-
-    def __init__(self, source: RandomSource) -> None:
-        self._source = source
-
-    def take(self, size: int) -> bytes:
-        """Return `size` random bytes."""
-        return self._source.take(size)
-
-    def state(self) -> bytes:
-        """Return nothing: it is the card's."""
-        return b""
 
 
 State = TypeVar("State", bound=ApplicationState)
@@ -262,7 +239,7 @@ class Applet(ABC, Generic[State]):
         self.context = context
 
     @classmethod
-    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
         """Refuse what no such application ever wrote into its memory. ValueError, without values.
 
         Asked when a card is opened from a file, before its first answer, and again when another

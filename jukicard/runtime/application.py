@@ -17,9 +17,10 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.environment import CardEnvironment
-from jukicard.runtime.applet import Applet, AppletContext, ApplicationState, ConfinedContext
+from jukicard.runtime.applet import Applet, AppletContext, ApplicationState
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.confined import ConfinedContext, ConfinedState, described, exactly
 from jukicard.runtime.events import Events
 from jukicard.runtime.firewall import (
     AppletMisbehavedError,
@@ -83,7 +84,7 @@ class Application:
         """The object that answers; made when it is first needed."""
         applet = self._applet
         if applet is None:
-            applet = self._applet = self._made()
+            applet = self._applet = self._make(self._kind.load())
         return applet
 
     def check_kept(self) -> None:
@@ -94,14 +95,13 @@ class Application:
         memory = self._surroundings.environment.memory.partition(self.partition_name)
         self._kind.load().check_kept(memory, self.placement.parameters)
 
-    def _made(self) -> Applet[Any]:
-        made = self._make(self._kind.load())
+    def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
+        return self._checked(kind(self._context(AppletContext)))
+
+    def _checked(self, made: Applet[Any]) -> Applet[Any]:
         if not isinstance(made, Applet):
             raise AppletMisbehavedError(f"{self.type_name!r} made no application")
         return made
-
-    def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
-        return kind(self._context(AppletContext))
 
     def _context(self, make: Callable[..., AppletContext], **more: Any) -> AppletContext:
         around = self._surroundings
@@ -154,6 +154,11 @@ class Application:
         """Give a fresh state the PINs that were verified in another."""
         after.security.verified.update(before.security.verified)
 
+    @property
+    def description(self) -> list[tuple[str, str]]:
+        """What `inspect` shows of the application: (what, value), secrets left out."""
+        return self.applet.description
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.type_name} {self.aid}>"
 
@@ -177,7 +182,7 @@ class ConfinedApplication(Application):
 
     def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
         context = self._context(ConfinedContext, budget=self.budget)
-        made: Applet[Any] = self.budget.run(lambda: kind(context))
+        made: Applet[Any] = self.budget.run(lambda: self._checked(kind(context)))
         return made
 
     def around(
@@ -196,7 +201,7 @@ class ConfinedApplication(Application):
         """Return the response; AppletMisbehavedError for too many steps or no response."""
         return check_answer(self.budget.run(work))
 
-    def new_state(self) -> ApplicationState:
+    def new_state(self) -> ConfinedState:
         """Return fresh volatile state. AppletMisbehavedError when the application gives none."""
         applet = self.applet
         state: ApplicationState | None = self.budget.run_apart(
@@ -204,29 +209,44 @@ class ConfinedApplication(Application):
         )
         if state is None:
             raise AppletMisbehavedError("the application gave no state")
-        return state
+        return ConfinedState(state, self.budget)
 
     def select(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
         """Let the application answer SELECT; the layers around look at the command again."""
-        its_own = command.replace()
-        return self._answered(lambda: self.applet.select(its_own, state))
+        its_own, given = command.replace(), _given(state)
+        return self._answered(lambda: self.applet.select(its_own, given))
 
     def select_inside(self, command: CommandApdu, state: ApplicationState) -> None:
         """Ask nothing: what another application may be called is not its to say."""
 
     def process(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
         """Let the application answer; the layers around look at the command again."""
-        its_own = command.replace()
-        return self._answered(lambda: self.applet.process(its_own, state))
+        its_own, given = command.replace(), _given(state)
+        return self._answered(lambda: self.applet.process(its_own, given))
 
     def deselect(self, state: ApplicationState) -> None:
         """Tell the application that it is left, with steps of its own for it."""
-        self.budget.run_apart(lambda: self.applet.deselect(state))
+        given = _given(state)
+        self.budget.run_apart(lambda: self.applet.deselect(given))
 
     def forget(self, state: ApplicationState) -> None:
         """Have a state forget, with steps of its own for it."""
-        self.budget.run_apart(lambda: state.forget())  # noqa: PLW0108 - as above
+        given = _given(state)
+        self.budget.run_apart(lambda: given.forget())  # noqa: PLW0108 - as above
 
     def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
-        """Give a fresh state the PINs that were verified in another, both its own objects."""
-        self.budget.run(lambda: after.security.verified.update(before.security.verified))
+        """Give a fresh state the PINs that were verified in another."""
+        pins = {pin for pin in before.security.verified if type(pin) is int}
+        after.security.verified.update(pins)
+
+    @property
+    def description(self) -> list[tuple[str, str]]:
+        """What the application says of itself, or why nothing of that can be shown."""
+        try:
+            return described(self.budget.run(lambda: self.applet.description))
+        except Exception as bug:  # noqa: BLE001 - to look at a card is no reason to fail
+            return [("", f"nothing that can be shown: {bug}")]
+
+
+def _given(state: ApplicationState) -> ApplicationState:
+    return exactly(state, ConfinedState, "a state").given

@@ -67,3 +67,21 @@ class CardState:
             self._memory.put(_KEY, bytes((target.byte,)))
         if self._events.observers:
             self._events.emit(LifeCycleChanged(None, "card", _NAMES[target]))
+
+
+class CardControl:
+    """What an application with the privilege may do to the card as a whole."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: CardState) -> None:
+        self._state = state
+
+    def change(self, operation: Operation) -> None:
+        """Suspend, resume or end the card; IsoError 6985 where the table has no such change.
+
+        The end lands at once: no later refusal in the same command takes it back.
+        """
+        if type(operation) is not Operation:
+            raise TypeError("a card is changed by an Operation")
+        self._state.change(operation)

@@ -31,6 +31,8 @@ Services: TypeAlias = dict[tuple[str, Aid], Service]
 
 _NEVER_STOPPED: Final = sys.stdlib_module_names | {"jukicard", "construct", "cryptography"}
 """Code that may be in the middle of something for all; it goes back to the application soon."""
+_LEFT_TO_THE_CARD: Final = 1_000_000
+"""So many lines more the card's code may run to its end; what says longer that it is, is not."""
 _CALLS_OUT: Final = frozenset(
     {"jukicard.memory.persistent", "jukicard.runtime.boundary", "jukicard.runtime.events"}
 )
@@ -128,9 +130,8 @@ class StepBudget:
     def run(self, work: Callable[[], Any]) -> Any:
         """Return what `work` returns; inside another `run` it draws on the same steps.
 
-        AppletMisbehavedError when it takes too many, when it raises what is meant to end the
-        process, or a refusal that is none. Any other Exception passes, as do PowerLoss and
-        KeyboardInterrupt.
+        AppletMisbehavedError when it takes too many, and when it raises anything but a refusal or
+        that the memory failed; what it raised is its cause. PowerLoss and KeyboardInterrupt pass.
         """
         if self._running:
             return self._counted(work)
@@ -162,8 +163,7 @@ class StepBudget:
         except BaseException as error:
             sys.settrace(self._trace)  # again: Python ends the tracing when it stops somebody
             self._check_stopped()
-            _check_raised(error)
-            raise
+            raise _made_anew(error).with_traceback(sys.exc_info()[2]) from error
         self._check_stopped()
         return result
 
@@ -177,8 +177,8 @@ class StepBudget:
         self._left -= 1
         if not self._left % _STEPS_BETWEEN_COLLECTIONS:
             _COLLECTOR.collect_if_due()  # Python traces nothing that a trace function calls
-        if self._left < 0 and _may_be_stopped(frame):
-            self._stopped = True
+        if self._left < 0 and (self._left < -_LEFT_TO_THE_CARD or _may_be_stopped(frame)):
+            self._stopped, self._left = True, -1
             raise _Stop
         return self._trace
 
@@ -195,20 +195,36 @@ def _may_be_stopped(frame: FrameType) -> bool:
 
 
 def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
+    """Return the name of the module that code is of; what calls itself so and is not, has none.
+
+    Code that the standard library makes for named tuples is of no module, and keeps its name.
+    """
+    name = dict.get(frame.f_globals, "__name__")
+    if type(name) is not str:
+        return ""
+    module = sys.modules.get(name)
+    if module is None:
+        return name if name.startswith("namedtuple_") else ""
+    return name if getattr(module, "__dict__", None) is frame.f_globals else ""
 
 
-def _check_raised(error: BaseException) -> None:
-    """Refuse what an application may not raise: an end of the process, a refusal that is none."""
-    if not isinstance(error, Exception):
-        raise AppletMisbehavedError(f"the application raised {type(error).__name__}") from None
-    if isinstance(error, IsoError) and not (
-        type(error) is IsoError
-        and type(error.status) is StatusWord
-        and type(error.reason) is str
-        and not error.status.is_ok
-    ):
-        raise AppletMisbehavedError("what the application raised is no refusal") from None
+def _made_anew(error: BaseException) -> Exception:
+    """Return what the card makes of something that an application raised.
+
+    A refusal, and that the memory failed, made anew of exact values; all else is its misbehaviour,
+    with the place where it happened.
+    """
+    kind = type(error)
+    if kind is IsoError and isinstance(error, IsoError):
+        status, reason = error.status, error.reason
+        if type(status) is StatusWord and type(reason) is str and not status.is_ok:
+            return IsoError(status, reason)
+        return AppletMisbehavedError("what the application raised is no refusal")
+    if kind is MemoryFailureError or kind is AppletMisbehavedError:
+        said = error.args
+        return kind(*said) if all(type(one) is str for one in said) else kind("it says no text")
+    name = str.__str__(type.__dict__["__name__"].__get__(kind))
+    return AppletMisbehavedError(f"the application raised {name}")
 
 
 def _is(value: object, kind: type) -> bool:
@@ -266,9 +282,9 @@ class Grants:
 
 
 def check_answer(response: object) -> ResponseApdu:
-    """Return what an application answered; AppletMisbehavedError when that is no response.
+    """Return what an application answered, made anew of exact values.
 
-    Nor may it be more than fits one.
+    AppletMisbehavedError when it is no response, or more than fits one.
     """
     if type(response) is not ResponseApdu or type(response.data) is not bytes:
         raise AppletMisbehavedError("what the application answered is no response")
@@ -276,4 +292,4 @@ def check_answer(response: object) -> ResponseApdu:
         raise AppletMisbehavedError(f"an answer of more than {MAX_NE} bytes")
     if type(response.status) is not StatusWord:
         raise AppletMisbehavedError("what the application answered has no status word")
-    return response
+    return ResponseApdu(response.data, response.status)

@@ -83,6 +83,8 @@ def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[A
         coverage see it; for an application that whoever runs the process wrote.
     """
     name = offered.type_name
+    if type(name) is not str:
+        raise TypeError("the name of a kind of application is text")
     if is_own(name) or _OFFERED.get(name, offered) is not offered:
         raise ValueError(f"there is another kind of application {name!r}: choose another name")
     _OFFERED[name] = offered

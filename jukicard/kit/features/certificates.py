@@ -26,7 +26,7 @@ from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.privacy import PrivacyState
 from jukicard.kit.fileapplet import Dialogue
 from jukicard.kit.trust import TrustStore
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.events import SecurityStatusChanged
 from jukicard.runtime.handlers import command
@@ -85,7 +85,7 @@ class Certificates(Keys[WithCertificates], Environments[WithCertificates]):
         self.trust = TrustStore(context.memory)
 
     @classmethod
-    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
         """Refuse authorities, a date or a chip's key that cannot be, too. ValueError."""
         super().check_kept(memory, parameters)
         TrustStore(memory).check_kept()

@@ -18,7 +18,7 @@ from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import Operation
 from jukicard.kit import commands
 from jukicard.kit.fileapplet import FileApplet, State
-from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.cardstate import CardControl
 from jukicard.runtime.events import LifeCycleChanged
 from jukicard.runtime.handlers import command
 
@@ -56,7 +56,7 @@ class LifeCycle(FileApplet[State]):
         card.change(operation)
         return ResponseApdu()
 
-    def _card_control(self, name: str) -> CardState:
+    def _card_control(self, name: str) -> CardControl:
         card = self.context.card
         if card is None:
             raise IsoError(

@@ -18,7 +18,7 @@ from jukicard.kit import commands
 from jukicard.kit.features.environment import Environments, environment, nothing_proven, step
 from jukicard.kit.fileapplet import Dialogue, FileState
 from jukicard.kit.privacy import AccessPasswords, PaceDialogue, PrivateSession
-from jukicard.memory import Partition
+from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext
 from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
 
@@ -55,7 +55,7 @@ class Privacy(Environments[WithPrivacy]):
         self.passwords = AccessPasswords(context.memory)
 
     @classmethod
-    def check_kept(cls, memory: Partition, parameters: Mapping[str, str]) -> None:
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
         """Refuse a password that cannot be, too. ValueError."""
         super().check_kept(memory, parameters)
         AccessPasswords(memory).get()

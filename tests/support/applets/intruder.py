@@ -19,7 +19,7 @@ from jukicard.memory import MemorySnapshot
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
 from jukicard.runtime.events import CardEvent, FirewallDenial
 from jukicard.runtime.kinds import offer_applet
-from jukicard.runtime.placement import Placement
+from jukicard.runtime.placement import Placement, Privilege
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
 from tests.support.cards.juki_desk import CODE, PIN, Desk
 from tests.support.naive.terminal import ISSUER, JUKI, NaiveTerminal
@@ -122,15 +122,20 @@ offer_applet(NeighbourApplet, trusted=True)
 
 
 @cache
-def intruded() -> MemorySnapshot:
-    """A Juki card with the neighbour, the intruder and the forbidden application."""
+def intruded(*privileges: Privilege) -> MemorySnapshot:
+    """A Juki card with the neighbour, the intruder and the forbidden application.
+
+    privileges: what the intruder may do besides.
+    """
     juki = PROFILES["juki-v1"]
     profile = dataclasses.replace(
         juki,
         applications=(
             *juki.applications,
             Placement(NEIGHBOUR, NeighbourApplet.type_name),
-            Placement(INTRUDER, IntruderApplet.type_name, {"theirs": "given"}),
+            Placement(
+                INTRUDER, IntruderApplet.type_name, {"theirs": "given"}, frozenset(privileges)
+            ),
         ),
     )
     card = issue_card(with_forbidden(profile), seed=1, code=CODE, pin=PIN.decode())

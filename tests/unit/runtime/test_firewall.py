@@ -13,9 +13,7 @@ from jukicard.errors import IsoError
 from jukicard.memory import MemorySnapshot, PersistentMemory, RamBackend, SqliteBackend, create_card
 from jukicard.runtime.applet import BasicState
 from jukicard.runtime.application import ConfinedApplication
-from jukicard.runtime.events import (
-    ApplicationSelected,
-)
+from jukicard.runtime.events import SecurityStatusChanged
 from jukicard.runtime.firewall import DENIED, AppletMisbehavedError, StepBudget
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenReachedError
 from tests.support.applets.hostile import (
@@ -260,11 +258,31 @@ def test_what_nothing_may_reach_says_when_it_was(reach: str) -> None:
 
 def test_who_watches_the_card_is_not_stopped_with_an_application() -> None:
     card = world()
-    seen: list[object] = []
-    card.card.subscribe(seen.append)
+    begun, done = [], []
+
+    def watch(event: object) -> None:
+        begun.append(event)
+        for _ in range(200):
+            pass
+        done.append(event)
+
+    def tell_without_end(applet: HostileApplet) -> object:
+        while True:
+            applet.context.emit(SecurityStatusChanged(HOSTILE, "own", holds=True))
+
+    card.card.subscribe(watch)
+    card.select(HOSTILE)
+    HostileApplet.plan["process"] = tell_without_end
+    assert card.send(ATTACK) == BUG
+    assert len(done) == len(begun) > 10
+    card.check()
+
+
+def test_a_state_that_swallows_the_stop_is_believed_in_nothing() -> None:
+    card = world()
     card.select(HOSTILE)
     HostileApplet.plan["messaging"] = swallow_the_stop
-    seen.clear()
-    card.select(JUKI)
-    assert ApplicationSelected(0, JUKI, again=False) in seen
+    assert card.select(JUKI) == BUG
+    HostileApplet.plan.clear()
+    assert card.send(ATTACK) == b"\x69\x85", "it was taken off"
     card.check()

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("few_steps")
 
 def share_as(owner: object) -> Act:
     def act(applet: HostileApplet) -> object:
-        applet.context.aid = owner  # type: ignore[assignment]
+        applet.context.aid = owner  # type: ignore[assignment, misc]
         applet.context.share("forged", applet.serve, CLIENT)
         return ResponseApdu()
 

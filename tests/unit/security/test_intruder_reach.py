@@ -181,7 +181,7 @@ def _forge_partition(how: str) -> Action:
     """Give its own handle the name of the Juki application's partition, and write."""
 
     def action(applet: IntruderApplet, given: Any) -> ResponseApdu:
-        memory = applet.context.memory
+        memory: Any = applet.context.memory
         memory.name = f"application {JUKI.hex().upper()}"
         if how == "now":
             memory.put_now("content/2", b"evil")
@@ -194,8 +194,9 @@ def _forge_partition(how: str) -> Action:
 
 
 def _steal_getter(applet: IntruderApplet, given: Any) -> ResponseApdu:
-    applet.context.memory.get = lambda key: b"evil"
-    applet.context.memory.put("content/2", b"other")
+    memory: Any = applet.context.memory
+    memory.get = lambda key: b"evil"
+    memory.put("content/2", b"other")
     return ResponseApdu()
 
 
