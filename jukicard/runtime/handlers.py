@@ -7,7 +7,7 @@ override without a decorator too. A command costs one look-up in a dictionary of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -23,7 +23,7 @@ _Command = TypeVar("_Command", bound=Handler)
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 _DECLARED: Final = "_declared_for"
-_NAMES: Final = "_names_of_methods"
+_CLAIMS: Final = "_claims"
 _NO_FUNCTION: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _OF_THE_CARD: Final = frozenset({Ins.MANAGE_CHANNEL, Ins.GET_RESPONSE})
 
@@ -48,8 +48,22 @@ INTERINDUSTRY: Final = Table("interindustry", _COMMAND, ins_label)
 PROPRIETARY: Final = Table("proprietary", _COMMAND, lambda ins: f"proprietary {ins_label(ins)}")
 
 
-Names: TypeAlias = dict[str, tuple[Table, dict[object, str]]]
-"""What a class answers: by the attribute of a table, the table and each key's method by name."""
+class Claim(NamedTuple):
+    """Who answers something: the method of this name, as a class has declared it."""
+
+    name: str
+    owner: type
+
+    def __str__(self) -> str:
+        return f"{self.owner.__name__}.{self.name}"
+
+    def is_of(self, other: Claim) -> bool:
+        """Tell whether the one is the other, or overrides it by name."""
+        return self.name == other.name and other.owner in self.owner.__mro__
+
+
+Claims: TypeAlias = dict[str, tuple[Table, dict[object, Claim]]]
+"""What a class answers: by the attribute of a table, the table and who answers each key."""
 
 
 def command(*instructions: int, proprietary: bool = False) -> Callable[[_Command], _Command]:
@@ -86,93 +100,107 @@ def declare(table: Table, *keys: object) -> Callable[[_Method], _Method]:
     return mark
 
 
-def collect(cls: type, without: Iterable[object]) -> list[tuple[Table, FunctionType]]:
+def collect(
+    cls: type, without: Iterable[Callable[..., object]]
+) -> list[tuple[Table, FunctionType]]:
     """Give a class its tables: what its bases have, but for `without`, and what it declares itself.
 
     Return the methods that none of the bases has. DeclarationError when two methods are there for
     one command, when one cannot be called as such, when `without` names what is not there, and when
     a table was written by hand.
     """
-    inherited = [_names(base) for base in cls.__bases__]
-    dropped = {_dropped(cls, method, inherited) for method in without}
-    names: Names = {}
-    for known in inherited:
-        _merge(cls, names, known, dropped)
-    _merge(cls, names, _declared(cls), ())
-    setattr(cls, _NAMES, names)
+    without = tuple(without)
+    inherited = [_claims(base) for base in cls.__bases__]
+    dropped = [_dropped(cls, method, inherited) for method in without]
+    claims: Claims = {}
+    for more in inherited:
+        _merge(cls, claims, more, dropped)
+    _merge(cls, claims, _declared(cls))
+    setattr(cls, _CLAIMS, claims)
     new: list[tuple[Table, FunctionType]] = []
-    for attribute, (table, its_names) in names.items():
+    for attribute, (table, its_claims) in claims.items():
         if attribute in vars(cls):
             raise DeclarationError(
                 f"{cls.__name__}.{attribute} is made from the methods that are declared, not "
                 "written: put @command(...) above each"
             )
-        checked = {
-            id(method)
-            for base in cls.__bases__
-            for method in vars(base).get(attribute, {}).values()
-        }
+        tables = [vars(base).get(attribute, {}) for base in cls.__bases__]
+        checked = {id(method) for table in tables for method in table.values()}
         made: dict[object, FunctionType] = {}
-        for key, name in its_names.items():
-            method = made[key] = getattr(cls, name)
+        for key, claim in its_claims.items():
+            method = made[key] = getattr(cls, claim.name)
+            if method in without:
+                raise DeclarationError(
+                    f"{cls.__name__} is without the method that stands under the name of {claim}: "
+                    f"name {claim.owner.__name__} before it among the bases"
+                )
             if id(method) not in checked:
-                _check(cls, table, key, name)
+                _check(cls, table, key, claim.name)
                 new.append((table, method))
         setattr(cls, attribute, made)
     return new
 
 
-def _names(base: type) -> Names:
-    found: Names | None = vars(base).get(_NAMES)
+def _claims(base: type) -> Claims:
+    found: Claims | None = vars(base).get(_CLAIMS)
     if found is None:  # a class of methods that is no application
         found = {}
         for above in base.__mro__:
-            _merge(base, found, _declared(above), ())
+            _merge(base, found, _declared(above))
     return found
 
 
-def _declared(cls: type) -> Names:
-    found: Names = {}
+def _declared(cls: type) -> Claims:
+    found: Claims = {}
     for name, member in vars(cls).items():
         if isinstance(member, FunctionType):
             for table, key in vars(member).get(_DECLARED, ()):
-                _merge(cls, found, {table.attribute: (table, {key: name})}, ())
+                _merge(cls, found, {table.attribute: (table, {key: Claim(name, cls)})})
     return found
 
 
-def _merge(cls: type, names: Names, more: Names, dropped: Container[str]) -> None:
-    for attribute, (table, its_names) in more.items():
-        mine = names.setdefault(attribute, (table, {}))[1]
-        for key, name in its_names.items():
-            if name not in dropped and mine.setdefault(key, name) != name:
+def _merge(cls: type, claims: Claims, more: Claims, dropped: Sequence[Claim] = ()) -> None:
+    for attribute, (table, its_claims) in more.items():
+        mine = claims.setdefault(attribute, (table, {}))[1]
+        for key, claim in its_claims.items():
+            if any(claim.is_of(one) or one.is_of(claim) for one in dropped):
+                continue
+            other = mine.setdefault(key, claim)
+            if claim is other or other.is_of(claim):
+                continue
+            mine[key] = claim
+            if not (claim.is_of(other) or (claim.name == other.name and claim.name in vars(cls))):
                 raise DeclarationError(
-                    f"{cls.__name__}: both {_said(cls, mine[key])} and {_said(cls, name)} are "
-                    f"there for {table.name(key)}; override by the same name, or say "
-                    "without=(...) which of them the class has not"
+                    f"{cls.__name__}: both {other} and {claim} are there for {table.name(key)}; "
+                    "override both by one name, or say without=(...) which the class has not"
                 )
 
 
-def _dropped(cls: type, method: object, inherited: Iterable[Names]) -> str:
+def _dropped(cls: type, method: Callable[..., object], inherited: Iterable[Claims]) -> Claim:
     name = getattr(method, "__name__", "")
-    if any(vars(base).get(name) is method for base in cls.__mro__[1:]):
-        for names in inherited:
-            if any(name in its_names.values() for _, its_names in names.values()):
-                return str(name)
+    for base in cls.__mro__[1:]:
+        if vars(base).get(name) is method:
+            dropped = Claim(name, base)
+            for claims in inherited:
+                for _, its_claims in claims.values():
+                    if any(dropped.is_of(one) or one.is_of(dropped) for one in its_claims.values()):
+                        return dropped
     said = getattr(method, "__qualname__", repr(method))
     raise DeclarationError(f"{cls.__name__}: without={said} is no command of its bases")
 
 
 def _check(cls: type, table: Table, key: object, name: str) -> None:
     """Refuse what cannot be called as the table's methods are."""
-    member = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
+    owner = next(base for base in cls.__mro__ if name in vars(base))
+    member, claim = vars(owner)[name], Claim(name, owner)
     if not isinstance(member, FunctionType):
         raise DeclarationError(
-            f"{_said(cls, name)} answers {table.name(key)} and is no method; a class says "
-            "without=(...) which commands of its bases it has not"
+            f"{claim} answers {table.name(key)} and is no method; a class says without=(...) "
+            "which commands of its bases it has not"
         )
     if not _takes(member.__code__, member, 1 + len(table.takes)):
         raise DeclarationError(
-            f"{_said(cls, name)} answers {table.name(key)} and is called with "
+            f"{claim} answers {table.name(key)} and is called with "
             f"({', '.join(('self', *table.takes))}), which it does not take"
         )
 
@@ -185,8 +213,3 @@ def _takes(code: CodeType, method: FunctionType, given: int) -> bool:
         return False
     least = code.co_argcount - len(method.__defaults__ or ())
     return least <= given and (given <= code.co_argcount or bool(code.co_flags & CO_VARARGS))
-
-
-def _said(cls: type, name: str) -> str:
-    owner = next(base for base in cls.__mro__ if name in vars(base))
-    return f"{owner.__name__}.{name}"

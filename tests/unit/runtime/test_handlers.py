@@ -182,10 +182,10 @@ def other(self: Any, command: CommandApdu, state: BasicState) -> ResponseApdu:
 def declared(*instructions: int, proprietary: bool = True) -> Any:
     """A method of its own, declared."""
 
-    def method(self: Any, command: CommandApdu, state: BasicState) -> ResponseApdu:
+    def one(self: Any, command: CommandApdu, state: BasicState) -> ResponseApdu:
         return ResponseApdu()
 
-    return command(*instructions, proprietary=proprietary)(method)
+    return command(*instructions, proprietary=proprietary)(one)
 
 
 def test_two_methods_of_one_class_cannot_answer_one_command() -> None:
@@ -224,11 +224,33 @@ def test_one_of_two_features_is_chosen() -> None:
     assert Chosen.proprietary == Greeting.proprietary
 
 
-def test_two_features_with_one_name_are_an_override_in_their_order() -> None:
+def test_two_features_with_one_name_are_two_methods_too() -> None:
     first: Any = type("First", (Part,), {"one": declared(0x10)})
     second: Any = type("Second", (Part,), {"one": declared(0x10)})
-    both: Any = type("Both", (first, second), {})
-    assert both.proprietary[0x10] is vars(first)["one"]
+    with pytest.raises(DeclarationError, match=r"both First.one and Second.one are there"):
+        type("Both", (first, second), {})
+    both: Any = type("Both", (first, second), {"one": other})
+    assert both.proprietary == {0x10: other}
+    derived: Any = type("Derived", (both,), {})
+    assert derived.proprietary == {0x10: other}
+    chosen: Any = type("Chosen", (first, second), {}, without=(second.one,))
+    assert chosen.proprietary == {0x10: first.one}
+    with pytest.raises(DeclarationError, match="name Second before it among the bases"):
+        type("Chosen", (first, second), {}, without=(first.one,))
+
+
+def test_an_override_beside_what_it_overrides_is_one_method() -> None:
+    class Quiet(Greeting):
+        @command(0x10, proprietary=True)
+        def greet(self, command: CommandApdu, state: BasicState) -> ResponseApdu:
+            return ResponseApdu(b"(hello)")
+
+    class Plain(Greeting):
+        pass
+
+    for bases in ((Quiet, Plain), (Plain, Quiet)):
+        both: Any = type("Both", bases, {})
+        assert answer(both, "80100000") == b"(hello)"
 
 
 # -- what is no command ----------------------------------------------------------------------------
