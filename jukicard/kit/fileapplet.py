@@ -186,7 +186,7 @@ class FileApplet(Applet[State]):
         return handler(self, command, state)
 
     def tries_changed(self, fid: int, left: int) -> None:
-        """Tell the observers that the counter of a PIN or key has changed."""
+        """Tell the listeners that the counter of a PIN or key has changed."""
         self.context.emit(RetryCounterChanged(self.context.aid, f"{fid:04X}", left))
 
     @property

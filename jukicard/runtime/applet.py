@@ -192,8 +192,8 @@ class AppletContext:
         return self._grants.call(self.aid, owner, name, data)
 
     def emit(self, event: CardEvent) -> None:
-        """Tell the emulator's observers; costs one comparison when nobody listens."""
-        if self._events.observers:
+        """Tell the emulator's listeners; costs one comparison when nobody listens."""
+        if self._events.listeners:
             self._events.emit(event)
 
     def __repr__(self) -> str:

@@ -39,7 +39,7 @@ class Boundary:
     """The layer that opens the transaction and answers whatever is raised inside.
 
     An IsoError is a refusal: nothing of the command lands, its status goes out, its reason goes to
-    the observers. Any other exception is a bug: nothing lands, `on_bug` is told, 6F00 goes out.
+    the listeners. Any other exception is a bug: nothing lands, `on_bug` is told, 6F00 goes out.
     """
 
     __slots__ = ("_events", "_memory", "_next", "last_refusal", "on_bug")
@@ -103,8 +103,8 @@ class Boundary:
             channel.application = channel.state = None
 
     def refuse(self, refusal: IsoError, ins: int, channel: int) -> ResponseApdu:
-        """Return the answer to a refused command and tell the observers why."""
+        """Return the answer to a refused command and tell the listeners why."""
         event = self.last_refusal = Refusal(channel, ins, refusal.status, refusal.reason)
-        if self._events.observers:
+        if self._events.listeners:
             self._events.emit(event)
         return ResponseApdu(b"", refusal.status)

@@ -111,7 +111,7 @@ class Card:
         return None if owner is None else owner.services
 
     def _committed(self, changed: object) -> None:
-        if self.events.observers and isinstance(changed, dict):
+        if self.events.listeners and isinstance(changed, dict):
             self.events.emit(
                 MemoryCommitted(tuple(changed), sum(len(keys) for keys in changed.values()))
             )
@@ -142,10 +142,10 @@ class Card:
         """Why the last refused command since power-on was refused, for whoever explains it."""
         return None if self._pipeline is None else self._pipeline.boundary.last_refusal
 
-    def subscribe(self, observer: Callable[[CardEvent], None]) -> Callable[[], None]:
-        """Tell `observer` of every event from now on; call what is returned to end that."""
+    def subscribe(self, listener: Callable[[CardEvent], None]) -> Callable[[], None]:
+        """Tell `listener` of every event from now on; call what is returned to end that."""
         self.environment.memory.on_commit = self._committed  # costs nothing before anyone listens
-        return self.events.subscribe(observer)
+        return self.events.subscribe(listener)
 
     def power_on(self) -> bytes:
         """Give the card power (again) and return its ATR; nothing volatile is left.
@@ -153,7 +153,7 @@ class Card:
         MemoryFailureError when the card's memory cannot be read, ImageError when it is damaged.
         """
         self._start()
-        if self.events.observers:
+        if self.events.listeners:
             self.events.emit(PoweredOn(self._atr, warm=False))
         return self._atr
 
@@ -186,7 +186,7 @@ class Card:
                 _keep_pins(old.channels.basic, self._pipeline.channels.basic)
             except Exception as bug:  # noqa: BLE001 - an application's bug must not end the reset
                 self.on_bug(bug)
-        if self.events.observers:
+        if self.events.listeners:
             self.events.emit(PoweredOn(self._atr, warm=True))
         return self._atr
 
@@ -194,7 +194,7 @@ class Card:
         """Take the power away; everything volatile is gone. Allowed at any time."""
         self._pipeline = None
         self.environment.memory.rollback()
-        if self.events.observers:
+        if self.events.listeners:
             self.events.emit(PoweredOff())
 
     def transmit(self, raw: bytes) -> bytes:
@@ -213,7 +213,7 @@ class Card:
         else:
             response = pipeline.process(command)
             answer = response.data + response.status.to_bytes(2, "big")
-        if self.events.observers:
+        if self.events.listeners:
             self.events.emit(Exchange(bytes(raw), answer))
         return answer
 

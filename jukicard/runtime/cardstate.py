@@ -65,7 +65,7 @@ class CardState:
             self._memory.put_now(_KEY, bytes((target.byte,)))
         else:
             self._memory.put(_KEY, bytes((target.byte,)))
-        if self._events.observers:
+        if self._events.listeners:
             self._events.emit(LifeCycleChanged(None, "card", _NAMES[target]))
 
 

@@ -150,7 +150,7 @@ class ConfinedContext(AppletContext):
         super().share(name, lambda data: budget.run(lambda: service(data)), to)
 
     def emit(self, event: CardEvent) -> None:
-        """Tell the emulator's observers; IsoError, a denial, of what is not its own to tell."""
+        """Tell the emulator's listeners; IsoError, a denial, of what is not its own to tell."""
         made_anew = _own_event(event, self.aid)
         if made_anew is None:
             raise self._grants.denial(self.aid, "an event", "it is not its own to tell")

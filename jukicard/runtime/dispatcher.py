@@ -118,7 +118,7 @@ class Dispatcher:
         except BaseException:
             self.leave(channel)
             raise
-        if self._events.observers:
+        if self._events.listeners:
             self._events.emit(ApplicationSelected(channel.number, found.aid, again))
         if response.status == StatusWord.OK and not self._card.usable:
             cell = outcome(ObjectKind.CARD, self._card.now, Operation.SELECT)

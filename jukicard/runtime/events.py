@@ -1,4 +1,4 @@
-"""What happens inside the card, as typed events for observers on the emulator's side.
+"""What happens inside the card, as typed events for listeners on the emulator's side.
 
 None of this goes over the wire. Events name files, references and rules; raw commands and
 answers are in `Exchange` only, and no repr shows them.
@@ -106,28 +106,28 @@ class MemoryCommitted(CardEvent):
     writes: int
 
 
-Observer: TypeAlias = Callable[[CardEvent], None]
+Listener: TypeAlias = Callable[[CardEvent], None]
 
 
 class Events:
     """Who listens to a card. Without a listener an event costs one comparison."""
 
-    __slots__ = ("observers",)
+    __slots__ = ("listeners",)
 
     def __init__(self) -> None:
-        self.observers: list[Observer] = []
+        self.listeners: list[Listener] = []
 
-    def subscribe(self, observer: Observer) -> Callable[[], None]:
-        """Send every event to `observer` from now on; return what ends that."""
-        self.observers.append(observer)
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Send every event to `listener` from now on; return what ends that."""
+        self.listeners.append(listener)
 
         def unsubscribe() -> None:
-            if observer in self.observers:
-                self.observers.remove(observer)
+            if listener in self.listeners:
+                self.listeners.remove(listener)
 
         return unsubscribe
 
     def emit(self, event: CardEvent) -> None:
         """Hand an event to everyone who listens, in the order they came."""
-        for observer in tuple(self.observers):
-            observer(event)
+        for listener in tuple(self.listeners):
+            listener(event)

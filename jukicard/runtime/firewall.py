@@ -36,7 +36,7 @@ _LEFT_TO_THE_CARD: Final = 1_000_000
 _CALLS_OUT: Final = frozenset(
     {"jukicard.memory.persistent", "jukicard.runtime.boundary", "jukicard.runtime.events"}
 )
-"""What calls backends, observers and `on_bug`: code of whoever runs the card, not applications."""
+"""What calls backends, listeners and `on_bug`: code of whoever runs the card, not applications."""
 
 
 class AppletMisbehavedError(Exception):
@@ -184,7 +184,7 @@ class StepBudget:
 
 
 def _may_be_stopped(frame: FrameType) -> bool:
-    """Tell an application's code from the card's, and from the observers and backends it calls."""
+    """Tell an application's code from the card's, and from the listeners and backends it calls."""
     module = _module(frame)
     if module.partition(".")[0] in _NEVER_STOPPED or module.startswith("namedtuple_"):
         return False  # the last: what the standard library makes for the card's named tuples
@@ -276,7 +276,7 @@ class Grants:
 
     def denial(self, client: Aid, what: str, why: str) -> IsoError:
         """Report a denial and return the refusal it becomes."""
-        if self._events.observers:
+        if self._events.listeners:
             self._events.emit(FirewallDenial(client, what, why))
         return IsoError(DENIED, f"firewall: {client} may not use {what}: {why}")
 
