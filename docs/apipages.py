@@ -16,6 +16,7 @@ from types import ModuleType
 
 FACES = {
     "jukicard": "The card",
+    "jukicard.kit": "For authors of an application",
     "jukicard.testing": "For tests",
     "jukihost": "The terminal's side",
 }

@@ -214,7 +214,7 @@ class Applet(ABC, Generic[State]):
     is wrong with a class shows when it is made, as a DeclarationError: two methods for one command,
     one that cannot be called as a command is, a state that is not what a feature works on, and in a
     whole application something that a feature needs and nobody gives. `without` names commands of
-    the bases, by their methods, that the class has not: `without=(FileApplet.erase_binary,)`.
+    the bases, by their methods, that the class has not: `without=(Files.erase_binary,)`.
     """
 
     type_name: ClassVar[str]
