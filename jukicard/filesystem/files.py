@@ -206,6 +206,7 @@ class EfNode:
     """An EF in its place: the specification, its DF and where memory keeps its contents.
 
     `states` are the keys of its own life-cycle state and of those above it, its own first.
+    `size` is how many bytes a transparent EF has, 0 for others.
     """
 
     spec: ElementaryFile
@@ -215,12 +216,14 @@ class EfNode:
     state_key: str = field(init=False)
     tries_key: str = field(init=False)
     states: tuple[str, ...] = field(init=False)
+    size: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.content_key = f"content/{self.path}"
         self.state_key = f"state/{self.path}"
         self.tries_key = f"tries/{self.path}"
         self.states = (self.state_key, *self.parent.states)
+        self.size = self.spec.size if isinstance(self.spec, TransparentFile) else 0
 
     def __repr__(self) -> str:
         return f"<EF {self.label}>"

@@ -28,13 +28,13 @@ class FileStore:
         self._put = partition.put
 
     def content(self, ef: EfNode) -> bytes:
-        """Return the bytes of a transparent EF, always `size` of them."""
+        """Return the bytes of a transparent EF, always `size` of them.
+
+        What an earlier release kept of a file that was shorter then is filled up as well.
+        """
         content = self._get(ef.content_key)
-        if content is None:
-            spec = ef.spec
-            if not isinstance(spec, TransparentFile):
-                raise TypeError(f"{ef.label} is not transparent")
-            content = bytes((spec.fill,)) * spec.size
+        if content is None or len(content) < ef.size:
+            return _filled(ef, content or b"")
         return content
 
     def put_content(self, ef: EfNode, content: bytes) -> None:
@@ -42,12 +42,10 @@ class FileStore:
 
         ValueError when it is longer than the file.
         """
-        spec = ef.spec
-        if not isinstance(spec, TransparentFile):
-            raise TypeError(f"{ef.label} is not transparent")
-        if len(content) > spec.size:
-            raise ValueError(f"{len(content)} bytes do not fit {ef.label} of {spec.size}")
-        self._put(ef.content_key, content + bytes((spec.fill,)) * (spec.size - len(content)))
+        filled = _filled(ef, content)
+        if len(content) > ef.size:
+            raise ValueError(f"{len(content)} bytes do not fit {ef.label} of {ef.size}")
+        self._put(ef.content_key, filled)
 
     def records(self, ef: EfNode) -> list[bytes]:
         """Return the records of a structured EF, number 1 first."""
@@ -124,3 +122,11 @@ class FileStore:
     def put_state(self, node: EfNode | DfNode, state: LifeCycleState) -> None:
         """Change the life-cycle state of a file."""
         self._put(node.state_key, bytes((state.byte,)))
+
+
+def _filled(ef: EfNode, content: bytes) -> bytes:
+    """Return content with what fills the rest of its file; TypeError unless it is transparent."""
+    spec = ef.spec
+    if not isinstance(spec, TransparentFile):
+        raise TypeError(f"{ef.label} is not transparent")
+    return content.ljust(spec.size, bytes((spec.fill,)))

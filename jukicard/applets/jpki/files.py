@@ -43,11 +43,14 @@ SIGN_PIN: Final = 0x001B
 
 CERTIFICATE_SIZE: Final = 2048
 """The size of a certificate's EF in bytes; what the certificate leaves free is FF."""
+HOLDERS_CERTIFICATE_SIZE: Final = 3072
+"""The same where the certificate names its holder: one with the longest name and the longest
+address has some 2500 bytes."""
 TOKEN_SIZE: Final = 160
 
 
-def _certificate(fid: int, access: AccessRules | None = None) -> TransparentFile:
-    return TransparentFile(fid=fid, size=CERTIFICATE_SIZE, access=access or open_data())
+def _certificate(fid: int) -> TransparentFile:
+    return TransparentFile(fid=fid, size=CERTIFICATE_SIZE, access=open_data())
 
 
 def _pair(
@@ -66,7 +69,11 @@ def _pair(
 def _signature_pair(algorithm: KeyAlgorithm) -> tuple[ElementaryFile, ...]:
     return _pair(
         # a certificate of the signature pair says who and where the holder is: not for everyone
-        certificate=_certificate(SIGN_CERTIFICATE, personal_data(Verified(SIGN_PIN))),
+        certificate=TransparentFile(
+            fid=SIGN_CERTIFICATE,
+            size=HOLDERS_CERTIFICATE_SIZE,
+            access=personal_data(Verified(SIGN_PIN)),
+        ),
         ca=SIGN_CA_CERTIFICATE,
         key=SIGN_KEY,
         pin=PinFile(

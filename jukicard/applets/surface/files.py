@@ -2,7 +2,8 @@
 
 The successor's are measured on cards. Of the Juki card's only the credentials and what they open
 are public, the files are this project's own (docs/card.md, section 6). EFs whose purpose is unknown
-exist and stay closed.
+exist and stay closed. A file whose size is not known is larger than its content and filled with FF,
+as the files of real cards are.
 """
 
 from __future__ import annotations
@@ -70,13 +71,13 @@ _FILLER: Final = TransparentFile(fid=0x0006, size=16, access=AccessRules(read=AL
 
 TREES: Final = {
     "mynumber": _tree(
-        TransparentFile(fid=BIRTH, size=547, access=personal_data(Verified(BIRTH_CODE))),
+        TransparentFile(fid=BIRTH, size=768, access=personal_data(Verified(BIRTH_CODE))),
         TransparentFile(
             fid=FACE,
             size=FACE_SIZE,
             access=personal_data(AnyOf(Verified(NUMBER_B), Verified(NUMBER_A))),
         ),
-        TransparentFile(fid=BASIC_INFORMATION, size=320, access=open_data()),
+        TransparentFile(fid=BASIC_INFORMATION, size=512, access=open_data()),
         TransparentFile(fid=CERTIFICATE, size=568, access=open_data()),
         TransparentFile(fid=NUMBER_IMAGE, size=2048, access=personal_data(Verified(NUMBER_A))),
         _FILLER,

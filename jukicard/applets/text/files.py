@@ -1,6 +1,7 @@
 """The files of the text application, as measured on cards (docs/card.md, section 6).
 
-EFs whose purpose is unknown exist and stay closed.
+EFs whose purpose is unknown exist and stay closed. A file whose size is not known is larger than
+its content and filled with FF, as the files of real cards are.
 """
 
 from __future__ import annotations
@@ -59,11 +60,13 @@ _DATA: Final = (
         size=1280,
         access=personal_data(AnyOf(Verified(PIN), Verified(NUMBER_B))),
     ),
+    # these two are as long as what is in them: clients ask for exactly as much
     TransparentFile(fid=INTEGRITY, size=336, access=personal_data(_ANY_CREDENTIAL)),
     TransparentFile(fid=CERTIFICATE, size=568, access=open_data()),
-    TransparentFile(fid=BASIC_INFORMATION, size=162, access=open_data()),
-    TransparentFile(fid=SESSION_KEY, size=269, access=open_data()),
-    TransparentFile(fid=SIGNED_KEY, size=536, access=open_data()),
+    # a client reads 256 bytes of what is 162, and gives up when there are fewer
+    TransparentFile(fid=BASIC_INFORMATION, size=256, access=open_data()),
+    TransparentFile(fid=SESSION_KEY, size=512, access=open_data()),
+    TransparentFile(fid=SIGNED_KEY, size=768, access=open_data()),
     TransparentFile(fid=0x0008, size=16, access=AccessRules(read=ALWAYS)),
 )
 _CREDENTIALS: Final = (

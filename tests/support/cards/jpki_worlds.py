@@ -57,7 +57,7 @@ class World(NamedTuple):
     @property
     def sizes(self) -> dict[int, int]:
         """The transparent files and their sizes in bytes."""
-        sizes = {0x01: 2048, 0x02: 2048, 0x06: 160}
+        sizes = {0x01: 3072, 0x02: 2048, 0x06: 160}
         if self.authentication:
             sizes |= {0x0A: 2048, 0x0B: 2048}
         if self.successor:

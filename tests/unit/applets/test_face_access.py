@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from jukicard.apdu import CommandApdu
+from jukicard.apdu import CommandApdu, Tlv
 from jukicard.applets.common.files import TREE as COMMON_TREE
 from jukicard.applets.surface.files import TREES as SURFACE_TREES
 from jukicard.applets.text.files import TREE as TEXT_TREE
@@ -53,7 +53,7 @@ TEXT: Final = World(
         3: frozenset({0x11, 0x14, 0x15}),
         **dict.fromkeys((4, 5, 6, 7, 8), FREE),
     },
-    {1: 17, 2: 1280, 3: 336, 4: 568, 5: 162, 6: 269, 7: 536, 8: 16},
+    {1: 17, 2: 1280, 3: 336, 4: 568, 5: 256, 6: 512, 7: 768, 8: 16},
 )
 SURFACE: Final = World(
     "surface",
@@ -66,7 +66,7 @@ SURFACE: Final = World(
         5: frozenset({0x13}),
         **dict.fromkeys((3, 4, 6), FREE),
     },
-    {1: 547, 2: 12_288, 3: 320, 4: 568, 5: 2048, 6: 16},
+    {1: 768, 2: 12_288, 3: 512, 4: 568, 5: 2048, 6: 16},
 )
 JUKI_A: Final = World(
     "surface",
@@ -129,6 +129,27 @@ def test_a_file_opens_for_what_opens_it_and_for_nothing_else(
             assert last == (0x6B00 if world.sizes[fid] % 256 == 0 else 0x9000)
         else:
             assert (content, last) == (b"", 0x6982), f"{fid:04X}"
+
+
+EXACT: Final = {"text": {3, 4}, "surface": {4}}
+"""Files of the length that their object has: no source knows more of them."""
+
+
+@pytest.mark.parametrize("world", WITH_BYTES, ids=name_of)
+def test_a_file_is_larger_than_its_content_and_filled_with_ff(world: World) -> None:
+    card = selected(world.application, world.kind)
+    for fid, value in world.credentials.items():
+        play(card, verify(fid, value))
+    for fid, size in world.sizes.items():
+        if not world.opened_by[fid]:
+            continue
+        content, _ = read_file(card, fid)
+        if not content.strip(b"\xff"):
+            assert size == 16
+            continue
+        _, end = Tlv.parse_first(content)
+        assert content[end:] == b"\xff" * (size - end)
+        assert end < size or fid in EXACT[world.application], f"{fid:04X}"
 
 
 @pytest.mark.parametrize("world", WITH_BYTES, ids=name_of)

@@ -162,6 +162,30 @@ def test_every_client_reads_the_same_object(application: str, fid: int, client: 
     assert len(whole.children) > 1
 
 
+AS_LONG_AS_ITS_OBJECT: Final = {("text", 3), ("text", 4)}
+"""Files whose size is known and is that of the object; others are larger and filled with FF."""
+
+
+@pytest.mark.parametrize(("application", "fid"), sorted(FILES.keys() - AS_LONG_AS_ITS_OBJECT))
+def test_a_client_that_reads_whole_blocks_of_256_gets_them(application: str, fid: int) -> None:
+    """It asks for so many bytes that the object fits, and gives up when it gets fewer."""
+    read = reading(opened(application, fid))
+    total = object_length(ok(read(0, 8)))
+    content = b""
+    while len(content) < -(-total // 256) * 256:
+        block = ok(read(len(content), 256))
+        assert len(block) == 256
+        content += block
+    assert not content[total:].strip(b"\xff"), "behind the object there is FF only"
+
+
+def test_the_basic_information_of_text_is_read_as_256_bytes() -> None:
+    card = opened("text", 5)
+    content, status = reading(card)(0, 256)
+    assert (len(content), status) == (256, 0x9000)
+    play(card, f"00B000A25E -> {'FF' * 94} 9000\n00B0010000 -> 6B00")
+
+
 @pytest.mark.parametrize(("application", "fid"), FILES)
 def test_a_client_with_extended_lengths_reads_at_once(application: str, fid: int) -> None:
     card = opened(application, fid)

@@ -14,6 +14,8 @@ import pytest
 import jukicard
 from jukicard import Card, MemorySnapshot
 from jukicard.environment import CardEnvironment
+from jukicard.filesystem.files import EfNode, TransparentFile
+from jukicard.kit.fileapplet import FileApplet
 from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
 from jukicard.runtime.boundary import raise_bug
 from tests.support.cards.state_findings import Known, find
@@ -142,6 +144,24 @@ def test_a_card_of_an_old_release_is_read_and_answers_as_then(image: Path, scrip
     text = script.read_text(encoding="ascii")
     assert f"# ATR {card.power_on().hex().upper()}" in text
     play(card, text)
+
+
+@pytest.mark.parametrize("image", [image for image, _ in KEPT], ids=lambda image: image.stem)
+def test_a_file_of_an_old_release_is_as_long_as_one_of_this_and_filled_up(image: Path) -> None:
+    card = Card.restore(MemorySnapshot.from_bytes(image.read_bytes()), on_bug=raise_bug)
+    looked_at = 0
+    for application in card.applications:
+        applet = application.applet
+        assert isinstance(applet, FileApplet)
+        for node in applet.tree.walk():
+            if not (isinstance(node, EfNode) and isinstance(node.spec, TransparentFile)):
+                continue
+            kept_then = applet.files.partition.get(node.content_key) or b""
+            content = applet.files.content(node)
+            fill = bytes((node.spec.fill,))
+            assert content == kept_then + fill * (node.spec.size - len(kept_then))
+            looked_at += 1
+    assert looked_at >= 3
 
 
 def test_cards_are_kept_in_every_state_that_changes_what_they_answer() -> None:
