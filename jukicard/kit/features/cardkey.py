@@ -96,5 +96,10 @@ class CardKey(PrivateKeys[State]):
     def compute_signature(self, command: CommandApdu, state: State) -> ResponseApdu:
         """COMPUTE DIGITAL SIGNATURE over what the terminal hashed (a DigestInfo, as a rule)."""
         parsed = parse_card_signature(command)
+        if parsed.key is None and self.card_key not in self.tree.root.efs:
+            raise IsoError(
+                StatusWord.REFERENCED_DATA_NOT_FOUND,
+                "COMPUTE DIGITAL SIGNATURE: the application has no key of the card here",
+            )
         key = FileReference(0, self.card_key) if parsed.key is None else parsed.key
         return ResponseApdu(self.signing.sign(state, key, SignatureScheme.VERBATIM, parsed.data))

@@ -87,6 +87,15 @@ class LifeCycle(FileApplet[State]):
 
     @command(Ins.TERMINATE_CARD_USAGE)
     def terminate_card_usage(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """TERMINATE CARD USAGE: the end of the card."""
+        """TERMINATE CARD USAGE: the end of the card.
+
+        It names no file: where the application has no say over the card there is no such command.
+        """
+        name = "TERMINATE CARD USAGE"
+        if self.context.card is None:
+            raise IsoError(
+                StatusWord.INS_NOT_SUPPORTED,
+                f"{name}: this application may not change the card's state",
+            )
         commands.parse_terminate_card_usage(command)
-        return self._manage_card(state, Operation.TERMINATE, "TERMINATE CARD USAGE")
+        return self._manage_card(state, Operation.TERMINATE, name)

@@ -103,7 +103,7 @@ def test_a_wrong_signature_command_is_refused(application: str, command: str, an
 
 
 def test_a_juki_card_has_no_key_of_its_own() -> None:
-    assert send(selected("surface", "juki-b"), "802A0000013000") == "6A82"
+    assert send(selected("surface", "juki-b"), "802A0000013000") == "6A88"
 
 
 def test_without_a_key_nothing_is_signed() -> None:

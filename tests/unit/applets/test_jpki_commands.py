@@ -31,7 +31,7 @@ from tests.support.published.transcript import play, send, status
 
 FILES: Final = bytes.fromhex("A4 B0 B1 B2 B3 A0 A1 A2 D0 D1 D2 D6 D7 DC DD E2 0C 0E 0F CA CB DA DB")
 SECURITY: Final = bytes.fromhex("20 24 2C 84 82 46")
-LIFE_CYCLE: Final = bytes.fromhex("44 04 E6 E8 FE")
+LIFE_CYCLE: Final = bytes.fromhex("44 04 E6 E8")
 CARD: Final = bytes.fromhex("70 C0")
 KNOWN: Final = frozenset(FILES + SECURITY + LIFE_CYCLE + CARD)
 PROPRIETARY: Final = frozenset(bytes.fromhex("2A 32 AE C0"))
