@@ -43,6 +43,11 @@ def _is_checked(text: str, digits: int) -> bool:
     )
 
 
+def grouped(individual_number: str) -> str:
+    """Return an individual number in three groups of four digits, as it is printed."""
+    return " ".join(individual_number[at : at + 4] for at in range(0, len(individual_number), 4))
+
+
 def random_digits(random: RandomSource, count: int) -> str:
     """Return `count` decimal digits, each equally likely."""
     digits = ""

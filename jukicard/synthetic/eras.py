@@ -15,6 +15,7 @@ __all__ = [
     "era_of",
     "era_year",
     "written",
+    "written_gregorian",
     "years_before",
 ]
 
@@ -27,6 +28,11 @@ def written(day: datetime.date) -> str:
     year = era_year(day)
     text = f"{era_of(day).name}{'元' if year == 1 else year}年{day.month}月{day.day}日"
     return text.translate(_FULL_WIDTH)
+
+
+def written_gregorian(day: datetime.date) -> str:
+    """Return a date as it is printed with the Gregorian year, for example １９８０年２月１７日."""
+    return f"{day.year}年{day.month}月{day.day}日".translate(_FULL_WIDTH)
 
 
 _FULL_WIDTH: Final = {ord("0") + digit: ord("０") + digit for digit in range(10)}

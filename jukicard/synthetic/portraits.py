@@ -11,6 +11,7 @@ from typing import Final
 
 from jukicard.environment import RandomSource
 from jukicard.synthetic.characters import letters
+from jukicard.synthetic.codes import grouped
 from jukicard.synthetic.datafiles import load_bytes
 from jukicard.synthetic.draws import choice
 from jukicard.synthetic.glyphs import SIZE, glyph
@@ -48,8 +49,8 @@ def security_code_image(person: Person) -> bytes:
 
 def individual_number_image(person: Person) -> bytes:
     """Return the individual number in three groups of four digits, in PNG."""
-    number = person.individual_number
-    return text_image(f"{number[:4]} {number[4:8]} {number[8:]}", len(number) + 2)
+    number = grouped(person.individual_number)
+    return text_image(number, len(number))
 
 
 def text_image(text: str, columns: int) -> bytes:

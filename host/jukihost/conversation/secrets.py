@@ -17,13 +17,14 @@ SHORTEST_PASSWORD: Final = 6
 """Characters of the shortest new password."""
 LONGEST_PASSWORD: Final = 16
 
-# The first day of each era, newest first (昭和, 平成, 令和 and before); the year 1 is that year.
+# The first day of each era, newest first (令和, 平成, 昭和 and before); the year 1 is that year.
+# Meiji begins on the day it was proclaimed (docs/card.md, section 6).
 _ERAS: Final = (
     date(2019, 5, 1),
     date(1989, 1, 8),
     date(1926, 12, 25),
     date(1912, 7, 30),
-    date(1868, 1, 25),
+    date(1868, 10, 23),
 )
 
 
@@ -104,9 +105,13 @@ class BirthPin(Secret):
         return _digits(text, "the birth number", 6)
 
     @classmethod
-    def of_date(cls, born: date) -> Self:
-        """Return it for a birth date: the year of the era, month, day. ValueError before 1868."""
-        return cls(era_date(born))
+    def of_date(cls, born: date, *, foreign: bool = False) -> Self:
+        """Return it for a birth date: the year as it is printed, month, day.
+
+        That is the year of the era, for foreign residents the last two digits of the common one.
+        ValueError before the era Meiji.
+        """
+        return cls(_birth_digits(born, foreign=foreign))
 
 
 class AccessNumber(Secret):
@@ -142,12 +147,16 @@ class NumberB(Secret):
         return _digits(text, "the verification number", 14, 8)
 
     @classmethod
-    def of_face(cls, born: date, expiry_year: int, security_code: str) -> Self:
+    def of_face(
+        cls, born: date, expiry_year: int, security_code: str, *, foreign: bool = False
+    ) -> Self:
         """Return the successor's: birth date, year of expiry, security code (セキュリティコード).
 
-        The birth date has the year of its era. PinFormatError, ValueError.
+        The birth year is the era's, for foreign residents the last two digits of the common one, as
+        it is printed on the card. PinFormatError, ValueError before the era Meiji.
         """
-        return cls(f"{era_date(born)}{expiry_year:04}{security_code}")
+        birth = _birth_digits(born, foreign=foreign)
+        return cls(f"{birth}{expiry_year:04}{security_code}")
 
     @classmethod
     def of_juki_card(
@@ -156,13 +165,22 @@ class NumberB(Secret):
         """Return that of a Juki card: the expiry date, and with photo the birth date.
 
         The birth year is the era's, for foreign residents the last two digits of the common one.
+        ValueError before the era Meiji.
         """
-        birth = "" if born is None else f"{born:%y%m%d}" if foreign else era_date(born)
+        birth = "" if born is None else _birth_digits(born, foreign=foreign)
         return cls(f"{expires:%Y%m%d}{birth}")
 
 
+def _birth_digits(born: date, *, foreign: bool) -> str:
+    """Return a birth date in six digits, with the year that stands on the card."""
+    return f"{born:%y%m%d}" if foreign else era_date(born)
+
+
 def era_date(day: date) -> str:
-    """Return a day as YYMMDD with the year of its era (和暦). ValueError before the era Meiji."""
+    """Return a day as YYMMDD with the year of its era (和暦).
+
+    ValueError before the era Meiji, which began on 23 October 1868.
+    """
     for first in _ERAS:
         if day >= first:
             return f"{day.year - first.year + 1:02}{day:%m%d}"
