@@ -295,7 +295,8 @@ def check_master(suite: str, key: bytes) -> None:
     """Check a master key from elsewhere. KeyUnfit for its length, WeakKey when it is guessable.
 
     Guessable are: one byte again and again, bytes in steps (00 01 02.., 00 11 22..), a repeated
-    part, and few different bytes. No check can tell a key that was derived from printed data.
+    part, few different bytes, and nothing but characters that can be typed. No check can tell a key
+    that was derived from printed data.
     """
     _check_suite(suite)
     size = MASTER_BYTES[suite]
@@ -303,7 +304,8 @@ def check_master(suite: str, key: bytes) -> None:
         raise KeyUnfit(f"a master key of {suite} has {size} bytes, not {len(key)}")
     steps = {(after - before) % 256 for before, after in pairwise(key)}
     repeated = any(key == (key[:part] * size)[:size] for part in range(1, size // 2 + 1))
-    if len(steps) == 1 or repeated or len(set(key)) < _DISTINCT_BYTES:
+    typed = all(0x20 <= byte < 0x7F for byte in key)
+    if len(steps) == 1 or repeated or typed or len(set(key)) < _DISTINCT_BYTES:
         raise WeakKey("the master key is one that anybody could guess; draw a random one")
 
 
