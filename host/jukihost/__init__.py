@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         CardNotAuthentic as CardNotAuthentic,
         CardRemoved as CardRemoved,
         CardRemovedOrMute as CardRemovedOrMute,
+        CardRemovedOrNotOpen as CardRemovedOrNotOpen,
         CardReset as CardReset,
         CardSuspended as CardSuspended,
         CardTerminated as CardTerminated,
@@ -338,7 +339,8 @@ _HOMES: Final = {
     "jukihost.errors": "AlreadyExists AmbiguousReader AnswerTimeout AppletNotFound "
     "AuthenticationBlocked AuthenticationRejected "
     "CardBusy CardBusyOrSilent CardError CardFailure CardFull CardHeldHere CardMute "
-    "CardNotAuthentic CardRemoved CardRemovedOrMute CardReset "
+    "CardNotAuthentic CardRemoved CardRemovedOrMute CardRemovedOrNotOpen "
+    "CardReset "
     "CardSuspended CardTerminated CardWarning "
     "ChannelNotSupported CommandNotAllowed "
     "CommandNotCarried ConditionsNotSatisfied "

@@ -31,8 +31,8 @@ from jukicard.apdu import (
 )
 from jukicard.apdu.command import MAX_NC, MAX_NE
 from jukicard.apdu.trace import TraceObserver
-from jukihost.connection import Capabilities, Connection
-from jukihost.errors import CardError, CardRemoved, ProtocolError, check
+from jukihost.connection import Capabilities, Connection, translated
+from jukihost.errors import CardError, ProtocolError, check
 
 MAX_ROUNDS: Final = 1024
 """How many GET RESPONSE one answer may take: 65536 bytes in pieces of 64."""
@@ -75,11 +75,7 @@ class PlainChannel:
         try:
             raw = self.connection.transmit(command.encode())
         except ConnectionError as error:
-            # A connection that is not of this package (a reader in the same process) says so.
-            raise CardRemoved(
-                "the card is gone, or the connection was never opened: put the card back, or use "
-                "the connection inside `with`"
-            ) from error
+            raise translated(error) from error
         try:
             return ResponseApdu.parse(raw)
         except MalformedApduError:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Final, Protocol, Self, runtime_checkable
 
-from jukihost.errors import CardError, CardRemoved
+from jukihost.errors import (
+    CardError,
+    CardMute,
+    CardRemoved,
+    CardRemovedOrNotOpen,
+    TransportError,
+)
 
 
 class Connection(Protocol):
     """A card within reach: bytes in, bytes out; no knowledge of ISO/IEC 7816-4.
 
     Making one does no I/O, `open` does. Every failure is a `TransportError`. What fits this shape
-    is a connection, whether it inherits from it or not.
+    is a connection, whether it inherits from it or not; one that does not know this package's
+    errors (a reader in the same process) raises ConnectionError, see `translated`.
     """
 
     @property
@@ -91,12 +98,31 @@ class Capabilities:
         )
 
 
+_FAULTS: Final[Mapping[object, tuple[type[TransportError], str]]] = {
+    "removed": (CardRemoved, "the card is gone: put it back, then open the connection again"),
+    "mute": (CardMute, "the card failed in the middle of it; reset it, or open it again"),
+    "closed": (
+        CardRemovedOrNotOpen,
+        "the connection is not open, or its card was changed; use it inside `with`, or call open()",
+    ),
+}
+
+
+def translated(error: ConnectionError) -> TransportError:
+    """Return what the failure of a connection that is not of this package is called here.
+
+    Its attribute `fault` says so in a word: `removed` (also where there is none), `mute`, `closed`.
+    """
+    kind, text = _FAULTS.get(getattr(error, "fault", None), _FAULTS["removed"])
+    return kind(text)
+
+
 def _forget_by_reset(connection: Connection) -> bytes:
     try:
         return connection.reset()
     except ConnectionError as error:
-        # a connection that is not of this package (a reader in the same process) says so
-        raise CardRemoved("the card is gone") from error
+        connection.close()
+        raise translated(error) from error
     except CardError:
         connection.close()
         raise

@@ -48,7 +48,7 @@ class NoCard(TransportError):
     """No card is in the reader, or none came within the time limit."""
 
 
-class CardRemoved(TransportError):
+class CardRemoved(NoCard):
     """The card was pulled out, or the program that plays the card went away."""
 
 
@@ -96,6 +96,10 @@ class CommandNotCarried(TransportError):
 
 class ConnectionNotOpen(TransportError):
     """The connection was used before `open` or after `close`."""
+
+
+class CardRemovedOrNotOpen(CardRemoved, ConnectionNotOpen):
+    """The connection was not opened, or not again since its card was changed."""
 
 
 class ReplayMismatch(TransportError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 
 class CardPort(Protocol):
@@ -38,7 +38,25 @@ class CardPort(Protocol):
 
 
 class CardNotPresent(ConnectionError):
-    """There is no card in the reader, or not the one that was given power."""
+    """There is no card in the reader, or not the one that was given power.
+
+    `fault` says in a word what a terminal takes it for, here and in the classes below: `removed`,
+    `mute`, or `closed` for a reader that is not open.
+    """
+
+    fault: ClassVar[str] = "removed"
+
+
+class CardWithoutPower(CardNotPresent):
+    """The card in the reader has no power: it failed, and nobody has reset it since."""
+
+    fault = "mute"
+
+
+class ReaderNotOpen(CardNotPresent):
+    """The reader was not opened, or not again since the card was put in."""
+
+    fault = "closed"
 
 
 class CardFault(ConnectionError):
@@ -47,6 +65,8 @@ class CardFault(ConnectionError):
     The text names the kind of exception and where it came from, never its text: that may hold
     what the command held.
     """
+
+    fault: ClassVar[str] = "mute"
 
 
 class SlotState(Enum):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from jukicard.transport import CardNotPresent, CardPort
+from jukicard.memory import PowerLoss
+from jukicard.transport import (
+    CardFault,
+    CardNotPresent,
+    CardPort,
+    CardWithoutPower,
+    ReaderNotOpen,
+)
+from jukicard.transport.slot import describe
 
 
 class LocalReader:
@@ -13,12 +23,18 @@ class LocalReader:
 
     `open` gives the card power, `close` takes it. After `remove` and `insert` the reader must be
     opened again, as with PC/SC: nobody goes on with a new card, or with one that lost its state,
-    by mistake. What the card raises comes through unchanged. For one thread at a time.
+    by mistake. For one thread at a time.
+
+    A card whose power fails in the middle of a command (PowerLoss) stops without an answer, as it
+    does in any reader: CardFault, then CardWithoutPower until `reset` or `open`. An exchange that
+    is interrupted (KeyboardInterrupt) closes the reader. What a card raises besides comes through
+    unchanged.
     """
 
     def __init__(self, card: CardPort | None = None, *, description: str = "local reader") -> None:
         self._card = card
         self._ready = False
+        self._powered = False
         self.description = description
 
     def __repr__(self) -> str:
@@ -49,26 +65,38 @@ class LocalReader:
         return self._ready_card().atr
 
     def open(self) -> None:
-        """Give the card power (cold reset, also when it was open); CardNotPresent without one."""
+        """Give the card power (cold reset, also when it was open).
+
+        CardNotPresent without one, CardFault when its power failed.
+        """
         if self._card is None:
             raise CardNotPresent("no card in the reader")
         self.close()
-        self._card.power_on()
-        self._ready = True
+        self._work(self._card.power_on)
+        self._ready = self._powered = True
 
     def close(self) -> None:
         """Take the card's power; nothing happens when the reader is not open."""
-        if self._ready and self._card is not None:
-            self._ready = False
+        powered, self._ready, self._powered = self._powered, False, False
+        if powered and self._card is not None:
             self._card.power_off()
 
     def transmit(self, command: bytes) -> bytes:
-        """Give one command APDU to the card, return its response; CardNotPresent."""
-        return self._ready_card().transmit(command)
+        """Give one command APDU to the card, return its response; CardNotPresent, CardFault."""
+        card = self._ready_card()
+        if not self._powered:
+            raise CardWithoutPower("the card has no power: reset it")
+        return self._work(card.transmit, command)
 
     def reset(self) -> bytes:
-        """Reset the card (warm reset), return the ATR; CardNotPresent."""
-        return self._ready_card().reset()
+        """Reset the card (warm, cold when it lost its power), return the ATR.
+
+        CardNotPresent, CardFault.
+        """
+        card = self._ready_card()
+        atr = self._work(card.reset if self._powered else card.power_on)
+        self._powered = True
+        return atr
 
     def insert(self, card: CardPort) -> None:
         """Put a card in; `open` gives it power. RuntimeError when one is in already."""
@@ -86,8 +114,29 @@ class LocalReader:
         return card
 
     def _ready_card(self) -> CardPort:
-        if self._ready and self._card is not None:
-            return self._card
-        raise CardNotPresent(
-            "no card in the reader" if self._card is None else "the card has no power: open first"
-        )
+        if self._card is None:
+            raise CardNotPresent("no card in the reader")
+        if not self._ready:
+            raise ReaderNotOpen("the card has no power: open first")
+        return self._card
+
+    def _work(self, work: Callable[..., bytes], *command: bytes) -> bytes:
+        """Have the card work, and take its power where it stops in the middle of that."""
+        try:
+            return work(*command)
+        except PowerLoss as loss:
+            self._fail()
+            raise CardFault(f"the card failed: its power was cut ({describe(loss)})") from None
+        except Exception:
+            raise
+        except BaseException:
+            self._fail()
+            self._ready = False
+            raise
+
+    def _fail(self) -> None:
+        """Take the power; a card that fails even here has none all the same."""
+        self._powered = False
+        if self._card is not None:
+            with contextlib.suppress(BaseException):
+                self._card.power_off()

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from jukicard.transport import CardFault, CardNotPresent, CardPort
+from jukicard.transport import CardFault, CardNotPresent, CardPort, CardWithoutPower
 
 
 class CardSlot:
@@ -88,7 +88,7 @@ class CardSlot:
         with self._lock:
             card = self._present()
             if not self._powered:
-                raise CardNotPresent("the card has no power")
+                raise CardWithoutPower("the card has no power")
             try:
                 return card.transmit(command)
             except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server

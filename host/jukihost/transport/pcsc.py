@@ -123,7 +123,7 @@ class PcscConnection(BaseConnection):
             except TransportError as error:
                 left, awaited = deadline - time.monotonic(), awaited_after(error)
                 useless = left <= 0 or awaited is None
-                if useless or not isinstance(error, (NoReader, NoCard)):
+                if useless or type(error) not in {NoReader, NoCard}:
                     self._shut(max(_AT_ONCE, over - time.monotonic()))
                 if useless or awaited is None:
                     raise

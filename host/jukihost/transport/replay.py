@@ -16,7 +16,7 @@ from jukicard.apdu.trace import (
     DumpResponse,
     parse_dump,
 )
-from jukihost.errors import CardRemoved, ReplayMismatch
+from jukihost.errors import CardRemovedOrMute, ReplayMismatch
 from jukihost.transport.base import BaseConnection, not_open
 
 
@@ -77,7 +77,9 @@ class ReplayConnection(BaseConnection):
         answer = self._events[self._next + 1] if self._next + 1 < len(self._events) else None
         if not isinstance(answer, DumpResponse):
             self._next += 1
-            raise CardRemoved("the card was pulled out here when the trace was recorded")
+            raise CardRemovedOrMute(
+                "the card was pulled out, or failed, here when the trace was recorded"
+            )
         if not answer.pattern.is_exact:
             raise ReplayMismatch(
                 f"the answer to {_header(command)} is hidden in the trace; only a "

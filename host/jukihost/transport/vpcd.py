@@ -11,7 +11,13 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from jukihost.errors import CardMute, ProtocolError, TransportError
+from jukihost.errors import (
+    CardMute,
+    CardRemoved,
+    CardRemovedOrMute,
+    ProtocolError,
+    TransportError,
+)
 from jukihost.transport.base import BaseConnection, check_length, not_open
 from jukihost.transport.stream import Stream, accept, address, dial, listen
 
@@ -98,7 +104,8 @@ class VpcdConnection(BaseConnection):
         """Send one command and return the answer.
 
         CommandNotCarried: the protocol would take one byte for control, and cannot count beyond
-        65535. After CardRemoved or AnswerTimeout the connection is closed: `reconnect`.
+        65535. After CardRemoved, CardRemovedOrMute or AnswerTimeout the connection is closed:
+        `reconnect`.
         """
         check_length(command, MAX_MESSAGE)
         return self._exchange(command)
@@ -138,6 +145,12 @@ class VpcdConnection(BaseConnection):
         stream, deadline = self._live(), time.monotonic() + self._timeout
         try:
             return stream.receive(int.from_bytes(stream.receive(2, deadline), "big"), deadline)
+        except CardRemoved as gone:  # all that the protocol has to say of a card that failed
+            self._drop()
+            raise CardRemovedOrMute(
+                "the card closed the connection without an answer: it failed, was pulled out, or "
+                "its program ended; look there, then reconnect"
+            ) from gone
         except BaseException:  # an interrupted exchange too: the next answer would be the old one
             self._drop()
             raise
