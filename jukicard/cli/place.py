@@ -12,9 +12,20 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from jukicard.cli.cards import CARD_SEPARATOR
 from jukicard.cli.problems import UsageProblem, UserError
+
+_ADVICE: Final = {
+    errno.EACCES: "choose a directory that you may write to",
+    errno.EPERM: "choose a directory that you may write to",
+    errno.EROFS: "choose a directory that you may write to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "choose a directory that exists",
+    errno.ENOTDIR: "choose a directory that exists",
+    errno.ENOSPC: "make room on the disk",
+}
 
 
 class Place:
@@ -107,7 +118,8 @@ class Place:
         try:
             yield
         except OSError as error:
-            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
+            advice = _ADVICE.get(error.errno or 0, "choose another place")
+            raise UserError(f"{self.path} cannot be written ({error.strerror}): {advice}") from None
         except (ImageError, MemoryFailureError) as error:
             hidden = os.path.realpath(draft or self.path)
             raise UserError(str(error).replace(hidden, str(self.path))) from None

@@ -258,6 +258,7 @@ def _serve_tcp(
 def _serve_many(arguments: argparse.Namespace) -> None:
     """Serve all cards of a file behind one port until told to end."""
     from jukicard.memory import list_cards
+    from jukicard.memory.imagefile import ImageFile
     from jukicard.transport import SlotState, SlotStatus
     from jukicard.transport.tcpmany import ImageCards, ManyCardsServer
 
@@ -273,7 +274,8 @@ def _serve_many(arguments: argparse.Namespace) -> None:
             _say(status.detail)
 
     with _ended_by_signals(), contextlib.ExitStack() as stack:
-        count = len(list_cards(arguments.many))
+        with ImageFile.open(arguments.many, timeout=5.0):
+            count = len(list_cards(arguments.many))
         server = ManyCardsServer(
             ImageCards(arguments.many),
             host,

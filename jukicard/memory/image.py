@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import Enum
 
 
@@ -36,6 +37,15 @@ class ImageError(ValueError):
 def damaged(what: object, how: str) -> ImageError:
     """Return the refusal of an image whose contents are not what was written."""
     return ImageError(ImageProblem.DAMAGED, f"{what} is damaged ({how}): use another copy of it")
+
+
+def unreadable(path: object, error: OSError) -> ImageError:
+    """Return the refusal of a file that the system does not let anybody read, or not us."""
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    advice = "ask its owner for access" if denied else "name another file"
+    return ImageError(
+        ImageProblem.UNREADABLE, f"{path} cannot be read ({error.strerror}): {advice}"
+    )
 
 
 def newer_format(what: str, found: int, known: int) -> ImageError:

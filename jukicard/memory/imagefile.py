@@ -15,6 +15,7 @@ from opening and closing a file on which SQLite holds locks, which would drop th
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -26,7 +27,7 @@ from typing import ClassVar, Final, Self
 
 from jukicard.memory import inuse
 from jukicard.memory.backend import MemoryFailureError
-from jukicard.memory.image import ImageError, ImageProblem, damaged, newer_format
+from jukicard.memory.image import ImageError, ImageProblem, damaged, newer_format, unreadable
 from jukicard.memory.schema import APPLICATION_ID, SCHEMA, VERSION, tables_fit, upgrade, version_of
 
 # https://sqlite.org/fileformat.html, 1.3 and 3
@@ -180,25 +181,42 @@ class ImageFile:
         return f"<ImageFile {self.path}, {self._users} users>"
 
 
-def create_file(path: str | os.PathLike[str], *, timeout: float) -> None:
+def create_file(path: str | os.PathLike[str], *, timeout: float) -> bool:
     """Make an image without cards where there is no file or an empty one; leave any other alone.
 
-    Only its owner may read and write it (mode 0600). Raises `ImageError` where no file can be made,
-    `MemoryFailureError` where it cannot be written. Two processes may do this at once.
+    Only its owner may read and write it (mode 0600). Says whether there was no file before. Raises
+    `ImageError` where no file can be made, `MemoryFailureError` where it cannot be written; nothing
+    is left then. Two processes may do this at once.
     """
     with ImageFile._opening:
-        _create_file(path, timeout)
+        return _create_file(path, timeout)
 
 
-def _create_file(path: str | os.PathLike[str], timeout: float) -> None:
+def remove_empty(path: str | os.PathLike[str]) -> None:
+    """Take away an image that nobody has open and no card has come into."""
+    place = Path(os.path.realpath(path))
+    with suppress(OSError, ImageError, *_REPORTED), ImageFile._opening, inuse.alone_with(place):
+        connection = _connect(place, writable=True, timeout=0)
+        try:
+            cards = connection.execute("SELECT count(*) FROM card").fetchone()[0]
+        finally:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.close()
+        if not cards:
+            place.unlink()
+
+
+def _create_file(path: str | os.PathLike[str], timeout: float) -> bool:
+    is_new = False
     place = Path(os.path.realpath(path))  # SQLite's journal lies beside the real file
     try:
         os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        is_new = True
     except FileExistsError:
         found = _look_at(place)
         _check_access(place, found, writable=True)
         if found.st_size and (ImageFile.is_open(found) or not _has_hot_journal(place)):
-            return
+            return False
         if found.st_size:  # perhaps the making of it was cut short: SQLite will undo that
             check_header(place)
     except OSError as error:
@@ -206,6 +224,18 @@ def _create_file(path: str | os.PathLike[str], timeout: float) -> None:
             ImageProblem.MISSING,
             f"{place} cannot be created ({error.strerror}): choose a directory you may write to",
         ) from None
+    try:
+        _make_tables(place, timeout)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                if not place.stat().st_size:
+                    place.unlink()
+        raise
+    return is_new
+
+
+def _make_tables(place: Path, timeout: float) -> None:
     connection = _connect(place, writable=True, timeout=timeout)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -223,16 +253,16 @@ def has_our_header(path: Path) -> bool:
     """Say whether a file begins as an image of ours, also a damaged or a newer one. OSError."""
     if ImageFile.is_open(path.stat()):
         return True
-    with path.open("rb") as stream:
-        header = stream.read(_HEADER_SIZE)
+    header, _ = _beginning(path)
     return header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def check_header(path: Path) -> None:
     """Read the first bytes of a file and refuse what is not an image of ours (`ImageError`)."""
-    with path.open("rb") as stream:
-        header = stream.read(_HEADER_SIZE)
-        size = os.fstat(stream.fileno()).st_size
+    try:
+        header, size = _beginning(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
     if not header:
         raise ImageError(ImageProblem.EMPTY, f"{path} is empty: {_CREATE}")
     if header[: len(_MAGIC)] != _MAGIC[: len(header)]:
@@ -258,21 +288,35 @@ def check_header(path: Path) -> None:
         raise _truncated(path)
 
 
+def _beginning(path: Path) -> tuple[bytes, int]:
+    """Return the first bytes of a file and its size. OSError.
+
+    Waits for nobody: what was a file a moment ago may be a pipe by now.
+    """
+    number = os.open(path, os.O_RDONLY | inuse.AT_ONCE)
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            raise _no_file(path, found)
+        return os.read(number, _HEADER_SIZE), found.st_size
+    finally:
+        os.close(number)
+
+
 def _look_at(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise ImageError(ImageProblem.MISSING, f"{path} does not exist: {_CREATE}") from None
     except OSError as error:
-        raise _unreadable(path, error.strerror) from None
+        raise unreadable(path, error) from None
 
 
 def _check_access(path: Path, found: os.stat_result, *, writable: bool) -> None:
     if not stat.S_ISREG(found.st_mode):
-        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise ImageError(ImageProblem.NOT_A_FILE, f"{path} is {kind}: name a file")
+        raise _no_file(path, found)
     if not os.access(path, os.R_OK):
-        raise _unreadable(path, "Permission denied")
+        raise unreadable(path, PermissionError(errno.EACCES, "Permission denied"))
     # The mode is looked at as well: it binds the superuser too, whom os.access lets pass.
     if writable and not (found.st_mode & 0o222 and os.access(path, os.W_OK)):
         raise ImageError(
@@ -356,10 +400,9 @@ def _truncated(path: Path) -> ImageError:
     )
 
 
-def _unreadable(path: Path, why: str | None) -> ImageError:
-    return ImageError(
-        ImageProblem.UNREADABLE, f"{path} cannot be read ({why}): ask its owner for access"
-    )
+def _no_file(path: Path, found: os.stat_result) -> ImageError:
+    kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+    return ImageError(ImageProblem.NOT_A_FILE, f"{path} is {kind}: name a file")
 
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -406,7 +449,7 @@ def _refusal(path: Path, error: Exception) -> ImageError:
         return ImageError(ImageProblem.LOCKED, sentence)
     if _is_damage(error):
         return damaged(path, "SQLite cannot read it")
-    return _unreadable(path, str(error))
+    return ImageError(ImageProblem.UNREADABLE, f"{path} cannot be read ({error}): look at the disk")
 
 
 def _is_damage(error: Exception) -> bool:

@@ -25,11 +25,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from jukicard.memory.image import ImageError, ImageProblem
+from jukicard.memory.image import ImageError, ImageProblem, unreadable
 
 Identity = tuple[int, int, int]
 """A file as one process has it open: process, device and number of the file."""
 
+AT_ONCE: Final[int] = getattr(os, "O_NONBLOCK", 0)
+"""Opens without waiting for whoever is at the other end of a pipe."""
 _BYTE: Final = 0x4000_0000 + 0x10000
 try:
     import fcntl
@@ -45,11 +47,9 @@ def claim(path: Path, identity: Identity) -> None:
     if identity in _claims:
         return
     try:
-        number = os.open(path, os.O_RDONLY)
+        number = os.open(path, os.O_RDONLY | AT_ONCE)
     except OSError as error:
-        raise ImageError(
-            ImageProblem.UNREADABLE, f"{path} cannot be opened: {error.strerror}"
-        ) from None
+        raise unreadable(path, error) from None
     # once it is locked nobody replaces it: if it is still the one we know, it stays so
     if not (_lock(number, alone=False) and _is(number, path) and _is(number, identity[1:])):
         os.close(number)

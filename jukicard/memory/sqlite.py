@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from jukicard.memory import digest
 from jukicard.memory.backend import META, Changes, Contents, MemoryFailureError
 from jukicard.memory.image import ImageError, ImageProblem, damaged
-from jukicard.memory.imagefile import ImageFile, create_file
+from jukicard.memory.imagefile import ImageFile, create_file, remove_empty
 from jukicard.memory.schema import SEALED, entries, wrong_type
 from jukicard.memory.snapshot import MemorySnapshot, meta_of
 
@@ -53,6 +53,7 @@ class SqliteBackend:
     """
 
     def __init__(self, path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
+        _check_arguments(path, card_id)
         self.card_id = card_id
         self._generation = -1  # none: what was not read is not written
         self._total = 0
@@ -160,23 +161,33 @@ def create_card(
 ) -> None:
     """Put a new card into a file, with a snapshot's values and meta; make the file if need be.
 
-    Raises `ImageError` when the file is refused or has a card of that name, `MemoryFailureError`
-    when it cannot be written.
+    A card's name is text and not empty. Raises `ImageError` when the file is refused or has a card
+    of that name, `MemoryFailureError` when it cannot be written; TypeError, ValueError for
+    arguments that are none, or in another order. A file that was made for it is taken away then.
     """
-    create_cards(path, [(card_id, snapshot or MemorySnapshot({}))], timeout=timeout)
+    _check_arguments(path, card_id)
+    create_cards(
+        path, [(card_id, MemorySnapshot({}) if snapshot is None else snapshot)], timeout=timeout
+    )
 
 
 def create_cards(
     path: StrPath, cards: Iterable[tuple[str, MemorySnapshot]], *, timeout: float = _WAIT
 ) -> None:
     """Put many new cards into a file, all of them or none. Otherwise as `create_card`."""
-    create_file(path, timeout=timeout)
-    with (
-        ImageFile.open(path, timeout=timeout) as file,
-        file.transaction("IMMEDIATE") as sql,
-    ):
-        file.give_digests(sql)
-        _relist(sql, file, sum(_create(sql, file, *card) for card in cards))
+    _check_path(path)
+    is_new = create_file(path, timeout=timeout)
+    try:
+        with (
+            ImageFile.open(path, timeout=timeout) as file,
+            file.transaction("IMMEDIATE") as sql,
+        ):
+            file.give_digests(sql)
+            _relist(sql, file, sum(_create(sql, file, *card) for card in cards))
+    except BaseException:
+        if is_new:
+            remove_empty(path)
+        raise
 
 
 def list_cards(path: StrPath, *, timeout: float = _WAIT) -> list[CardEntry]:
@@ -185,6 +196,7 @@ def list_cards(path: StrPath, *, timeout: float = _WAIT) -> list[CardEntry]:
     Raises `ImageError` when the file is refused, or the list is damaged; a card's own values are
     not read.
     """
+    _check_path(path)
     with (
         ImageFile.open(path, timeout=timeout, writable=False) as file,
         file.transaction("DEFERRED", opening=True) as sql,
@@ -203,6 +215,7 @@ def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
     Whoever has the card open is refused every further write. Raises `ImageError` when the file is
     refused or the card is not in it, `MemoryFailureError` when it cannot be written.
     """
+    _check_arguments(path, card_id)
     with (
         ImageFile.open(path, timeout=timeout) as file,
         file.transaction("IMMEDIATE") as sql,
@@ -212,6 +225,38 @@ def delete_card(path: StrPath, card_id: str, *, timeout: float = _WAIT) -> None:
         _relist(sql, file, -_entry(sql, number, card_id))
         sql.execute("DELETE FROM value WHERE card = ?", (number,))
         sql.execute("DELETE FROM card WHERE number = ?", (number,))
+
+
+def _check_arguments(path: object, card_id: object) -> None:
+    """Refuse what is no file's name and card's name, in this order. TypeError, ValueError."""
+    _check_path(path)
+    _check_card_id(card_id)
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"a file is named by text or a path, not by {_kind(path)}: give the file first,"
+            " then the card's name"
+        )
+
+
+def _check_card_id(card_id: object) -> None:
+    if not isinstance(card_id, str):
+        raise TypeError(
+            f"a card's name is text, not {_kind(card_id)}: give the file first, then the card's"
+            " name"
+        )
+    if not card_id:
+        raise ValueError("a card's name is not empty: give it one, for example 'card'")
+    try:
+        card_id.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a card's name is text that UTF-8 can hold: choose another") from None
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__name__
 
 
 def _number_of(sql: sqlite3.Connection, file: ImageFile, card_id: str) -> int:
@@ -230,6 +275,9 @@ def _create(
     sql: sqlite3.Connection, file: ImageFile, card_id: str, snapshot: MemorySnapshot
 ) -> int:
     """Put a card into the file; return the hash of its entry in the list."""
+    _check_card_id(card_id)
+    if not isinstance(snapshot, MemorySnapshot):
+        raise TypeError(f"a card is made of a MemorySnapshot, not of {_kind(snapshot)}")
     inserted = sql.execute("INSERT OR IGNORE INTO card (id) VALUES (?)", (card_id,))
     if inserted.rowcount != 1:
         raise ImageError(

@@ -63,10 +63,16 @@ class CardFault(ConnectionError):
     """The card stopped without an answer: it raised, or its power failed.
 
     The text names the kind of exception and where it came from, never its text: that may hold
-    what the command held.
+    what the command held. `told` is what the operator reads: the same, or, where the card's file
+    failed, the sentence about the file, which whoever is connected has no business to see.
     """
 
     fault: ClassVar[str] = "mute"
+    told: str
+
+    def __init__(self, text: str = "the card failed", told: str = "") -> None:
+        super().__init__(text)
+        self.told = told or text
 
 
 class SlotState(Enum):

@@ -101,7 +101,7 @@ class Desk:
         try:
             self._obey(command, self._slot(words))
         except (CardNotPresent, CardFault, RuntimeError, ValueError) as error:
-            self._say(f"{command}: {error}")
+            self._say(f"{command}: {error.told if isinstance(error, CardFault) else error}")
         return True
 
     def _slot(self, words: Sequence[str]) -> Slot:

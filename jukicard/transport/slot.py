@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+from jukicard.memory import ImageError, MemoryFailureError
 from jukicard.transport import CardFault, CardNotPresent, CardPort, CardWithoutPower
 
 
@@ -107,7 +108,9 @@ class CardSlot:
 
     def _failed(self, error: BaseException) -> CardFault:
         """Take the failed card's power; return what may be told about the failure."""
-        fault = CardFault(f"the card failed: {describe(error)}")
+        about_its_file = isinstance(error, (ImageError, MemoryFailureError))
+        told = f"the card failed: {error}" if about_its_file else ""
+        fault = CardFault(f"the card failed: {describe(error)}", told)
         self._off()
         return fault
 

@@ -199,7 +199,7 @@ class TcpServer:
         except CardNotPresent as error:
             return frame(ERROR, str(error).encode())
         except CardFault as fault:
-            self._tell(SlotState.FAULT, str(fault))
+            self._tell(SlotState.FAULT, fault.told)
             return frame(ERROR, str(fault).encode())
 
     def _hang_up(self) -> None:

@@ -298,7 +298,7 @@ class ManyCardsServer:
         except CardNotPresent as error:
             return frame(ERROR, str(error).encode())
         except CardFault as fault:
-            self._tell(SlotState.FAULT, f"{client.name}: {fault}")
+            self._tell(SlotState.FAULT, f"{client.name}: {fault.told}")
             return frame(ERROR, str(fault).encode())
 
     def _choose(self, client: _Client, payload: bytes) -> bytes:

@@ -207,7 +207,7 @@ class VpcdSlot:
                 if answer is not None:
                     link.send(answer)
         except CardFault as fault:
-            self._tell(SlotState.FAULT, str(fault))
+            self._tell(SlotState.FAULT, fault.told)
             spoke = False
         except EOFError as error:
             why, left = str(error), True

@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,3 +131,24 @@ def test_reasons_are_in_good_english() -> None:
         reasons.append(card.last_refusal.reason)
     assert "1 try left" in reasons[1]
     assert not re.search(r"\b1 (tries|bytes|records)\b", " ".join(reasons))
+
+
+def test_a_card_that_is_damaged_while_it_is_served_is_told_to_the_operator_alone(
+    served: Served, path: Path
+) -> None:
+    """At its next power on, and not to whoever is connected: the sentence names the file."""
+    change = "UPDATE value SET value = x'FF' WHERE key = 'tries/001C'"
+    with sqlite3.connect(path) as other:
+        other.execute(change)
+    other.close()
+    served.socket.sendall(_POWER_ON)
+    answer = served._answer()
+    assert answer.startswith(b"the card failed: ImageError at ")
+    assert str(path).encode() not in answer
+    assert served.line() == (
+        f"slot 0: the card failed: {path} is damaged (card 'card' is not what was last written): "
+        "use another copy of it; its power is off"
+    )
+    served.socket.sendall(b"\x03" + len(bytes(5)).to_bytes(4, "big") + bytes(5))
+    assert served._answer() == b"the card has no power"
+    assert "Traceback" not in served.end()
