@@ -46,13 +46,15 @@ def check_methods(cls: type, state: type, methods: Iterable[tuple[Table, Functio
 
 
 def check_whole(cls: type) -> None:
-    """Refuse an application that leaves out what one of its features needs."""
-    for base in cls.__bases__:
-        for name in getattr(base, "__abstractmethods__", ()):
-            if getattr(getattr(cls, name), "__isabstractmethod__", False):
-                needed = next(vars(one)[name] for one in cls.__mro__ if name in vars(one))
-                what = (needed.__doc__ or "").partition("\n")[0]
-                raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
+    """Refuse an application that has no name, or leaves out what one of its features needs."""
+    if not hasattr(cls, "type_name"):
+        raise DeclarationError(f"{cls.__name__} has no 'type_name', by which a card knows it")
+    needed = {name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())}
+    for name in sorted(needed.union(vars(cls))):
+        if getattr(getattr(cls, name), "__isabstractmethod__", False):
+            member = next(vars(one)[name] for one in cls.__mro__ if name in vars(one))
+            what = (member.__doc__ or "").partition("\n")[0]
+            raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
 
 
 def _places(cls: type, root: type) -> Iterator[tuple[type, Any]]:

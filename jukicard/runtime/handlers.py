@@ -118,12 +118,13 @@ def collect(
     _merge(cls, claims, _declared(cls))
     setattr(cls, _CLAIMS, claims)
     new: list[tuple[Table, FunctionType]] = []
-    for attribute, (table, its_claims) in claims.items():
+    for attribute in (INTERINDUSTRY.attribute, PROPRIETARY.attribute, *claims):
         if attribute in vars(cls):
             raise DeclarationError(
                 f"{cls.__name__}.{attribute} is made from the methods that are declared, not "
                 "written: put @command(...) above each"
             )
+    for attribute, (table, its_claims) in claims.items():
         tables = [vars(base).get(attribute, {}) for base in cls.__bases__]
         checked = {id(method) for table in tables for method in table.values()}
         made: dict[object, FunctionType] = {}

@@ -77,11 +77,15 @@ def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[A
     """Make a kind of application known in this process, by its `type_name`; a class decorator.
 
     For applications that no installed distribution offers as an entry point: a card whose profile
-    names the kind can then be issued and restored. ValueError when another class has the name.
+    names the kind can then be issued and restored. ValueError when another class has the name,
+    DeclarationError for a class that is no whole application.
 
     trusted: run it as one of the project's own, without a budget of steps, so that a debugger and
         coverage see it; for an application that whoever runs the process wrote.
     """
+    from jukicard.runtime.assembly import check_whole
+
+    check_whole(offered)
     name = offered.type_name
     if type(name) is not str:
         raise TypeError("the name of a kind of application is text")
@@ -147,18 +151,26 @@ def _package(point: EntryPoint) -> str:
 
 def _loaded(point: EntryPoint) -> type[Applet[Any]]:
     from jukicard.runtime.applet import Applet
+    from jukicard.runtime.assembly import check_whole
+    from jukicard.runtime.handlers import DeclarationError
 
     package = _package(point) or "the package that offers it"
     try:
         found = point.load()
+        if isinstance(found, type) and issubclass(found, Applet):
+            check_whole(found)
+            return found
+    except DeclarationError as problem:
+        raise UnknownAppletError(
+            f"the kind of application {point.name!r} cannot be used: {problem}; "
+            f"repair or update {package}"
+        ) from problem
     except Exception as failure:
         raise UnknownAppletError(
             f"the kind of application {point.name!r} cannot be loaded ({type(failure).__name__}): "
             f"repair or update {package}"
         ) from failure
-    if not (isinstance(found, type) and issubclass(found, Applet)):
-        raise UnknownAppletError(
-            f"{point.name!r} in the group {ENTRY_POINTS!r} is no application: "
-            f"repair or update {package}"
-        )
-    return found
+    raise UnknownAppletError(
+        f"{point.name!r} in the group {ENTRY_POINTS!r} is no application: "
+        f"repair or update {package}"
+    )

@@ -321,8 +321,9 @@ def test_what_stands_under_a_commands_name_must_be_a_method(thing: Any) -> None:
 
 @pytest.mark.parametrize("attribute", ["interindustry", "proprietary"])
 def test_a_table_is_not_written_by_hand(attribute: str) -> None:
-    with pytest.raises(DeclarationError, match=f"Wrong.{attribute} is made from the methods"):
-        type("Wrong", (Greeting,), {attribute: {0x10: other}})
+    for base in (Greeting, Part):  # with commands, and without
+        with pytest.raises(DeclarationError, match=f"Wrong.{attribute} is made from the methods"):
+            type("Wrong", (base,), {attribute: {0x10: other}})
 
 
 # -- states ----------------------------------------------------------------------------------------

@@ -10,16 +10,19 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
 from jukicard.applets import KINDS
+from jukicard.kit.features.files import Files
+from jukicard.kit.fileapplet import FileState
 from jukicard.runtime import kinds
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.application import ConfinedApplication
+from jukicard.runtime.handlers import DeclarationError
 from jukicard.runtime.kinds import (
     ENTRY_POINTS,
     UnknownAppletError,
@@ -212,6 +215,34 @@ def test_where_nothing_is_installed_and_nothing_handed_down(
 
 
 # --- others ---
+
+WRONG_CLASSES: Final = {
+    "class Library(Applet):\n    pass": "Library has no 'type_name'",
+    "class Library(Applet):\n    type_name = 'library'": "Library has no 'new_state': Return",
+    "class Library(Applet):\n    interindustry = {}": "Library.interindustry is made from the met",
+}
+
+
+@pytest.mark.parametrize("source", WRONG_CLASSES)
+def test_what_is_wrong_with_a_class_from_elsewhere_is_told_at_start(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    header = "from jukicard.runtime.applet import Applet\n"
+    install_distribution(
+        monkeypatch, tmp_path, kind="odd", module=f"wrong{len(source)}", source=header + source
+    )
+    with pytest.raises(
+        UnknownAppletError, match=f"'odd' cannot be used: {WRONG_CLASSES[source]}.*town-library"
+    ):
+        applet_class("odd")
+
+
+def test_no_part_of_an_application_is_offered() -> None:
+    class Part(Files[FileState]):
+        """Reads and writes, whatever files there will be."""
+
+    with pytest.raises(DeclarationError, match="Part has no 'type_name'"):
+        offer_applet(Part)  # type: ignore[type-abstract]
 
 
 def test_an_entry_point_that_is_no_application(monkeypatch: pytest.MonkeyPatch) -> None:
