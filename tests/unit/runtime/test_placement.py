@@ -64,7 +64,7 @@ def test_no_parameter_is_a_privilege(parameters: dict[str, str], restored: bool)
     assert found is not None
     assert found.applet.context.card is None
     assert dict(found.applet.context.parameters) == parameters
-    play(card, f"{SUSPEND} -> 6A82 \n {END} -> 6A82")
+    play(card, f"{SUSPEND} -> 6A82 \n {END} -> 6D00")
     assert card.state.usable
 
 
