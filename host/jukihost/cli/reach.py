@@ -44,21 +44,23 @@ def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnect
         from jukihost.transport.tcp import TcpConnection
 
         host, port, card = arguments.tcp
-        return TcpConnection(host, port, card=card)
+        return TcpConnection(host, port, card=card, on_wait=say_waiting)
     if arguments.vpcd or arguments.vpcd_dial:
         from jukihost.transport.stream import AddressNotLocal
         from jukihost.transport.vpcd import VpcdConnection
 
         if arguments.vpcd_dial:
-            return VpcdConnection(*arguments.vpcd_dial, listening=False)
+            return VpcdConnection(*arguments.vpcd_dial, listening=False, on_wait=say_waiting)
         virtual = VpcdConnection(
-            *arguments.vpcd, wait=arguments.wait, allow_remote=arguments.allow_remote
+            *arguments.vpcd,
+            wait=arguments.wait,
+            allow_remote=arguments.allow_remote,
+            on_wait=say_waiting,
         )
         try:
-            host, port = virtual.listen()
+            virtual.listen()
         except AddressNotLocal as error:
             raise output.UsageError(f"{error} (--allow-remote)") from None
-        output.say(f"waiting {arguments.wait:g} s for a card to call {host}:{port} ...")
         return virtual
     from jukihost.transport.pcsc import AtClose, PcscConnection
 

@@ -68,6 +68,13 @@ class BaseConnection(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is None or isinstance(error, Exception):
+            self.close()
+        else:
+            self._close_at_once()
+
+    def _close_at_once(self) -> None:
+        """Let go of the card without waiting for anything: the program was interrupted."""
         self.close()
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import selectors
 import signal
 import socket
 import stat
@@ -180,8 +180,10 @@ class _Watch:
                 signal.set_wakeup_fd(before)
 
     def _run(self) -> None:
+        selector = selectors.DefaultSelector()
+        selector.register(self._far, selectors.EVENT_READ)
         while True:
-            ready, _, _ = select.select([self._far], [], [], self._pause())
+            ready = selector.select(self._pause())
             if ready and _INTERRUPT in self._far.recv(4096):
                 self._interrupt()
             now = time.monotonic()

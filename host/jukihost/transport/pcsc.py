@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from jukihost.errors import (
@@ -142,13 +141,8 @@ class PcscConnection(BaseConnection):
         """
         self._shut(self._timeout)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._shut(self._timeout if error is None or isinstance(error, Exception) else _AT_ONCE)
+    def _close_at_once(self) -> None:
+        self._shut(_AT_ONCE)
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command of 2 to 65544 bytes and return the answer.

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
+import selectors
 import socket
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from jukihost.errors import AnswerTimeout, CardRemoved, TransportError, Unreachable
+from jukihost.transport.base import TELL_AFTER
+from jukihost.transport.caller import Caller, Late
+
+T = TypeVar("T")
+_Found = tuple[int, int, int, str, Any]
+_UNDER_WAY: Final = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EINTR))
 
 
 class AddressNotLocal(TransportError):
     """Other machines reach the address, and nobody said that this is meant; nothing was opened."""
 
 
-GONE = "the program that plays the card closed the connection; start it again and reconnect"
+_NOT_TAKEN: Final = "the card did not take the command in time; reconnect"
+_NOT_ANSWERED: Final = "the card did not answer in time; reconnect, and check what it did"
+GONE: Final = "the program that plays the card closed the connection; start it again and reconnect"
+
+
+Tell = Callable[[str], None]
+"""Told what is waited for, when it takes longer than `TELL_AFTER`."""
+_ANSWER: Final = "the card to answer"
 
 
 class Stream:
@@ -22,79 +41,130 @@ class Stream:
     AnswerTimeout when the other side is silent for too long, CardRemoved when it went away.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, tell: Tell) -> None:
+        """`tell` is called once for each message and its answer."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
+        self._tell = tell
+        self._told = False
 
     def send(self, message: bytes, timeout: float) -> None:
-        """Send all of `message` in one piece within `timeout` seconds."""
-        try:
-            self._socket.settimeout(timeout)
-            self._socket.sendall(message)
-        except TimeoutError:
-            self.close()
-            raise AnswerTimeout(
-                f"the card did not take the command within {timeout:g} s; reconnect"
-            ) from None
-        except OSError as error:
-            self.close()
-            raise CardRemoved(GONE) from error
+        """Send all of `message` within `timeout` seconds, in one piece where it fits."""
+        self._told = False
+        deadline = time.monotonic() + timeout
+        sent = self._wait(partial(self._socket.send, message), deadline, _NOT_TAKEN)
+        if sent < len(message):
+            rest = memoryview(message)[sent:]
+            while rest:
+                rest = rest[self._wait(partial(self._socket.send, rest), deadline, _NOT_TAKEN) :]
 
     def receive(self, count: int, deadline: float) -> bytes:
         """Return exactly `count` bytes, all of them before `deadline` (of time.monotonic)."""
         data = bytearray()
         while len(data) < count:
-            data += self._receive_some(count - len(data), deadline)
+            some = partial(self._socket.recv, count - len(data))
+            piece = self._wait(some, deadline, _NOT_ANSWERED)
+            if not piece:
+                self.close()
+                raise CardRemoved(GONE)
+            data += piece
         return bytes(data)
 
-    def _receive_some(self, count: int, deadline: float) -> bytes:
-        left = deadline - time.monotonic()
-        try:
-            if left <= 0:
-                raise TimeoutError
-            self._socket.settimeout(left)
-            piece = self._socket.recv(count)
-        except TimeoutError:
-            self.close()
-            raise AnswerTimeout(
-                "the card did not answer in time; reconnect, and check what it did"
-            ) from None
-        except OSError as error:
-            self.close()
-            raise CardRemoved(GONE) from error
-        if not piece:
-            self.close()
-            raise CardRemoved(GONE)
-        return piece
+    def _wait(self, work: Callable[[], T], deadline: float, too_late: str) -> T:
+        """Do what may block, until `deadline`; tell when it takes long."""
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                if left <= 0:
+                    raise AnswerTimeout(too_late)
+                self._socket.settimeout(left if self._told else min(left, TELL_AFTER))
+                return work()
+            except TimeoutError:
+                if not self._told and left > TELL_AFTER:
+                    self._told = True
+                    self._tell(_ANSWER)
+            except AnswerTimeout:
+                self.close()
+                raise
+            except OSError as error:
+                self.close()
+                raise CardRemoved(GONE) from error
 
     def close(self) -> None:
         """Close the socket; closing twice is allowed."""
         self._socket.close()
 
 
-def dial(host: str, port: int, timeout: float) -> Stream:
-    """Connect to a card program that listens. Unreachable."""
-    try:
-        sock = socket.create_connection((host, port), timeout)
-    except OSError as error:
-        raise Unreachable(
-            f"nobody answers at {address(host, port)}; start the card there, or check host and port"
-        ) from error
-    # Nobody listens on a port of the ephemeral range: TCP may connect a socket to itself.
-    if sock.getsockname() == sock.getpeername():
+def dial(host: str, port: int, timeout: float, tell: Tell) -> Stream:
+    """Connect to a card program that listens, within `timeout` seconds. Unreachable."""
+    deadline = time.monotonic() + timeout
+    why: OSError | None = None
+    for family, kind, protocol, _, found in resolve(host, port, timeout, tell):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            _connect(sock, found, deadline, partial(tell, f"{address(host, port)} to be reached"))
+            # Nobody listens on a port of the ephemeral range: TCP may connect a socket to itself.
+            if sock.getsockname() != sock.getpeername():
+                return Stream(sock, tell)
+        except OSError as error:
+            why = error
+        except BaseException:
+            sock.close()
+            raise
         sock.close()
-        raise Unreachable(f"nobody answers at {address(host, port)}; start the card there")
-    return Stream(sock)
+    raise Unreachable(
+        f"nobody answers at {address(host, port)}; start the card there, or check host and port"
+    ) from why
 
 
-def listen(host: str, port: int, *, allow_remote: bool = False) -> socket.socket:
+def _connect(sock: socket.socket, found: Any, deadline: float, tell: Callable[[], None]) -> None:
+    """Connect before `deadline`; tell when it takes long. OSError."""
+    sock.setblocking(False)
+    code = sock.connect_ex(found)
+    if code in _UNDER_WAY:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_WRITE)
+            if not selector.select(min(TELL_AFTER, deadline - time.monotonic())):
+                left = deadline - time.monotonic()
+                if left > 0:
+                    tell()
+                if left <= 0 or not selector.select(left):
+                    raise TimeoutError
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def resolve(host: str, port: int, timeout: float, tell: Tell) -> Sequence[_Found]:
+    """Look a host up, within `timeout` seconds: no signal reaches a resolver. Unreachable."""
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        try:
+            return look_up(flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            caller = Caller("resolver")
+        try:
+            return caller.call(look_up, timeout, partial(tell, f"the address of {host}"))
+        finally:
+            caller.end(_nothing)
+    except (OSError, UnicodeError, Late) as error:
+        raise Unreachable(f"there is no host {host!r}, or no answer about it") from error
+
+
+def _nothing() -> None:
+    """Do nothing more, then end."""
+
+
+def listen(
+    host: str, port: int, *, timeout: float, tell: Tell, allow_remote: bool = False
+) -> socket.socket:
     """Listen for a card program that dials in; port 0 takes any free one. Unreachable.
 
     AddressNotLocal for an address that other machines reach, unless `allow_remote`: whoever
-    listens takes what calls for the card, and sends it PINs.
+    listens takes what calls for the card, and sends it PINs. `timeout` is for looking the host up.
     """
+    family, _, _, _, found = resolve(host, port, timeout, tell)[0]
     try:
-        family, _, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # What was looked at is what is listened at: a name is not looked up a second time.
         if not (allow_remote or _is_loopback(str(found[0]))):
             raise AddressNotLocal(
@@ -116,7 +186,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def accept(listener: socket.socket, timeout: float) -> Stream:
+def accept(listener: socket.socket, timeout: float, tell: Tell) -> Stream:
     """Wait for a card program to dial in. Unreachable when none does in `timeout` seconds."""
     listener.settimeout(timeout)
     try:
@@ -126,7 +196,7 @@ def accept(listener: socket.socket, timeout: float) -> Stream:
             f"no card called within {timeout:g} s; start the card and let it "
             f"connect to {address(*listener.getsockname()[:2])}"
         ) from error
-    return Stream(sock)
+    return Stream(sock, tell)
 
 
 def address(host: str, port: int) -> str:

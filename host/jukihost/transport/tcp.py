@@ -22,7 +22,7 @@ from jukihost.errors import (
     NoCard,
     ProtocolError,
 )
-from jukihost.transport.base import BaseConnection, not_open
+from jukihost.transport.base import BaseConnection, OnWait, not_open
 from jukihost.transport.stream import Stream, address, dial
 
 GREETING: Final = b"JUKITCP1"
@@ -37,16 +37,24 @@ class TcpConnection(BaseConnection):
     """A card program that listens on TCP.
 
     `card` names one of many cards behind the port (`jukicard serve --many`). Every answer must be
-    complete `timeout` seconds after its command. The protocol has no encryption and no password:
+    complete `timeout` seconds after its command; `on_wait` is called with what is waited for, when
+    it takes long. The protocol has no encryption and no password:
     stay on the loopback address.
     """
 
     def __init__(
-        self, host: str, port: int, *, card: str | None = None, timeout: float = 30.0
+        self,
+        host: str,
+        port: int,
+        *,
+        card: str | None = None,
+        timeout: float = 30.0,
+        on_wait: OnWait | None = None,
     ) -> None:
         self._address = (host, port)
         self._card = card
         self._timeout = timeout
+        self._on_wait = on_wait
         self._stream: Stream | None = None
         self._atr = b""
 
@@ -71,14 +79,14 @@ class TcpConnection(BaseConnection):
         when another program has it.
         """
         self.close()
-        self._stream = dial(*self._address, self._timeout)
+        self._stream = dial(*self._address, self._timeout, self._tell_of_answer)
         try:
             self._greet(self._stream)
             if self._card is not None:
                 self._choose(self._card)
             self._atr = self._power(_POWER_ON)
         except BaseException:
-            self.close()
+            self._close_at_once()
             raise
 
     def close(self) -> None:
@@ -177,6 +185,12 @@ class TcpConnection(BaseConnection):
                 "sides do not speak the same protocol"
             )
         return head[0], stream.receive(length, deadline)
+
+    def _close_at_once(self) -> None:
+        self._drop()  # a client that leaves takes its card's power with it
+
+    def _tell_of_answer(self, what: str) -> None:
+        self._tell(what, self._timeout)
 
     def _drop(self) -> None:
         stream, self._stream, self._atr = self._stream, None, b""

@@ -18,7 +18,7 @@ from jukihost.errors import (
     ProtocolError,
     TransportError,
 )
-from jukihost.transport.base import BaseConnection, check_length, not_open
+from jukihost.transport.base import BaseConnection, OnWait, check_length, not_open
 from jukihost.transport.stream import Stream, accept, address, dial, listen
 
 DEFAULT_PORT: Final = 35_963
@@ -34,8 +34,8 @@ class VpcdConnection(BaseConnection):
 
     With `listening` (the usual way round) the card dials in: `open` waits for it, at most
     `wait` seconds. Without, `open` dials a card that listens. Every answer must be complete
-    `timeout` seconds after its command. The protocol has no encryption and no password: it listens
-    on loopback addresses only, unless `allow_remote`.
+    `timeout` seconds after its command; `on_wait` is called with what is waited for. The protocol
+    has no encryption and no password: it listens on loopback addresses only, unless `allow_remote`.
     """
 
     def __init__(
@@ -47,10 +47,12 @@ class VpcdConnection(BaseConnection):
         timeout: float = 30.0,
         wait: float = 30.0,
         allow_remote: bool = False,
+        on_wait: OnWait | None = None,
     ) -> None:
         self._address = (host, port)
         self._listening = listening
         self._timeout = timeout
+        self._on_wait = on_wait
         self._wait = wait
         self._allow_remote = allow_remote
         self._listener: socket.socket | None = None
@@ -75,7 +77,12 @@ class VpcdConnection(BaseConnection):
         Unreachable when the port is in use, AddressNotLocal for an address beyond this machine.
         """
         if self._listener is None:
-            self._listener = listen(*self._address, allow_remote=self._allow_remote)
+            self._listener = listen(
+                *self._address,
+                timeout=self._timeout,
+                tell=self._tell_of_answer,
+                allow_remote=self._allow_remote,
+            )
             self._address = (self._address[0], self._listener.getsockname()[1])
         return self._address
 
@@ -90,7 +97,7 @@ class VpcdConnection(BaseConnection):
             self._send(_ON)
             self._atr = self._read_atr()
         except BaseException:
-            self.close()
+            self._close_at_once()
             raise
 
     def close(self) -> None:
@@ -118,10 +125,12 @@ class VpcdConnection(BaseConnection):
 
     def _connect(self) -> Stream:
         if not self._listening:
-            return dial(*self._address, self._timeout)
+            return dial(*self._address, self._timeout, self._tell_of_answer)
         self.listen()
         assert self._listener is not None  # noqa: S101 - listen() has just made it
-        return accept(self._listener, self._wait)
+        if self._wait:
+            self._tell(f"a card to call {address(*self._address)}", self._wait)
+        return accept(self._listener, self._wait, self._tell_of_answer)
 
     def _hang_up(self) -> None:
         if self._stream is not None:
@@ -166,6 +175,15 @@ class VpcdConnection(BaseConnection):
         if self._stream is None:
             raise not_open()
         return self._stream
+
+    def _close_at_once(self) -> None:
+        self._drop()  # the card's end takes its power when its reader is gone
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def _tell_of_answer(self, what: str) -> None:
+        self._tell(what, self._timeout)
 
     def _drop(self) -> None:
         stream, self._stream, self._atr = self._stream, None, b""

@@ -16,7 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
+from jukihost.connection import Capabilities
+from jukihost.transport.base import OnWait
 from jukihost.transport.pcsc import AtClose, PcscConnection, list_readers
+from jukihost.transport.tcp import TcpConnection
+from jukihost.transport.vpcd import VpcdConnection
 
 ROOT: Final = Path(__file__).parents[3]
 HOLDER: Final = """
@@ -100,8 +104,9 @@ class Holder(_Program):
 class Waiter(_Program):
     """A program that uses `jukihost`: says when it begins what blocks, and how that ended."""
 
-    def __init__(self, reader: str, operation: str, timeout: float = 30.0) -> None:
-        super().__init__("-m", __name__, reader, operation, str(timeout))
+    def __init__(self, where: str, operation: str, timeout: float = 30.0) -> None:
+        """`where`: a PC/SC reader, or `tcp:`, `vpcd:` or `vpcd-dial:` before a port."""
+        super().__init__("-m", __name__, where, operation, str(timeout))
         assert self.hear() == "ready"
 
     def begin(self) -> None:
@@ -120,6 +125,24 @@ class Waiter(_Program):
         return report
 
 
+def _connection(where: str, timeout: float, at_close: AtClose, on_wait: OnWait) -> Any:
+    kind, _, port = where.partition(":")
+    match kind:
+        case "tcp":
+            return TcpConnection("127.0.0.1", int(port), timeout=timeout, on_wait=on_wait)
+        case "vpcd" | "vpcd-dial":
+            return VpcdConnection(
+                "127.0.0.1",
+                int(port),
+                listening=kind == "vpcd",
+                timeout=timeout,
+                wait=timeout,
+                on_wait=on_wait,
+            )
+        case _:
+            return PcscConnection(where, timeout=timeout, at_close=at_close, on_wait=on_wait)
+
+
 def _transmit(connection: PcscConnection) -> object:
     return connection.transmit(SELECT_JUKI)
 
@@ -134,19 +157,20 @@ def _in_transaction(connection: PcscConnection) -> None:
         connection.transmit(bytes.fromhex("5C000000"))
 
 
-def _everything(connection: PcscConnection) -> None:
+def _everything(connection: Any) -> None:
+    can = Capabilities.of(connection)
     while True:
         with connection:
             connection.transmit(SELECT_JUKI)
-            with connection.transaction():
+            with can.transaction():
                 for _ in range(20):
                     connection.transmit(SELECT_JUKI)
-                connection.forget()
+                can.forget()
             connection.reset()
 
 
-OPERATIONS: Final[dict[str, tuple[bool, Callable[[PcscConnection], object]]]] = {
-    "open": (False, PcscConnection.open),
+OPERATIONS: Final[dict[str, tuple[bool, Callable[[Any], object]]]] = {
+    "open": (False, lambda connection: connection.open()),
     "transmit": (True, _transmit),
     "transaction": (True, _transaction),
     "reset": (True, PcscConnection.reset),
@@ -160,15 +184,13 @@ OPERATIONS: Final[dict[str, tuple[bool, Callable[[PcscConnection], object]]]] = 
 """What a waiter can do: whether it connects before it says `ready`, and the work."""
 
 
-def main(reader: str, operation: str, timeout: str) -> None:
+def main(where: str, operation: str, timeout: str) -> None:
     """Run one operation and report on it."""
     connected, work = OPERATIONS[operation]
     told: list[str] = []
-    connection = PcscConnection(
-        reader, timeout=float(timeout), on_wait=told.append, at_close=AtClose.LEAVE
-    )
-    if operation in ("close", "in a transaction"):
-        connection = PcscConnection(reader, timeout=float(timeout), on_wait=told.append)
+    power = operation in ("close", "in a transaction", "everything")
+    at_close = AtClose.POWER_OFF if power else AtClose.LEAVE
+    connection = _connection(where, float(timeout), at_close, told.append)
     if connected:
         connection.open()
         connection.transmit(SELECT_JUKI)
