@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -202,7 +203,8 @@ def test_a_client_that_reads_nothing_is_cut_off(
         command = frame(0x03, bytes.fromhex("00CA006600"))
 
         def ask_on() -> None:
-            for _ in range(100_000):
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
                 greedy.sendall(command * 64)
 
         with pytest.raises(OSError):  # noqa: PT011 - a reset or a broken pipe, as it happens
