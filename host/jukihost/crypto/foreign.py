@@ -22,7 +22,6 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import ocsp
 
 from jukicard.apdu import TlvError
@@ -244,7 +243,7 @@ def quietly() -> Iterator[None]:
     It warns of them when a certificate is loaded and when the part is looked at.
     """
     with _one_at_a_time, warnings.catch_warnings():  # which is the process's, not the thread's
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of which its own is a kind
         yield
 
 

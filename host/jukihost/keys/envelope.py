@@ -139,7 +139,7 @@ class Envelope:
             )
         try:
             return cls._from_document(document, raw)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             raise StoreDamaged("the key store is damaged; use a copy of it") from None
 
     @classmethod

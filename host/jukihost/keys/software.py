@@ -374,7 +374,7 @@ def _unpack(content: bytes) -> _Masters:
             MASTER_BYTES.get(master.suite) != len(master.key) for master in masters.values()
         ):
             raise ValueError("rows")
-    except (KeyError, TypeError, ValueError, KeyUnfit):
+    except (KeyError, TypeError, ValueError, KeyUnfit, RecursionError):
         raise StoreDamaged("the content of the key store is not of its format") from None
     return masters
 

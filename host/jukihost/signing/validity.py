@@ -226,4 +226,6 @@ def _reason(error: Exception) -> CertificateNotValid:
     for kind, meaning, text in kinds:
         if isinstance(error, kind):
             return meaning(text)
-    return CertificateNotValid("the certificate or one above it is malformed")
+    return CertificateNotValid(
+        "the certificate, one above it or its revocation data is malformed; get them anew"
+    )

@@ -82,7 +82,10 @@ def verify_xml(xml: bytes, trust: Trust, *, document: bytes | None = None) -> Ve
     """
     need_extra()
     with readable("the XML signature"):
-        root = _parse(xml)
+        try:
+            root = _parse(xml)
+        except XmlNotSignable as error:
+            raise SignatureInvalid(str(error)) from None
         certificates = _certificates(root)
         signer = certificates[0]
         content = _verify(xml, root, signer, document, historic=trust.historic)

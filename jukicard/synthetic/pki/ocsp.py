@@ -150,8 +150,9 @@ def _read(request: bytes, authority: Authority) -> tuple[list[_Question], bytes]
     parts = _children(Tlv.parse(request), 0x30)
     if not parts:
         raise _UnreadableError
-    fields = {child.tag: child for child in _children(parts[0], 0x30)}
-    if 0x30 not in fields:
+    given = _children(parts[0], 0x30)
+    fields = {child.tag: child for child in given}
+    if 0x30 not in fields or len(fields) < len(given):
         raise _UnreadableError
     questions = [_question(entry, authority) for entry in _children(fields[0x30], 0x30)]
     if not 1 <= len(questions) <= MAX_QUESTIONS:
@@ -169,7 +170,7 @@ def _question(entry: Tlv, authority: Authority) -> _Question:
             Tlv(tag=0x04) as name_hash,
             Tlv(tag=0x04) as key_hash,
             Tlv(tag=0x02) as serial,
-        ] if serial.value:
+        ] if _is_integer(serial.value):
             hashed = _hash_of(algorithm)
         case _:
             raise _UnreadableError
@@ -180,9 +181,19 @@ def _question(entry: Tlv, authority: Authority) -> _Question:
     return _Question(parts[0].encode(), is_ours, int.from_bytes(serial.value, "big", signed=True))
 
 
+def _is_integer(value: bytes) -> bool:
+    """Tell whether this is the content of an INTEGER in DER (ITU-T X.690, 8.3.2)."""
+    return len(value) == 1 or (
+        len(value) > 1 and int.from_bytes(value[:2], "big") >> 7 not in (0, 0x1FF)
+    )
+
+
 def _hash_of(algorithm: Tlv) -> Callable[[bytes], bytes] | None:
+    """Return the hash of an AlgorithmIdentifier, whose parameters are NULL or absent."""
     parts = _children(algorithm, 0x30)
-    return _HASHES.get(parts[0].encode()) if parts else None
+    if not parts or [it.encode() for it in parts[1:]] not in ([], [der.NULL]):
+        raise _UnreadableError  # it goes back with the answer
+    return _HASHES.get(parts[0].encode())
 
 
 def _nonce(extensions: Tlv | None) -> bytes:
@@ -193,6 +204,8 @@ def _nonce(extensions: Tlv | None) -> bytes:
         for found in _children(group, 0x30):
             parts = _children(found, 0x30)
             if parts and parts[0].encode() == _NONCE:
+                if [it.tag for it in parts[1:]] != [0x04] or Tlv.parse(parts[1].value).tag != 0x04:
+                    raise _UnreadableError  # it goes back with the answer
                 return found.encode()
     return b""
 

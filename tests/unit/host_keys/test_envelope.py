@@ -244,3 +244,19 @@ def test_errors_are_of_one_family_and_tell_nothing() -> None:
     assert issubclass(KeyStoreError, KeyCustodyError)
     assert "passphrase" not in repr(KEY)
     assert repr(KEY) == "<EnvelopeKey>"
+
+
+def test_a_store_nested_without_end_is_damaged() -> None:
+    """Whatever depth the reader and the writer of JSON give up at."""
+    for depth in range(900, 1_010):
+        deep = b"[" * depth + b"]" * depth
+        with pytest.raises(StoreDamaged):
+            Envelope.parse(_PREFIX + b'1,\n "kdf": ' + deep + b',\n "cipher": 1}\n')
+        whole = (
+            _PREFIX
+            + b'1,\n "kdf": '
+            + deep
+            + b',\n "cipher": 1,\n "ciphertext": "",\n "checksum": ""\n}\n'
+        )
+        with pytest.raises(StoreDamaged):
+            Envelope.parse(whole)
