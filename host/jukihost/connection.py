@@ -10,10 +10,12 @@ from types import TracebackType
 from typing import Final, Protocol, Self, runtime_checkable
 
 from jukihost.errors import (
+    CardBusy,
     CardError,
     CardMute,
     CardRemoved,
     CardRemovedOrNotOpen,
+    CardReset,
     TransportError,
 )
 
@@ -98,9 +100,13 @@ class Capabilities:
         )
 
 
+RESET_TEXT: Final = "another program has reset the card; reconnect(), then select and verify anew"
+"""What to do after a CardReset, on every connection that is not PC/SC."""
 _FAULTS: Final[Mapping[object, tuple[type[TransportError], str]]] = {
     "removed": (CardRemoved, "the card is gone: put it back, then open the connection again"),
     "mute": (CardMute, "the card failed in the middle of it; reset it, or open it again"),
+    "busy": (CardBusy, "another program has this card; close it, then try again"),
+    "reset": (CardReset, RESET_TEXT),
     "closed": (
         CardRemovedOrNotOpen,
         "the connection is not open, or its card was changed; use it inside `with`, or call open()",
@@ -111,7 +117,8 @@ _FAULTS: Final[Mapping[object, tuple[type[TransportError], str]]] = {
 def translated(error: ConnectionError) -> TransportError:
     """Return what the failure of a connection that is not of this package is called here.
 
-    Its attribute `fault` says so in a word: `removed` (also where there is none), `mute`, `closed`.
+    Its attribute `fault` says so in a word: `removed` (also where there is none), `mute`,
+    `busy`, `reset`, `closed`.
     """
     kind, text = _FAULTS.get(getattr(error, "fault", None), _FAULTS["removed"])
     return kind(text)

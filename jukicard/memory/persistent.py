@@ -144,6 +144,11 @@ class PersistentMemory:
         return self._backend is not None
 
     @property
+    def backend(self) -> Backend | None:
+        """What keeps the values; None where they are in this process only."""
+        return self._backend
+
+    @property
     def meta(self) -> Mapping[str, str]:
         """What was written about the card when it was made (`MemorySnapshot.meta`)."""
         return self._meta
@@ -264,6 +269,19 @@ class PersistentMemory:
                 backend.write(changes)
         memory._start(backend, snapshot.copies(), snapshot.meta)
         return memory
+
+    def keep_in(self, backend: Backend) -> None:
+        """Keep everything in a backend from here on, which is made to hold exactly these values.
+
+        For a memory that is in this process only: RuntimeError when a backend keeps it already, and
+        in a transaction. `MemoryFailureError` when the backend cannot be written.
+        """
+        if self._backend is not None or self._undo is not None:
+            raise RuntimeError("this memory is kept already, or in a transaction")
+        changes = _difference(backend.load(), self.snapshot().contents())
+        if changes:
+            backend.write(changes)
+        self._backend = backend
 
     def close(self) -> None:
         """Roll back what is pending and close the backend."""

@@ -41,7 +41,7 @@ class CardNotPresent(ConnectionError):
     """There is no card in the reader, or not the one that was given power.
 
     `fault` says in a word what a terminal takes it for, here and in the classes below: `removed`,
-    `mute`, or `closed` for a reader that is not open.
+    `mute`, `busy`, `reset`, or `closed` for a reader that is not open.
     """
 
     fault: ClassVar[str] = "removed"
@@ -73,6 +73,18 @@ class CardFault(ConnectionError):
     def __init__(self, text: str = "the card failed", told: str = "") -> None:
         super().__init__(text)
         self.told = told or text
+
+
+class CardInUse(CardFault):
+    """Another program holds the card for itself; nothing reached it."""
+
+    fault = "busy"
+
+
+class CardWasReset(CardFault):
+    """Another program has reset the card; nothing reaches it until it is reset or opened again."""
+
+    fault = "reset"
 
 
 class SlotState(Enum):

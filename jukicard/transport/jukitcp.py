@@ -10,7 +10,8 @@ bytes, big-endian), payload (at most 65,600 bytes).
     03 TRANSMIT, a command      83, the response
     04 POWER_OFF                84, empty
     05 CHOOSE, a card's name    85, empty; where many cards are behind one port, before all else
-    any, when it failed         FF, a text in UTF-8 that holds no data of the command
+    any, when it failed         FF, a text in UTF-8 that holds no data of the command; `busy`, `no
+                                card` and `reset` (by another program) begin those that mean that
 
 A frame that is too long, unknown, or has a payload where none belongs is answered FF and ends the
 connection.

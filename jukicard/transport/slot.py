@@ -8,9 +8,24 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from jukicard.memory import ImageError, MemoryFailureError
-from jukicard.transport import CardFault, CardNotPresent, CardPort, CardWithoutPower
+from jukicard.transport import (
+    CardFault,
+    CardInUse,
+    CardNotPresent,
+    CardPort,
+    CardWasReset,
+    CardWithoutPower,
+)
+
+_TOLD: Final[dict[type[BaseException], str]] = {
+    CardNotPresent: "no card in the slot",
+    CardInUse: "busy: another program has the card",
+    CardWasReset: "reset: another program has reset the card",
+}
+"""What a card that stands for the way to it may say of itself, and what is told of that."""
 
 
 class CardSlot:
@@ -106,8 +121,16 @@ class CardSlot:
         except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
             raise self._failed(error) from None
 
-    def _failed(self, error: BaseException) -> CardFault:
-        """Take the failed card's power; return what may be told about the failure."""
+    def _failed(self, error: BaseException) -> ConnectionError:
+        """Take the failed card's power; return what may be told about the failure.
+
+        A card in use, or reset by another program, has its power still.
+        """
+        passed_on = _TOLD.get(type(error))
+        if isinstance(error, (CardNotPresent, CardFault)) and passed_on is not None:
+            if isinstance(error, CardNotPresent):
+                self._off()
+            return type(error)(passed_on)
         about_its_file = isinstance(error, (ImageError, MemoryFailureError))
         told = f"the card failed: {error}" if about_its_file else ""
         fault = CardFault(f"the card failed: {describe(error)}", told)

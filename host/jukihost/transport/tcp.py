@@ -3,8 +3,9 @@
 Both sides begin with the eight bytes `JUKITCP1`. Then each message is a type (1 byte), a length
 (4 bytes, big-endian) and a payload of at most 65600 bytes: 01 power on and 02 reset are answered
 81 with the ATR, 03 with a command is answered 83 with the response, 04 power off is answered 84,
-and every failure FF with a text: `busy` and `no card` begin those that mean that. Where many
-cards are behind one port, 05 with the name of one comes first and is answered 85.
+and every failure FF with a text: `busy`, `no card` and `reset` (by another program) begin those
+that mean that. Where many cards are behind one port, 05 with the name of one comes first and is
+answered 85.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from jukihost.connection import RESET_TEXT
 from jukihost.errors import (
     CardBusy,
     CardError,
     CardMute,
     CardRemoved,
+    CardReset,
     CommandNotCarried,
     NoCard,
     ProtocolError,
@@ -174,6 +177,8 @@ class TcpConnection(BaseConnection):
         if told.startswith(b"no card"):
             self._drop()
             return CardRemoved("there is no card in it; put one in, then open this again")
+        if told.startswith(b"reset"):
+            return CardReset(RESET_TEXT)
         return CardMute(_failure_text(b"" if of_a_command else told))
 
     def _receive(self, stream: Stream, deadline: float) -> tuple[int, bytes]:

@@ -1,0 +1,101 @@
+"""The counter's system in front of a synthetic card: what it takes to bring a card into a state.
+
+A terminal of tests and of nobody else: it trusts the card, sends what it must, and looks at the
+status words only. Terminal software uses `jukihost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from jukicard.apdu.cla import ClassByte
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.tlv import encode_length
+from jukicard.applets.counter import COUNTER
+from jukicard.applets.juki.files import PURPOSES
+from jukicard.applets.names import JUKI
+from jukicard.crypto.padding import pad_80
+from jukicard.profiles.masters import card_keys
+from jukicard.profiles.order import KEY_VERSION
+from jukicard.securemessaging.ciphers import SessionCipher, session_cipher
+from jukicard.securemessaging.suites import SessionKeys, Suite, make_key, short_mac
+from jukicard.transport import CardPort
+
+_REFERENCES: Final = {purpose: reference for reference, purpose in PURPOSES.items()}
+_RND_IFD: Final = bytes(range(8))
+_K_IFD: Final = bytes(16)
+
+
+class StateNotReached(RuntimeError):
+    """The card refused what should have brought it into a state; the text says what and why."""
+
+
+class Counter:
+    """Speaks to the Juki application of a powered card; a suite of AES with its master's length."""
+
+    def __init__(self, card: CardPort, masters: Mapping[str, bytes], suite: Suite) -> None:
+        self._card = card
+        self._masters = masters
+        self._suite = suite
+        self._cipher: SessionCipher | None = None
+        self._ssc = 0
+        self.plain(CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, JUKI))
+        answer = self.plain(CommandApdu(0x00, Ins.GET_DATA, 0x00, 0x5A, ne=256))
+        self._number = answer.data[2:10]
+
+    def plain(self, command: CommandApdu, *, expect: int = 0x9000) -> ResponseApdu:
+        """Send a command as it is; StateNotReached unless it is answered `expect`."""
+        answer = ResponseApdu.parse(self._card.transmit(command.encode()))
+        if answer.status != expect:
+            raise StateNotReached(
+                f"{Ins(command.ins).name} was answered {answer.status.hex}, not {expect:04X}"
+            )
+        return answer
+
+    def guess_key(self, reference: int, *, expect: int) -> None:
+        """Authenticate with a key that no card has."""
+        self.plain(CommandApdu(0x00, Ins.GET_CHALLENGE, 0x00, 0x00, ne=8))
+        self.plain(
+            CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, 0x80 | reference, bytes(40), 40),
+            expect=expect,
+        )
+
+    def authenticate(self, purpose: str = COUNTER) -> None:
+        """Prove a purpose and begin secure messaging; StateNotReached, also without its master."""
+        master = self._masters.get(purpose)
+        if master is None:
+            raise StateNotReached(f"the card was issued without a master for {purpose}: give one")
+        pair = card_keys(master, self._number, JUKI, KEY_VERSION, self._suite)
+        enc, mac = (make_key(self._suite, value) for value in (pair.enc, pair.mac))
+        challenge = self.plain(CommandApdu(0x00, Ins.GET_CHALLENGE, 0x00, 0x00, ne=8)).data
+        cryptogram = enc.encrypt_cbc(_RND_IFD + challenge + _K_IFD)
+        reference = 0x80 | _REFERENCES[purpose]
+        message = cryptogram + short_mac(mac, cryptogram)
+        command = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, reference, message, 40)
+        opened = enc.decrypt_cbc(self.plain(command).data[:32])
+        secret = bytes(a ^ b for a, b in zip(_K_IFD, opened[16:], strict=True))
+        triple_des = self._suite is Suite.TRIPLE_DES
+        keys = SessionKeys.derive(
+            self._suite, secret, challenge[4:] + _RND_IFD[4:] if triple_des else None
+        )
+        self._cipher, self._ssc = session_cipher(keys), int.from_bytes(keys.ssc, "big")
+
+    def protected(self, command: CommandApdu) -> None:
+        """Send a command without Le in the session; StateNotReached unless it succeeds."""
+        cipher = self._cipher
+        if cipher is None:
+            raise StateNotReached("nobody has authenticated")
+        ssc = (self._ssc + 1).to_bytes(cipher.ssc_length, "big")
+        self._ssc += 2
+        objects = b""
+        if command.data:
+            cryptogram = b"\x01" + cipher.encrypt(ssc, pad_80(command.data, cipher.block))
+            objects = b"\x87" + encode_length(len(cryptogram)) + cryptogram
+        secured = command.replace(cla=ClassByte(command.cla.value | 0x0C))
+        covered = ssc + pad_80(secured.header, cipher.block)
+        covered += pad_80(objects, cipher.block) if objects else b""
+        data = objects + b"\x8e\x08" + cipher.mac(covered)
+        self.plain(secured.replace(data=data, ne=256))

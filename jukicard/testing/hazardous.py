@@ -1,0 +1,168 @@
+"""A card to which hazards happen: stands between a reader and the card, and fits CardPort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jukicard.memory import PowerLoss, RamBackend
+from jukicard.runtime.card import Card
+from jukicard.testing.faults import FaultyBackend
+from jukicard.testing.hazards import Hazard, PowerCut, Pulled
+from jukicard.transport import CardNotPresent, CardPort
+
+
+class HazardousCard:
+    """A card and what will happen to it; hazards count each for itself, the first is outermost.
+
+    Takes any card, also one of these: `HazardousCard(HazardousCard(card, Mute(3)), Pulled(9))`. A
+    `PowerCut` needs the card itself behind it all, kept in this process or in a `FaultyBackend`
+    (ValueError).
+    """
+
+    def __init__(self, card: CardPort, *hazards: Hazard) -> None:
+        self.card = card
+        self._happened: list[Hazard] = []
+        self._layers: list[_Layer] = []
+        self._outermost: CardPort = card
+        self.add(*hazards)
+
+    def __repr__(self) -> str:
+        return f"<HazardousCard {', '.join(map(repr, self.hazards)) or 'without hazards'}>"
+
+    @property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """The hazards that were set."""
+        return tuple(layer.hazard for layer in reversed(self._layers))
+
+    @property
+    def happened(self) -> tuple[Hazard, ...]:
+        """What has happened so far, in order; a hazard once for every exchange it touched."""
+        return tuple(self._happened)
+
+    def add(self, *hazards: Hazard) -> None:
+        """Set further hazards, outside those that are there; they count from here on."""
+        for hazard in reversed(hazards):
+            if isinstance(hazard, PowerCut):
+                _set_power_cut(self.card, hazard)
+            layer = _Layer(self._outermost, hazard, self._happened.append)
+            self._layers.append(layer)
+            self._outermost = layer
+
+    def put_back(self) -> None:
+        """Put a card back that was pulled out; the reader must be opened again."""
+        for layer in self._layers:
+            layer.gone = False
+
+    @property
+    def atr(self) -> bytes:
+        """The card's answer to reset; needs no power."""
+        return self._outermost.atr
+
+    def power_on(self) -> bytes:
+        """Give power; CardNotPresent while the card is pulled out."""
+        return self._outermost.power_on()
+
+    def reset(self) -> bytes:
+        """Reset; CardNotPresent when the card was pulled out since it got its power."""
+        return self._outermost.reset()
+
+    def power_off(self) -> None:
+        """Take the power away."""
+        self._outermost.power_off()
+
+    def transmit(self, command: bytes, /) -> bytes:
+        """Give a command to the card; what happens then is the hazards' affair.
+
+        CardNotPresent, CardFault, CardInUse, CardWasReset, PowerLoss.
+        """
+        return self._outermost.transmit(command)
+
+
+class _Layer:
+    """One hazard and what lies behind it: counts, and remembers what lasts."""
+
+    def __init__(self, inner: CardPort, hazard: Hazard, tell: Callable[[Hazard], None]) -> None:
+        self.hazard = hazard
+        self.gone = False
+        self._inner = inner
+        self._tell = tell
+        self._seen = 0
+        self._over = False
+        self._lasting: ConnectionError | None = None
+
+    @property
+    def atr(self) -> bytes:
+        return self._inner.atr
+
+    def power_on(self) -> bytes:
+        if self.gone:
+            raise CardNotPresent("the card was pulled out")
+        self._start_again()
+        return self._inner.power_on()
+
+    def reset(self) -> bytes:
+        if isinstance(self._lasting, CardNotPresent):
+            raise CardNotPresent("the card was pulled out")
+        self._start_again()
+        return self._inner.reset()
+
+    def power_off(self) -> None:
+        self._inner.power_off()
+
+    def transmit(self, command: bytes, /) -> bytes:
+        if self._lasting is not None:
+            raise type(self._lasting)(*self._lasting.args)
+        if not self._is_due(command):
+            return self._pass_on(command)
+        self._tell(self.hazard)
+        try:
+            return self.hazard.meet(command, self._inner)
+        except ConnectionError as error:
+            if self.hazard.lasts:
+                self._lasting = error
+                self.gone = isinstance(self.hazard, Pulled)
+            raise
+
+    def _pass_on(self, command: bytes) -> bytes:
+        try:
+            return self._inner.transmit(command)
+        except PowerLoss:
+            if isinstance(self.hazard, PowerCut) and not self._over:
+                self._over = True
+                self._tell(self.hazard)
+            raise
+
+    def _is_due(self, command: bytes) -> bool:
+        """Count a command; tell whether the hazard happens to it."""
+        if self._over or not self.hazard.counts(command):
+            return False
+        self._seen += 1
+        number = self._seen - self.hazard.at + 1
+        repeats = self.hazard.repeats
+        self._over = repeats is not None and number >= repeats
+        return number >= 1
+
+    def _start_again(self) -> None:
+        if self.hazard.repeats is None and self._seen >= self.hazard.at:
+            self._over = True
+        self._lasting = None
+
+
+def _set_power_cut(card: CardPort, cut: PowerCut) -> None:
+    """Have the power go at a write to the memory of the card behind everything."""
+    while isinstance(card, HazardousCard):
+        card = card.card
+    if not isinstance(card, Card):
+        raise ValueError("a power cut needs the card itself, not something else in front of it")
+    memory = card.environment.memory
+    if not memory.is_kept:
+        memory.keep_in(FaultyBackend(RamBackend()))
+    backend = memory.backend
+    if not isinstance(backend, FaultyBackend):
+        raise ValueError(
+            "this card is kept in a file: issue it with memory=PersistentMemory(FaultyBackend(...))"
+        )
+    if backend.cut_after is not None and backend.cut_after > backend.writes:
+        raise ValueError("a power cut is still to come on this card: one at a time")
+    backend.landed = cut.landed
+    backend.cut_after = backend.writes + cut.at

@@ -1,0 +1,176 @@
+"""Cards in a state: issued, then brought there by the card's own commands, once in a process.
+
+    >>> from jukicard.testing import card_in
+    >>> card = card_in("pin_blocked", seed=7)
+
+What is returned is a fork of a snapshot, so the second card in a state costs microseconds.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Final, NamedTuple
+
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
+from jukicard.apdu.status import StatusWord
+from jukicard.memory import MemorySnapshot
+from jukicard.profiles import PROFILES, CardKeys, Pins, Profile, ProfileError, issue_card
+from jukicard.profiles.catalogue import Generation
+from jukicard.profiles.suites import chosen_suites, fitting_masters
+from jukicard.runtime.card import Card
+from jukicard.securemessaging.suites import Suite
+from jukicard.testing.counter import Counter, StateNotReached
+
+__all__ = ["STATES", "CardState", "StateNotReached", "card_in", "today_in"]
+
+_KEPT: Final = 256
+"""Snapshots of so many different cards are kept."""
+_PIN: Final = 0x9C
+_GUESSED: Final = 1
+"""The key that is guessed away: RESIDENT_IDENTIFICATION."""
+_KEY_TRIES: Final = 15
+_LONG_AGO: Final = {
+    Generation.JUKI: datetime.date(2005, 4, 1),
+    Generation.MY_NUMBER: datetime.date(2015, 10, 21),  # no earlier card has its certificates
+}
+"""When a card was made that has expired."""
+_LIFE: Final = 11
+"""Years after which every card of its day has expired; the longest lasts ten."""
+
+
+class CardState(NamedTuple):
+    """A state that a card can be had in: what it means, and how it is reached."""
+
+    meaning: str
+    reach: Callable[[Counter, str], None]
+    expired: bool = False
+
+
+def _nothing(counter: Counter, pin: str) -> None:
+    """Leave the card as it was issued."""
+
+
+def _wrong_pins(times: int) -> Callable[[Counter, str], None]:
+    def reach(counter: Counter, pin: str) -> None:
+        wrong = b"1111" if pin == "0000" else b"0000"
+        for left in range(2, 2 - times, -1):
+            expected = StatusWord.retries(left)
+            counter.plain(CommandApdu(0x00, Ins.VERIFY, 0x00, _PIN, wrong), expect=expected)
+
+    return reach
+
+
+def _guessed_away(counter: Counter, pin: str) -> None:
+    for left in range(_KEY_TRIES - 1, -1, -1):
+        counter.guess_key(_GUESSED, expect=StatusWord.retries(left))
+
+
+def _at_the_counter(command: CommandApdu) -> Callable[[Counter, str], None]:
+    def reach(counter: Counter, pin: str) -> None:
+        counter.authenticate()
+        counter.protected(command)
+
+    return reach
+
+
+STATES: Final[dict[str, CardState]] = {
+    "issued": CardState("as it was issued", _nothing),
+    "one_try_left": CardState("two wrong PINs were sent: one try is left", _wrong_pins(2)),
+    "pin_blocked": CardState("three wrong PINs were sent: the PIN is blocked", _wrong_pins(3)),
+    "key_blocked": CardState(
+        "the key for RESIDENT_IDENTIFICATION was guessed at fifteen times: it is blocked",
+        _guessed_away,
+    ),
+    "suspended": CardState(
+        "the counter has suspended the card",
+        _at_the_counter(CommandApdu(0x00, Ins.DEACTIVATE_FILE, 0x00, 0x00, b"\x3f\x00")),
+    ),
+    "moved_out": CardState(
+        "the counter has noted that the holder moved out",
+        _at_the_counter(CommandApdu(0x00, Ins.PUT_DATA, 0x00, 0xC1, b"\x01")),
+    ),
+    "terminated": CardState(
+        "the counter has ended the card for good",
+        _at_the_counter(CommandApdu(0x00, Ins.TERMINATE_CARD_USAGE, 0x00, 0x00)),
+    ),
+    "expired": CardState(
+        "issued so long ago that its dates are over; see `today_in`", _nothing, expired=True
+    ),
+}
+"""Every state by its name."""
+
+_snapshots: OrderedDict[Hashable, MemorySnapshot] = OrderedDict()
+
+
+def card_in(
+    state: str = "issued",
+    *,
+    profile: str | Profile = "juki-v1",
+    seed: int | str | bytes = 1,
+    **issued: Any,
+) -> Card:
+    """Return a card in a state, without power and a fork of its own.
+
+    state: a name in `STATES`.
+    profile, seed and all others: what `issue_card` takes. The states beside `issued` and `expired`
+        are those of the Juki application, which all profiles have.
+
+    ValueError for a state that is not there, ProfileError for a card that cannot be issued,
+    StateNotReached when the card is such that it cannot be brought there.
+    """
+    if state not in STATES:
+        raise ValueError(f"there is no state {state!r}; there is {', '.join(STATES)}")
+    on_bug = issued.pop("on_bug", None)
+    key = (state, profile, seed, *sorted(issued.items(), key=lambda item: item[0]))
+    try:
+        snapshot = _snapshots.get(key)
+    except TypeError:  # something that has no hash: this card is made anew each time
+        snapshot, key = None, ()
+    if snapshot is None:
+        snapshot = _made(state, profile, seed, issued)
+        if key:
+            _snapshots[key] = snapshot
+            while len(_snapshots) > _KEPT:
+                _snapshots.popitem(last=False)
+    return Card.restore(snapshot) if on_bug is None else Card.restore(snapshot, on_bug=on_bug)
+
+
+def today_in(state: str, profile: str | Profile = "juki-v1", **issued: Any) -> datetime.date:
+    """Return a day that a terminal's clock may show for a card in a state.
+
+    A year after the card was issued, and for one that has expired eleven.
+    """
+    day = _day(state, profile, issued)
+    return day.replace(year=day.year + (_LIFE if STATES[state].expired else 1), day=1)
+
+
+def _day(state: str, profile: str | Profile, issued: dict[str, Any]) -> datetime.date:
+    if isinstance(profile, str):
+        if profile not in PROFILES:
+            raise ProfileError(f"there is no profile {profile!r}; there is {', '.join(PROFILES)}")
+        profile = PROFILES[profile]
+    given: datetime.date | None = issued.get("issued")
+    if given is not None:
+        return given
+    return _LONG_AGO[profile.generation] if STATES[state].expired else profile.issued
+
+
+def _made(
+    state: str, profile: str | Profile, seed: int | str | bytes, issued: dict[str, Any]
+) -> MemorySnapshot:
+    if STATES[state].expired:
+        issued = {**issued, "issued": _day(state, profile, issued)}
+    card = issue_card(profile, seed=seed, **issued)
+    if STATES[state].reach is not _nothing:
+        keys = issued.get("keys") or CardKeys()
+        suites = chosen_suites(dict(keys.masters), keys.suites)
+        pin = issued.get("pin") or (issued.get("pins") or Pins()).juki
+        card.power_on()
+        suite = suites.get("COUNTER", Suite.AES128)
+        counter = Counter(card, fitting_masters(keys.masters, suites), suite)
+        STATES[state].reach(counter, pin)
+        card.power_off()
+    return card.snapshot()
