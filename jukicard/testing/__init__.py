@@ -46,10 +46,16 @@ if TYPE_CHECKING:
         Truncated as Truncated,
         draw_hazards as draw_hazards,
     )
+    from jukicard.testing.markers import (
+        MarkerError as MarkerError,
+    )
     from jukicard.testing.states import (
         STATES as STATES,
         card_in as card_in,
         today_in as today_in,
+    )
+    from jukicard.testing.undertest import (
+        CardInTest as CardInTest,
     )
 
 _HOMES: Final = {
@@ -59,7 +65,9 @@ _HOMES: Final = {
     "hazardous": "HazardousCard",
     "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse Mute PowerCut Pulled ResetByOther "
     "SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
+    "markers": "MarkerError",
     "states": "STATES card_in today_in",
+    "undertest": "CardInTest",
 }
 """Where the names are at home, below this package."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

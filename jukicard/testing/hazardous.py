@@ -19,8 +19,15 @@ class HazardousCard:
     (ValueError).
     """
 
-    def __init__(self, card: CardPort, *hazards: Hazard) -> None:
+    def __init__(
+        self,
+        card: CardPort,
+        *hazards: Hazard,
+        on_hazard: Callable[[Hazard], None] | None = None,
+    ) -> None:
+        """`on_hazard` is told of each hazard when it comes."""
         self.card = card
+        self._on_hazard = on_hazard
         self._happened: list[Hazard] = []
         self._layers: list[_Layer] = []
         self._outermost: CardPort = card
@@ -44,9 +51,14 @@ class HazardousCard:
         for hazard in reversed(hazards):
             if isinstance(hazard, PowerCut):
                 _set_power_cut(self.card, hazard)
-            layer = _Layer(self._outermost, hazard, self._happened.append)
+            layer = _Layer(self._outermost, hazard, self._tell)
             self._layers.append(layer)
             self._outermost = layer
+
+    def _tell(self, hazard: Hazard) -> None:
+        self._happened.append(hazard)
+        if self._on_hazard is not None:
+            self._on_hazard(hazard)
 
     def put_back(self) -> None:
         """Put a card back that was pulled out; the reader must be opened again."""

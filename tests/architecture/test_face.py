@@ -18,6 +18,7 @@ import jukicard
 import jukicard.kit
 import jukicard.testing
 import jukihost
+import jukihost.testing
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -29,10 +30,11 @@ FACES = {
     "jukicard.kit": jukicard.kit,
     "jukicard.testing": jukicard.testing,
     "jukihost": jukihost,
+    "jukihost.testing": jukihost.testing,
 }
-SMALL = {"jukicard.testing": 15}
+SMALL = {"jukicard.testing": 20, "jukihost.testing": 2}
 """How many classes and functions a face has at least that has not more than fifty."""
-IMPORTABLE = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost"}
+IMPORTABLE = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost", "jukihost.testing"}
 """What the manual and the examples may import of this project."""
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FOR_DEVELOPERS = {"vectors.md"}

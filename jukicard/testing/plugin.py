@@ -1,0 +1,126 @@
+"""The card's half of the pytest plugin: fixtures, the marker, what a failed test's report tells.
+
+It is loaded at every start of pytest where this distribution is installed, so it imports nothing
+until a test asks for a card.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from jukicard.testing.markers import Asked
+    from jukicard.testing.undertest import CardInTest
+
+_MARKER: Final = "jukicard"
+_PACKAGES: Final = ("jukicard", "jukihost")
+_HIDE: Final = "__tracebackhide__"
+_CARDS: Final = pytest.StashKey[list[Any]]()
+"""The cards that a test had."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        "jukicard(profile=, state=, seed=, hazards=, applications=, ...): the card that juki_card "
+        "is; takes what issue_card takes",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse markers that ask for what there is not, before any test runs."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of xdist cannot refuse the whole run: there the test itself fails
+    for item in items:
+        if item.get_closest_marker(_MARKER) is not None:
+            try:
+                _asked(item)
+            except ValueError as error:
+                raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put into the report of a failed test what was said with its cards, and no PIN.
+
+    The frames of card and terminal are left out of the traceback: their arguments are commands.
+    """
+    cards = item.stash.get(_CARDS, ())
+    hidden = _hide(call.excinfo.value) if cards and call.excinfo is not None else []
+    try:
+        report = yield
+    finally:
+        for names in hidden:
+            del names[_HIDE]
+    if report.failed:
+        for card in cards:
+            report.sections.append((repr(card).strip("<>"), card.report()))
+    return report
+
+
+def _hide(error: BaseException | None) -> list[dict[str, Any]]:
+    """Hide this project's frames from pytest, and return the modules in which that was said."""
+    said, seen = [], set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            names = frame.f_globals
+            package = str(names.get("__name__", "")).partition(".")[0]
+            if package in _PACKAGES and _HIDE not in names:
+                names[_HIDE] = True
+                said.append(names)
+        error = error.__cause__ or error.__context__
+    return said
+
+
+def _asked(node: pytest.Item, profile: str | None = None) -> Asked:
+    from jukicard.testing.markers import asked_for
+
+    return asked_for(reversed(list(node.iter_markers(_MARKER))), profile)
+
+
+def _card(request: pytest.FixtureRequest, profile: str | None = None) -> Iterator[CardInTest]:
+    from jukicard.testing.markers import MarkerError, made
+
+    try:
+        card = made(_asked(request.node, profile))
+    except MarkerError as error:
+        pytest.fail(str(error), pytrace=False)
+    request.node.stash.setdefault(_CARDS, []).append(card)
+    yield card
+    card.close()
+
+
+@pytest.fixture
+def juki_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
+    """A card (`jukicard.testing.CardInTest`), as the marker `jukicard` says; a Juki card without.
+
+    It is without power. A reader with it in is `juki_card.reader`, an address that serves it
+    `juki_card.serve()`; the fixture `juki_reader` is an open connection to it.
+    """
+    yield from _card(request)
+
+
+@pytest.fixture
+def juki_v1_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
+    """A Juki card as issued from 2003, in the state that the marker says."""
+    yield from _card(request, "juki-v1")
+
+
+@pytest.fixture
+def juki_v2_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
+    """A Juki card as issued from 2009, in the state that the marker says."""
+    yield from _card(request, "juki-v2")
+
+
+@pytest.fixture
+def mynumber_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
+    """A My Number card, in the state that the marker says."""
+    yield from _card(request, "mynumber")
