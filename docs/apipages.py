@@ -83,9 +83,25 @@ def _class_parts(name: str, value: type) -> Iterator[str]:
     if issubclass(value, BaseException):
         yield f"A kind of `{bases[0]}`."
     yield _doc(value)
-    for member, found in sorted(vars(value).items()):
-        if not member.startswith("_"):
-            yield from _member(member, found)
+    for member, found in sorted(_members(value).items()):
+        yield from _member(member, found)
+
+
+def _members(value: type) -> dict[str, object]:
+    """Return the public members of a class, those of our own bases too."""
+    found: dict[str, object] = {}
+    for base in reversed(value.__mro__):
+        if base.__module__.partition(".")[0] in {"jukicard", "jukihost"}:
+            own = {name: one for name, one in vars(base).items() if not name.startswith("_")}
+            found |= {name: one for name, one in own.items() if _says(one) or name not in found}
+    return found
+
+
+def _says(member: object) -> bool:
+    """Tell whether a member has words of its own; one without keeps those it overrides."""
+    if isinstance(member, (classmethod, staticmethod)):
+        member = member.__func__
+    return bool(getattr(member, "__doc__", None))
 
 
 def _member(name: str, found: object) -> Iterator[str]:

@@ -67,6 +67,8 @@ if TYPE_CHECKING:
         TerminalNotAuthenticated as TerminalNotAuthenticated,
         WrongAccessNumber as WrongAccessNumber,
     )
+    from jukihost.conversation.secured import SecuredSession as SecuredSession
+    from jukihost.conversation.session import AppletSession as AppletSession
     from jukihost.crypto.cardcertificate import (
         CARD as CARD,
         CARD_ISSUER as CARD_ISSUER,
@@ -327,6 +329,8 @@ _HOMES: Final = {
     "PinNotVerified PrivacyNotOffered "
     "PurposeNotEntitled TerminalNotAuthenticated "
     "WrongAccessNumber",
+    "jukihost.conversation.secured": "SecuredSession",
+    "jukihost.conversation.session": "AppletSession",
     "jukihost.crypto.cardcertificate": "CARD CARD_ISSUER CardCertificateError "
     "CardCertificateExpired CardCertificateForged "
     "CardIssuerUnknown ForeignCardCertificate "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Final, Self
 
 from jukicard.apdu import Ins
@@ -18,7 +19,6 @@ from jukihost.conversation.refusals import TerminalNotAuthenticated
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import ProtocolError, StatusError
 from jukihost.keys import KeyCustody
-from jukihost.models import Purpose
 from jukihost.securemessaging import SecureChannel
 
 CARD_NUMBER: Final = 0x5A
@@ -29,14 +29,15 @@ class SecuredSession(AppletSession):
     """A conversation in which the terminal can prove a purpose; secure messaging follows then.
 
     An authentication forgets everything proven before it, a PIN too. The secure session lasts
-    until the conversation closes or authenticates again.
+    until the conversation closes or authenticates again. A session for an application of one's own
+    derives from this class, says its `AID`, and sends with `ask`.
     """
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
         self._plain = channel
         self._secure: Protection | None = None
-        self._purposes: frozenset[Purpose] = frozenset()
+        self._purposes: frozenset[IntEnum] = frozenset()
 
     def open(self) -> Self:
         """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
@@ -56,7 +57,7 @@ class SecuredSession(AppletSession):
         return self._secure is not None and self._secure.protects(self.channel)
 
     @property
-    def purposes(self) -> frozenset[Purpose]:
+    def purposes(self) -> frozenset[IntEnum]:
         """What the terminal is authenticated for; empty before that and after the session."""
         return self._purposes if self.authenticated else frozenset()
 
@@ -75,9 +76,11 @@ class SecuredSession(AppletSession):
             raise ProtocolError(f"the card number has {len(number)} bytes, not {CARD_NUMBER_BYTES}")
         return number
 
-    def authenticate(self, purpose: Purpose, custody: KeyCustody, *, version: int = 1) -> None:
+    def authenticate(self, purpose: IntEnum, custody: KeyCustody, *, version: int = 1) -> None:
         """Let card and terminal prove themselves to each other for one purpose.
 
+        A purpose is a member of `Purpose`, or of an `IntEnum` of one's own for an application of
+        one's own: its name is that of the system in the custody, its value the key's reference.
         The card's keys come from `custody`, of the master's `version` that the card was made with.
         UnknownKey; ReferenceNotFound when the application has no key for the purpose,
         AuthenticationRejected when the card does not take the keys, CardNotAuthentic when the
@@ -107,7 +110,7 @@ class SecuredSession(AppletSession):
             self._forget()
             raise
 
-    def _enter(self, channel: SecureChannel, purposes: Iterable[Purpose]) -> None:
+    def _enter(self, channel: SecureChannel, purposes: Iterable[IntEnum]) -> None:
         self._forget()
         self._secure = Protection(self._plain, channel.session)
         self._channel = self._secure.channel
