@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from jukicard.testing.counter import (
         StateNotReached as StateNotReached,
     )
+    from jukicard.testing.expectations import (
+        Expectation as Expectation,
+        Expectations as Expectations,
+    )
     from jukicard.testing.faults import (
         FaultyBackend as FaultyBackend,
     )
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "applets": "ForbiddenApplet ForbiddenReachedError with_forbidden",
     "counter": "StateNotReached",
+    "expectations": "Expectation Expectations",
     "faults": "FaultyBackend",
     "hazardous": "HazardousCard",
     "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse Mute PowerCut Pulled ResetByOther "

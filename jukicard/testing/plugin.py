@@ -96,6 +96,8 @@ def _card(request: pytest.FixtureRequest, profile: str | None = None) -> Iterato
     request.node.stash.setdefault(_CARDS, []).append(card)
     yield card
     card.close()
+    if problems := card.expected.problems():
+        pytest.fail("\n".join(["not as expected:", *problems]), pytrace=False)
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime
 
+from jukicard.apdu.redaction import parse_or_none
 from jukicard.memory import PowerLoss
 from jukicard.runtime.card import Card
+from jukicard.testing.expectations import Expectation, Expectations, Sent
 from jukicard.testing.hazardous import HazardousCard
 from jukicard.testing.hazards import Hazard
 from jukicard.testing.journal import Journal
@@ -30,6 +32,7 @@ class CardInTest:
         self._state = state
         self._seed = seed
         self._journal = Journal()
+        self._expected = Expectations()
         self._line = HazardousCard(card, on_hazard=self._journal.happened)
         self._before = card.snapshot()
         self._unsubscribe = card.subscribe(self._journal.hear)
@@ -69,6 +72,17 @@ class CardInTest:
     def happened(self) -> tuple[Hazard, ...]:
         """The hazards that have come so far."""
         return self._line.happened
+
+    # -- what is expected of the terminal ----------------------------------------------------------
+
+    @property
+    def expected(self) -> Expectations:
+        """What the terminal must and must not do; looked at when the test is over."""
+        return self._expected
+
+    def expect(self, ins: int) -> Expectation:
+        """Expect a command: `expect(Ins.VERIFY).once().before(Ins.READ_RECORD)`."""
+        return self._expected.expect(ins)
 
     # -- what was said -----------------------------------------------------------------------------
 
@@ -143,10 +157,22 @@ class CardInTest:
     def transmit(self, command: bytes, /) -> bytes:
         """Give a command to the card, through all that may happen on the way."""
         self._journal.command(command)
+        answer = b""
         try:
             answer = self._line.transmit(command)
         except BaseException as error:
             self._journal.broke_off(error)
             raise
+        finally:
+            self._note(command, answer)
         self._journal.response(answer)
         return answer
+
+    def _note(self, command: bytes, answer: bytes) -> None:
+        """Note what was sent, for what is expected; a command that is none is not looked at."""
+        parsed = parse_or_none(command)
+        if parsed is not None:
+            status = int.from_bytes(answer[-2:], "big") if len(answer) > 1 else None
+            secure = parsed.cla.secure
+            with_data = bool(parsed.data)
+            self._expected.sent.append(Sent(parsed.ins, secure, with_data, status))
