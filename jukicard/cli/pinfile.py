@@ -25,22 +25,27 @@ _HANDED_OVER: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/(self|\d+)/fd/\d
 def read_pins(path: str) -> Pins:
     """Return the PINs in a file; those that it does not name keep their default.
 
-    Either the first line is the Juki application's PIN, or each line is a name of `Pins` and a
-    PIN, as in `signature ABC123`; then empty lines, and those that begin with #, say nothing.
-    UserError when the file cannot be read or is neither.
+    Either the first line is the Juki application's PIN, and lines of text may follow, or each line
+    is a name of `Pins` and a PIN, as in `signature ABC123`; then empty lines, and those that begin
+    with #, say nothing. UserError when the file cannot be read or is neither.
     """
     from jukicard.profiles import Pins
 
     names = [field.name for field in fields(Pins)]
     lines = _lines(path)
     if len(lines[0].split()) == 1 and not lines[0].startswith("#"):
-        if any(line.split()[:1] == [name] for line in lines[1:] for name in names):
+        if any(_is_pin(line.split(), names) for line in lines[1:]):
             raise UserError(f"the PIN file {path} has a PIN without a name: name each of them")
         return Pins(juki=lines[0])
     found = _named(path, lines, names)
     if not found:
         raise UserError(f"the PIN file {path} holds no PIN")
     return Pins(**found)
+
+
+def _is_pin(words: list[str], names: list[str]) -> bool:
+    """Tell whether a line behind a PIN without a name is another PIN, with a name or without."""
+    return words[:1] in [[name] for name in names] or (len(words) == 1 and words[0][0] != "#")
 
 
 def _named(path: str, lines: list[str], names: list[str]) -> dict[str, str]:

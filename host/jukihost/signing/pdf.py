@@ -128,7 +128,8 @@ def _check_made(signed: bytes, key: SigningKey) -> None:
     status = _status(list(reader.embedded_regular_signatures)[-1], context)
     if not (status.intact and status.valid and _is_complete(status, last=True)):
         raise PdfNotSignable(
-            f"the PDF file cannot be signed so that others could check it; {_SAVE_ANEW}"
+            "the PDF file cannot be signed with this certificate so that others could check it; "
+            f"{_SAVE_ANEW}"
         )
 
 

@@ -125,8 +125,8 @@ def _checked(signed: bytes, key: SigningKey, document: bytes | None = None) -> b
         _verify(signed, _parse(signed), key.certificate, document, historic=False)
     except Exception:  # noqa: BLE001 - whatever it is, nobody could accept the signature
         raise XmlNotSignable(
-            "the XML document cannot be signed so that others could check it; make a CMS signature "
-            "beside it instead"
+            "the XML document cannot be signed with this certificate so that others could check "
+            "it; make a CMS signature beside it instead"
         ) from None
     return signed
 

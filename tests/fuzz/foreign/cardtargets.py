@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from typing import Final
 
 from cryptography import x509
@@ -24,6 +26,7 @@ from jukicard.crypto.cvc import (
     verify_certificate,
 )
 from jukicard.crypto.private import load_private_key
+from jukicard.kit.layouts import CardObject, ObjectError
 from jukicard.memory import ImageError, MemorySnapshot
 from jukicard.synthetic import pki
 from jukicard.synthetic.pki.ocsp import answer, responder
@@ -79,6 +82,33 @@ def card_certificate(data: bytes, original: bytes) -> None:
         holder = verify_certificate(here, holder, TODAY)
     if data != original and original != ROOT_CERTIFICATE.encode():
         raise Found("a changed certificate is accepted")
+
+
+# --- declared contents ---
+
+
+def _declared() -> dict[str, type[CardObject]]:
+    """Every declared object and record, by its name."""
+    for module in ("common", "surface", "text"):
+        import_module(f"jukicard.applets.{module}.objects")
+    import_module("jukicard.applets.surface.jukiobjects")
+    found, left = {}, list(CardObject.__subclasses__())
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        if kind.examples and kind.__module__.startswith("jukicard."):
+            found[f"{kind.__module__.split('.')[2]} {kind.__name__}"] = kind
+    return found
+
+
+def _examples(kind: type[CardObject]) -> list[bytes]:
+    return [bytes.fromhex(digits) for digits, _ in kind.examples]
+
+
+def _read_object(kind: type[CardObject], data: bytes, original: bytes) -> None:
+    """What is read encodes again to the same bytes."""
+    if kind.parse(data).encode() != data:
+        raise Found("read is not written")
 
 
 # --- what a card is issued with ---
@@ -170,6 +200,17 @@ TARGETS: Final = (
         DER,
         lambda: _certificates()[:1],
         part=2000,
+    ),
+    *(
+        Target(
+            name,
+            partial(_examples, kind),
+            partial(_read_object, kind),
+            (ObjectError,),
+            DER,
+            part=500,
+        )
+        for name, kind in sorted(_declared().items())
     ),
     Target("private key", _private_keys, private_key, (KeyFormatError,), DER, part=2000),
     Target(

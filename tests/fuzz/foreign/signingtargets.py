@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
 
 from lxml import etree
 
+from jukihost.crypto.foreign import CertificateUnreadable, load_certificate
 from jukihost.signing.cms import sign_cms, verify_cms
+from jukihost.signing.key import SigningError
 from jukihost.signing.pdf import PdfNotSignable, sign_pdf, verify_pdf
 from jukihost.signing.raw import SignatureInvalid
 from jukihost.signing.report import VerifiedSignature
@@ -46,6 +50,15 @@ def cms(data: bytes, original: bytes) -> None:
     _same_signer(found)
     if found.content != b"text":
         raise Found("other content is right")
+
+
+def odd_signer(data: bytes, original: bytes) -> None:
+    """Whatever a card's certificate says beside its key, signing ends in words."""
+    key = replace(seeds.key(), certificate=load_certificate(data))
+    for sign, content in ((sign_cms, b"text"), (sign_xml, XML[0]), (sign_pdf, blank_pdf())):
+        sign_it: Any = sign
+        with suppress(SigningError):
+            sign_it(key, content) if sign is sign_cms else sign_it(content, key)
 
 
 # --- XML ---
@@ -174,6 +187,15 @@ TARGETS: Final = (
         REFUSED,
         (structure, structure, *BYTES),
         part=150,
+    ),
+    Target(
+        "certificate of a signer",
+        lambda: seeds.certificates()[:1],
+        odd_signer,
+        (CertificateUnreadable,),
+        (structure, structure, *BYTES),
+        lambda: seeds.certificates()[2:],
+        part=200,
     ),
     Target("signed XML", signed_xml, xml_signed, REFUSED, XML_KINDS, part=300),
     Target(

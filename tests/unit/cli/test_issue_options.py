@@ -175,6 +175,8 @@ def test_what_a_pin_file_may_hold(tmp_path: Path, text: str, expected: Pins) -> 
         ("juki 9876\ntext 9875\njuki 9874\n", "line 3 .* names the PIN of juki a second time"),
         ("9876\nsignature SECRET1\n", "has a PIN without a name"),
         ("9876\njuki SECRET1\n", "has a PIN without a name"),
+        ("9876\nSECRET1\n", "has a PIN without a name"),
+        ("9876\n\n9875\n", "has a PIN without a name"),
         ("", "holds no PIN"),
         ("\n\n", "holds no PIN"),
         ("# nothing\n", "holds no PIN"),
