@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 
 class MessagingLevel(IntEnum):
@@ -16,19 +16,26 @@ class MessagingLevel(IntEnum):
     ENCRYPTED = 2
 
 
+Proof: TypeAlias = int | str
+"""What something proven rests on: an internal EF, by its file identifier, or by its name a right,
+or a secret that stands in no file."""
+
+
 class SecurityStatus:
     """What has been proven to one application on one logical channel.
 
     `verified` holds the file identifiers of verified PINs, `authenticated` the names of the
-    rights that authentication granted, `messaging` the protection of the running command.
+    rights that authentication granted, `rests_on` the keys or the password that these and the
+    session came from, `messaging` the protection of the running command.
     Dropped whole when the application is left, never cleared piece by piece.
     """
 
-    __slots__ = ("authenticated", "messaging", "verified")
+    __slots__ = ("authenticated", "messaging", "rests_on", "verified")
 
     def __init__(self) -> None:
         self.verified: set[int] = set()
         self.authenticated: set[str] = set()
+        self.rests_on: frozenset[Proof] = frozenset()
         self.messaging = MessagingLevel.NONE
 
     def describe(self) -> str:
@@ -62,6 +69,10 @@ class AccessCondition(ABC):
     def leaves(self) -> Iterator[AccessCondition]:
         """Yield this condition, or the conditions it is composed of."""
         yield self
+
+    def proofs(self) -> Iterator[Proof]:
+        """Yield the PINs and rights that are named in it, whichever of them may do."""
+        yield from ()
 
     def missing(self, status: SecurityStatus) -> str:
         """Say which parts do not hold."""
@@ -107,6 +118,9 @@ class Verified(AccessCondition):
     def holds(self, status: SecurityStatus) -> bool:
         return self.pin in status.verified
 
+    def proofs(self) -> Iterator[Proof]:
+        yield self.pin
+
     def __str__(self) -> str:
         return f"Verified({self.pin:04X})"
 
@@ -121,6 +135,9 @@ class Authenticated(AccessCondition):
 
     def holds(self, status: SecurityStatus) -> bool:
         return self.right in status.authenticated
+
+    def proofs(self) -> Iterator[Proof]:
+        yield self.right
 
     def __str__(self) -> str:
         return f"Authenticated({self.right})"
@@ -154,6 +171,10 @@ class AllOf(AccessCondition):
     def holds(self, status: SecurityStatus) -> bool:
         return all(condition.holds(status) for condition in self.conditions)
 
+    def proofs(self) -> Iterator[Proof]:
+        for condition in self.conditions:
+            yield from condition.proofs()
+
     def leaves(self) -> Iterator[AccessCondition]:
         for condition in self.conditions:
             yield from condition.leaves() if isinstance(condition, AllOf) else (condition,)
@@ -175,6 +196,10 @@ class AnyOf(AccessCondition):
 
     def holds(self, status: SecurityStatus) -> bool:
         return any(condition.holds(status) for condition in self.conditions)
+
+    def proofs(self) -> Iterator[Proof]:
+        for condition in self.conditions:
+            yield from condition.proofs()
 
     def __str__(self) -> str:
         rights = [part.right for part in self.conditions if isinstance(part, Authenticated)]

@@ -9,7 +9,7 @@ from typing import Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.tlv import encode_tag
-from jukicard.filesystem.access import NEVER, AccessCondition
+from jukicard.filesystem.access import NEVER, AccessCondition, Proof
 from jukicard.filesystem.records import pack_records, unpack_records
 
 MF_IDENTIFIER: Final = 0x3F00
@@ -152,6 +152,10 @@ class InternalFile(ElementaryFile):
     """An internal EF: a PIN, key or key pair, used by the card, never given out (7816-4, 7.2.2)."""
 
     kind: InternalKind
+
+    def proofs(self) -> Iterator[Proof]:
+        """Yield what ends with its value: what was proven with it, or to use it."""
+        yield self.fid
 
     def check_tries(self, kept: bytes | None, most: int) -> None:
         """Refuse a retry counter that is none, or above its maximum. ValueError."""

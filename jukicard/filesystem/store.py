@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
+from jukicard.filesystem.access import Proof
 from jukicard.filesystem.files import (
     DfNode,
     EfNode,
@@ -16,14 +19,50 @@ from jukicard.filesystem.records import pack_records, unpack_records
 from jukicard.memory import ApplicationMemory
 
 
+class Endings(Protocol):
+    """Who is told what ends, on other channels, with what is written here."""
+
+    def end_proofs(self, of: Proof) -> None:
+        """End what other channels have proven with an internal EF, or for a right."""
+
+    def end_proofs_if_blocked(self, of: Proof, counter: str) -> None:
+        """End what any channel has proven with it when its counter stays at 0."""
+
+    def end_other_sessions(self) -> None:
+        """End all that other channels have proven."""
+
+
+class _Nobody:
+    """Where no card is there are no channels."""
+
+    def end_proofs(self, of: Proof) -> None:
+        pass
+
+    def end_proofs_if_blocked(self, of: Proof, counter: str) -> None:
+        pass
+
+    def end_other_sessions(self) -> None:
+        pass
+
+
+_NOBODY: Final = _Nobody()
+
+
 class FileStore:
-    """The contents of one application's files, in its partition of persistent memory."""
+    """The contents of one application's files, in its partition of persistent memory.
 
-    __slots__ = ("_get", "_put", "partition", "tree")
+    Internal EFs have a value and tries left instead of content. With whatever is written to them
+    ends what was proven with what was there before: `endings` is told, the application's context.
+    """
 
-    def __init__(self, tree: FileTree, partition: ApplicationMemory) -> None:
+    __slots__ = ("_endings", "_get", "_put", "partition", "tree")
+
+    def __init__(
+        self, tree: FileTree, partition: ApplicationMemory, endings: Endings = _NOBODY
+    ) -> None:
         self.tree = tree
         self.partition = partition
+        self._endings = endings
         self._get = partition.get
         self._put = partition.put
 
@@ -67,6 +106,39 @@ class FileStore:
             most = "" if fixed else "at most "
             raise ValueError(f"a record of {ef.label} has {most}{spec.record_size} bytes")
         self._put(ef.content_key, pack_records(records))
+
+    def value(self, ef: EfNode) -> bytes | None:
+        """Return what an internal EF holds, None when it was never given a value."""
+        return self._get(ef.content_key)
+
+    def put_value(self, ef: EfNode, value: bytes) -> None:
+        """Give an internal EF a value; what rests on the one before ends."""
+        spec = ef.spec
+        if not isinstance(spec, InternalFile):
+            raise TypeError(f"{ef.label} holds no PIN and no key")
+        for proof in spec.proofs():
+            self._endings.end_proofs(proof)
+        self._put(ef.content_key, value)
+
+    def tries(self, ef: EfNode) -> int:
+        """Return how many wrong values an internal EF still takes; 0 is blocked, or never set."""
+        raw = self._get(ef.tries_key)
+        return 0 if raw is None else raw[0]
+
+    def put_tries(self, ef: EfNode, left: int) -> None:
+        """Write a retry counter in the running transaction."""
+        self._watch_counter(ef, left)
+        self._put(ef.tries_key, bytes((left,)))
+
+    def put_tries_now(self, ef: EfNode, left: int) -> None:
+        """Write a retry counter at once and for good; at 0, what was proven with the EF ends."""
+        self._watch_counter(ef, left)
+        self.partition.put_now(ef.tries_key, bytes((left,)))
+
+    def _watch_counter(self, ef: EfNode, left: int) -> None:
+        # told before it is written: nobody knows what landed where the power goes meanwhile
+        if not left:
+            self._endings.end_proofs_if_blocked(ef.fid, ef.tries_key)
 
     def data_object(self, df: DfNode, tag: int) -> bytes | None:
         """Return the value of a data object, None when it was never put."""
@@ -120,7 +192,9 @@ class FileStore:
         return True
 
     def put_state(self, node: EfNode | DfNode, state: LifeCycleState) -> None:
-        """Change the life-cycle state of a file."""
+        """Change the life-cycle state of a file; out of use, it takes rights away from others."""
+        if state is not LifeCycleState.ACTIVATED:
+            self._endings.end_other_sessions()
         self._put(node.state_key, bytes((state.byte,)))
 
 

@@ -124,7 +124,7 @@ class FileApplet(Applet[State]):
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
-        self.files = FileStore(self.tree, context.memory)
+        self.files = FileStore(self.tree, context.memory, context)
 
     @property
     @abstractmethod

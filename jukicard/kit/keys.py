@@ -138,7 +138,7 @@ class KeyStore:
         return ef, ef.spec
 
     def _value(self, ef: EfNode) -> bytes | None:
-        return self._store.partition.get(ef.content_key)
+        return self._store.value(ef)
 
     def version(self, ef: EfNode) -> int | None:
         """Return a key's version, None when it was never written."""
@@ -151,14 +151,13 @@ class KeyStore:
         spec = ef.spec
         if not isinstance(spec, KeyFile):
             raise TypeError(f"{ef.label} holds no key")
-        self._store.partition.put(ef.content_key, pair.to_bytes())
-        self._store.partition.put(f"tries/{ef.path}", bytes((spec.tries,)))
+        self._store.put_value(ef, pair.to_bytes())
+        self._store.put_tries(ef, spec.tries)
         self._store.put_state(ef, LifeCycleState.ACTIVATED)
 
     def tries_left(self, ef: EfNode) -> int:
         """Return how many wrong authentications are left; 0 is blocked."""
-        raw = self._store.partition.get(f"tries/{ef.path}")
-        return 0 if raw is None else raw[0]
+        return self._store.tries(ef)
 
     def check_usable(self, ef: EfNode) -> None:
         """Refuse a key that is not activated (6984) or blocked (6983)."""
@@ -172,7 +171,7 @@ class KeyStore:
     def count_attempt(self, ef: EfNode) -> int:
         """Take one try, at once and for good, before the work; return what is left."""
         left = self.tries_left(ef) - 1
-        self._store.partition.put_now(f"tries/{ef.path}", bytes((left,)))
+        self._store.put_tries_now(ef, left)
         return left
 
     def failed(self, ef: EfNode, left: int) -> IsoError:
@@ -187,7 +186,7 @@ class KeyStore:
         """Restore the counter, in the command's transaction."""
         spec = ef.spec
         if isinstance(spec, KeyFile):
-            self._store.partition.put(f"tries/{ef.path}", bytes((spec.tries,)))
+            self._store.put_tries(ef, spec.tries)
             if left + 1 != spec.tries:
                 self._changed(ef.fid, spec.tries)
 

@@ -97,16 +97,15 @@ class PinStore:
         """Set value and counter, as personalisation and RESET RETRY COUNTER do."""
         spec = pin_spec(ef)
         spec.check_value(value)
-        self._store.partition.put(ef.content_key, value)
+        self._store.put_value(ef, value)
         self._put_tries(ef, spec.tries)
 
     def tries_left(self, ef: EfNode) -> int:
         """Return how many wrong values are left; 0 is blocked, and so is a PIN never set."""
-        raw = self._store.partition.get(f"tries/{ef.path}")
-        return 0 if raw is None else raw[0]
+        return self._store.tries(ef)
 
     def _put_tries(self, ef: EfNode, tries: int) -> None:
-        self._store.partition.put(f"tries/{ef.path}", bytes((tries,)))
+        self._store.put_tries(ef, tries)
         self._changed(ef.fid, tries)
 
     def query(self, selection: Selection, reference: FileReference) -> NoReturn:
@@ -125,13 +124,12 @@ class PinStore:
         whatever happens after (docs/tearing.md); a right value restores it, likewise at once: the
         value was right even if the rest of the command is refused.
         """
-        left = self.tries_left(ef)
+        store = self._store
+        left = store.tries(ef)
         if not left:
             raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
-        partition = self._store.partition
-        tries_key = f"tries/{ef.path}"
-        partition.put_now(tries_key, bytes((left - 1,)))
-        expected = partition.get(ef.content_key)
+        store.put_tries_now(ef, left - 1)
+        expected = store.value(ef)
         spec = pin_spec(ef)
         if expected is None or not _equal(value, expected):
             self._changed(ef.fid, left - 1)
@@ -139,7 +137,7 @@ class PinStore:
                 StatusWord.retries(left - 1),
                 f"{name} of {ef.label}: wrong value, {tries(left - 1)} left",
             )
-        partition.put_now(tries_key, bytes((spec.tries,)))
+        store.put_tries_now(ef, spec.tries)
         if left != spec.tries:
             self._changed(ef.fid, spec.tries)
 
@@ -183,11 +181,11 @@ class PinStore:
 
     def _put_value(self, ef: EfNode, spec: PinFile, value: bytes) -> None:
         spec.check_value(value)
-        self._store.partition.put(ef.content_key, value)
+        self._store.put_value(ef, value)
 
     def _split(self, ef: EfNode, data: bytes) -> tuple[bytes, bytes]:
         """Split what is as long as the value kept from what follows it."""
-        size = len(self._store.partition.get(ef.content_key) or b"")
+        size = len(self._store.value(ef) or b"")
         return data[:size], data[size:]
 
     def reset(
@@ -204,12 +202,12 @@ class PinStore:
         ef, spec = enter(self._store, selection, reference, use)
         new = data
         if with_code:
-            new = self._compare_code(ef, spec, data)
+            new = self._compare_code(ef, spec, data, selection.security.verified)
             if new and not with_new:
                 raise IsoError(StatusWord.WRONG_LENGTH, f"{use.command}: data does not fit P1")
         if with_new:
             self._put_value(ef, spec, new)
-        elif self._store.partition.get(ef.content_key) is None:
+        elif self._store.value(ef) is None:
             raise IsoError(
                 StatusWord.REFERENCE_DATA_NOT_USABLE,
                 f"{use.command} of {ef.label}: it has no value that could be tried",
@@ -217,8 +215,11 @@ class PinStore:
         selection.security.verified.discard(ef.fid)
         self._put_tries(ef, spec.tries)
 
-    def _compare_code(self, ef: EfNode, spec: PinFile, data: bytes) -> bytes:
-        """Compare the resetting code that the data begins with; return what follows it."""
+    def _compare_code(self, ef: EfNode, spec: PinFile, data: bytes, verified: set[int]) -> bytes:
+        """Compare the resetting code that the data begins with; return what follows it.
+
+        A right one is not verified by that, a wrong one is no longer.
+        """
         name = "RESET RETRY COUNTER"
         if spec.resetting_code is None:
             raise IsoError(
@@ -228,7 +229,10 @@ class PinStore:
         code_ef = ef.parent.efs[spec.resetting_code]
         check_in_use(self._store, code_ef, name)
         code, new = self._split(code_ef, data)
+        before = verified & {code_ef.fid}
+        verified -= before
         self.compare(code_ef, code, name)
+        verified |= before
         return new
 
 

@@ -26,7 +26,8 @@ ACCESS_NUMBER: Final = 2
 """The reference of the number printed on a card, the CAN (BSI TR-03110-3, B.11.1)."""
 PROTOCOL: Final = GENERIC_MAPPING_AES128
 """The card's one protocol: there is nothing to negotiate down to."""
-_ENTRY: Final = "access password"
+ACCESS_ENTRY: Final = "access password"
+"""Where the password stands, and what sessions from PACE rest on."""
 
 
 class AccessPassword(NamedTuple):
@@ -41,12 +42,18 @@ class AccessPassword(NamedTuple):
 
 
 class AccessPasswords:
-    """The password that an application keeps for PACE; without one it offers no PACE."""
+    """The password that an application keeps for PACE; without one it offers no PACE.
 
-    __slots__ = ("_memory",)
+    end_proofs: told of a password that is replaced, the context's; by default nobody is.
+    """
 
-    def __init__(self, memory: ApplicationMemory) -> None:
+    __slots__ = ("_end_proofs", "_memory")
+
+    def __init__(
+        self, memory: ApplicationMemory, end_proofs: Callable[[str], None] = lambda of: None
+    ) -> None:
         self._memory = memory
+        self._end_proofs = end_proofs
 
     def set(
         self, value: bytes, reference: int = ACCESS_NUMBER, curve: Curve = BRAINPOOL_P256R1
@@ -54,11 +61,12 @@ class AccessPasswords:
         """Keep a password; ValueError for an empty one or a reference that is none."""
         if not value or not 1 <= reference <= 4:
             raise ValueError("a password for PACE has characters and a reference from 1 to 4")
-        self._memory.put(_ENTRY, bytes((reference, curve.parameter_id)) + value)
+        self._end_proofs(ACCESS_ENTRY)
+        self._memory.put(ACCESS_ENTRY, bytes((reference, curve.parameter_id)) + value)
 
     def get(self) -> AccessPassword | None:
         """Return the password, None when there is none."""
-        raw = self._memory.get(_ENTRY)
+        raw = self._memory.get(ACCESS_ENTRY)
         return None if raw is None else AccessPassword(raw[0], curve_of_id(raw[1]), raw[2:])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final
@@ -16,7 +16,7 @@ from jukicard.crypto.private import SALT_BYTES, PrivateKey, load_private_key, si
 from jukicard.crypto.rsa_generation import generate_rsa
 from jukicard.environment import RandomSource
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import NEVER, AccessCondition
+from jukicard.filesystem.access import NEVER, AccessCondition, Proof
 from jukicard.filesystem.commands import FileReference
 from jukicard.filesystem.door import Use, enter
 from jukicard.filesystem.files import EfNode, InternalFile, InternalKind
@@ -74,6 +74,10 @@ class SigningKeyFile(InternalFile):
     read_public: AccessCondition = NEVER
     algorithm: KeyAlgorithm = KeyAlgorithm.RSA_2048
 
+    def proofs(self) -> Iterator[Proof]:
+        """Yield what was proven to sign with the key that is replaced."""
+        yield from self.use.proofs()
+
     def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
         """Refuse a private key that is none. ValueError."""
         if content is not None:
@@ -105,11 +109,11 @@ class SigningKeys:
         `check` False skips the slow part for a key that is known to be one.
         """
         load_private_key(der, check=check)
-        self._store.partition.put(ef.content_key, der)
+        self._store.put_value(ef, der)
 
     def key(self, ef: EfNode) -> PrivateKey:
         """Return the key of an EF; IsoError 6984 when there is none yet."""
-        raw = self._store.partition.get(ef.content_key)
+        raw = self._store.value(ef)
         if raw is None:
             raise IsoError(StatusWord.REFERENCE_DATA_NOT_USABLE, f"{ef.label} holds no key yet")
         known = self._loaded.get(ef.path)
@@ -179,7 +183,7 @@ class SigningKeys:
         """Make a new key pair in the card and return its public key (template 7F49)."""
         ef, spec = enter(self._store, selection, reference, _GENERATE)
         key = make_private_key(algorithm or spec.algorithm, self._random.take)
-        self._store.partition.put(ef.content_key, key.der)
+        self._store.put_value(ef, key.der)
         return public_key_template(key)
 
     def public(self, selection: Selection, reference: FileReference) -> bytes:

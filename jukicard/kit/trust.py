@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from jukicard.crypto.asymmetric import EcPrivateKey
@@ -13,16 +13,23 @@ from jukicard.memory import ApplicationMemory
 
 _ANCHOR: Final = "anchor/"
 _DATE: Final = "date"
-_CHIP_KEY: Final = "chip key"
+CHIP_KEY: Final = "chip key"
+"""Where the chip's key stands, and what sessions from chip authentication rest on."""
 
 
 class TrustStore:
-    """What an application trusts: authorities, the newest date it has seen, the chip's own key."""
+    """What an application trusts: authorities, the newest date it has seen, the chip's own key.
 
-    __slots__ = ("_memory",)
+    end_proofs: told of a chip key that is replaced, the context's; by default nobody is.
+    """
 
-    def __init__(self, memory: ApplicationMemory) -> None:
+    __slots__ = ("_end_proofs", "_memory")
+
+    def __init__(
+        self, memory: ApplicationMemory, end_proofs: Callable[[str], None] = lambda of: None
+    ) -> None:
         self._memory = memory
+        self._end_proofs = end_proofs
 
     def anchors(self) -> Iterator[Holder]:
         """Yield the authorities whose certificates are accepted."""
@@ -61,10 +68,11 @@ class TrustStore:
         """Give the chip its key pair of an elliptic curve, PKCS #8; ValueError for another."""
         if not isinstance(load_private_key(der), EcPrivateKey):
             raise ValueError("the chip's key is one of an elliptic curve")
-        self._memory.put(_CHIP_KEY, der)
+        self._end_proofs(CHIP_KEY)
+        self._memory.put(CHIP_KEY, der)
 
     def chip_key(self) -> EcPrivateKey | None:
         """Return the chip's key, None when it has none."""
-        raw = self._memory.get(_CHIP_KEY)
+        raw = self._memory.get(CHIP_KEY)
         key = None if raw is None else load_private_key(raw)
         return key if isinstance(key, EcPrivateKey) else None

@@ -15,7 +15,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.environment import RandomSource
 from jukicard.errors import IsoError
-from jukicard.filesystem.access import SecurityStatus
+from jukicard.filesystem.access import Proof, SecurityStatus
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.assembly import check_methods, check_whole, find_state
@@ -173,7 +173,18 @@ class AppletContext:
 
         For a change that takes rights away: what was proven before it rests on what is no more.
         """
-        self._card.changes += 1
+        self._card.endings.end_all()
+
+    def end_proofs(self, of: Proof) -> None:
+        """Drop what other channels have proven with one thing, once the running command is done.
+
+        For a PIN, a key or a secret that is replaced; the file store does so by itself.
+        """
+        self._card.endings.end(self.aid, of)
+
+    def end_proofs_if_blocked(self, of: Proof, counter: str) -> None:
+        """Drop what any channel has proven with it when the counter in memory is 0 by then."""
+        self._card.endings.end_if_blocked(self.aid, of, self.memory, counter)
 
     def share(self, name: str, service: Service, to: Aid) -> None:
         """Let the application `to` use a service of this one; sharing again replaces it.

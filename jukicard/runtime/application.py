@@ -17,6 +17,7 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.environment import CardEnvironment
+from jukicard.filesystem.access import Proof
 from jukicard.runtime.applet import Applet, AppletContext, ApplicationState
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
@@ -150,6 +151,20 @@ class Application:
         """Have a state of the application drop all that was proven."""
         state.forget()
 
+    def lose(self, state: ApplicationState, of: Proof) -> bool:
+        """Take from a state what it has proven with one thing; tell whether that was anything.
+
+        A PIN alone goes by itself; with a right, or what the session came from, all does.
+        """
+        security = state.security
+        if of in security.verified:
+            security.verified.discard(of)
+            return True
+        if of in security.authenticated or of in security.rests_on:
+            state.forget()
+            return True
+        return False
+
     def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
         """Give a fresh state the PINs that were verified in another."""
         after.security.verified.update(before.security.verified)
@@ -233,6 +248,11 @@ class ConfinedApplication(Application):
         """Have a state forget, with steps of its own for it."""
         given = _given(state)
         self.budget.run_apart(lambda: given.forget())  # noqa: PLW0108 - as above
+
+    def lose(self, state: ApplicationState, of: Proof) -> bool:
+        """Take from a state what it has proven, with steps of its own for it."""
+        lose = super().lose
+        return bool(self.budget.run_apart(lambda: lose(state, of)))
 
     def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
         """Give a fresh state the PINs that were verified in another."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
@@ -10,7 +11,14 @@ from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
 from jukicard.memory import ImageError, MemoryFailureError, PersistentMemory
+from jukicard.runtime.endings import Endings
 from jukicard.runtime.events import Events, Refusal
+
+
+class Settle(Protocol):
+    """Has the channels lose what ended with a command on one of them."""
+
+    def __call__(self, by: LogicalChannel, *, certain: bool) -> None: ...
 
 
 def log_bug(bug: Exception) -> None:
@@ -40,9 +48,11 @@ class Boundary:
 
     An IsoError is a refusal: nothing of the command lands, its status goes out, its reason goes to
     the listeners. Any other exception is a bug: nothing lands, `on_bug` is told, 6F00 goes out.
+    When all is over, however it ended, `settle` has the channels lose what rested on what the
+    command took away.
     """
 
-    __slots__ = ("_events", "_memory", "_next", "last_refusal", "on_bug")
+    __slots__ = ("_endings", "_events", "_memory", "_next", "_settle", "last_refusal", "on_bug")
 
     def __init__(
         self,
@@ -50,8 +60,12 @@ class Boundary:
         memory: PersistentMemory,
         events: Events,
         on_bug: Callable[[Exception], None],
+        endings: Endings,
+        settle: Settle,
     ) -> None:
         self._next = inner
+        self._endings = endings
+        self._settle = settle
         self._memory = memory
         self._events = events
         self.on_bug = on_bug
@@ -66,17 +80,23 @@ class Boundary:
             memory.commit()
         except IsoError as refusal:
             memory.rollback()
-            return self.refuse(refusal, command.ins, channel.number)
+            response = self.refuse(refusal, command.ins, channel.number)
         except MemoryFailureError as failure:
             memory.rollback()
             self._forget(channel)
             full = IsoError(StatusWord.MEMORY_FAILURE, f"nothing was changed: {failure}")
-            return self.refuse(full, command.ins, channel.number)
+            response = self.refuse(full, command.ins, channel.number)
         except Exception as bug:  # noqa: BLE001 - the one place where any bug gets its answer
             self._take_back()
             self._forget(channel)
+            self._settle(channel, certain=True)
             self.on_bug(bug)
-            return ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
+            response = ResponseApdu(b"", StatusWord.NO_PRECISE_DIAGNOSIS)
+        except BaseException:
+            self._settle(channel, certain=False)
+            raise
+        if self._endings.pending:
+            self._settle(channel, certain=True)
         return response
 
     def _take_back(self) -> None:

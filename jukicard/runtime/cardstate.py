@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.apdu.aid import Aid
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.memory import Partition
+from jukicard.runtime.endings import Endings
 from jukicard.runtime.events import Events, LifeCycleChanged
 
 _KEY: Final = "state"
@@ -26,15 +26,13 @@ RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
 class CardState:
     """The state of the card; absent in memory as long as it is activated, the common case."""
 
-    __slots__ = ("_events", "_memory", "changes", "ended")
+    __slots__ = ("_events", "_memory", "endings")
 
     def __init__(self, memory: Partition, events: Events) -> None:
         self._memory = memory
         self._events = events
-        self.changes = 0
-        """Counts what takes rights away; the dispatcher then ends what other channels proved."""
-        self.ended: set[Aid] = set()
-        """Applications from elsewhere that took rights away; for these alone the same is done."""
+        self.endings = Endings()
+        """What the running command takes away from what was proven."""
 
     @property
     def now(self) -> LifeCycleState:
@@ -58,7 +56,7 @@ class CardState:
         The end lands at once: no later refusal in the same command takes it back.
         """
         target = check(ObjectKind.CARD, self.now, operation, "as a whole")
-        self.changes += 1
+        self.endings.end_all()
         if target is LifeCycleState.ACTIVATED:
             self._memory.delete(_KEY)
         elif target is LifeCycleState.TERMINATED:

@@ -17,7 +17,7 @@ from jukicard.apdu.command import MAX_NE, CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.environment import RandomSource
-from jukicard.filesystem.access import SecurityStatus
+from jukicard.filesystem.access import Proof, SecurityStatus
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext, ApplicationState
 from jukicard.runtime.events import (
@@ -141,7 +141,15 @@ class ConfinedContext(AppletContext):
 
     def end_other_sessions(self) -> None:
         """Drop what was proven to this application on every other channel, after the command."""
-        self._card.ended.add(self.aid)
+        self._card.endings.end_all_of(self.aid)
+
+    def end_proofs(self, of: Proof) -> None:
+        """Drop what other channels have proven to this application with one thing."""
+        super().end_proofs(_proof(of))
+
+    def end_proofs_if_blocked(self, of: Proof, counter: str) -> None:
+        """Drop what any channel has proven to this application when a counter is 0."""
+        super().end_proofs_if_blocked(_proof(of), exactly(counter, str, "a key of memory"))
 
     def share(self, name: str, service: Service, to: Aid) -> None:
         """Let the application `to` use a service of this one; it runs within the budget."""
@@ -155,6 +163,11 @@ class ConfinedContext(AppletContext):
         if made_anew is None:
             raise self._grants.denial(self.aid, "an event", "it is not its own to tell")
         super().emit(made_anew)
+
+
+def _proof(given: Proof) -> Proof:
+    """Return what something proven rests on; AppletMisbehavedError for what is none."""
+    return exactly(given, int, "a proof") if type(given) is not str else given
 
 
 def _own_event(event: object, aid: Aid) -> CardEvent | None:

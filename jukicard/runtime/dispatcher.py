@@ -18,6 +18,7 @@ from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.application import Application
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.endings import Ended
 from jukicard.runtime.events import ApplicationSelected, Events
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.registry import Registry
@@ -60,38 +61,45 @@ class Dispatcher:
             raise IsoError(StatusWord.INS_NOT_SUPPORTED, f"INS {ins:02X} is invalid")
         if application is None or state is None:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "no application is selected")
-        changes = self._card.changes
-        response = application.process(command, state)
-        if self._card.changes != changes or self._card.ended:
-            self._end_other_sessions(channel, everywhere=self._card.changes != changes)
-        return response
+        return application.process(command, state)
 
-    def _end_other_sessions(self, channel: LogicalChannel, *, everywhere: bool) -> None:
-        """Drop what was proven on every channel but this one: rights were taken away.
+    def settle(self, by: LogicalChannel, *, certain: bool) -> None:
+        """Have every channel lose what ended with the command that came on channel `by`.
 
-        Where only applications from elsewhere took some away, of these alone.
+        certain: False when the power went in the middle of it.
         """
-        ended = set(self._card.ended)
-        self._card.ended.clear()
-        for other in self._channels.open_channels:
-            application: Application | None = other.application
-            if other is channel or not (
-                everywhere or (application is not None and application.aid in ended)
-            ):
-                continue
-            other.drop_transfers()
-            if application is not None and other.state is not None:
-                self._forget(other, application, other.state)
+        ended = self._card.endings.take(certain=certain)
+        for channel in self._channels.open_channels:
+            application: Application | None = channel.application
+            try:
+                if self._loses(channel, application, ended, by):
+                    channel.drop_transfers()
+            except Exception as bug:  # noqa: BLE001 - what fails to lose it is taken off instead
+                channel.drop_transfers()
+                channel.application = channel.state = None
+                report(bug, self._on_bug)
 
-    def _forget(
-        self, other: LogicalChannel, application: Application, state: ApplicationState
-    ) -> None:
-        """Have a state forget; an application that fails to is taken off the channel."""
-        try:
-            application.forget(state)
-        except Exception as bug:  # noqa: BLE001 - the command that took the rights away goes on
-            other.application = other.state = None
-            report(bug, self._on_bug)
+    def _loses(
+        self,
+        channel: LogicalChannel,
+        application: Application | None,
+        ended: Ended,
+        by: LogicalChannel,
+    ) -> bool:
+        """Take from one channel what ended; tell whether that was anything."""
+        other = channel is not by
+        if application is None or channel.state is None:
+            return other and ended.everything
+        aid = application.aid
+        if other and (ended.everything or aid in ended.applications):
+            application.forget(channel.state)
+            return True
+        lost = [
+            application.lose(channel.state, of)
+            for owner, of in (ended.blocked | ended.written if other else ended.blocked)
+            if owner == aid
+        ]
+        return any(lost)
 
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""

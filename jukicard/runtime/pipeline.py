@@ -53,7 +53,9 @@ class Pipeline:
         self.dispatcher = Dispatcher(registry, self.channels, options, events, card, on_bug)
         chaining = Chaining(self.dispatcher.process)
         admission = Admission(chaining.process, card)
-        self.boundary = Boundary(admission.process, memory, events, on_bug)
+        settle, endings = self.dispatcher.settle, card.endings
+        endings.clear()
+        self.boundary = Boundary(admission.process, memory, events, on_bug, endings, settle)
         messaging = SecureMessagingLayer(self.boundary)
         self.process = Channels(self.channels, self.boundary, messaging.process).process
         self.dispatcher.select_default(self.channels.basic)

@@ -80,6 +80,25 @@ class PinModel:
         """Power off and on, or a reset of a contact card."""
         self.channels = {0: Channel()}
 
+    def reset_through_the_air(self) -> None:
+        """A reset with the power left on: the basic channel stays where it is, with its PINs."""
+        self.channels = {0: self.channels[0]}
+
+    def _end(self, channel: int, name: str, *, everywhere: bool) -> None:
+        """What was proven with a PIN ends with it: on the other channels, or on this one too."""
+        application = self.channels[channel].application
+        for number, other in self.channels.items():
+            if other.application == application and (everywhere or number != channel):
+                other.proven.discard(name)
+
+    def _guess(self, channel: int, name: str, value: bytes) -> str:
+        """Compare on a channel; a PIN that is blocked then is proven nowhere."""
+        pin = self.pins[self.channels[channel].application][name]
+        answer = pin.guess(value)
+        if not pin.tries:
+            self._end(channel, name, everywhere=True)
+        return answer
+
     def select(self, channel: int, application: str) -> str:
         here = self.channels[channel]
         if here.application != application:
@@ -109,7 +128,7 @@ class PinModel:
         pins = self._pins(channel)
         if pins is None:
             return "6D00"
-        answer = pins[name].guess(value)
+        answer = self._guess(channel, name, value)
         self._prove(channel, name, answer == "9000")
         return answer
 
@@ -129,9 +148,9 @@ class PinModel:
             return "6A86"  # where the length varies there is no such form
         pin, data = pins[name], old + new
         size = len(pin.value)
-        answer = pin.guess(data[:size])
+        answer = self._guess(channel, name, data[:size])
         if answer == "9000":
-            answer = self._store(pin, data[size:])
+            answer = self._store(channel, name, data[size:])
         # nothing is proven by a change that was refused
         self._prove(channel, name, answer == "9000")
         return answer
@@ -144,14 +163,15 @@ class PinModel:
             return "6982"
         if pins[name].tries == 0:
             return "6984"
-        return self._store(pins[name], new)
+        return self._store(channel, name, new)
 
-    @staticmethod
-    def _store(pin: Pin, new: bytes) -> str:
+    def _store(self, channel: int, name: str, new: bytes) -> str:
+        pin = self.pins[self.channels[channel].application][name]
         refusal = pin.refusal_of(new)
         if refusal is not None:
             return refusal
         pin.value = new
+        self._end(channel, name, everywhere=False)
         return "9000"
 
     def unblock(self, channel: int, code: bytes | None, new: bytes | None) -> str:
@@ -165,15 +185,16 @@ class PinModel:
         else:
             whole = code + (new or b"")
             size = len(pins["puk"].value)
-            answer = pins["puk"].guess(whole[:size])
+            answer = self._guess(channel, "puk", whole[:size])
             if answer != "9000":
+                self._prove(channel, "puk", False)
                 return answer
             rest = whole[size:]
             if new is None and rest:
                 return "6700"
             new = rest if new is not None else None
         if new is not None:
-            answer = self._store(pins["pin"], new)
+            answer = self._store(channel, "pin", new)
             if answer != "9000":
                 return answer
         pins["pin"].tries = pins["pin"].limit

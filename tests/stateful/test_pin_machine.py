@@ -31,6 +31,7 @@ VALUES = st.sampled_from(
 CODES = st.sampled_from([b"87654321", b"87654321", b"11111111", b"1234"])
 
 _FRESH = iso_card()
+_THROUGH_THE_AIR = iso_card(contactless=True)
 
 
 def on(channel: int, command: str) -> str:
@@ -45,6 +46,8 @@ def with_data(header: str, data: bytes) -> str:
 class PinMachine(RuleBasedStateMachine):
     """Every rule sends the same to the card and to the model, and compares the answers."""
 
+    fresh = _FRESH
+
     def __init__(self) -> None:
         super().__init__()
         self.model = PinModel()
@@ -52,10 +55,10 @@ class PinMachine(RuleBasedStateMachine):
     @initialize()
     def issue(self) -> None:
         self.backend = FaultyBackend(RamBackend())
-        memory = PersistentMemory.restore(_FRESH.snapshot(), self.backend)
-        environment = _FRESH.fork().environment
+        memory = PersistentMemory.restore(self.fresh.snapshot(), self.backend)
+        environment = self.fresh.fork().environment
         environment.memory = memory
-        self.card = Card(environment, on_bug=_FRESH.on_bug)
+        self.card = Card(environment, on_bug=self.fresh.on_bug)
         self.card.power_on()
 
     def both(self, channel: int, command: str, name: str, *arguments: Any) -> None:
@@ -106,6 +109,23 @@ class PinMachine(RuleBasedStateMachine):
         command = with_data(f"2000{REFERENCES[name]:02X}", value)
         self.both(channel, command, "verify", name, value)
 
+    @rule(channel=CHANNELS, application=st.sampled_from(APPLICATIONS[:2]))
+    def go_to_work(self, channel: int, application: str) -> None:
+        """Open a channel where it is not, and prove there all that can be proven."""
+        if channel not in self.model.channels:
+            self.open(0, channel)
+        self.select(channel, application)
+        for name in sorted(REFERENCES):
+            self.verify_right(channel, name)
+
+    @rule(channel=CHANNELS, name=NAMES, left=st.sampled_from([0, 0, 1]))
+    def guess(self, channel: int, name: str, left: int) -> None:
+        """Guess until few tries are left, or none."""
+        here = self.model.channels.get(channel)
+        pins = self.model.pins.get(here.application) if here is not None else None
+        while pins is not None and pins[name].tries > left:
+            self.verify(channel, name, b"nobody's")
+
     def _right(self, channel: int, name: str) -> bytes:
         here = self.model.channels.get(channel)
         pins = self.model.pins.get(here.application) if here is not None else None
@@ -143,8 +163,9 @@ class PinMachine(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["reset", "off", "again", "restore"]))
     def power(self, how: str) -> None:
         if how == "reset":
-            self.card.reset()
-        elif how == "again":
+            self.reset()
+            return
+        if how == "again":
             self.card.power_on()
         else:
             self.card.power_off()
@@ -154,6 +175,11 @@ class PinMachine(RuleBasedStateMachine):
                 environment.memory = memory
                 self.card = Card(environment, on_bug=self.card.on_bug)
             self.card.power_on()
+        self.model.power()
+
+    def reset(self) -> None:
+        """A warm reset, which a contact card forgets everything at."""
+        self.card.reset()
         self.model.power()
 
     @rule(
@@ -202,5 +228,17 @@ class PinMachine(RuleBasedStateMachine):
                 assert answer == ("9000" if pins <= here.proven else "6982")
 
 
+class AirMachine(PinMachine):
+    """The same through the air, where a warm reset keeps what is still proven."""
+
+    fresh = _THROUGH_THE_AIR
+
+    def reset(self) -> None:
+        self.card.reset()
+        self.model.reset_through_the_air()
+
+
 TestPins = PinMachine.TestCase
 TestPins.settings = settings(stateful_step_count=40)
+TestPinsThroughTheAir = AirMachine.TestCase
+TestPinsThroughTheAir.settings = settings(stateful_step_count=40)

@@ -25,7 +25,7 @@ from jukicard.kit.features.environment import Environments, environment, nothing
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.privacy import PrivacyState
 from jukicard.kit.fileapplet import Dialogue
-from jukicard.kit.trust import TrustStore
+from jukicard.kit.trust import CHIP_KEY, TrustStore
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.events import SecurityStatusChanged
@@ -82,7 +82,7 @@ class Certificates(Keys[WithCertificates], Environments[WithCertificates]):
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
-        self.trust = TrustStore(context.memory)
+        self.trust = TrustStore(context.memory, context.end_proofs)
 
     @classmethod
     def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
@@ -209,6 +209,7 @@ class Certificates(Keys[WithCertificates], Environments[WithCertificates]):
         for right in self._rights(terminal.authorization, limit):
             state.security.authenticated.add(right)
             self.context.emit(SecurityStatusChanged(self.context.aid, right, holds=True))
+        state.security.rests_on = frozenset({CHIP_KEY})
         state.messaging = Iso7816Session.start(answer.keys)
         return ResponseApdu(answer.encode())
 

@@ -89,6 +89,7 @@ class Keys(Challenges[WithKeys]):
             raise self.keys.failed(ef, left) from None
         self.keys.succeeded(ef, left)
         state.security.authenticated.add(spec.right)
+        state.security.rests_on = frozenset({ef.fid})
         state.messaging = Iso7816Session.start(session_keys)
         self.context.emit(SecurityStatusChanged(self.context.aid, spec.right, holds=True))
         return ResponseApdu(answer)

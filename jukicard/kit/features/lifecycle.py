@@ -41,10 +41,8 @@ class LifeCycle(FileApplet[State]):
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, f"{name}: the card is suspended")
         node, target = manage(self.files, state, parsed.fid, operation, name)
         self.files.put_state(node, target)
-        if target is not LifeCycleState.ACTIVATED:
-            self.context.end_other_sessions()
-            if isinstance(node, EfNode):
-                state.security.verified.discard(node.fid)
+        if target is not LifeCycleState.ACTIVATED and isinstance(node, EfNode):
+            state.security.verified.discard(node.fid)
         self.context.emit(LifeCycleChanged(self.context.aid, node.label, target.name.lower()))
         return ResponseApdu()
 

@@ -17,7 +17,7 @@ from jukicard.errors import IsoError
 from jukicard.kit import commands
 from jukicard.kit.features.environment import Environments, environment, nothing_proven, step
 from jukicard.kit.fileapplet import Dialogue, FileState
-from jukicard.kit.privacy import AccessPasswords, PaceDialogue, PrivateSession
+from jukicard.kit.privacy import ACCESS_ENTRY, AccessPasswords, PaceDialogue, PrivateSession
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext
 from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
@@ -35,6 +35,7 @@ class PrivacyState(FileState):
         """Go on in a session that PACE has opened, with nothing proven."""
         self.forget()
         self.private, self.messaging = session, session.messaging
+        self.security.rests_on = frozenset({ACCESS_ENTRY})
 
     def forget_proofs(self) -> None:
         """Drop all that was proven, but stay in the session of PACE if this is one."""
@@ -52,7 +53,7 @@ class Privacy(Environments[WithPrivacy]):
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
-        self.passwords = AccessPasswords(context.memory)
+        self.passwords = AccessPasswords(context.memory, context.end_proofs)
 
     @classmethod
     def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
@@ -89,6 +90,7 @@ class Privacy(Environments[WithPrivacy]):
             raise nothing_proven(Ins.GENERAL_AUTHENTICATE) from None
         if dialogue.session is None:
             state.dialogue = dialogue
+            state.security.rests_on = frozenset({ACCESS_ENTRY})
         else:
             state.begin_private(dialogue.session)
             if dialogue.limit is not None:  # the terminal goes on with certificates

@@ -14,11 +14,12 @@ from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.curves import P256
 from jukicard.environment import SeededRandom
-from jukicard.filesystem.access import Authenticated
+from jukicard.filesystem.access import Authenticated, Verified
 from jukicard.filesystem.files import (
     AccessRules,
     DataObject,
     DedicatedFile,
+    DfNode,
     EfNode,
     ElementaryFile,
     FileTree,
@@ -49,6 +50,8 @@ AID: Final = Aid("F04556455259464C45")
 DF: Final = 0x5000
 BELOW: Final = 0x0800
 """The DF below the application's own; its files have that one's numbers and this much more."""
+WITNESSES: Final = 0x5100
+"""The DF of the files that tell what is proven: each is read by who has proven one thing."""
 OBJECT: Final = 0xC1
 GATE: Final = Authenticated("RIGHT")
 RULES: Final = AccessRules(
@@ -99,6 +102,15 @@ def _files(plus: int) -> tuple[ElementaryFile, ...]:
     )
 
 
+PROOFS: Final[tuple[int | str, ...]] = (PIN, PASSWORD, NUMBER, CODE, "RIGHT", "PURPOSE", "COUNTER")
+"""What can be proven: PINs and rights; the file with short identifier 1 is of the first."""
+
+
+def _witness(sfi: int, proof: int | str) -> TransparentFile:
+    needed = Verified(proof) if isinstance(proof, int) else Authenticated(proof)
+    return TransparentFile(fid=0x0E00 + sfi, sfi=sfi, size=1, access=AccessRules(read=needed))
+
+
 _OBJECTS: Final = (DataObject(tag=OBJECT, read=GATE, write=GATE),)
 TREE: Final = FileTree(
     DedicatedFile(
@@ -109,6 +121,10 @@ TREE: Final = FileTree(
             KeyFile(fid=KEY, reference=1, right="PURPOSE", access=RULES),
             KeyFile(fid=COUNTER_KEY, reference=4, right="COUNTER", access=RULES),
             DedicatedFile(fid=DF, access=RULES, files=_files(BELOW), objects=_OBJECTS),
+            DedicatedFile(
+                fid=WITNESSES,
+                files=tuple(_witness(sfi, proof) for sfi, proof in enumerate(PROOFS, 1)),
+            ),
         ),
         objects=_OBJECTS,
     )
@@ -159,29 +175,29 @@ def write_values(applet: EveryFileApplet, ef: EfNode) -> None:
     elif isinstance(spec, SigningKeyFile):
         applet.signing.load(ef, EcPrivateKey.generate(P256, SeededRandom("every file").take).der)
     else:
-        applet.files.partition.put(ef.content_key, b"what it is for is unknown")
+        applet.files.put_value(ef, b"what it is for is unknown")
 
 
 @cache
-def every_file() -> MemorySnapshot:
+def every_file(*, contactless: bool = False) -> MemorySnapshot:
     """Return what a card with the application keeps, everything in it written."""
     base = PROFILES["juki-v1"]
     profile = dataclasses.replace(
         base, applications=(*base.applications, Placement(AID, EveryFileApplet.type_name))
     )
-    card = issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)
+    card = issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug, contactless=contactless)
     applet = applet_of(card)
     with card.environment.memory.transaction():
         for node in TREE.walk():
-            if isinstance(node, EfNode):
+            if isinstance(node, EfNode) and node.parent.spec.fid != WITNESSES:
                 write_values(applet, node)
-            else:
+            elif isinstance(node, DfNode) and node.objects:
                 applet.files.put_data_object(node, OBJECT, b"object")
     return card.snapshot()
 
 
-def every_file_card() -> Card:
+def every_file_card(*, contactless: bool = False) -> Card:
     """Return a powered card with the application, nothing selected of it yet."""
-    card = Card.restore(every_file(), on_bug=raise_bug)
+    card = Card.restore(every_file(contactless=contactless), on_bug=raise_bug)
     card.power_on()
     return card

@@ -248,7 +248,48 @@ def _channels() -> Plan:
     return Plan(tuple(commands))
 
 
-PLANS = {"contents": _contents, "life": _life, "pins": _pins, "keys": _keys, "channels": _channels}
+def _endings() -> Plan:
+    """A holder at one terminal; on the other channel who guesses the PIN, changes it, resets it."""
+    mine = [
+        Command("get challenge"), Command("authenticate", 1), *_ways("verify", 0, 1, levels=(ENC,)),
+        *_ways("change pin", 1, levels=(ENC,)), *_ways("read code", levels=(ENC,)),
+    ]  # fmt: skip
+    theirs = [
+        Command("get challenge"), Command("authenticate", 4), *_ways("verify", 0, 1, levels=(ENC,)),
+        Command("verify", 1), *_ways("change pin", 0, levels=(ENC,)), Command("pin tries"),
+        *_ways("unblock with pin", 0, 1, levels=(ENC,)), *_ways("unblock", levels=(ENC,)),
+    ]  # fmt: skip
+    return Plan(
+        (*mine, *(command._replace(channel=1) for command in theirs)),
+        start=(Command("select", 1), Command("open", 1), Command("select", 1, channel=1)),
+    )
+
+
+def _blocked_keys() -> Plan:
+    """A system in its session while another one on the next channel guesses its key, the last time.
+
+    In the end that key has one try left, or is blocked.
+    """
+    guess = (Command("get challenge", channel=1), Command("authenticate wrongly", 1, channel=1))
+    commands = [
+        Command("get challenge"), *_authentications(1), Command("authenticate", 4),
+        *_ways("verify", 0, levels=(ENC,)), *_ways("read code", levels=(ENC,)),
+        *_ways("read data", levels=(ENC,)), Command("select", 1, ENC), Command("read data"),
+        *guess, Command("authenticate", 1, channel=1),
+        *(Command("select", app, channel=1) for app in (0, 1)),
+    ]  # fmt: skip
+    start = (
+        Command("select", 1), Command("open", 1), Command("select", 1, channel=1),
+        Command("get challenge"), Command("authenticate", 1), Command("verify", 0, ENC),
+        *(guess * (KEY_TRIES - 1)),
+    )  # fmt: skip
+    return Plan(tuple(commands), lambda state: state.keys[0] in (0, 1), start=start)
+
+
+PLANS = {
+    "contents": _contents, "life": _life, "pins": _pins, "keys": _keys, "channels": _channels,
+    "endings": _endings, "blocked keys": _blocked_keys,
+}  # fmt: skip
 """The walks by name: together they touch every rule."""
 
 

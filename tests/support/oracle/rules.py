@@ -193,6 +193,9 @@ class Rules:
     unblocking_forgets: bool = True
     proofs_are_per_channel: bool = True
     taking_rights_away_ends_other_channels: bool = True
+    blocked_pin_ends_everywhere: bool = True
+    new_pin_ends_other_channels: bool = True
+    blocked_key_ends_its_sessions: bool = True
     free_objects: frozenset[str] = frozenset({"get state", "get number", "get residence"})
     files: dict[int, str] = field(
         default_factory=lambda: {
@@ -350,9 +353,28 @@ class Oracle:
         state = state._replace(keys=tuple(keys))
         if not right:
             after = channel._replace(purpose=NOBODY)
-            return 0x63C0 + left - 1, state.put(command.channel, after)
+            state = state.put(command.channel, after)
+            return 0x63C0 + left - 1, self._sessions_end(state, reference, left - 1)
         after = channel._replace(purpose=reference, challenge=False)
         return OK, state.put(command.channel, after)
+
+    def _sessions_end(self, state: State, reference: int, left: int) -> State:
+        """A key that is blocked has no session any more, on whatever channel."""
+        if left or not self.rules.blocked_key_ends_its_sessions:
+            return state
+        for number, other in enumerate(state.channels):
+            if other is not None and other.purpose == reference:
+                state = state.put(number, other.stranger())
+        return state
+
+    def _pin_ends(self, state: State, command: Command, rule: bool) -> State:
+        """The PIN is another, or blocked: on the other channels nobody has verified it."""
+        if not rule:
+            return state
+        for number, other in enumerate(state.channels):
+            if other is not None and number != command.channel:
+                state = state.put(number, other._replace(verified=False))
+        return state
 
     def _life(self, state: State, command: Command, channel: Channel) -> Answer:
         rule: Rule = getattr(self.rules, command.do)
@@ -413,11 +435,13 @@ class Oracle:
                     return NOT_ALLOWED, state
                 if not state.tries:
                     return rules.blocked_pin, state
+                state = self._pin_ends(state, command, rules.new_pin_ends_other_channels)
                 return OK, state._replace(pin=command.arg)
             case _:
                 if not rules.unblock.holds(channel, command.level):
                     return NOT_ALLOWED, state
                 if name == "unblock with pin":
+                    state = self._pin_ends(state, command, rules.new_pin_ends_other_channels)
                     state = state._replace(pin=command.arg)
                 if rules.unblocking_forgets:
                     channel = channel._replace(verified=False)
@@ -432,6 +456,8 @@ class Oracle:
             return rules.blocked_pin, state
         if command.arg != state.pin:
             left = state.tries - 1
+            if not left:
+                state = self._pin_ends(state, command, rules.blocked_pin_ends_everywhere)
             return 0x63C0 + left, state._replace(tries=left)
         tries = rules.pin_tries if rules.success_restores else state.tries - 1
         after = channel._replace(verified=True)

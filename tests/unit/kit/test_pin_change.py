@@ -187,7 +187,8 @@ class TestChangeReferenceData:
         play(card, f"{VERIFY} \n 0070000001 -> 01 9000 \n {other} -> 9000")
         for left in (2, 1, 0):
             play(card, f"0120009104 39393939 -> 63C{left}")
-        play(card, f"0024019104 {NEW_PIN} -> 6984 \n 0024009108 31323334{NEW_PIN} -> 6984")
+        # what was proven has ended with the PIN, so that the first is refused for want of it
+        play(card, f"0024019104 {NEW_PIN} -> 6982 \n 0024009108 31323334{NEW_PIN} -> 6984")
 
 
 @pytest.mark.parametrize("filler", ["58", "78"])
