@@ -39,10 +39,17 @@ def check_methods(cls: type, state: type, methods: Iterable[tuple[Table, Functio
     for table, method in methods:
         code, place = method.__code__, len(table.takes)
         if table.takes[-1] == "state" and code.co_argcount > place:
-            said: Any = method.__annotations__.get(code.co_varnames[place])
-            if isinstance(said, str):
-                said = method.__globals__.get(said)
+            said = _annotation(method, code.co_varnames[place])
             _check(cls, state, _bound(said), method.__qualname__)
+
+
+def _annotation(method: FunctionType, parameter: str) -> Any:
+    """Return what a parameter is annotated with; None where that is not known at run time."""
+    try:
+        said = method.__annotations__.get(parameter)
+    except NameError:  # Python 3.14 looks names up now; some are there for the type checker only
+        return None
+    return method.__globals__.get(said) if isinstance(said, str) else said
 
 
 def check_whole(cls: type) -> None:

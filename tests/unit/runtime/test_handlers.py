@@ -417,3 +417,13 @@ def test_a_command_that_says_it_works_on_another_state_is_refused() -> None:
             @command(0x30)
             def rich(self, command: CommandApdu, state: RichState) -> ResponseApdu:
                 return ResponseApdu()
+
+
+@pytest.mark.parametrize("said", ["NotThere", "RichState | None", "dict[str, RichState]", "None"])
+def test_what_an_annotation_does_not_tell_is_not_judged(said: str) -> None:
+    def rich(self: Any, command: CommandApdu, state: Any) -> ResponseApdu:
+        return ResponseApdu()
+
+    rich.__annotations__["state"] = said
+    made: Any = type("Fine", (Part,), {"rich": command(0x30)(rich)})
+    assert made.interindustry[0x30] is rich
