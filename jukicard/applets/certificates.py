@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from construct import Const, ExprAdapter, ExprValidator, Sequence, Struct
 
@@ -25,6 +26,9 @@ from jukicard.kit.layouts import (
     octets,
     template,
 )
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 RSA_2048_BYTES: Final = 256
 
@@ -146,6 +150,41 @@ class RecordSigner:
 
     def __repr__(self) -> str:
         return "<RecordSigner>"
+
+
+_ROOT: Final = KeyIdentifier("6000031")
+"""The test root that certifies the authority's key; it is on no card."""
+AUTHORITY: Final = KeyIdentifier("6000033")
+"""The test authority that certifies the municipalities' keys."""
+
+
+def record_signer(order: Order) -> RecordSigner:
+    """Return the key that signs the records of the holder's municipality, and its certificate."""
+    return _record_signer(
+        order.holder.municipality,
+        order.authority_key("issuer"),
+        order.authority_key("cv-authority"),
+    )
+
+
+def authority_certificate(order: Order) -> CvCertificate:
+    """Return the certificate in which the root names the authority."""
+    return _authority_certificate(
+        order.authority_key("cv-authority"), order.authority_key("cv-root")
+    )
+
+
+@cache
+def _record_signer(municipality: str, own: bytes, authority: bytes) -> RecordSigner:
+    key = RsaPrivateKey(own, check=False)
+    body = CertificateBody(AUTHORITY, KeyIdentifier(f"{municipality}21", "000"), key.public)
+    return RecordSigner(key, CvCertificate.issue(body, RsaPrivateKey(authority, check=False)))
+
+
+@cache
+def _authority_certificate(authority: bytes, root: bytes) -> CvCertificate:
+    body = CertificateBody(_ROOT, AUTHORITY, RsaPrivateKey(authority, check=False).public)
+    return CvCertificate.issue(body, RsaPrivateKey(root, check=False))
 
 
 # -- examples -------------------------------------------------------------------------------------

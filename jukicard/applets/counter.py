@@ -6,7 +6,7 @@ of this project, the same in every application.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from jukicard.filesystem.access import (
     ALWAYS,
@@ -16,9 +16,8 @@ from jukicard.filesystem.access import (
     MessagingLevel,
     SecureMessaging,
 )
-from jukicard.filesystem.files import AccessRules, DataObject
-from jukicard.kit.features.keys import Keys
-from jukicard.kit.keys import KeyFile, KeyPair
+from jukicard.filesystem.files import AccessRules
+from jukicard.kit.keys import KeyFile
 
 COUNTER: Final = "COUNTER"
 """The right of the counter, as in the Juki application."""
@@ -28,8 +27,6 @@ COUNTER_KEY: Final = KeyFile(
 )
 """The counter's key: reference and file as in the Juki application, out of the way of what was
 measured on cards."""
-CARD_NUMBER: Final = DataObject(tag=0x5A, read=ALWAYS, wrapped=True)
-"""The card number, from which a system derives the card's own key."""
 
 AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), SecureMessaging(MessagingLevel.MAC))
 ENCRYPTED_AT_THE_COUNTER: Final = AllOf(
@@ -45,10 +42,3 @@ def open_data(read: AccessCondition = ALWAYS) -> AccessRules:
 def personal_data(read: AccessCondition) -> AccessRules:
     """Return the rules of a file with personal data: the counter writes it encrypted."""
     return AccessRules(read=read, update=ENCRYPTED_AT_THE_COUNTER)
-
-
-def install_counter(applet: Keys[Any], card_number: bytes, key: KeyPair | None) -> None:
-    """Write card number and counter key; without a key the counter has no access."""
-    applet.files.put_data_object(applet.tree.root, CARD_NUMBER.tag, card_number)
-    if key is not None:
-        applet.keys.set_value(applet.tree.ef(COUNTER_KEY.fid), key)

@@ -6,12 +6,14 @@ import argparse
 import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jukicard.cli.pinfile import read_pins
+from jukicard.cli.pinfile import read_further_pins, read_pins
 from jukicard.cli.problems import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import ExitStack
 
+    from jukicard.apdu.aid import Aid
     from jukicard.runtime.card import Card
 
 DEFAULT_PROFILE: Final = "juki-v1"
@@ -40,6 +42,32 @@ class CardSource(NamedTuple):
         return issue(self.profile, self.seed or arguments.seed, arguments)
 
 
+class FurtherApplication(NamedTuple):
+    """An application named on the command line; no `aid`: where its kind usually lies."""
+
+    kind: str
+    parameters: Mapping[str, str]
+    aid: Aid | None
+
+
+def further_application(text: str) -> FurtherApplication:
+    """Read `NAME[@AID][:PARAMETER=VALUE,...]`; whether there is such a kind, `issue` finds out."""
+    from jukicard.apdu.aid import Aid
+
+    name, _, given = text.partition(":")
+    kind, at, where = name.partition("@")
+    pairs = [pair.partition("=") for pair in given.split(",")] if given else []
+    if not kind or not all(key and equals for key, equals, _ in pairs):
+        raise argparse.ArgumentTypeError(
+            "an application is written as library or library:colour=red,size=small"
+        )
+    try:
+        aid = Aid(where) if at else None
+    except ValueError:
+        raise argparse.ArgumentTypeError("an AID has 10 to 32 hexadecimal digits") from None
+    return FurtherApplication(kind, {key: value for key, _, value in pairs}, aid)
+
+
 def profile_source(text: str) -> CardSource:
     """Read `PROFILE` or `PROFILE:SEED`; whether there is such a profile, `make` finds out."""
     profile, colon, seed = text.partition(":")
@@ -57,11 +85,15 @@ def image_source(text: str) -> CardSource:
 def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card:
     """Issue a card as the arguments of `add_issue_arguments` say. ProfileError, UserError."""
     from jukicard.profiles import CardKeys, Printed, issue_card
+    from jukicard.profiles.placing import place
 
+    further = arguments.application
+    read = read_further_pins if further else read_pins
     return issue_card(
         profile,
+        applications=[place(one.kind, one.parameters, one.aid) for one in further],
         seed=seed,
-        pins=None if arguments.pin_file is None else read_pins(arguments.pin_file),
+        pins=None if arguments.pin_file is None else read(arguments.pin_file),
         contactless=arguments.contactless,
         compat=arguments.compat,
         rsa_bits=arguments.rsa_bits,
@@ -108,7 +140,17 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         "--pin-file",
         metavar="FILE",
         help="first line: the PIN of the Juki application (default 1234); or a line for each PIN,"
-        " its name before it: juki, signature, authentication, text, common",
+        " its name before it: juki, signature, authentication, text, common, and those of further"
+        " applications",
+    )
+    command.add_argument(
+        "--application",
+        metavar="NAME[@AID][:PARAMETER=VALUE,...]",
+        action="append",
+        default=[],
+        type=further_application,
+        help="a further application on the card, by the name of its kind, from this or another"
+        " installed package; may be repeated",
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"

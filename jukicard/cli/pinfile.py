@@ -31,16 +31,30 @@ def read_pins(path: str) -> Pins:
     """
     from jukicard.profiles import Pins
 
+    return Pins(**_read(path, any_name=False))
+
+
+def read_further_pins(path: str) -> dict[str, str]:
+    """Return the PINs in a file by their names, of which further applications have their own.
+
+    The file is as for `read_pins`. UserError.
+    """
+    return _read(path, any_name=True)
+
+
+def _read(path: str, *, any_name: bool) -> dict[str, str]:
+    from jukicard.profiles import Pins
+
     names = [field.name for field in fields(Pins)]
     lines = _lines(path)
     if len(lines[0].split()) == 1 and not lines[0].startswith("#"):
         if any(_is_pin(line.split(), names) for line in lines[1:]):
             raise UserError(f"the PIN file {path} has a PIN without a name: name each of them")
-        return Pins(juki=lines[0])
-    found = _named(path, lines, names)
+        return {"juki": lines[0]}
+    found = _named(path, lines, names, any_name=any_name)
     if not found:
         raise UserError(f"the PIN file {path} holds no PIN")
-    return Pins(**found)
+    return found
 
 
 def _is_pin(words: list[str], names: list[str]) -> bool:
@@ -48,17 +62,18 @@ def _is_pin(words: list[str], names: list[str]) -> bool:
     return words[:1] in [[name] for name in names] or (len(words) == 1 and words[0][0] != "#")
 
 
-def _named(path: str, lines: list[str], names: list[str]) -> dict[str, str]:
+def _named(path: str, lines: list[str], names: list[str], *, any_name: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         words = line.split()
         if not words or line.startswith("#"):
             continue
         where = f"line {number} of the PIN file {path}"
-        if len(words) != 2 or words[0] not in names:
+        if len(words) != 2 or not (any_name or words[0] in names):
             raise UserError(f"{where} is no name and a PIN; the names are {', '.join(names)}")
         if words[0] in found:
-            raise UserError(f"{where} names the PIN of {words[0]} a second time")
+            whose = words[0] if words[0] in names else "an application"  # it may be a PIN itself
+            raise UserError(f"{where} names the PIN of {whose} a second time")
         found[words[0]] = words[1]
     return found
 

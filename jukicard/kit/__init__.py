@@ -103,10 +103,17 @@ if TYPE_CHECKING:
         FileState as FileState,
     )
     from jukicard.kit.keys import (
+        CARD_NUMBER as CARD_NUMBER,
         KeyFile as KeyFile,
         KeyPair as KeyPair,
         KeyStore as KeyStore,
         WeakKeyError as WeakKeyError,
+    )
+    from jukicard.kit.personalisation import (
+        CertifiedKey as CertifiedKey,
+        Holder as Holder,
+        Numbers as Numbers,
+        Order as Order,
     )
     from jukicard.kit.pin import (
         PinCharacters as PinCharacters,
@@ -174,7 +181,8 @@ _HOMES: Final = {
     "jukicard.kit.features.privacy": "Privacy PrivacyState",
     "jukicard.kit.features.signing": "PrivateKeys Signing",
     "jukicard.kit.fileapplet": "FileApplet FileState",
-    "jukicard.kit.keys": "KeyFile KeyPair KeyStore WeakKeyError",
+    "jukicard.kit.keys": "CARD_NUMBER KeyFile KeyPair KeyStore WeakKeyError",
+    "jukicard.kit.personalisation": "CertifiedKey Holder Numbers Order",
     "jukicard.kit.pin": "PinCharacters PinFile PinStore",
     "jukicard.kit.privacy": "AccessPasswords",
     "jukicard.kit.signing": "KeyAlgorithm SigningKeyFile SigningKeys",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
+from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.response import ResponseApdu
@@ -31,6 +32,9 @@ from jukicard.runtime.applet import Applet, AppletContext
 from jukicard.runtime.events import RetryCounterChanged
 from jukicard.runtime.handlers import DeclarationError, Table, declare
 from jukicard.securemessaging.session import SecureMessagingSession
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 IN_ANY_STATE: Final = frozenset(
     {
@@ -143,6 +147,20 @@ class FileApplet(Applet[State]):
         tree = cls.tree_for(parameters)
         if tree is not None:
             FileStore(tree, memory).check_kept()
+
+    @classmethod
+    def usual_aid(cls, parameters: Mapping[str, str]) -> Aid | None:
+        """Return the name of the DF that the files are declared in."""
+        tree = cls.tree_for(parameters)
+        return None if tree is None else tree.root.spec.name
+
+    def personalise(self, order: Order) -> None:
+        """Write what the application needs, inside a transaction of the card's memory.
+
+        Each feature writes its own part: an application that has more to write calls them with
+        `super().personalise(order)` first. IsoError for a PIN that is none, ValueError for anything
+        else that does not fit.
+        """
 
     def new_state(self) -> State:
         """Return a state in which the application's DF is current and nothing is proven."""

@@ -10,8 +10,9 @@ from jukicard.apdu.status import StatusWord, tries
 from jukicard.authentication.mutual import MutualAuthentication
 from jukicard.crypto.symmetric import with_odd_parity
 from jukicard.errors import IsoError
+from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.door import check_own_state
-from jukicard.filesystem.files import EfNode, FileTree, InternalFile, InternalKind
+from jukicard.filesystem.files import DataObject, EfNode, FileTree, InternalFile, InternalKind
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.store import FileStore
 from jukicard.securemessaging.suites import PARAMETERS, Suite, make_key
@@ -19,6 +20,8 @@ from jukicard.securemessaging.suites import PARAMETERS, Suite, make_key
 KEY_TRIES: Final = 15
 """Wrong authentications in a row that block a key: 128-bit keys need no small limit, and a small
 one would let anyone with a reader block the card."""
+CARD_NUMBER: Final = DataObject(tag=0x5A, read=ALWAYS, wrapped=True)
+"""The card number, from which a system derives the card's own keys; to be declared beside them."""
 _SUITES: Final = tuple(Suite)
 
 

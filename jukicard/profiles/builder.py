@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from jukicard.crypto.cvc import Certificate, CertificateError, trust_anchor
@@ -17,25 +18,21 @@ from jukicard.environment import (
     SystemRandom,
 )
 from jukicard.errors import IsoError
-from jukicard.kit.features.certificates import Certificates
-from jukicard.kit.features.privacy import Privacy
 from jukicard.kit.keys import WeakKeyError
+from jukicard.kit.personalisation import personalise
 from jukicard.memory import PersistentMemory
-from jukicard.profiles.catalogue import PROFILES, Generation, Profile
+from jukicard.profiles.catalogue import PROFILES, Generation, Profile, with_jpki_layout
 from jukicard.profiles.chipcertificate import checked_certificate
-from jukicard.profiles.contents import LAST, PERSONALISERS
-from jukicard.profiles.masters import TEST_MASTERS
-from jukicard.profiles.order import CardKeys, KeyPool, Order, Pins, Printed, ProfileError
-from jukicard.profiles.suites import (
-    check_switched_on,
-    chosen_suites,
-    fitting_masters,
-)
+from jukicard.profiles.contents import ApplicationOrder, CardOrder, ChosenPins, KeyPool
+from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
+from jukicard.profiles.placing import place
+from jukicard.profiles.systems import SystemKeys
+from jukicard.runtime.application import Application
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
+from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.placement import Placement
-from jukicard.securemessaging.suites import Suite
 from jukicard.synthetic.codes import is_resident_code, random_digits
 
 if TYPE_CHECKING:
@@ -43,18 +40,21 @@ if TYPE_CHECKING:
 
 _TOO_LATE: Final = "a card issued on that day would expire after year 9999"
 _FOUR_DIGITS: Final = re.compile("[0-9]{4}"), "four digits, 0 to 9"
-_PIN_FORMS: Final = {
-    "signature": (re.compile("[0-9A-Z]{6,16}"), "6 to 16 capital letters and digits")
+_PIN_FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    **dict.fromkeys(("juki", "common", "text", "authentication"), _FOUR_DIGITS),
+    "signature": (re.compile("[0-9A-Z]{6,16}"), "6 to 16 capital letters and digits"),
 }
+"""The forms of the PINs that are known here; of others their application says what they are."""
 _ISSUER_NUMBER: Final = bytes.fromhex("813920")
 
 
 def issue_card(
     profile: str | Profile = "juki-v1",
     *,
+    applications: Sequence[Placement | str] = (),
     seed: int | str | bytes | None = None,
     pin: str | None = None,
-    pins: Pins | None = None,
+    pins: Pins | Mapping[str, str] | None = None,
     person: Person | None = None,
     code: str | None = None,
     municipality: str | None = None,
@@ -70,11 +70,14 @@ def issue_card(
 ) -> Card:
     """Issue a synthetic card of a profile and return it, personalised and without power.
 
-    profile: a name in `PROFILES`, or a `Profile` of one's own, for example one of them with
-        further applications (`dataclasses.replace`); those are installed empty.
+    profile: a name in `PROFILES`, or a `Profile` of one's own.
+    applications: further applications, behind those of the profile: each a `Placement`, or the name
+        of a kind that says itself where it lies. They get their contents as all others do.
     seed: the same seed gives the same card, and with the same commands the same bytes. None draws
         from the operating system.
     pin: the four digits of the Juki application, a short way to give only that one of `pins`.
+    pins: the PINs, or some of them by the names that applications ask for; each of the others is
+        the documented one of synthetic cards, 1234 where an application says no other.
     person: the holder; drawn unless given, see `jukicard.synthetic.people`.
     code: the holder's resident record code, eleven digits with the right check digit.
     municipality: the five digits of the holder's municipality, unless a person is given.
@@ -89,8 +92,11 @@ def issue_card(
     memory: where the card is kept; None: in this process only.
 
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
+    UnknownAppletError for a kind of application that is not installed here.
     """
     chosen = _profile(profile)
+    further = [place(one) if isinstance(one, str) else one for one in applications]
+    chosen = replace(chosen, applications=(*chosen.applications, *further))
     printed = Printed() if printed is None else printed
     keys = CardKeys() if keys is None else keys
     _check_kind(chosen, printed.form, compat)
@@ -105,43 +111,36 @@ def issue_card(
     drawn_number = _ISSUER_NUMBER + random.take(5)
     given_number = printed.card_number
     number = drawn_number if given_number is None else _checked_number(given_number)
-    suited = chosen_suites(_checked_masters(keys.masters), keys.suites)
-    order = Order(
-        profile=chosen,
+    bits = _rsa_bits(chosen, rsa_bits)
+    order = CardOrder(
+        profile=with_jpki_layout(chosen, _jpki_layout(chosen, bits, compat=compat)),
         person=holder,
-        pins=secrets,
+        pins=ChosenPins(secrets),
         form=printed.form,
         issued=day,
         expires=_expiry(chosen, holder, day),
-        masters=fitting_masters(keys.masters, suited),
-        suites=suited,
+        systems=SystemKeys(keys.masters, keys.suites),
+        trust=_checked_trust(keys),
         card_number=number,
         chip_certificate=None
         if keys.chip_certificate is None
         else checked_certificate(keys.chip_certificate, keys.chip_key, number),
+        access_number=_checked_access_number(printed.access_number),
         serial=random_digits(random, 15),
-        rsa_bits=_rsa_bits(chosen, rsa_bits),
-        compat=compat,
+        rsa_bits=bits,
         random=random,
         keys=KeyPool(random),
     )
     atr = chosen.contactless_atr if contactless else chosen.contact_atr
-    if keys.masters is not TEST_MASTERS:
-        _check_not_printed(order, printed.access_number)
-    legacy = Suite.TRIPLE_DES in suited.values()
+    if not order.systems.published:
+        _check_not_printed(order)
+    legacy = order.systems.triple_des
     card_options = CardOptions(atr=atr, contactless=contactless, triple_des=legacy)
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     if options is not None:
         card_options = options(card_options)
-    check_switched_on(suited, card_options)
-    return _make(
-        order,
-        environment,
-        card_options,
-        on_bug,
-        keys,
-        _checked_access_number(printed.access_number),
-    )
+    order.systems.check_switched_on(card_options)
+    return _make(order, environment, card_options, on_bug)
 
 
 def _profile(name: str | Profile) -> Profile:
@@ -207,13 +206,15 @@ def _expiry(profile: Profile, person: Person, issued: datetime.date) -> datetime
         raise ProfileError(_TOO_LATE) from None
 
 
-def _checked_pins(pins: Pins, pin: str | None) -> Pins:
-    chosen = pins if pin is None else replace(pins, juki=pin)
-    for name, value in asdict(chosen).items():
+def _checked_pins(pins: Pins | Mapping[str, str], pin: str | None) -> Mapping[str, str]:
+    chosen = {**(asdict(pins) if isinstance(pins, Pins) else pins)}
+    if pin is not None:
+        chosen["juki"] = pin
+    for name, value in chosen.items():
         if not isinstance(value, str):
             raise ProfileError("a PIN is text, for example '1234': a number would lose its zeros")
-        form, said = _PIN_FORMS.get(name, _FOUR_DIGITS)
-        if not form.fullmatch(value):
+        form, said = _PIN_FORMS.get(name, (None, ""))
+        if form is not None and not form.fullmatch(value):
             raise ProfileError(f"the {name} PIN is {said}")
     return chosen
 
@@ -227,30 +228,33 @@ def _rsa_bits(profile: Profile, bits: int | None) -> int:
     return bits
 
 
-def _checked_masters(masters: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    unknown = sorted(set(masters) - set(TEST_MASTERS))
-    if unknown:
-        raise ProfileError(
-            f"there is no purpose {unknown[0]!r}; there is {', '.join(TEST_MASTERS)}"
-        )
-    if any(len(master) not in (16, 24, 32) for master in masters.values()):
-        raise ProfileError("a master key has 16, 24 or 32 bytes")
-    if len(set(masters.values())) != len(masters):
-        raise ProfileError("each purpose has a master key of its own: two of these are the same")
-    return masters
-
-
-def _check_not_printed(order: Order, access_number: str | None) -> None:
+def _check_not_printed(order: CardOrder) -> None:
     from jukicard.profiles.printed import printed_items, printed_purpose
 
     items = printed_items(order.person, order.serial, order.expires)
-    if access_number is not None:
-        items += (access_number,)
-    purpose = printed_purpose(order.masters, items)
+    if order.access_number is not None:
+        items += (order.access_number,)
+    purpose = printed_purpose(order.systems.masters, items)
     if purpose is not None:
         raise ProfileError(
             f"the master key for {purpose} is derived from what is printed on the card: draw one"
         )
+
+
+def _jpki_layout(profile: Profile, bits: int, *, compat: bool) -> str:
+    """Return the name of the JPKI application's files on a card with keys of this length."""
+    if profile.generation is Generation.MY_NUMBER:
+        return "mynumber"
+    return f"juki-{bits}{'-compat' if compat else ''}"
+
+
+def _checked_trust(keys: CardKeys) -> CardKeys:
+    for raw in keys.trust_anchors:
+        try:
+            trust_anchor(Certificate.parse(raw))
+        except CertificateError as problem:
+            raise ProfileError(f"a trust anchor is of no use: {problem}") from None
+    return keys
 
 
 def _checked_number(number: bytes) -> bytes:
@@ -269,46 +273,37 @@ def _checked_access_number(number: str | None) -> str | None:
 
 
 def _make(
-    order: Order,
+    order: CardOrder,
     environment: CardEnvironment,
     options: CardOptions,
     on_bug: Callable[[Exception], None],
-    given: CardKeys,
-    access_number: str | None,
 ) -> Card:
     # one transaction: a card that is cut off while it is made is none
     try:
         with environment.memory.transaction():
             card = _blank_card(order, environment, options, on_bug)
-            for application in sorted(card.applications, key=lambda one: one.type_name in LAST):
-                personalise = PERSONALISERS.get(application.type_name)
-                if personalise is not None:
-                    personalise(application.applet, order)
-            _put_trust(card, given, access_number)
+            for application in card.applications:
+                own = ApplicationOrder(order, application.placement, card.grants)
+                application.run(partial(_personalise, application, own))
+            order.systems.check_used()
+            order.pins.check_used()
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
+    except AppletMisbehavedError as failure:
+        raise ProfileError(f"the card cannot be personalised: {failure}") from failure
+    except ProfileError:
+        raise
     except (WeakKeyError, ValueError) as problem:
         raise ProfileError(f"the card cannot be personalised: {problem}") from None
     return card
 
 
-def _put_trust(card: Card, given: CardKeys, access_number: str | None) -> None:
-    for application in card.applications:
-        applet = application.applet
-        if isinstance(applet, Certificates):
-            for raw in given.trust_anchors:
-                try:
-                    applet.trust.add_anchor(trust_anchor(Certificate.parse(raw)))
-                except CertificateError as problem:
-                    raise ProfileError(f"a trust anchor is of no use: {problem}") from None
-            if given.chip_key is not None:
-                applet.trust.set_chip_key(given.chip_key)
-        if isinstance(applet, Privacy) and access_number is not None:
-            applet.passwords.set(access_number.encode("ascii"))
+def _personalise(application: Application, order: ApplicationOrder) -> None:
+    personalise(application.applet, order)
 
 
 def _blank_card(
-    order: Order,
+    order: CardOrder,
     environment: CardEnvironment,
     options: CardOptions,
     on_bug: Callable[[Exception], None],
@@ -321,11 +316,5 @@ def _blank_card(
     own.put(PROFILE_KEY, order.profile.name.encode())
     card = Card(environment, on_bug=on_bug)
     for placement in order.profile.applications:
-        card.applications.install(_placed(placement, order))
+        card.applications.install(placement)
     return card
-
-
-def _placed(placement: Placement, order: Order) -> Placement:
-    if placement.kind != "jpki":
-        return placement
-    return replace(placement, parameters={**placement.parameters, "layout": order.jpki_layout})

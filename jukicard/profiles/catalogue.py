@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -38,9 +38,10 @@ _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
 _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 
 _FOR_THE_CARD: Final = frozenset({Privilege.CARD})
+_NUMBERS: Final = frozenset({Privilege.NUMBERS})
 _ISSUER: Final = Placement(names.ISSUER, "issuer", privileges=_FOR_THE_CARD)
 _JUKI_ISSUER: Final = Placement(names.ISSUER, "issuer-juki", privileges=_FOR_THE_CARD)
-_JUKI: Final = Placement(names.JUKI, "juki", privileges=_FOR_THE_CARD)
+_JUKI: Final = Placement(names.JUKI, "juki", privileges=_FOR_THE_CARD | _NUMBERS)
 _JPKI: Final = Placement(names.JPKI, "jpki")
 
 JUKI_V1: Final = Profile(
@@ -71,13 +72,27 @@ MY_NUMBER: Final = Profile(
         _ISSUER,
         Placement(names.COMMON, "common"),
         _JUKI,
-        Placement(names.SURFACE, "surface", {"layout": "mynumber"}),
-        Placement(names.TEXT, "text"),
+        Placement(names.SURFACE, "surface", {"layout": "mynumber"}, _NUMBERS),
+        Placement(names.TEXT, "text", privileges=_NUMBERS),
         _JPKI,
     ),
     generation=Generation.MY_NUMBER,
     issued=datetime.date(2024, 4, 1),
 )
+
+
+def with_jpki_layout(profile: Profile, layout: str) -> Profile:
+    """Return a profile whose JPKI application has the files of a layout (docs/card.md, JPKI)."""
+    return replace(
+        profile,
+        applications=tuple(
+            replace(one, parameters={**one.parameters, "layout": layout})
+            if one.kind == _JPKI.kind
+            else one
+            for one in profile.applications
+        ),
+    )
+
 
 PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, JUKI_V2, MY_NUMBER)}
 """Every profile by its name."""

@@ -1,146 +1,231 @@
-"""What is written into each application of a card that is being made, by kind of application."""
+"""What a card is made with, and what of it each of its applications is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from jukicard.applets import names
-from jukicard.applets.counter import COUNTER
-from jukicard.applets.issuer import JukiIssuerApplet, files as issuer_files
-from jukicard.applets.issuer.files import ISSUER_NUMBER
-from jukicard.applets.issuer.recognition import RECOGNITION
-from jukicard.applets.juki import JukiApplet
-from jukicard.applets.juki.files import PURPOSES
-from jukicard.applets.juki.personalisation import (
-    CardData,
-    JukiContents,
-    personalise as personalise_juki,
-)
-from jukicard.kit.fileapplet import FileApplet
-from jukicard.profiles import faces
-from jukicard.profiles.catalogue import Generation
-from jukicard.profiles.order import Order
+from jukicard.apdu.aid import Aid
+from jukicard.crypto.cvc import Certificate, trust_anchor
+from jukicard.environment import RandomSource
+from jukicard.kit.personalisation import Holder, Numbers
+from jukicard.profiles.catalogue import Generation, Profile
+from jukicard.profiles.order import CardKeys, Pins, ProfileError
+from jukicard.profiles.systems import SystemKeys
+from jukicard.runtime.confined import exactly
+from jukicard.runtime.firewall import Grants
+from jukicard.runtime.placement import Placement, Privilege
 
-_TOKENS: Final = {Generation.JUKI: "JPKIAPICCTOKEN", Generation.MY_NUMBER: "JPKIAPICCTOKEN2"}
+if TYPE_CHECKING:
+    from jukicard.crypto.cvc import Holder as TrustAnchor
+    from jukicard.kit.keys import KeyPair
+    from jukicard.kit.personalisation import CertifiedKey
+    from jukicard.synthetic.person import Person
+    from jukicard.synthetic.pki import PublishedKey
 
-
-def issuer(applet: FileApplet[Any], order: Order) -> None:
-    """The successor's issuer domain: card-level data objects, nothing personal."""
-    _put_card_data(
-        applet, {**_card_data(order), **faces.card_certificates(order.person.municipality.code)}
-    )
+DEFAULT_PIN: Final = "1234"
+"""The PIN of a synthetic card under a name that nobody chose one for."""
 
 
-def juki_issuer(applet: JukiIssuerApplet, order: Order) -> None:
-    """A Juki card's issuer domain: data objects without certificates, and the card's own key."""
-    _put_card_data(applet, _card_data(order))
-    from jukicard.synthetic.pki.keys import card_key
+class KeyPool:
+    """Published key pairs for one card: none is given out twice.
 
-    key = card_key(order.card_number, order.rsa_bits)
-    applet.signing.load(applet.tree.ef(issuer_files.CARD_KEY), key.private_der, check=False)
+    Two keys of a card that are the same would let a free one sign for one behind a PIN.
+    """
 
+    __slots__ = ("_given", "_random")
 
-def _card_data(order: Order) -> dict[int, bytes]:
-    return {
-        issuer_files.ISSUER_IDENTIFICATION: ISSUER_NUMBER,
-        issuer_files.CARD_IDENTIFICATION: order.serial.encode("ascii"),
-        issuer_files.CARD_NUMBER: order.card_number,
-        issuer_files.CARD_RECOGNITION: RECOGNITION,
-        issuer_files.MUNICIPALITY: order.person.municipality.code.encode("ascii"),
-        issuer_files.EXPIRY: order.expires.strftime("%Y%m%d").encode("ascii"),
-        issuer_files.CONTACT_ATR: order.profile.contact_atr[1:],
-    }
+    def __init__(self, random: RandomSource) -> None:
+        self._random = random
+        self._given: set[str] = set()
 
+    def take(self, bits: int) -> PublishedKey:
+        """Return a key pair of 1024 or 2048 bits that this card does not have yet."""
+        from jukicard.synthetic import pki
 
-def _put_card_data(applet: FileApplet[Any], objects: Mapping[int, bytes]) -> None:
-    for tag, value in objects.items():
-        applet.files.put_data_object(applet.tree.root, tag, value)
+        while True:
+            key = pki.pick_key(self._random, bits)
+            if key.name not in self._given:
+                self._given.add(key.name)
+                return key
 
 
-def juki(applet: JukiApplet, order: Order) -> None:
-    """The Juki application: PIN, code, card data and the keys of the purposes of use."""
-    pairs = {purpose: order.keys_for(names.JUKI, purpose) for purpose in PURPOSES.values()}
-    personalise_juki(
-        applet,
-        JukiContents(
-            card_number=order.card_number,
-            chip_certificate=order.chip_certificate,
-            data=CardData(
-                municipality=order.person.municipality.code,
-                form=order.form,
-                issued=order.issued,
-                expires=order.expires,
-            ),
-            code=order.person.resident_code,
-            pin=order.pins.juki,
-            keys={purpose: pair for purpose, pair in pairs.items() if pair is not None},
-        ),
-    )
+class ChosenPins:
+    """The PINs that were chosen for a card, and which of them its applications have asked for."""
 
+    __slots__ = ("_asked", "_chosen")
 
-def jpki(applet: Any, order: Order) -> None:
-    """The JPKI application: test certificates for keys of the published pool."""
-    from jukicard.applets.jpki.personalisation import CertifiedKey, JpkiContents, personalise
-    from jukicard.synthetic import pki
+    def __init__(self, chosen: Mapping[str, str]) -> None:
+        self._chosen: dict[str, str] = {**asdict(Pins()), **chosen}
+        self._asked: list[str] = []
 
-    successor = order.profile.generation is Generation.MY_NUMBER
-    if successor:
-        expires = pki.certificate_expiry(order.person, order.issued, order.expires)
-        signing_authority = pki.signature_authority(order.issued)
-        other_authority = pki.authentication_authority(order.issued)
-    else:
-        expires = pki.juki_certificate_expiry(order.issued, order.expires)
-        hash_name: Any = "sha1" if order.rsa_bits == 1024 else "sha256"
-        signing_authority = other_authority = pki.governor_authority(
-            order.person.municipality.prefecture, hash_name
-        )
+    def of(self, name: str) -> str:
+        """Return the PIN of a name."""
+        self._asked.append(name)
+        return self._chosen.get(name, DEFAULT_PIN)
 
-    def pair(
-        issue: Callable[..., pki.Certificate], authority: pki.Authority, pin: str
-    ) -> CertifiedKey:
-        key = order.keys.take(order.rsa_bits)
-        certificate = issue(
-            order.person,
-            key.public,
-            authority=authority,
-            issued=order.issued,
-            expires=expires,
-            random=order.random,
-        )
-        return CertifiedKey(
-            certificate=certificate.der,
-            authority=authority.certificate,
-            key=key.private_der,
-            pin=pin,
-            check=False,
-        )
-
-    personalise(
-        applet,
-        JpkiContents(
-            token=_TOKENS[order.profile.generation],
-            card_number=order.card_number,
-            signature=pair(pki.signature_certificate, signing_authority, order.pins.signature),
-            authentication=pair(
-                pki.authentication_certificate, other_authority, order.pins.authentication
+    def check_used(self) -> None:
+        """Refuse one that no application has asked for; the name is not shown: it may be a PIN."""
+        if self._chosen.keys() - asdict(Pins()).keys() - set(self._asked):
+            raise ProfileError(
+                "one of the PINs is for no application on this card, where their names are "
+                f"{', '.join(dict.fromkeys(self._asked)) or 'none'}"
             )
-            if successor or order.compat
-            else None,
-            counter=order.keys_for(names.JPKI, COUNTER),
-        ),
-    )
 
 
-PERSONALISERS: Final[Mapping[str, Callable[[Any, Order], None]]] = {
-    "issuer": issuer,
-    "issuer-juki": juki_issuer,
-    "juki": juki,
-    "jpki": jpki,
-    "surface": faces.surface,
-    "text": faces.text,
-    "common": faces.common,
-}
-"""By kind of application; one that is not here is installed empty."""
-LAST: Final = frozenset({"issuer-juki"})
-"""The kinds that come last: a Juki card's own key is one that the holder's have left over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardOrder:
+    """One card to be made: what all its applications share. `serial` is its number in 15 digits.
+
+    `chip_certificate` is the value of DO 7F21, None for a card without one.
+    """
+
+    profile: Profile
+    person: Person = field(repr=False)
+    pins: ChosenPins = field(repr=False)
+    form: int
+    issued: datetime.date
+    expires: datetime.date
+    systems: SystemKeys = field(repr=False)
+    trust: CardKeys = field(repr=False)
+    card_number: bytes
+    chip_certificate: bytes | None = field(repr=False)
+    access_number: str | None = field(repr=False)
+    serial: str
+    rsa_bits: int
+    random: RandomSource = field(repr=False)
+    keys: KeyPool = field(repr=False)
+
+    def holder(self) -> Holder:
+        """Return whom the card is for."""
+        person = self.person
+        return Holder(
+            name=person.name,
+            address=person.address,
+            birth=person.birth,
+            sex=str(int(person.sex)),
+            municipality=person.municipality.code,
+            security_code=person.security_code,
+            gregorian=person.is_foreign,
+        )
+
+
+class ApplicationOrder:
+    """The order of one application: `jukicard.kit.personalisation.Order`, and no more."""
+
+    __slots__ = ("_aid", "_card", "_grants", "_privileges", "holder")
+
+    def __init__(self, card: CardOrder, placement: Placement, grants: Grants) -> None:
+        self.holder = card.holder()
+        self._card = card
+        self._aid: Aid = placement.aid
+        self._privileges = placement.privileges
+        self._grants = grants
+
+    @property
+    def issued(self) -> datetime.date:
+        """The day the card is made."""
+        return self._card.issued
+
+    @property
+    def expires(self) -> datetime.date:
+        """The card's last day."""
+        return self._card.expires
+
+    @property
+    def form(self) -> int:
+        """The form of a Juki card."""
+        return self._card.form
+
+    @property
+    def serial(self) -> str:
+        """The card's number in 15 digits."""
+        return self._card.serial
+
+    @property
+    def card_number(self) -> bytes:
+        """The card's number in eight bytes."""
+        return self._card.card_number
+
+    @property
+    def contact_atr(self) -> bytes:
+        """What the card answers to reset through its contacts."""
+        return self._card.profile.contact_atr
+
+    @property
+    def access_number(self) -> str | None:
+        """The number that opens a session by PACE."""
+        return self._card.access_number
+
+    @property
+    def trust_anchors(self) -> Sequence[TrustAnchor]:
+        """The authorities whose systems the card lets in."""
+        return [trust_anchor(Certificate.parse(raw)) for raw in self._card.trust.trust_anchors]
+
+    @property
+    def chip_key(self) -> bytes | None:
+        """The card's own key for certificates."""
+        return self._card.trust.chip_key
+
+    @property
+    def chip_certificate(self) -> bytes | None:
+        """The certificate of that key."""
+        return self._card.chip_certificate
+
+    def numbers(self) -> Numbers:
+        """Return the holder's numbers; IsoError, a denial, without the privilege."""
+        if Privilege.NUMBERS not in self._privileges:
+            raise self._grants.denial(
+                self._aid, "the holder's numbers", "it was not given Privilege.NUMBERS"
+            )
+        person = self._card.person
+        return Numbers(
+            resident_code=person.resident_code, individual_number=person.individual_number
+        )
+
+    def pin(self, name: str) -> str:
+        """Return the PIN of a name."""
+        return self._card.pins.of(exactly(name, str, "the name of a PIN"))
+
+    def keys_for(self, purpose: str) -> KeyPair | None:
+        """Return this application's keys for a purpose."""
+        named = exactly(purpose, str, "a purpose")
+        return self._card.systems.pair(named, self._card.card_number, self._aid)
+
+    def own_key(self, place: int = 0) -> bytes:
+        """Return a key the card proves itself with."""
+        from jukicard.synthetic.pki.keys import card_key
+
+        card, number = self._card, exactly(place, int, "the place of a key")
+        if card.profile.generation is Generation.MY_NUMBER:
+            card.keys.take(card.rsa_bits)  # not used: what a seed gives besides depends on it
+        return card_key(card.card_number, card.rsa_bits, number).private_der
+
+    def certified_key(self, use: str) -> CertifiedKey:
+        """Return a key pair of the holder."""
+        from jukicard.profiles.authorities import certified_key
+
+        return certified_key(self._card, exactly(use, str, "the use of a key"))
+
+    def authority_key(self, name: str) -> bytes:
+        """Return a key that signs what cards hold."""
+        from jukicard.profiles.authorities import authority_key
+
+        return authority_key(exactly(name, str, "the name of an authority"))
+
+    def text_image(self, text: str, columns: int) -> bytes:
+        """Return a text as an image."""
+        from jukicard.synthetic.portraits import text_image
+
+        return text_image(exactly(text, str, "a text"), exactly(columns, int, "a width"))
+
+    def photo(self) -> bytes:
+        """Return a picture of the holder."""
+        from jukicard.synthetic.portraits import draw_face
+
+        return draw_face(self._card.random, self._card.person, self._card.issued)
+
+    def __repr__(self) -> str:
+        return f"<ApplicationOrder {self._aid}>"

@@ -257,6 +257,11 @@ class Applet(ABC, Generic[State]):
         process has changed the file.
         """
 
+    @classmethod
+    def usual_aid(cls, parameters: Mapping[str, str]) -> Aid | None:
+        """Return where such an application lies unless it is said; None: that has to be said."""
+        return None
+
     @abstractmethod
     def new_state(self) -> State:
         """Return fresh volatile state: nothing proven, nothing selected."""

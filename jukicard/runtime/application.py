@@ -120,6 +120,10 @@ class Application:
             **more,
         )
 
+    def run(self, work: Callable[[], None]) -> None:
+        """Do work in which code of the application runs, outside of any command."""
+        work()
+
     def around(
         self, layers: Layers, command: CommandApdu, channel: LogicalChannel, on_bug: OnBug
     ) -> ResponseApdu:
@@ -199,6 +203,10 @@ class ConfinedApplication(Application):
         context = self._context(ConfinedContext, budget=self.budget)
         made: Applet[Any] = self.budget.run(lambda: self._checked(kind(context)))
         return made
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do work within the budget; AppletMisbehavedError, and IsoError as it was refused."""
+        self.budget.run(work)
 
     def around(
         self, layers: Layers, command: CommandApdu, channel: LogicalChannel, on_bug: OnBug

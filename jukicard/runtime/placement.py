@@ -21,6 +21,8 @@ class Privilege(StrEnum):
 
     CARD = "card"
     """Suspend, resume and end the card as a whole."""
+    NUMBERS = "numbers"
+    """Be told the holder's resident record code and individual number, when it is personalised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ status words only. Terminal software uses `jukihost`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from jukicard.apdu.cla import ClassByte
@@ -18,8 +17,7 @@ from jukicard.applets.counter import COUNTER
 from jukicard.applets.juki.files import PURPOSES
 from jukicard.applets.names import JUKI
 from jukicard.crypto.padding import pad_80
-from jukicard.profiles.masters import card_keys
-from jukicard.profiles.order import KEY_VERSION
+from jukicard.profiles.systems import SystemKeys
 from jukicard.securemessaging.ciphers import SessionCipher, session_cipher
 from jukicard.securemessaging.suites import SessionKeys, Suite, make_key, short_mac
 from jukicard.transport import CardPort
@@ -34,12 +32,11 @@ class StateNotReached(RuntimeError):
 
 
 class Counter:
-    """Speaks to the Juki application of a powered card; a suite of AES with its master's length."""
+    """Speaks to the Juki application of a powered card, of whose systems it has the keys."""
 
-    def __init__(self, card: CardPort, masters: Mapping[str, bytes], suite: Suite) -> None:
+    def __init__(self, card: CardPort, systems: SystemKeys) -> None:
         self._card = card
-        self._masters = masters
-        self._suite = suite
+        self._systems = systems
         self._cipher: SessionCipher | None = None
         self._ssc = 0
         self.plain(CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, JUKI))
@@ -65,11 +62,10 @@ class Counter:
 
     def authenticate(self, purpose: str = COUNTER) -> None:
         """Prove a purpose and begin secure messaging; StateNotReached, also without its master."""
-        master = self._masters.get(purpose)
-        if master is None:
+        pair = self._systems.pair(purpose, self._number, JUKI)
+        if pair is None:
             raise StateNotReached(f"the card was issued without a master for {purpose}: give one")
-        pair = card_keys(master, self._number, JUKI, KEY_VERSION, self._suite)
-        enc, mac = (make_key(self._suite, value) for value in (pair.enc, pair.mac))
+        enc, mac = (make_key(pair.suite, value) for value in (pair.enc, pair.mac))
         challenge = self.plain(CommandApdu(0x00, Ins.GET_CHALLENGE, 0x00, 0x00, ne=8)).data
         cryptogram = enc.encrypt_cbc(_RND_IFD + challenge + _K_IFD)
         reference = 0x80 | _REFERENCES[purpose]
@@ -77,9 +73,9 @@ class Counter:
         command = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, reference, message, 40)
         opened = enc.decrypt_cbc(self.plain(command).data[:32])
         secret = bytes(a ^ b for a, b in zip(_K_IFD, opened[16:], strict=True))
-        triple_des = self._suite is Suite.TRIPLE_DES
+        triple_des = pair.suite is Suite.TRIPLE_DES
         keys = SessionKeys.derive(
-            self._suite, secret, challenge[4:] + _RND_IFD[4:] if triple_des else None
+            pair.suite, secret, challenge[4:] + _RND_IFD[4:] if triple_des else None
         )
         self._cipher, self._ssc = session_cipher(keys), int.from_bytes(keys.ssc, "big")
 

@@ -19,9 +19,8 @@ from jukicard.apdu.status import StatusWord
 from jukicard.memory import MemorySnapshot
 from jukicard.profiles import PROFILES, CardKeys, Pins, Profile, ProfileError, issue_card
 from jukicard.profiles.catalogue import Generation
-from jukicard.profiles.suites import chosen_suites, fitting_masters
+from jukicard.profiles.systems import SystemKeys
 from jukicard.runtime.card import Card
-from jukicard.securemessaging.suites import Suite
 from jukicard.testing.counter import Counter, StateNotReached
 
 __all__ = ["STATES", "CardState", "StateNotReached", "card_in", "today_in"]
@@ -166,11 +165,14 @@ def _made(
     card = issue_card(profile, seed=seed, **issued)
     if STATES[state].reach is not _nothing:
         keys = issued.get("keys") or CardKeys()
-        suites = chosen_suites(dict(keys.masters), keys.suites)
-        pin = issued.get("pin") or (issued.get("pins") or Pins()).juki
         card.power_on()
-        suite = suites.get("COUNTER", Suite.AES128)
-        counter = Counter(card, fitting_masters(keys.masters, suites), suite)
-        STATES[state].reach(counter, pin)
+        counter = Counter(card, SystemKeys(keys.masters, keys.suites))
+        STATES[state].reach(counter, _pin_of(issued))
         card.power_off()
     return card.snapshot()
+
+
+def _pin_of(issued: dict[str, Any]) -> str:
+    pins = issued.get("pins") or Pins()
+    given: str = pins.juki if isinstance(pins, Pins) else pins.get("juki", Pins().juki)
+    return issued.get("pin") or given

@@ -9,8 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from jukicard import Card, LocalReader, TcpServer, create_card, issue_card
-from jukicard.kit import KeyPair, Suite
+from jukicard import LocalReader, TcpServer, create_card, issue_card
 from jukihost import (
     Connection,
     PcscConnection,
@@ -18,24 +17,12 @@ from jukihost import (
     SoftwareCustody,
     TcpConnection,
     build_channel,
+    published_master,
 )
-from librarycard import AID
-from librarycard.card import personalise, with_library
 from librarycard.host import LibrarySession, Loan, LoanError
 
 BOOK = Loan("4000000001", date(2026, 12, 12))
 OTHER = Loan("4000000002", date(2026, 12, 13))
-
-
-def library_card(custody: SoftwareCustody) -> Card:
-    """Issue a Juki card with the library's application and its key."""
-    card = issue_card(with_library(), seed=1)
-    card.power_on()
-    number = card.transmit(bytes.fromhex("00CA005A00"))[2:10]
-    card.power_off()
-    keys = custody.derive_card_keys("LIBRARY", number, AID, 1)
-    personalise(card, number, KeyPair(Suite.AES128, 1, keys.k_enc, keys.k_mac))
-    return card
 
 
 def lend(connection: Connection, custody: SoftwareCustody) -> None:
@@ -68,13 +55,14 @@ def main(where: str, folder: str, *more: str) -> None:
     store = Path(folder) / "library.keys"
     custody = SoftwareCustody(store, lambda: "correct horse battery")
     if where != "reader":
-        custody.create(["LIBRARY"])
+        custody.create()
+        custody.import_key("LIBRARY", 1, published_master("LIBRARY"))
         custody.close()
     with custody:
         if where == "reader":
             with PcscConnection(wait=20) as reader:
                 return lend(reader, custody)
-        card = library_card(custody)
+        card = issue_card("juki-v1", seed=1, applications=["library"])
         if where == "file":
             return create_card(more[0], "card", card.snapshot())
         card.subscribe(lambda event: print(event) if "Refusal" in type(event).__name__ else None)

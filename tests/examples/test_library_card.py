@@ -58,6 +58,5 @@ def test_where_the_package_is_missing_it_is_named(tmp_path: Path, installed: Pat
         check=False,
     )
     assert done.returncode != 0
-    assert "library" in done.stderr
-    assert "install" in done.stderr
+    assert "'library', which is not installed here: install librarycard" in done.stderr
     assert "Traceback" not in done.stderr

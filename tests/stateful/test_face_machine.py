@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jukicard.apdu import CommandApdu
-from tests.support.cards.face_cards import AIDS, BIRTH_CODE, NUMBER_A, NUMBER_B, PIN, face_card
+from tests.support.cards.face_cards import AIDS, face_card
+from tests.support.cards.face_order import (
+    BIRTH_CODE,
+    NUMBER_A,
+    NUMBER_B,
+    PIN,
+)
 
 CREDENTIALS: Final = {
     ("text", 0x11): (PIN, 3),

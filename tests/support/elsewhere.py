@@ -24,6 +24,41 @@ class Library(Applet):
         return ResponseApdu(b"a book")
 """
 
+LOANS = """
+from jukicard.kit import (
+    CARD_NUMBER, AccessRules, Aid, Authenticated, DedicatedFile, Files, FileTree, KeyFile,
+    KeyState, Keys, PinFile, Pins, TransparentFile, Verified,
+)
+
+PIN, READER, KEY = 0x0011, 0x0001, 0x0101
+AID = Aid("F04C4F414E53")
+
+
+class Library(Files[KeyState], Pins[KeyState], Keys[KeyState]):
+    type_name = "loans"
+    tree = FileTree(
+        DedicatedFile(
+            name=AID,
+            files=(
+                PinFile(fid=PIN, change=Verified(PIN)),
+                TransparentFile(fid=READER, size=64, access=AccessRules(
+                    read=Verified(PIN), update=Authenticated("LIBRARY"))),
+                KeyFile(fid=KEY, reference=1, right="LIBRARY"),
+            ),
+            objects=(CARD_NUMBER,),
+        )
+    )
+
+    def personalise(self, order):
+        super().personalise(order)
+        self.pins.set_value(self.tree.ef(PIN), order.pin("loans").encode())
+        colour = self.context.parameters.get("colour", "white")
+        self.files.put_content(
+            self.tree.ef(READER), f"{order.holder.municipality} {colour}".encode()
+        )
+"""
+"""A kind `loans`: a reader's file behind a PIN of its own, and a system for purpose LIBRARY."""
+
 
 def install_distribution(
     monkeypatch: pytest.MonkeyPatch,

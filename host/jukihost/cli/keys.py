@@ -91,21 +91,22 @@ def _action(
 
 def _new(arguments: argparse.Namespace) -> int:
     from jukihost.keys import SoftwareCustody, new_store, published
+    from jukihost.keys.custody import check_system
 
-    if arguments.test and arguments.system:
-        raise UsageError("--test brings its own systems; leave --system out")
     passphrase = prompts.passphrase(arguments, new=True)
     suite = arguments.suite or SUITES[0]
+    systems = arguments.system or list(Purpose.__members__)
     if not arguments.test:
-        systems = arguments.system or list(Purpose.__members__)
         return _show(arguments, new_store(arguments.keys, passphrase, systems=systems, suite=suite))
+    masters = {
+        check_system(system): published.published_master(system, suite) for system in systems
+    }
     custody = SoftwareCustody(arguments.keys, passphrase)
     custody.create()
     try:
         with custody:
-            for purpose in Purpose:
-                master = published.published_master(purpose.name, suite)
-                custody.import_key(purpose.name, published.VERSION, master, suite=suite)
+            for system, master in masters.items():
+                custody.import_key(system, published.VERSION, master, suite=suite)
             made = custody.inventory()
     except BaseException:
         Path(arguments.keys).unlink(missing_ok=True)

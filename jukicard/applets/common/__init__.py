@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.common.files import TREE
 from jukicard.applets.names import COMMON as AID
@@ -9,6 +11,9 @@ from jukicard.kit.features.cardkey import Presence
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 __all__ = ["AID", "CommonApplet"]
 
@@ -19,3 +24,10 @@ class CommonApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Presen
     type_name = "common"
     tree = TREE
     session_key_refusal = StatusWord(0x66F1)
+
+    def personalise(self, order: Order) -> None:
+        """Write the records, the PIN and the card's own key, too."""
+        from jukicard.applets.common.personalisation import personalise
+
+        super().personalise(order)
+        personalise(self, order)

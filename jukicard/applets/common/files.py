@@ -6,7 +6,6 @@ from typing import Final
 
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
-    CARD_NUMBER,
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
 )
@@ -19,6 +18,7 @@ from jukicard.filesystem.files import (
     RecordFile,
     RecordStructure,
 )
+from jukicard.kit.keys import CARD_NUMBER
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
 

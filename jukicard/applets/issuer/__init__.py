@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -18,6 +18,9 @@ from jukicard.kit.features.cardkey import Presence
 from jukicard.kit.fileapplet import FileApplet, FileState
 from jukicard.runtime.handlers import command
 
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
+
 __all__ = ["AID", "IssuerApplet", "JukiIssuerApplet"]
 
 _SHORT: Final = 256
@@ -32,6 +35,12 @@ class IssuerApplet(FileApplet[FileState]):
 
     type_name = "issuer"
     tree = TREE
+
+    def personalise(self, order: Order) -> None:
+        """Write what the card says of itself, and who signs what it holds."""
+        from jukicard.applets.issuer.personalisation import personalise_successor
+
+        personalise_successor(self, order)
 
     @command(Ins.GET_DATA)
     def get_card_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
@@ -67,3 +76,9 @@ class JukiIssuerApplet(IssuerApplet, Presence[FileState]):
 
     type_name = "issuer-juki"
     tree = JUKI_TREE
+
+    def personalise(self, order: Order) -> None:
+        """Write what the card says of itself, and its own key."""
+        from jukicard.applets.issuer.personalisation import personalise_juki
+
+        personalise_juki(self, order)

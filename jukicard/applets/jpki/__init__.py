@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from jukicard.applets.jpki.files import TREES
 from jukicard.applets.names import JPKI as AID
@@ -12,6 +13,9 @@ from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.kit.features.signing import Signing
 from jukicard.runtime.applet import AppletContext
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 __all__ = ["AID", "JpkiApplet"]
 
@@ -33,3 +37,10 @@ class JpkiApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Signing[
     def __init__(self, context: AppletContext) -> None:
         self.tree = self.tree_for(context.parameters)
         super().__init__(context)
+
+    def personalise(self, order: Order) -> None:
+        """Write the holder's key pairs, their certificates and PINs, too."""
+        from jukicard.applets.jpki.personalisation import personalise
+
+        super().personalise(order)
+        personalise(self, order)

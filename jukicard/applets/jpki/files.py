@@ -10,7 +10,6 @@ from typing import Final
 
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
-    CARD_NUMBER,
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
     open_data,
@@ -27,6 +26,7 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
+from jukicard.kit.keys import CARD_NUMBER
 from jukicard.kit.pin import PinCharacters, PinFile
 from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 

@@ -1,11 +1,9 @@
-"""How the JPKI application gets its keys, certificates and PINs before the card is handed out."""
+"""What the JPKI application is personalised with: key pairs with certificates, and their PINs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from jukicard.applets.counter import install_counter
-from jukicard.applets.jpki import JpkiApplet
 from jukicard.applets.jpki.files import (
     AUTH_CA_CERTIFICATE,
     AUTH_CERTIFICATE,
@@ -18,60 +16,43 @@ from jukicard.applets.jpki.files import (
     SIGN_PIN,
     TOKEN,
     TOKEN_SIZE,
+    TREES,
 )
-from jukicard.filesystem.files import EfNode
-from jukicard.kit.keys import KeyPair
 
-_PRESENT = 0x8F
-_ABSENT = 0x00
+if TYPE_CHECKING:
+    from jukicard.applets.jpki import JpkiApplet
+    from jukicard.kit.personalisation import Order
+
+_JUKI_NAME: Final = "JPKIAPICCTOKEN"
+_SUCCESSOR_NAME: Final = "JPKIAPICCTOKEN2"
+"""What clients tell the generations apart by."""
+_PRESENT: Final = 0x8F
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertifiedKey:
-    """One pair as the card holds it: certificate and its authority's, key (PKCS #8), PIN.
+def personalise(applet: JpkiApplet, order: Order) -> None:
+    """Write the token's name and the pairs that the layout has files for.
 
-    `check` False says that the key is known to be one, which saves some time.
+    ValueError for a certificate that does not fit its file.
     """
-
-    certificate: bytes = field(repr=False)
-    authority: bytes = field(repr=False)
-    key: bytes = field(repr=False)
-    pin: str = field(repr=False)
-    check: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JpkiContents:
-    """All that the JPKI application is personalised with; no `authentication` pair on Juki cards.
-
-    token: the name clients tell the generations apart by, up to 32 ASCII characters.
-    """
-
-    token: str
-    card_number: bytes
-    signature: CertifiedKey
-    authentication: CertifiedKey | None = None
-    counter: KeyPair | None = field(default=None, repr=False)
-
-
-def personalise(applet: JpkiApplet, contents: JpkiContents) -> None:
-    """Write the contents, inside a transaction of the card's memory.
-
-    IsoError for a PIN that cannot be, ValueError for a certificate or token that does not fit.
-    """
-    files = applet.files
-    root = applet.tree.root
-    files.put_content(root.efs[TOKEN], token_information(contents.token))
+    files, efs = applet.files, applet.tree.root.efs
+    successor = applet.tree is TREES["mynumber"]
+    name = _SUCCESSOR_NAME if successor else _JUKI_NAME
+    files.put_content(efs[TOKEN], token_information(name))
     _write_pair(
-        applet, contents.signature, SIGN_CERTIFICATE, SIGN_CA_CERTIFICATE, SIGN_KEY, SIGN_PIN
+        applet, order, "signature", SIGN_CERTIFICATE, SIGN_CA_CERTIFICATE, SIGN_KEY, SIGN_PIN
     )
-    pair = contents.authentication
-    if pair is not None:
-        _write_pair(applet, pair, AUTH_CERTIFICATE, AUTH_CA_CERTIFICATE, AUTH_KEY, AUTH_PIN)
-    availability = root.efs.get(AVAILABILITY)
-    if availability is not None:
-        files.put_content(availability, bytes((_PRESENT, _PRESENT if pair else _ABSENT, 0x00)))
-    install_counter(applet, contents.card_number, contents.counter)
+    if AUTH_KEY in efs:
+        _write_pair(
+            applet,
+            order,
+            "authentication",
+            AUTH_CERTIFICATE,
+            AUTH_CA_CERTIFICATE,
+            AUTH_KEY,
+            AUTH_PIN,
+        )
+    if AVAILABILITY in efs:
+        files.put_content(efs[AVAILABILITY], bytes((_PRESENT, _PRESENT, 0x00)))
 
 
 def token_information(name: str) -> bytes:
@@ -82,13 +63,10 @@ def token_information(name: str) -> bytes:
     return raw.ljust(TOKEN_SIZE, b" ")
 
 
-def _write_pair(applet: JpkiApplet, pair: CertifiedKey, *fids: int) -> None:
-    certificate, authority, key, pin = (_ef(applet, fid) for fid in fids)
+def _write_pair(applet: JpkiApplet, order: Order, use: str, *fids: int) -> None:
+    certificate, authority, key, pin = (applet.tree.root.efs[fid] for fid in fids)
+    pair = order.certified_key(use)
     applet.files.put_content(certificate, pair.certificate)
     applet.files.put_content(authority, pair.authority)
-    applet.signing.load(key, pair.key, check=pair.check)
-    applet.pins.set_value(pin, pair.pin.encode("ascii"))
-
-
-def _ef(applet: JpkiApplet, fid: int) -> EfNode:
-    return applet.tree.root.efs[fid]
+    applet.signing.load(key, pair.key, check=False)
+    applet.pins.set_value(pin, order.pin(use).encode("ascii"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.counter import CARD_NUMBER
 from jukicard.applets.juki.commands import ResidenceState, parse_residence
 from jukicard.applets.juki.files import (
     CARD_RULES,
@@ -26,7 +25,11 @@ from jukicard.kit.features.certificates import Certificates, CertificateState
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.kit.features.privacy import Privacy, PrivacyState
+from jukicard.kit.keys import CARD_NUMBER
 from jukicard.runtime.events import LifeCycleChanged
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 __all__ = ["AID", "JukiApplet"]
 
@@ -50,6 +53,13 @@ class JukiApplet(
     tree = TREE
     card_rules = CARD_RULES
     role_bits = ROLE_BITS
+
+    def personalise(self, order: Order) -> None:
+        """Write PIN, resident record code and card data, too."""
+        from jukicard.applets.juki.personalisation import personalise
+
+        super().personalise(order)
+        personalise(self, order)
 
     def card_identifier(self) -> bytes:
         """Return the card number, which a system reads before it signs."""

@@ -11,7 +11,6 @@ from typing import Final
 
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
-    CARD_NUMBER,
     COUNTER,
     ENCRYPTED_AT_THE_COUNTER,
     open_data,
@@ -36,7 +35,7 @@ from jukicard.filesystem.files import (
     RecordStructure,
     TransparentFile,
 )
-from jukicard.kit.keys import KeyFile
+from jukicard.kit.keys import CARD_NUMBER, KeyFile
 from jukicard.kit.pin import PinFile
 
 PIN: Final = 0x001C

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.names import SURFACE as AID
@@ -13,6 +14,9 @@ from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
 from jukicard.runtime.applet import AppletContext
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 __all__ = ["AID", "SurfaceApplet"]
 
@@ -37,3 +41,10 @@ class SurfaceApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], CardK
     def __init__(self, context: AppletContext) -> None:
         self.tree = self.tree_for(context.parameters)
         super().__init__(context)
+
+    def personalise(self, order: Order) -> None:
+        """Write the card's face, and the numbers that show it, too."""
+        from jukicard.applets.surface.personalisation import personalise
+
+        super().personalise(order)
+        personalise(self, order)

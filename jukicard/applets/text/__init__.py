@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jukicard.applets.names import TEXT as AID
 from jukicard.applets.text.files import CARD_KEY, TREE
 from jukicard.kit.features.cardkey import CardKey
 from jukicard.kit.features.jicsap import Jicsap
 from jukicard.kit.features.keys import Keys, KeyState
 from jukicard.kit.features.lifecycle import LifeCycle
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 __all__ = ["AID", "TextApplet"]
 
@@ -28,3 +33,10 @@ class TextApplet(
     type_name = "text"
     tree = TREE
     card_key = CARD_KEY
+
+    def personalise(self, order: Order) -> None:
+        """Write the signed files, the PIN, the numbers and the card's own key, too."""
+        from jukicard.applets.text.personalisation import personalise
+
+        super().personalise(order)
+        personalise(self, order)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.applets.counter import (
-    CARD_NUMBER,
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
     open_data,
@@ -25,6 +24,7 @@ from jukicard.filesystem.files import (
     InternalKind,
     TransparentFile,
 )
+from jukicard.kit.keys import CARD_NUMBER
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -32,6 +32,9 @@ from jukicard.runtime.events import SecurityStatusChanged
 from jukicard.runtime.handlers import command
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 TERMINAL_TYPE: Final = bytes.fromhex("88370101")
 """The type of terminal that certificates for the Juki card speak of: 2.999.1.1, an arc set aside
@@ -89,6 +92,14 @@ class Certificates(Keys[WithCertificates], Environments[WithCertificates]):
         """Refuse authorities, a date or a chip's key that cannot be, too. ValueError."""
         super().check_kept(memory, parameters)
         TrustStore(memory).check_kept()
+
+    def personalise(self, order: Order) -> None:
+        """Write whose systems are let in by certificate, and the chip's own key, too."""
+        super().personalise(order)
+        for anchor in order.trust_anchors:
+            self.trust.add_anchor(anchor)
+        if order.chip_key is not None:
+            self.trust.set_chip_key(order.chip_key)
 
     @abstractmethod
     def card_identifier(self) -> bytes:

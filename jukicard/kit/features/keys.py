@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -15,7 +15,7 @@ from jukicard.filesystem.files import EfNode
 from jukicard.kit import commands
 from jukicard.kit.features.environment import environment
 from jukicard.kit.fileapplet import FileApplet, FileState, State, describes
-from jukicard.kit.keys import KeyFile, KeyStore
+from jukicard.kit.keys import CARD_NUMBER, KeyFile, KeyStore
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.cardstate import RIGHTS_WHILE_SUSPENDED
 from jukicard.runtime.events import SecurityStatusChanged
@@ -23,6 +23,9 @@ from jukicard.runtime.handlers import command
 from jukicard.securemessaging.iso7816 import Iso7816Session
 from jukicard.securemessaging.session import AuthenticationFailed
 from jukicard.securemessaging.suites import Suite
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 
 class Challenges(FileApplet[State]):
@@ -53,6 +56,19 @@ class Keys(Challenges[WithKeys]):
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.keys = KeyStore(self.tree, self.files, self.tries_changed)
+
+    def personalise(self, order: Order) -> None:
+        """Write the keys of every purpose that a system has, and the card number, if declared.
+
+        A purpose without keys gets none: no key in the card, no access. WeakKeyError.
+        """
+        super().personalise(order)
+        for ef in self.keys.references().values():
+            pair = order.keys_for(ef.spec.right) if isinstance(ef.spec, KeyFile) else None
+            if pair is not None:
+                self.keys.set_value(ef, pair)
+        if CARD_NUMBER.tag in self.tree.root.objects:
+            self.files.put_data_object(self.tree.root, CARD_NUMBER.tag, order.card_number)
 
     @command(Ins.MUTUAL_AUTHENTICATE)
     def mutual_authenticate(self, command: CommandApdu, state: WithKeys) -> ResponseApdu:

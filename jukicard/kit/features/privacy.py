@@ -7,7 +7,7 @@ is then not said in plain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
@@ -21,6 +21,9 @@ from jukicard.kit.privacy import ACCESS_ENTRY, AccessPasswords, PaceDialogue, Pr
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import AppletContext
 from jukicard.securemessaging.session import AuthenticationFailed, OutOfOrder
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 DYNAMIC_DATA: Final = 0x7C
 """The template around what GENERAL AUTHENTICATE brings and answers."""
@@ -60,6 +63,12 @@ class Privacy(Environments[WithPrivacy]):
         """Refuse a password that cannot be, too. ValueError."""
         super().check_kept(memory, parameters)
         AccessPasswords(memory).get()
+
+    def personalise(self, order: Order) -> None:
+        """Write the access number as the password, too, where the card has one."""
+        super().personalise(order)
+        if order.access_number is not None:
+            self.passwords.set(order.access_number.encode("ascii"))
 
     @environment(commands.SetPassword)
     def begin_pace(self, wanted: commands.SetPassword, state: WithPrivacy) -> None:

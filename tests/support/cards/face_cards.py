@@ -1,171 +1,37 @@
 """Cards with only the applications under test, personalised with the published specimen.
 
-The person, the individual number and the code are those of a published test card; keys and
-pictures are made here. Every card is a fork of one that was made once.
+Every card is a fork of one that was made once.
 """
 
 from __future__ import annotations
 
-import datetime
 from functools import cache
 from typing import Any, Final
 
 from jukicard import Card, CardOptions
 from jukicard.apdu import CommandApdu
-from jukicard.applets.certificates import (
-    CertificateBody,
-    CvCertificate,
-    KeyIdentifier,
-    RecordSigner,
-)
-from jukicard.applets.common import AID as COMMON, CommonApplet
-from jukicard.applets.common.personalisation import (
-    CommonContents,
-    personalise as personalise_common,
-)
-from jukicard.applets.surface import AID as SURFACE, SurfaceApplet
-from jukicard.applets.surface.personalisation import (
-    JukiPhoto,
-    JukiSurfaceContents,
-    SurfaceContents,
-    personalise as personalise_surface,
-)
-from jukicard.applets.text import AID as TEXT, TextApplet
-from jukicard.applets.text.personalisation import TextContents, personalise as personalise_text
-from jukicard.crypto.asymmetric import RsaPrivateKey
-from jukicard.crypto.rsa_generation import generate_rsa
+from jukicard.applets.common import AID as COMMON
+from jukicard.applets.surface import AID as SURFACE
+from jukicard.applets.text import AID as TEXT
 from jukicard.environment import CardEnvironment, SeededRandom
-from jukicard.kit.keys import KeyPair
+from jukicard.kit.personalisation import personalise as personalise_applet
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY
 from jukicard.runtime.placement import Placement
-from jukicard.securemessaging.suites import Suite
 from jukicard.testing.applets import FORBIDDEN_AID, ForbiddenApplet
+from tests.support.cards.face_order import (
+    CARD_NUMBER,
+    FaceOrder,
+    common_contents,
+    juki_contents,
+    surface_contents,
+    text_contents,
+)
 from tests.support.naive.terminal import NaiveTerminal, keys_of
 
-CARD_NUMBER: Final = bytes.fromhex("8139200102030405")
-MY_NUMBER: Final = "537686677188"
-NAME: Final = "黒桐　幹也"
-ADDRESS: Final = "東京都清瀬市観布子南１２－７－２０２"
-BIRTH: Final = datetime.date(1980, 2, 17)
-EXPIRES: Final = datetime.date(2035, 2, 17)
-SECURITY_CODE: Final = "2285"
-PIN: Final = "1234"
-BIRTH_CODE: Final = "550217"
-NUMBER_A: Final = MY_NUMBER
-NUMBER_B: Final = "55021720352285"
-JUKI_EXPIRES: Final = datetime.date(2019, 3, 31)
-JUKI_NUMBER: Final = {"juki-a": "20190331", "juki-b": "20190331550217"}
-
-PNG: Final = b"\x89PNG\r\n\x1a\n"
-NAME_IMAGE: Final = PNG + b"name" * 30
-ADDRESS_IMAGE: Final = PNG + b"address" * 40
-NUMBER_IMAGE: Final = PNG + b"number" * 20
-CODE_IMAGE: Final = PNG + b"code" * 15
-PHOTO: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(range(256)) * 9
-
 AIDS: Final = {"common": COMMON, "surface": SURFACE, "text": TEXT}
-
-
-@cache
-def key(name: str, bits: int = 2048) -> RsaPrivateKey:
-    """A test key, the same for the same name; the first time takes half a second."""
-    return generate_rsa(bits, SeededRandom(name).take)
-
-
-@cache
-def signer(bits: int = 2048) -> RecordSigner:
-    """The municipality's key, certified by the test authority."""
-    own = key(f"municipality {bits}", bits)
-    body = CertificateBody(KeyIdentifier("6000033"), KeyIdentifier("1322121", "000"), own.public)
-    return RecordSigner(own, CvCertificate.issue(body, key("authority")))
-
-
-def counter_key(aid: bytes) -> KeyPair:
-    """The counter's key of an application of this card."""
-    pair = keys_of(CARD_NUMBER, "COUNTER", aid)
-    return KeyPair(Suite.AES128, 1, pair.enc, pair.mac)
-
-
-def text_contents(**changes: object) -> TextContents:
-    """What the specimen's text application holds, with `changes`."""
-    values: dict[str, object] = {
-        "card_number": CARD_NUMBER,
-        "my_number": MY_NUMBER,
-        "name": NAME,
-        "address": ADDRESS,
-        "birth": BIRTH,
-        "sex": "1",
-        "expires": EXPIRES,
-        "security_code": SECURITY_CODE,
-        "pin": PIN,
-        "signer": signer(),
-        "card_key": key("card"),
-        "session_key": key("authority").public,
-        "counter": counter_key(TEXT),
-        **changes,
-    }
-    return TextContents(**values)  # type: ignore[arg-type]
-
-
-def surface_contents(**changes: object) -> SurfaceContents:
-    """What the specimen's surface application holds, with `changes`."""
-    values: dict[str, object] = {
-        "card_number": CARD_NUMBER,
-        "municipality": "13221",
-        "my_number": MY_NUMBER,
-        "birth": BIRTH,
-        "sex": "1",
-        "expires": EXPIRES,
-        "security_code": SECURITY_CODE,
-        "name_image": NAME_IMAGE,
-        "address_image": ADDRESS_IMAGE,
-        "photo": PHOTO,
-        "number_image": NUMBER_IMAGE,
-        "code_image": CODE_IMAGE,
-        "signer": signer(),
-        "card_key": key("card"),
-        "counter": counter_key(SURFACE),
-        **changes,
-    }
-    return SurfaceContents(**values)  # type: ignore[arg-type]
-
-
-def juki_contents(kind: str, *, gregorian: bool = False) -> JukiSurfaceContents:
-    """What a Juki card's surface application holds: `juki-a` or `juki-b`."""
-    face = JukiPhoto(
-        birth=BIRTH,
-        sex="1",
-        name_image=NAME_IMAGE,
-        address_image=ADDRESS_IMAGE,
-        photo=PHOTO,
-        gregorian=gregorian,
-    )
-    return JukiSurfaceContents(
-        card_number=CARD_NUMBER,
-        municipality="13221",
-        expires=JUKI_EXPIRES,
-        signer=signer(1024),
-        face=face if kind == "juki-b" else None,
-        counter=counter_key(SURFACE),
-    )
-
-
-def common_contents(**changes: object) -> CommonContents:
-    """What the specimen's common application holds, with `changes`."""
-    values: dict[str, object] = {
-        "card_number": CARD_NUMBER,
-        "serial": "400000012719843",
-        "municipality": "13221",
-        "expires": EXPIRES,
-        "pin": PIN,
-        "card_key": key("card"),
-        "counter": counter_key(COMMON),
-        **changes,
-    }
-    return CommonContents(**values)  # type: ignore[arg-type]
 
 
 def blank_card(
@@ -194,24 +60,10 @@ def applet_on(card: Card, aid: bytes) -> Applet[Any]:
     return found.applet
 
 
-def personalise(card: Card, contents: object) -> None:
-    """Write contents into the application they are for, in one transaction."""
+def personalise(card: Card, order: FaceOrder) -> None:
+    """Let the application that an order is for write its contents, in one transaction."""
     with card.environment.memory.transaction():
-        match contents:
-            case TextContents():
-                text = applet_on(card, TEXT)
-                assert isinstance(text, TextApplet)
-                personalise_text(text, contents)
-            case SurfaceContents() | JukiSurfaceContents():
-                surface = applet_on(card, SURFACE)
-                assert isinstance(surface, SurfaceApplet)
-                personalise_surface(surface, contents)
-            case CommonContents():
-                common = applet_on(card, COMMON)
-                assert isinstance(common, CommonApplet)
-                personalise_common(common, contents)
-            case _:
-                raise TypeError(contents)
+        personalise_applet(applet_on(card, order.aid), order)
 
 
 _SUCCESSOR: Final = {"layout": "mynumber"}

@@ -14,15 +14,17 @@ from jukicard.applets.text.files import TREE as TEXT_TREE
 from jukicard.filesystem.files import EfNode, FileTree, InternalFile, RecordFile, TransparentFile
 from tests.support.cards.face_cards import (
     AIDS,
+    face_card,
+    read_file,
+    selected,
+    verify,
+)
+from tests.support.cards.face_order import (
     BIRTH_CODE,
     JUKI_NUMBER,
     NUMBER_A,
     NUMBER_B,
     PIN,
-    face_card,
-    read_file,
-    selected,
-    verify,
 )
 from tests.support.published.transcript import play, send, status
 

@@ -14,13 +14,15 @@ from jukicard import Card
 from jukicard.apdu import CommandApdu, Tlv
 from jukicard.apdu.tlv import read_length
 from tests.support.cards.face_cards import (
+    face_card,
+    selected,
+    verify,
+)
+from tests.support.cards.face_order import (
     BIRTH_CODE,
     NUMBER_A,
     NUMBER_B,
     PIN,
-    face_card,
-    selected,
-    verify,
 )
 from tests.support.published.transcript import play, send
 

@@ -8,10 +8,10 @@ import pytest
 
 from jukicard import Card
 from jukicard.apdu import CommandApdu
-from tests.support.cards.face_cards import (
+from tests.support.cards.face_cards import AIDS, selected
+from tests.support.cards.face_order import (
     ADDRESS,
     ADDRESS_IMAGE,
-    AIDS,
     BIRTH_CODE,
     MY_NUMBER,
     NAME,
@@ -19,7 +19,6 @@ from tests.support.cards.face_cards import (
     NUMBER_IMAGE,
     PHOTO,
     key,
-    selected,
 )
 
 FILES: Final = bytes.fromhex("A4 B0 B1 B2 B3 A0 A1 A2 D0 D1 D2 D6 D7 DC DD E2 0C 0E 0F CA CB DA DB")

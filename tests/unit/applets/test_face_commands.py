@@ -12,20 +12,22 @@ from jukicard.applets.text.objects import Attributes
 from jukicard.runtime.placement import Placement
 from tests.support.cards.face_cards import (
     AIDS,
-    BIRTH,
-    NAME,
-    PIN,
     at_the_counter,
     blank_card,
-    common_contents,
     face_card,
-    key,
     personalise,
     read_file,
     selected,
+    verify,
+)
+from tests.support.cards.face_order import (
+    BIRTH,
+    NAME,
+    PIN,
+    common_contents,
+    key,
     surface_contents,
     text_contents,
-    verify,
 )
 from tests.support.naive.rsa_signature import SHA256_INFO, assert_signed
 from tests.support.published.transcript import play, send
@@ -149,7 +151,7 @@ def test_without_a_key_the_counter_has_no_access(application: str) -> None:
     make = {"text": text_contents, "surface": surface_contents, "common": common_contents}
     card = face_card()
     fresh = blank_card(*(application.placement for application in card.applications))
-    personalise(fresh, make[application](counter=None))
+    personalise(fresh, make[application](systems=()))
     fresh.power_on()
     play(fresh, f"00A4040C0A{AIDS[application]} -> 9000\n0084000008 -> * 9000")
     assert send(fresh, "0082008428" + "00" * 40 + "28") == "6A88"

@@ -14,17 +14,19 @@ from jukicard.runtime.options import CardOptions
 from jukicard.runtime.placement import Placement
 from tests.support.cards.face_cards import (
     AIDS,
+    at_the_counter,
+    blank_card,
+    personalise,
+    selected,
+    verify,
+)
+from tests.support.cards.face_order import (
     BIRTH_CODE,
     JUKI_NUMBER,
     NUMBER_A,
     NUMBER_B,
     PIN,
-    at_the_counter,
-    blank_card,
-    personalise,
-    selected,
     text_contents,
-    verify,
 )
 from tests.support.published.transcript import play, send, status
 

@@ -65,7 +65,7 @@ def test_an_option_is_what_the_library_takes(tmp_path: Path, name: str) -> None:
 
 
 def test_every_option_is_known_here() -> None:
-    assert {*WISHES, "pin_file", "profile"} == set(vars(parsed()))
+    assert {*WISHES, "pin_file", "profile", "application"} == set(vars(parsed()))
 
 
 def test_a_served_card_is_issued_in_the_same_way() -> None:

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from jukicard.profiles.masters import SUITES, TEST_MASTERS, published_master as card_master
+from jukicard.apdu import Aid
+from jukicard.profiles.masters import (
+    SUITES,
+    TEST_MASTERS,
+    card_keys,
+    published_master as card_master,
+)
 from jukihost import cli
-from jukihost.keys import software
+from jukihost.keys import PublishedKeys, software
 from jukihost.keys.diversification import MASTER_BYTES
 from jukihost.keys.published import published_master
 from jukihost.models import Purpose
@@ -48,6 +54,21 @@ def test_test_store_says_that_it_is_worthless(
     assert "WORTHLESS" in captured.err
     for purpose in Purpose:
         assert published_master(purpose.name).hex() not in (captured.out + captured.err).lower()
+
+
+def test_a_test_store_has_keys_for_any_purpose_on_a_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "test.keys")
+    assert cli.main(["keys", "new", "--test", "--system", "LIBRARY", path, "--json"]) == 0
+    [made] = as_json(capsys)
+    assert (made["system"], made["version"]) == ("LIBRARY", 1)
+    number, aid = bytes(range(8)), bytes.fromhex("F04C494252415259")
+    with software.SoftwareCustody(path, lambda: PASSPHRASE) as custody:
+        kept = custody.derive_card_keys("LIBRARY", number, aid, 1)
+    assert kept == PublishedKeys().derive_card_keys("LIBRARY", number, aid, 1)
+    pair = card_keys(card_master("LIBRARY"), number, Aid(aid), 1)
+    assert (kept.k_enc, kept.k_mac) == (pair.enc, pair.mac)
 
 
 def test_interrupted_test_store_leaves_no_file(
@@ -331,7 +352,7 @@ def test_info_of_an_ended_card(run: Run, keys: str, capsys: pytest.CaptureFixtur
         ["jpki"],
         ["jpki", "verify", "file"],
         ["jpki", "sign", "file"],
-        ["keys", "new", "--test", "--system", "A", "file"],
+        ["keys", "new", "--test", "--system", "a", "file"],
         ["keys", "delete", "file", "A"],
         ["keys", "import", "file", "A", "--version", "256"],
         ["card", "suspend"],

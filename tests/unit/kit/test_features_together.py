@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from jukicard import PROFILES, Card, Placement, issue_card, offer_applet
+from jukicard import PROFILES, Card, Placement, Privilege, issue_card, offer_applet
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, Tlv
 from jukicard.applets.juki import JukiApplet, JukiState
 from jukicard.filesystem.access import ALWAYS, Verified
@@ -100,7 +100,8 @@ for _kind in KINDS:
 
 def made(kind: type[FileApplet[Any]]) -> Card:
     juki = PROFILES["juki-v1"]
-    placement = Placement(AID, kind.type_name)
+    numbers = frozenset({Privilege.NUMBERS})  # for those that derive from the Juki application
+    placement = Placement(AID, kind.type_name, privileges=numbers)
     profile = replace(juki, applications=(*juki.applications, placement))
     return issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)
 

@@ -17,6 +17,7 @@ from jukicard import PROFILES, Card, CardKeys, Printed, ProfileError, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, Tlv
 from jukicard.applets.juki import JukiApplet
 from jukicard.environment import CardEnvironment
+from jukicard.kit.personalisation import Order
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.kinds import offer_applet
 from jukicard.runtime.placement import Placement
@@ -57,6 +58,10 @@ class ExampleApplet(JukiApplet):
     type_name = "bsi-example"
     terminal_type = h("04007F000703010202")
     role_bits: ClassVar = {0: "RESIDENT_IDENTIFICATION"}
+
+    def personalise(self, order: Order) -> None:
+        """Write what the features need, and no contents."""
+        super(JukiApplet, self).personalise(order)
 
 
 class Drawn:

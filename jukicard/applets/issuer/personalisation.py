@@ -1,0 +1,61 @@
+"""What the issuer domain is personalised with: card-level data objects, nothing personal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jukicard.apdu.tlv import Tlv
+from jukicard.applets.issuer import files as names
+from jukicard.applets.issuer.recognition import RECOGNITION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jukicard.applets.issuer import IssuerApplet, JukiIssuerApplet
+    from jukicard.kit.personalisation import Order
+
+
+def personalise(applet: IssuerApplet, order: Order) -> None:
+    """Write what every card says of itself."""
+    _put(
+        applet,
+        {
+            names.ISSUER_IDENTIFICATION: names.ISSUER_NUMBER,
+            names.CARD_IDENTIFICATION: order.serial.encode("ascii"),
+            names.CARD_NUMBER: order.card_number,
+            names.CARD_RECOGNITION: RECOGNITION,
+            names.MUNICIPALITY: order.holder.municipality.encode("ascii"),
+            names.EXPIRY: order.expires.strftime("%Y%m%d").encode("ascii"),
+            names.CONTACT_ATR: order.contact_atr[1:],
+        },
+    )
+
+
+def personalise_successor(applet: IssuerApplet, order: Order) -> None:
+    """Write who signs the municipality's records too.
+
+    The root certifies the authority (upper), the authority the municipality (lower).
+    """
+    from jukicard.applets.certificates import AUTHORITY, authority_certificate, record_signer
+
+    personalise(applet, order)
+    lower = record_signer(order).certificate
+    _put(
+        applet,
+        {
+            names.AUTHORITY_KEY: AUTHORITY.encode(),
+            names.UPPER_CERTIFICATE: Tlv.parse(authority_certificate(order).encode()).value,
+            names.LOWER_CERTIFICATE: Tlv.parse(lower.encode()).value,
+        },
+    )
+
+
+def personalise_juki(applet: JukiIssuerApplet, order: Order) -> None:
+    """Write the card's own key too, as long as the holder's."""
+    personalise(applet, order)
+    applet.signing.load(applet.tree.ef(names.CARD_KEY), order.own_key(), check=False)
+
+
+def _put(applet: IssuerApplet, objects: Mapping[int, bytes]) -> None:
+    for tag, value in objects.items():
+        applet.files.put_data_object(applet.tree.root, tag, value)
