@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import CURRENT_EF, FileReference
+from jukicard.filesystem.files import EfNode
+from jukicard.filesystem.selection import Selection
 
 _SPECIFIC: Final = 0x80
 
@@ -71,6 +74,23 @@ def reference(p2: int, name: str) -> FileReference:
         raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, f"{name}: no global references here")
     sfi = p2 & 0x1F
     return FileReference(sfi) if sfi else CURRENT_EF
+
+
+def pin_of_present_value(command: CommandApdu, selection: Selection) -> EfNode | None:
+    """Return the EF that a command means whose data begins with a PIN's present value.
+
+    VERIFY, and CHANGE REFERENCE DATA with P1 00; None for others and where P2 means none. Nothing
+    is selected by that: the command is not carried out.
+    """
+    cla = command.cla
+    with_value = command.ins in (Ins.VERIFY, Ins.CHANGE_REFERENCE_DATA) and command.data
+    if not with_value or command.p1 or cla.chained or not cla.interindustry:
+        return None
+    try:
+        sfi = reference(command.p2, "").sfi
+    except IsoError:
+        return None
+    return selection.df.short.get(sfi) if sfi else selection.ef
 
 
 def parse_verify(command: CommandApdu, *, lenient: bool) -> VerifyQuery | Verify:

@@ -200,6 +200,7 @@ class FileApplet(Applet[State]):
             raise self.unknown(command)
         root = self.tree.root
         if not self.files.is_activated(root) and command.ins not in IN_ANY_STATE:
+            self.refused(command, state)
             check_in_use(self.files, root, ins_label(command.ins))
         return handler(self, command, state)
 

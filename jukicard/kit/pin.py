@@ -64,6 +64,11 @@ class PinFile(InternalFile):
             except IsoError:
                 raise ValueError("its value is none that it can have") from None
 
+    @property
+    def has_present_value(self) -> bool:
+        """Whether the present value can stand before a new one: where all are equally long."""
+        return self.min_length == self.max_length
+
     def check_value(self, value: bytes) -> None:
         """Refuse a new value this PIN cannot have: 6700 for its length, 6A80 for a character."""
         if not self.min_length <= len(value) <= self.max_length:
@@ -142,7 +147,10 @@ class PinStore:
             self._changed(ef.fid, spec.tries)
 
     def verify(self, selection: Selection, reference: FileReference, value: bytes) -> None:
-        """VERIFY with data: forget, compare, and remember in `selection` that it held."""
+        """VERIFY with data: forget, compare, and remember in `selection` that it held.
+
+        An earlier success is forgotten first, whatever is answered (docs/card.md, section 3).
+        """
         ef, spec = find(selection, reference, _VERIFY)
         verified = selection.security.verified
         verified.discard(ef.fid)
@@ -171,10 +179,13 @@ class PinStore:
     def _change_with_old(
         self, selection: Selection, reference: FileReference, data: bytes, name: str
     ) -> None:
-        ef, spec = enter(self._store, selection, reference, _CHANGE_WITH_OLD.called(name))
+        use = _CHANGE_WITH_OLD.called(name)
+        ef, spec = find(selection, reference, use)
+        if spec.has_present_value:
+            selection.security.verified.discard(ef.fid)  # as VERIFY does
+        allow(self._store, selection, ef, spec, use)
         old, new = self._split(ef, data)
         # compared before the new value is looked at: its length tells how long the old one is
-        selection.security.verified.discard(ef.fid)
         self.compare(ef, old, name)
         self._put_value(ef, spec, new)
         selection.security.verified.add(ef.fid)
@@ -262,7 +273,7 @@ def _with_old(spec: PinFile) -> AccessCondition:
     """Say who may change a PIN with the old value in front; 6A86 where there is no such form."""
     # ISO/IEC 7816-4:2020, 11.6.7: no delimiter. Where the length varies one command would try
     # every beginning of its data, so there the form with the old value does not exist
-    if spec.min_length != spec.max_length:
+    if not spec.has_present_value:
         raise IsoError(
             StatusWord.INCORRECT_P1_P2,
             f"a change of {spec.fid:04X}: only with the new value, P1 01",

@@ -36,23 +36,31 @@ _WHEN_TERMINATED: Final = frozenset({Ins.SELECT, Ins.GET_DATA})
 
 
 class Admission:
-    """The layer that lets every command pass while the card is in use, and few when it is not."""
+    """The layer that lets every command pass while the card is in use, and few when it is not.
 
-    __slots__ = ("_card", "_next")
+    A command that it refuses is one all the same: it ends what is half transferred, and the
+    selected application is told of it (`refused`), so that it forgets what the command forgets.
+    """
+
+    __slots__ = ("_card", "_next", "_refused")
 
     def __init__(
-        self, inner: Callable[[CommandApdu, LogicalChannel], ResponseApdu], card: CardState
+        self,
+        inner: Callable[[CommandApdu, LogicalChannel], ResponseApdu],
+        card: CardState,
+        refused: Callable[[CommandApdu, LogicalChannel], None],
     ) -> None:
         self._next = inner
         self._card = card
+        self._refused = refused
 
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer a command that the card's state allows; IsoError 6985 for another."""
         if not self._card.usable:
-            self._check(command)
+            self._check(command, channel)
         return self._next(command, channel)
 
-    def _check(self, command: CommandApdu) -> None:
+    def _check(self, command: CommandApdu, channel: LogicalChannel) -> None:
         """Let through what a suspended or terminated card still does; 6985 for the rest."""
         now = self._card.now
         terminated = now is LifeCycleState.TERMINATED
@@ -62,6 +70,8 @@ class Admission:
         if allowed and command.ins == Ins.GET_DATA:
             allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG}
         if not allowed:
+            channel.drop_transfers()
+            self._refused(command, channel)
             cell = outcome(ObjectKind.CARD, now, Operation.USE)
             raise IsoError(
                 cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"

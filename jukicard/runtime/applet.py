@@ -299,6 +299,12 @@ class Applet(ABC, Generic[State]):
         """
         return None
 
+    def refused(self, command: CommandApdu, state: State) -> None:
+        """Forget what a command forgets first, though the card's state refuses it (6985).
+
+        A suspended or ended card asks this instead of `process`; nothing is answered.
+        """
+
     def deselect(self, state: State) -> None:
         """Be left: `state` is thrown away after this. Nothing raised here has an effect."""
 

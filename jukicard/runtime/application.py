@@ -169,6 +169,10 @@ class Application:
             return True
         return False
 
+    def refused(self, command: CommandApdu, state: ApplicationState) -> None:
+        """Have the application forget what a command forgets that the card's state refuses."""
+        self.applet.refused(command, state)
+
     def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
         """Give a fresh state the PINs that were verified in another."""
         after.security.verified.update(before.security.verified)
@@ -261,6 +265,11 @@ class ConfinedApplication(Application):
         """Take from a state what it has proven, with steps of its own for it."""
         lose = super().lose
         return bool(self.budget.run_apart(lambda: lose(state, of)))
+
+    def refused(self, command: CommandApdu, state: ApplicationState) -> None:
+        """Have the application forget, with steps of its own for it."""
+        its_own, given = command.replace(), _given(state)
+        self.budget.run_apart(lambda: self.applet.refused(its_own, given))
 
     def keep_pins(self, before: ApplicationState, after: ApplicationState) -> None:
         """Give a fresh state the PINs that were verified in another."""

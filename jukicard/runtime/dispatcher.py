@@ -101,6 +101,20 @@ class Dispatcher:
         ]
         return any(lost)
 
+    def refused(self, command: CommandApdu, channel: LogicalChannel) -> None:
+        """Have the selected application forget what a command forgets that the card refuses.
+
+        One that fails to is taken off the channel.
+        """
+        application: Application | None = channel.application
+        if application is None or channel.state is None:
+            return
+        try:
+            application.refused(command, channel.state)
+        except Exception as bug:  # noqa: BLE001 - the command is refused all the same
+            channel.application = channel.state = None
+            report(bug, self._on_bug)
+
     def _select(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """SELECT by DF name, full or truncated (ISO/IEC 7816-4:2020, 11.2.2)."""
         parsed = parse_select(command)

@@ -52,7 +52,7 @@ class Pipeline:
         self.channels = ChannelTable(options.channels)
         self.dispatcher = Dispatcher(registry, self.channels, options, events, card, on_bug)
         chaining = Chaining(self.dispatcher.process)
-        admission = Admission(chaining.process, card)
+        admission = Admission(chaining.process, card, self.dispatcher.refused)
         settle, endings = self.dispatcher.settle, card.endings
         endings.clear()
         self.boundary = Boundary(admission.process, memory, events, on_bug, endings, settle)

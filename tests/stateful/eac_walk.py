@@ -100,6 +100,21 @@ def _suspended() -> Plan:
     )
 
 
+def _in_use() -> Plan:
+    """The PIN's present value is proven, refused by a suspended card, and asked for afterwards."""
+    commands = [
+        *_at(ENC, ("change pin from", 0), ("change pin from", 1), ("verify", 0), "change pin"),
+        *_at(MAC, ("change pin from", 0)), *_at(ENC, "suspend", "resume", "read code", "unblock"),
+        *_at(PLAIN, ("change pin from", 0), "get state"),
+    ]  # fmt: skip
+    return Plan(
+        tuple(commands),
+        lambda state: state.on(0).purpose == 4,
+        start=_to(4, Command("verify", 0, ENC)),
+        reveal=(Command("resume", 0, ENC),),
+    )
+
+
 def _in_session() -> Plan:
     """Inside a key's session: a refused step leaves it, a proof or a refused one ends it."""
     steps: tuple[tuple[str, int] | str, ...] = (
@@ -120,7 +135,7 @@ def _pace() -> Plan:
         *_at(PLAIN, *_PACE, "get challenge", "get state", ("name issuer", 1), ("show", 1)),
         *_at(ENC, ("pace set", 0), "pace nonce", "get challenge", ("authenticate", 4)),
         *_USES, *_at(ENC, ("change pin from", 0), ("change pin from", 1)),
-        *_at(PLAIN, ("change pin from", 0), ("verify", 0)),
+        *_at(MAC, ("change pin from", 0)), *_at(PLAIN, ("change pin from", 0), ("verify", 0)),
         Command("wrong mac"),
     ]  # fmt: skip
     return Plan(
@@ -182,8 +197,8 @@ def _used_up() -> Plan:
 PLANS: dict[str, Callable[[], Plan]] = {
     "certificates": _certificates, "certificates moved out": _moved_out,
     "certificates suspended": _suspended, "certificates in a session": _in_session,
-    "pace": _pace, "private": _private(0), "private without rights": _private(1),
-    "rare": _rare, "used up keys": _used_up,
+    "PIN in use": _in_use, "pace": _pace, "private": _private(0),
+    "private without rights": _private(1), "rare": _rare, "used up keys": _used_up,
 }  # fmt: skip
 
 

@@ -56,6 +56,17 @@ class Pins(FileApplet[State]):
         )
         return ResponseApdu()
 
+    def refused(self, command: CommandApdu, state: State) -> None:
+        """Forget that a PIN was verified whose value comes with a command the state refuses.
+
+        VERIFY with data, and CHANGE REFERENCE DATA with the present value (docs/card.md).
+        """
+        super().refused(command, state)
+        ef = commands.pin_of_present_value(command, state)
+        spec = None if ef is None else ef.spec
+        if isinstance(spec, PinFile) and (command.ins == Ins.VERIFY or spec.has_present_value):
+            state.security.verified.discard(spec.fid)
+
     @describes(PinFile)
     def describe_pin(self, ef: EfNode, spec: PinFile) -> str:
         """Say how many tries a PIN has left, never its value."""

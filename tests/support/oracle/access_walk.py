@@ -2,8 +2,10 @@
 
 Each walk takes a part of the rules with the commands that touch it and goes through all that can
 be reached: every command in every state, and directly after every way into a state every
-command again. A card cannot be copied with what it holds in RAM, so a state is reached by playing
-the commands that lead there to a fresh copy of the card.
+command again. A suspended card answers next to nothing and could hide what it has not forgotten:
+where a plan says how, it is resumed after every command, and everything is asked then. A card
+cannot be copied with what it holds in RAM, so a state is reached by playing the commands that lead
+there to a fresh copy of the card.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from tests.support.oracle.rules import (
     KEY_TRIES,
     Command,
     Level,
+    Life,
     Oracle,
     State,
 )
@@ -35,6 +38,7 @@ class Walk:
     within: Callable[[State], bool]
     current_ef: bool = False
     watched: tuple[str, ...] = ("app", "purpose", "verified")
+    reveal: tuple[Command, ...] = ()
     paths: dict[State, tuple[Command, ...]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     checks: int = 0
@@ -81,6 +85,7 @@ class Walk:
         self._play(path, *quiet[turn:], *quiet[:turn])
         for command in self.commands:
             after = self._after(state, [command])
+            self._look_behind((*path, command), after)
             if after == state:
                 continue
             way = (command, self._proven(state, command), after)
@@ -91,6 +96,15 @@ class Walk:
             if after not in self.paths and self.within(after):
                 self.paths[after] = (*path, command)
                 yield after
+
+    def _look_behind(self, way: tuple[Command, ...], state: State) -> None:
+        """Resume a card that is suspended after a way, and ask what changes nothing then."""
+        if not self.reveal or state.life is not Life.SUSPENDED:
+            return
+        behind = self._after(state, self.reveal)
+        if behind.life is Life.ACTIVE:
+            asked = [one for one in self.commands if self._after(behind, [one]) == behind]
+            self._play((*way, *self.reveal), *asked)
 
     def _proven(self, state: State, command: Command) -> object:
         """What the command may take away: of that, nothing may be left behind."""
@@ -159,6 +173,7 @@ class Plan:
     within: Callable[[State], bool] = lambda state: True
     current_ef: bool = False
     watched: tuple[str, ...] = Walk.watched
+    reveal: tuple[Command, ...] = ()
     start: tuple[Command, ...] = _TO_JUKI
 
 
@@ -196,6 +211,28 @@ def _life() -> Plan:
             and not (state.on(0).verified or state.on(0).named)
             and min(state.keys) == KEY_TRIES
         ),
+    )
+
+
+def _in_use() -> Plan:
+    """What was proven before a card is suspended, and what of it is left when it is resumed."""
+    commands = [
+        *_SHORT, Command("authenticate", 4), Command("authenticate", 4, ENC),
+        Command("authenticate", 1, ENC), Command("authenticate wrongly", 4, ENC),
+        *_ways("verify", 0, 1, levels=(PLAIN, ENC)), *_ways("pin tries", levels=(PLAIN, ENC)),
+        *_ways("current verify", 0, levels=(PLAIN, ENC)),
+        *_ways("select ef", 0x0003, 0x001C, levels=(ENC,)),
+        *_ways("suspend", levels=(ENC,)), *_ways("resume", levels=(MAC, ENC)),
+        *_ways("read code", levels=(ENC,)), *_ways("read data", levels=(ENC,)),
+        Command("change pin", 0, ENC),
+        Command("unblock", 0, ENC), Command("get number", 0, ENC), Command("unknown", 0, ENC),
+    ]  # fmt: skip
+    return Plan(
+        tuple(commands),
+        lambda state: min(state.keys) == KEY_TRIES and state.tries > 1,
+        current_ef=True,
+        watched=("app", "purpose", "verified", "challenge"),
+        reveal=(Command("resume", 0, ENC),),
     )
 
 
@@ -287,8 +324,8 @@ def _blocked_keys() -> Plan:
 
 
 PLANS = {
-    "contents": _contents, "life": _life, "pins": _pins, "keys": _keys, "channels": _channels,
-    "endings": _endings, "blocked keys": _blocked_keys,
+    "contents": _contents, "life": _life, "in use": _in_use, "pins": _pins, "keys": _keys,
+    "channels": _channels, "endings": _endings, "blocked keys": _blocked_keys,
 }  # fmt: skip
 """The walks by name: together they touch every rule."""
 
@@ -301,5 +338,5 @@ def walk_of(name: str, snapshot: MemorySnapshot, oracle: Oracle | None = None) -
 def walk_after(plan: Plan, stage: Stage) -> Walk:
     """Return a walk by a plan that has not begun."""
     return Walk(
-        stage, plan.commands, plan.start, plan.within, plan.current_ef, plan.watched,
+        stage, plan.commands, plan.start, plan.within, plan.current_ef, plan.watched, plan.reveal,
     )  # fmt: skip

@@ -189,6 +189,8 @@ class Rules:
     challenge_is_for_the_next_command: bool = True
     leaving_forgets: bool = True
     wrong_pin_forgets: bool = True
+    refused_pin_forgets: bool = True
+    """A PIN's value that the state of the card refuses to look at."""
     success_restores: bool = True
     unblocking_forgets: bool = True
     proofs_are_per_channel: bool = True
@@ -216,6 +218,8 @@ _WITHOUT_DATA = {
     "current read data",
 }
 """Commands without a data field: nothing in them could be readable, so authentic is encrypted."""
+_WITH_PRESENT_VALUE = {"verify", "current verify", "change pin from"}
+"""Commands that bring the PIN's present value: an earlier success is forgotten first."""
 _PIN_COMMANDS = {"verify", "pin tries", "change pin", "unblock", "unblock with pin"}
 
 Answer = tuple[int, State]
@@ -255,9 +259,9 @@ class Oracle:
             command = command._replace(level=Level.ENC)
         rules = self.rules
         if state.life is Life.SUSPENDED and command.do not in rules.answers_while_suspended:
-            return NOT_NOW, state
+            return NOT_NOW, self._refused(state, command, channel)
         if state.life is Life.ENDED and command.do not in rules.answers_when_ended:
-            return NOT_NOW, state
+            return NOT_NOW, self._refused(state, command, channel)
         if command.do == "select":
             return self._select(state, command, channel)
         if command.do == "select unknown":
@@ -267,6 +271,15 @@ class Oracle:
         if channel.app is App.ISSUER:
             return self._issuer(state, command)
         return self._juki(state, command, channel, held)
+
+    def _refused(self, state: State, command: Command, channel: Channel) -> State:
+        """The state after a command that the card's state refuses: what it forgets is forgotten."""
+        names_pin = channel.ef == 0x001C or not command.do.startswith("current ")
+        if command.do not in _WITH_PRESENT_VALUE or not names_pin or channel.app is App.ISSUER:
+            return state
+        if not self.rules.refused_pin_forgets:
+            return state
+        return state.put(command.channel, channel._replace(verified=False))
 
     # -- applications and channels ---------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class EacRules(Rules):
     pace_proves_nothing: bool = True
     pace_forgets: bool = True
     change_from_needs_session: bool = True
+    change_from_forgets: bool = True
     search: Rule = _SEARCH
     erase_record: Rule = _ERASE_RECORD
     erase_binary: Rule = _ERASE_BINARY
@@ -261,18 +262,21 @@ class EacOracle(Oracle):
 
     def _change_from(self, state: State, command: Command, channel: Channel) -> Answer:
         """The PIN for itself: the present value says who may."""
-        if self.rules.change_from_needs_session and (
+        rules = self.rules
+        verified = channel.verified and not rules.change_from_forgets
+        channel = channel._replace(ef=0x001C, verified=verified)
+        state = state.put(command.channel, channel)
+        if rules.change_from_needs_session and (
             not channel.session or command.level is not Level.ENC
         ):
-            return NOT_ALLOWED, state.put(command.channel, channel._replace(ef=0x001C))
-        state = state.put(command.channel, channel._replace(ef=0x001C))
+            return NOT_ALLOWED, state
         if not state.tries:
-            return self.rules.blocked_pin, state
+            return rules.blocked_pin, state
         if command.arg != state.pin:
-            state = state.put(command.channel, channel._replace(ef=0x001C, verified=False))
+            state = state.put(command.channel, channel._replace(verified=False))
             return 0x63C0 + state.tries - 1, state._replace(tries=state.tries - 1)
-        state = state.put(command.channel, channel._replace(ef=0x001C, verified=True))
-        return OK, state._replace(tries=self.rules.pin_tries)
+        state = state.put(command.channel, channel._replace(verified=True))
+        return OK, state._replace(tries=rules.pin_tries)
 
     # -- what is rarely used ---------------------------------------------------------------------
 
