@@ -6,6 +6,7 @@ One module per group of subcommands; the table below is all that knows them.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
@@ -19,15 +20,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 failed, 2 not understood, 130 interrupted."""
     _forbid_core_dumps()
     with standard_output() as output:
-        code = _run(argv, output)
         try:
-            output.flush()
-        except OutputLost as loss:
-            output.tell_loss(loss)
-        if output.lost:
-            output.abandon()
-            return code or FAILED
-        return code
+            return _finished(_run(argv, output), output)
+        except KeyboardInterrupt:
+            if sys.__stdout__ is not None and output.is_for(sys.__stdout__):
+                output.abandon()  # Python would wait for its reader once more, at its end
+            complain("interrupted")
+            return INTERRUPTED
+
+
+def _finished(code: int, output: Output) -> int:
+    try:
+        output.flush()
+    except OutputLost as loss:
+        output.tell_loss(loss)
+    if output.lost:
+        output.abandon()
+        return code or FAILED
+    return code
 
 
 def _run(argv: Sequence[str] | None, output: Output) -> int:
@@ -44,9 +54,6 @@ def _run(argv: Sequence[str] | None, output: Output) -> int:
     except UserError as error:
         complain(error)
         return error.code
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
 
 
 def _forbid_core_dumps() -> None:

@@ -55,6 +55,10 @@ class Output:
             self._told = True
             complain(loss)
 
+    def is_for(self, stream: TextIO) -> bool:
+        """Tell whether this is the one that it writes to."""
+        return self._stream is stream
+
     def abandon(self) -> None:
         """Let what is still kept back go nowhere: Python would try again at its end, and say so."""
         _send_nowhere(self._stream)

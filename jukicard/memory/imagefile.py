@@ -28,6 +28,7 @@ from typing import ClassVar, Final, Self
 from jukicard.memory import inuse
 from jukicard.memory.backend import MemoryFailureError
 from jukicard.memory.image import ImageError, ImageProblem, damaged, newer_format, unreadable
+from jukicard.memory.patient import PatientConnection
 from jukicard.memory.schema import APPLICATION_ID, SCHEMA, VERSION, tables_fit, upgrade, version_of
 
 # https://sqlite.org/fileformat.html, 1.3 and 3
@@ -39,6 +40,9 @@ _LARGE: Final = 4 << 20
 _REPORTED: Final = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite's reports are raised as: it quotes what it found in a file, be that text or not."""
 _CREATE: Final = "create a card in it first (jukicard new makes one)"
+
+_TURN: Final = 1.0  # seconds that others of this program get beyond their own waiting
+_LEAVING: Final = 0.03  # seconds that giving a file back waits for a thread that writes to it
 
 _Key = tuple[int, int, int, bool]
 
@@ -74,7 +78,7 @@ class ImageFile:
         a file decides. Raises `ImageError`, and then has not touched the file.
         """
         place = Path(os.path.realpath(path))  # SQLite's journal lies beside the real file
-        with cls._opening:
+        with cls._alone(place, timeout):
             found = _look_at(place)
             _check_access(place, found, writable=writable)
             if not cls.is_open(found):
@@ -89,6 +93,20 @@ class ImageFile:
             return file
 
     @classmethod
+    @contextmanager
+    def _alone(cls, path: Path, timeout: float) -> Iterator[None]:
+        """Open and make files one at a time; another thread may be waiting for its own. LOCKED."""
+        if not cls._opening.acquire(timeout=timeout + _TURN):
+            sentence = (
+                f"{path} cannot be opened: this program is waiting for another file; try again"
+            )
+            raise ImageError(ImageProblem.LOCKED, sentence)
+        try:
+            yield
+        finally:
+            cls._opening.release()
+
+    @classmethod
     def is_open(cls, found: os.stat_result) -> bool:
         """Say whether this process has the file open: nothing else may open and close it then."""
         return cls._has((os.getpid(), found.st_dev, found.st_ino))
@@ -98,13 +116,20 @@ class ImageFile:
         return any((*identity, mode) in cls._opened for mode in (False, True))
 
     def release(self) -> None:
-        """Give the file back; whoever is last closes it, and nothing but the file remains."""
+        """Give the file back; whoever is last closes it, and nothing but the file remains.
+
+        One that a thread is still writing to stays open until the program ends.
+        """
         with self._opening:
             self._users -= 1
-            if self._users == 0:
+            if self._users or not self._busy.acquire(timeout=_LEAVING):
+                return
+            try:
                 del self._opened[self._key]
                 if self._pid == os.getpid():
                     self._close()
+            finally:
+                self._busy.release()
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +147,12 @@ class ImageFile:
         """
         if self._pid != os.getpid():
             raise MemoryFailureError(f"{self.path} was opened before a fork: open it again")
-        with self._busy:
+        if not self._busy.acquire(timeout=self._connection.patience + _TURN):
+            raise MemoryFailureError(
+                f"nothing was changed in {self.path}, another card of this program is still "
+                "writing to it: try again"
+            )
+        try:
             if self._running:
                 raise RuntimeError(f"a transaction on {self.path} is running in this thread")
             self._running = True
@@ -141,6 +171,8 @@ class ImageFile:
                 raise
             finally:
                 self._running = False
+        finally:
+            self._busy.release()
 
     def has_digests(self, sql: sqlite3.Connection) -> bool:
         """Say whether the file is of the format whose cards have digests; it never goes back."""
@@ -159,6 +191,7 @@ class ImageFile:
                 self._connection.execute("ROLLBACK")
 
     def _close(self) -> None:
+        self._connection.patience = 0.0
         with suppress(*_REPORTED):  # another process is writing: it removes the journal itself
             self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
@@ -188,7 +221,7 @@ def create_file(path: str | os.PathLike[str], *, timeout: float) -> bool:
     `ImageError` where no file can be made, `MemoryFailureError` where it cannot be written; nothing
     is left then. Two processes may do this at once.
     """
-    with ImageFile._opening:
+    with ImageFile._alone(Path(path), timeout):
         return _create_file(path, timeout)
 
 
@@ -341,18 +374,12 @@ def _has_hot_journal(path: Path) -> bool:
     return Path(f"{path}-wal").exists()
 
 
-def _connect(path: Path, *, writable: bool, timeout: float) -> sqlite3.Connection:
+def _connect(path: Path, *, writable: bool, timeout: float) -> PatientConnection:
     """Open the file with SQLite and read from it. Raises `ImageError`."""
     mode = "rw" if writable else "ro"
     connection = None
     try:
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}",
-            uri=True,
-            timeout=timeout,
-            isolation_level=None,  # BEGIN is written out
-            check_same_thread=False,  # ImageFile lets one thread in at a time
-        )
+        connection = PatientConnection.to(f"{path.as_uri()}?mode={mode}", str(path), timeout)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")  # deleted values are overwritten
         _check_tables(path, connection)

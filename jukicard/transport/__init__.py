@@ -100,6 +100,8 @@ class SlotState(Enum):
     """A card was put into the slot."""
     REMOVED = "removed"
     """The card was taken out of the slot."""
+    WORKING = "working"
+    """The card still works on a command; closing waits until it is done, `detail` says how long."""
     FAULT = "fault"
     """The card failed; its power is off and the reader was told by a closed connection."""
 

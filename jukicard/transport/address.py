@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import socket
-from typing import Final
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
 
+_Found = tuple[int, int, int, str, Any]
+_RESOLVER_SECONDS: Final = 10.0
 _LAST_PORT: Final = 0xFFFF
 
 
@@ -63,7 +70,7 @@ def listen(host: str, port: int, *, allow_remote: bool = False, backlog: int = 8
     """
     if not 0 <= port <= _LAST_PORT:
         raise ValueError(f"{port} is no port; a port is a number from 0 to {_LAST_PORT}")
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = _look_up(host, port)
     # The reader driver speaks IPv4 only, so a name with both addresses means that one.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     if not allow_remote and not is_loopback(str(address[0])):
@@ -80,6 +87,29 @@ def listen(host: str, port: int, *, allow_remote: bool = False, backlog: int = 8
         server.close()
         raise
     return server
+
+
+def _look_up(host: str, port: int) -> Sequence[_Found]:
+    """Look a host up, in a thread of its own: no signal reaches a resolver. OSError."""
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(socket.gaierror):
+        return ask(flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST)
+    answers: list[Sequence[_Found] | OSError] = []
+
+    def look() -> None:
+        try:
+            answers.append(ask(flags=socket.AI_PASSIVE))
+        except (OSError, UnicodeError) as error:
+            known = error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
+            answers.append(known)
+
+    thread = threading.Thread(target=look, name="resolver", daemon=True)
+    thread.start()
+    thread.join(_RESOLVER_SECONDS)
+    answer = answers[0] if answers else OSError(errno.ETIMEDOUT, f"no answer about {host!r}")
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
 
 
 def is_loopback(address: str) -> bool:

@@ -63,6 +63,7 @@ _MESSAGES: Final = {
     SlotState.LOST: "the reader at {address} is gone ({detail}); waiting for it",
     SlotState.INSERTED: "{label} inserted",
     SlotState.REMOVED: "{label} removed",
+    SlotState.WORKING: "{label} still works on a command; waiting {detail} for its end",
     SlotState.FAULT: "{detail}; its power is off",
 }
 

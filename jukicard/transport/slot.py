@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from jukicard.memory import ImageError, MemoryFailureError
@@ -27,12 +27,20 @@ _TOLD: Final[dict[type[BaseException], str]] = {
 }
 """What a card that stands for the way to it may say of itself, and what is told of that."""
 
+WORKING_SECONDS: Final = 10.0
+"""How long whoever wants the card waits for a command that runs."""
+
+
+class CardWorking(RuntimeError):
+    """The card is still working on a command: it can be neither taken out nor reset."""
+
 
 class CardSlot:
     """Holds one card or none; every method may be called from any thread.
 
-    A card is worked on by one thread at a time: `remove` waits until a running command is done.
-    A card just inserted has no power, so nobody goes on with it by mistake.
+    A card is worked on by one thread at a time: `remove` and the others wait until a running
+    command is done, and raise CardWorking after `WORKING_SECONDS`. A card just inserted has no
+    power, so nobody goes on with it by mistake.
     """
 
     def __init__(self, card: CardPort | None = None) -> None:
@@ -57,13 +65,13 @@ class CardSlot:
     @property
     def atr(self) -> bytes:
         """The card's ATR; needs no power. CardNotPresent without a card."""
-        with self._lock:
+        with self._alone():
             card = self._present()
             return self._guarded(lambda: card.atr)
 
     def insert(self, card: CardPort) -> None:
         """Put a card in; RuntimeError when one is in already."""
-        with self._lock:
+        with self._alone():
             if self._card is not None:
                 raise RuntimeError("there is a card in the slot already")
             self._card = card
@@ -71,7 +79,7 @@ class CardSlot:
 
     def remove(self) -> CardPort:
         """Take the card out, which takes its power; CardNotPresent without a card."""
-        with self._lock:
+        with self._alone():
             card = self._present()
             self._off()
             self._card = None
@@ -79,7 +87,7 @@ class CardSlot:
 
     def power_on(self) -> bytes:
         """Cold reset: take the power, give it again, return the ATR. CardNotPresent, CardFault."""
-        with self._lock:
+        with self._alone():
             card = self._present()
             self._off()
             atr = self._guarded(card.power_on)
@@ -88,7 +96,7 @@ class CardSlot:
 
     def reset(self) -> bytes:
         """Warm reset, or a cold one when there was no power. CardNotPresent, CardFault."""
-        with self._lock:
+        with self._alone():
             card = self._present()
             atr = self._guarded(card.reset if self._powered else card.power_on)
             self._powered = True
@@ -96,12 +104,14 @@ class CardSlot:
 
     def power_off(self) -> None:
         """Take the power; nothing happens without a card or without power."""
-        with self._lock:
+        with self._alone():
             self._off()
 
     def transmit(self, command: bytes) -> bytes:
         """Give one command to the card. CardNotPresent (also without power), CardFault."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            self._take_turn()
+        try:
             card = self._present()
             if not self._powered:
                 raise CardWithoutPower("the card has no power")
@@ -109,6 +119,24 @@ class CardSlot:
                 return card.transmit(command)
             except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
                 raise self._failed(error) from None
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _take_turn(self) -> None:
+        """Wait until the card does nothing. CardWorking."""
+        if not self._lock.acquire(timeout=WORKING_SECONDS):
+            raise CardWorking(
+                f"the card has been working on a command for {WORKING_SECONDS:g} s: wait until it "
+                "is done, or end the program that plays it"
+            )
 
     def _present(self) -> CardPort:
         if self._card is None:

@@ -23,6 +23,7 @@ from jukicard.transport import (
     log_status,
 )
 from jukicard.transport.address import format_address, listen
+from jukicard.transport.ending import CLOSE_SECONDS, join, patience
 from jukicard.transport.jukitcp import (
     ERROR,
     FRAME_SECONDS,
@@ -81,7 +82,7 @@ class TcpServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._close(patience(error))
 
     @property
     def address(self) -> str:
@@ -111,18 +112,24 @@ class TcpServer:
         self._tell(SlotState.WAITING, "listening")
 
     def close(self) -> None:
-        """Cut the client off, take the card's power, end the threads; again does nothing."""
+        """Cut the client off, take the card's power, end the threads; again does nothing.
+
+        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
+        """
+        self._close(CLOSE_SECONDS)
+
+    def _close(self, seconds: float) -> None:
         self._stopping.set()
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         self._hang_up()
-        for thread in self._threads:
-            thread.join(timeout=5)
+        ended = join(self._threads, seconds, lambda most: self._tell(SlotState.WORKING, most))
         self._threads.clear()
         if self._listener is not None:
             self._listener.close()
-        self._card.power_off()
+        if ended:
+            self._card.power_off()
 
     def insert(self, card: CardPort) -> None:
         """Put a card in; RuntimeError when one is in."""

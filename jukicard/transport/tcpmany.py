@@ -33,6 +33,7 @@ from jukicard.transport import (
     log_status,
 )
 from jukicard.transport.address import format_address, listen
+from jukicard.transport.ending import CLOSE_SECONDS, join, patience
 from jukicard.transport.jukitcp import (
     CHOOSE,
     CHOSEN,
@@ -167,7 +168,7 @@ class ManyCardsServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._close(patience(error))
 
     @property
     def address(self) -> str:
@@ -192,12 +193,18 @@ class ManyCardsServer:
         self._tell(SlotState.WAITING, "listening")
 
     def close(self) -> None:
-        """Cut all clients off, take all cards' power, end the thread; again does nothing."""
+        """Cut all clients off, take all cards' power, end the thread; again does nothing.
+
+        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
+        """
+        self._close(CLOSE_SECONDS)
+
+    def _close(self, seconds: float) -> None:
         if self._wake is not None:
             self._wake.close()  # wakes the selector
             self._wake = None
         if self._thread is not None:
-            self._thread.join()
+            join([self._thread], seconds, lambda most: self._tell(SlotState.WORKING, most))
             self._thread = None
 
     # -- all that follows runs in the server's own thread ------------------------------------------

@@ -31,6 +31,7 @@ from jukicard.transport import (
     log_status,
 )
 from jukicard.transport.address import format_address, listen, port_of_slot
+from jukicard.transport.ending import CLOSE_SECONDS, join, patience
 from jukicard.transport.readerlink import MAX_MESSAGE, ReaderLink
 from jukicard.transport.slot import CardSlot
 
@@ -131,23 +132,34 @@ class VpcdSlot:
     def _start(self) -> None:
         self._thread.start()
 
-    def _close(self) -> None:
+    def _stop(self) -> threading.Thread:
+        """Have the thread end; return it. One that was never started leaves nothing behind."""
         self._stopping = True
         self._interrupt(hang_up=True)
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=5)
+        if self._thread.ident is None:
+            self._let_go()
+        return self._thread
+
+    def _let_go(self) -> None:
         self._card.power_off()
         for sock in (self._listener, self._waker, self._wake):
             if sock is not None:
                 sock.close()
 
+    def _tell_of_work(self, most: str) -> None:
+        if self._card.powered:
+            self._tell(SlotState.WORKING, most)
+
     # --- the slot's thread ---
 
     def _run(self) -> None:
-        while not self._stopping:
-            sock = self._accept(self._listener) if self._listener else self._dial()
-            if sock is not None and not self._serve(sock):
-                self._back_off()  # it left without a word: do not fall into a busy loop with it
+        try:
+            while not self._stopping:
+                sock = self._accept(self._listener) if self._listener else self._dial()
+                if sock is not None and not self._serve(sock):
+                    self._back_off()  # it left without a word: do not fall into a busy loop
+        finally:
+            self._let_go()
 
     def _accept(self, listener: socket.socket) -> socket.socket | None:
         """Wait for the driver; without a card it is let in and sent away.
@@ -331,7 +343,7 @@ class VpcdServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._close(patience(error))
 
     def start(self) -> None:
         """Open the ports (if it listens) and serve; OSError when a port is taken.
@@ -346,16 +358,25 @@ class VpcdServer:
                 slots.append(self._make_slot(index, card))
         except BaseException:
             for slot in slots:
-                slot._close()
+                slot._stop()
             raise
         self.slots = tuple(slots)
         for slot in slots:
             slot._start()
 
     def close(self) -> None:
-        """Cut the readers off, take the cards' power, end the threads; again does nothing."""
+        """Cut the readers off, take the cards' power, end the threads; again does nothing.
+
+        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
+        """
+        self._close(CLOSE_SECONDS)
+
+    def _close(self, seconds: float) -> None:
+        join([slot._stop() for slot in self.slots], seconds, self._tell_of_work)
+
+    def _tell_of_work(self, most: str) -> None:
         for slot in self.slots:
-            slot._close()
+            slot._tell_of_work(most)
 
     def _make_slot(self, index: int, card: CardPort | None) -> VpcdSlot:
         port = port_of_slot(self._port, index)

@@ -12,7 +12,7 @@ from typing import Final
 
 from jukihost.cli import card, code, jpki, keys, output, pin, status
 from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
-from jukihost.cli.output import INTERRUPTED, NO_CARD, REFUSED, USAGE, UsageError
+from jukihost.cli.output import NO_CARD, REFUSED, USAGE, UsageError
 from jukihost.errors import CardError, ProtocolError, TransportError
 
 
@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return output.fail(error, USAGE)
     except OSError as error:
         return output.unwritten(error)
+    except KeyboardInterrupt:
+        return output.interrupted()
 
 
 def _forbid_core_dumps() -> None:
@@ -48,8 +50,6 @@ def _run(argv: Sequence[str] | None) -> int:
         return output.fail(error, USAGE)
     except CardError as error:
         return output.fail(error, _code_of(error))
-    except KeyboardInterrupt:
-        return output.fail("interrupted", INTERRUPTED)
 
 
 _CANNOT_BEGIN: Final = frozenset(

@@ -10,9 +10,10 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 from unicodedata import category
 
+from jukihost.cli.bounded import NothingCame, bounded
 from jukihost.inputs import is_file, read_input
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ UNWRITTEN: Final = 4
 INTERRUPTED: Final = 130
 
 
+_PIECE: Final = 1 << 20
 MAX_FILE: Final = 256 << 20
 """The largest file that is read, in bytes."""
 _NO_OUTPUT: Final = frozenset(
@@ -159,6 +161,16 @@ def say(text: str) -> None:
         _send_nowhere(sys.stderr)
 
 
+def interrupted() -> int:
+    """Tell the user that it was interrupted; return the exit code.
+
+    What waits to be written is dropped: Python would wait for its reader once more, at its end.
+    """
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        _send_nowhere(sys.stdout)
+    return fail("interrupted", INTERRUPTED)
+
+
 def fail(why: object, code: int) -> int:
     """Tell the user why it did not work; return the exit code."""
     say(f"jukihost: {why}")
@@ -173,14 +185,32 @@ def read_file(path: str, what: str, limit: int = 0) -> bytes:
     limit = limit or MAX_FILE
     try:
         if path != "-":
-            return read_input(path, limit)
-        content = sys.stdin.buffer.read(limit + 1)
+            with bounded():
+                return read_input(path, limit)
+        content = _standard_input(limit + 1)
+    except NothingCame as bound:
+        raise UsageError(
+            f"cannot read {what}: nothing has come through the pipe for {bound}"
+        ) from None
     except OSError as error:
         raise UsageError(f"cannot read {what}: {error.strerror}") from None
     if len(content) > limit:
         size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
         raise UsageError(f"cannot read {what}: it has more than {size}")
     return content
+
+
+def _standard_input(most: int) -> bytes:
+    """Read standard input to its end, or `most` bytes of it. NothingCame, OSError."""
+    source = cast(io.BufferedReader, sys.stdin.buffer)
+    content = bytearray()
+    while len(content) < most:
+        with bounded():
+            piece = source.read1(min(_PIECE, most - len(content)))
+        if not piece:
+            break
+        content += piece
+    return bytes(content)
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> None:

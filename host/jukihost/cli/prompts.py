@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from jukihost.cli.output import UsageError, read_file
+from jukihost.cli.bounded import NothingCame, bounded
+from jukihost.cli.output import UsageError, read_file, say
 
 if TYPE_CHECKING:
     from jukihost.conversation.pin import Pin
@@ -59,9 +60,13 @@ def hidden(prompt: str, otherwise: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"there is no terminal to type on; {otherwise}")
     try:
-        return getpass(prompt)
+        with bounded():
+            return getpass(prompt)
     except EOFError:
         raise UsageError("nothing was typed") from None
+    except NothingCame as bound:
+        say("")  # the cursor is behind the prompt
+        raise UsageError(f"nothing was typed for {bound}; {otherwise}") from None
     except UnicodeDecodeError:
         raise UsageError("what was typed is no text in this terminal's encoding") from None
 
@@ -73,7 +78,11 @@ def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to confirm on; use --yes")
     try:
-        typed = input(f"{question} Type {word!r} to go on: ")
+        with bounded():
+            typed = input(f"{question} Type {word!r} to go on: ")
+    except NothingCame:
+        say("")
+        typed = ""
     except (EOFError, UnicodeDecodeError):
         typed = ""
     if typed.strip() != word:
@@ -85,7 +94,7 @@ def passphrase(arguments: argparse.Namespace, *, new: bool = False) -> Passphras
     from jukihost.keys.passphrase import passphrase_from_environment, passphrase_from_file
 
     if arguments.passphrase_file is not None:
-        return passphrase_from_file(arguments.passphrase_file)
+        return _bounded(passphrase_from_file(arguments.passphrase_file))
     if VARIABLE in os.environ:
         return passphrase_from_environment(VARIABLE)
     return _typed_twice if new else _typed
@@ -106,6 +115,21 @@ def opened(arguments: argparse.Namespace) -> Iterator[Callable[[JukiSession], No
     """
     with custody(arguments) as keys:
         yield lambda juki: juki.authenticate(arguments.purpose, keys, version=arguments.key_version)
+
+
+def _bounded(read: Passphrase) -> Passphrase:
+    """Read a file that may be a pipe of the shell's, and do not wait for it without end."""
+
+    def read_in_time() -> str:
+        try:
+            with bounded():
+                return read()
+        except NothingCame as bound:
+            raise UsageError(
+                f"cannot read the passphrase file: its pipe has not ended within {bound}"
+            ) from None
+
+    return read_in_time
 
 
 def _typed() -> str:

@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from jukihost.keys.custody import KeyCustodyError
+from jukihost.waiting import call_once
 
 FORMAT: Final = "jukihost key store"
 VERSION: Final = 1
@@ -63,6 +65,7 @@ class ScryptCost:
             raise ValueError("the cost n is a power of two from 2^10 to 2^20")
 
 
+_DERIVING: Final = 600.0  # seconds: the highest cost takes a slow machine one minute
 _BLOCK_SIZE: Final = 8
 _PARALLEL: Final = 1
 
@@ -74,7 +77,8 @@ class EnvelopeKey:
         self.salt = salt
         self.cost = cost
         kdf = Scrypt(salt=salt, length=32, n=cost.n, r=_BLOCK_SIZE, p=_PARALLEL)
-        self._aead = AESGCM(kdf.derive(passphrase))
+        # It takes half a second, with the highest cost four: an interrupt does not wait for it.
+        self._aead = AESGCM(call_once("scrypt", partial(kdf.derive, passphrase), _DERIVING))
 
     @classmethod
     def new(cls, passphrase: bytes, cost: ScryptCost) -> EnvelopeKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import stat
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from jukihost.waiting import TELL_AFTER
+
+_log: Final = logging.getLogger(__name__)
 PRIVATE: Final = 0o600
 """The mode of a file that is its owner's alone."""
 LOCK_SECONDS: Final = 10.0
@@ -78,10 +82,14 @@ def _make_ours(descriptor: int) -> None:
 def _wait_for(descriptor: int) -> None:
     from filelock import lock_descriptor  # nobody but a writer waits for it to be loaded
 
-    deadline = time.monotonic() + LOCK_SECONDS
+    begun, told = time.monotonic(), False
     while not lock_descriptor(descriptor, blocking=False):
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - begun
+        if waited >= LOCK_SECONDS:
             raise TimeoutError(f"another program has been changing it for {LOCK_SECONDS:g} s")
+        if waited >= TELL_AFTER and not told:
+            told = True
+            _log.warning("waiting %g s for another program to change the key store", LOCK_SECONDS)
         time.sleep(_PAUSE)
 
 

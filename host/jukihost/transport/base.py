@@ -5,15 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from jukihost.errors import CommandNotCarried, ConnectionNotOpen
 from jukihost.models import Awaited
 
 OnWait: TypeAlias = Callable[[Awaited], None]
 """Told what is waited for, when something is; perhaps in another thread."""
-TELL_AFTER: Final = 1.0
-"""Seconds after which a person is told what is waited for."""
 
 
 class BaseConnection(ABC):

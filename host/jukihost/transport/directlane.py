@@ -25,8 +25,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from jukihost.transport.base import TELL_AFTER
-from jukihost.transport.caller import GRACE
+from jukihost.waiting import GRACE, TELL_AFTER
 
 T = TypeVar("T")
 

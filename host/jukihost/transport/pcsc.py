@@ -4,7 +4,7 @@ The thin layer of pyscard is used, without its threads and observers. PIN pads (
 not used: a PIN is typed on the terminal's keyboard.
 
 PC/SC waits without limit while another program holds the card. Here every call has a bound, tells
-what it waits for, and ends at once when it is interrupted; see `caller` and `directlane` for how.
+what it waits for, and ends at once when it is interrupted; see `waiting` and `directlane` for how.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from jukihost.errors import (
 from jukihost.models import Reader
 from jukihost.transport import holders, scard as pcsc
 from jukihost.transport.base import BaseConnection, OnWait, check_length, not_open
-from jukihost.transport.caller import Late
 from jukihost.transport.directlane import Lane
 from jukihost.transport.pcsclink import Link, wait_for_left
 from jukihost.transport.pcscwaits import (
@@ -40,6 +39,7 @@ from jukihost.transport.pcscwaits import (
 )
 from jukihost.transport.readers import choose, to_bytes
 from jukihost.transport.scard import Scard, expect_success, load_scard
+from jukihost.waiting import Late
 
 T = TypeVar("T")
 
@@ -88,6 +88,7 @@ class PcscConnection(BaseConnection):
         self._on_wait = on_wait
         self._scard = scard
         self._link: Link | None = None
+        self._forgotten: weakref.finalize[..., Any] | None = None
         self._depth = 0
         self._proven = False
 
@@ -276,6 +277,9 @@ class PcscConnection(BaseConnection):
         if self._link is None:
             self._await_left("", self._timeout, SERVICE)
             self._link = Link(self._module())
+            # not __del__, in which an interrupt would be lost
+            self._forgotten = weakref.finalize(self, _close_later, self._link)
+            self._forgotten.atexit = False
             establish = partial(self._link.establish, _weakly(self))
             self._call(self._link, establish, SERVICE, otherwise=hangs)
         link = self._link
@@ -342,6 +346,8 @@ class PcscConnection(BaseConnection):
 
     def _shut(self, seconds: float) -> None:
         link, self._link = self._link, None
+        if self._forgotten is not None:
+            self._forgotten.detach()
         proven, self._proven = self._proven, False
         holders.let_go(self)
         if link is None:
@@ -355,6 +361,11 @@ class PcscConnection(BaseConnection):
 
     def _what_for(self) -> str:
         return ANSWER if self._depth else f"{ANSWER}, or {OTHERS}"
+
+
+def _close_later(link: Link) -> None:
+    """Close what nobody has closed: the connection that had it is no more."""
+    link.close(pcsc.UNPOWER_CARD, 0.0, _nobody)
 
 
 def _weakly(connection: PcscConnection) -> Callable[[], None]:

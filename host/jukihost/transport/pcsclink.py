@@ -16,11 +16,10 @@ from typing import Any, Final, TypeVar
 
 from jukihost.models import Reader
 from jukihost.transport import scard as pcsc
-from jukihost.transport.base import TELL_AFTER
-from jukihost.transport.caller import Caller
 from jukihost.transport.directlane import Lane, new_socket, open_sockets
 from jukihost.transport.readers import look, to_bytes
 from jukihost.transport.scard import Scard, code_of, expect_service, expect_success
+from jukihost.waiting import TELL_AFTER, Caller
 
 T = TypeVar("T")
 Tell = Callable[[], None]
@@ -49,11 +48,6 @@ class Link:
         self.used = False
         """Whether a command was sent: what was not used need not forget anything."""
         self._caller = Caller("pcsc")
-        self._closed = False
-
-    def __del__(self) -> None:
-        if not self._closed:  # nobody closed the connection that had it
-            self._caller.end(partial(self._release, pcsc.UNPOWER_CARD))
 
     @property
     def busy(self) -> bool:
@@ -113,7 +107,6 @@ class Link:
 
     def close(self, disposition: int, seconds: float, tell: Tell) -> None:
         """Let go of card and context within `seconds`; what takes longer is done later."""
-        self._closed = True
         if self.lane is not None:
             self.lane.rest()
         if self.busy and not self.used:

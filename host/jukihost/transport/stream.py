@@ -9,12 +9,12 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from jukihost.errors import AnswerTimeout, CardRemoved, TransportError, Unreachable
-from jukihost.transport.base import TELL_AFTER
-from jukihost.transport.caller import Caller, Late
+from jukihost.waiting import TELL_AFTER, Late, call_once
 
 T = TypeVar("T")
 _Found = tuple[int, int, int, str, Any]
@@ -139,20 +139,11 @@ def resolve(host: str, port: int, timeout: float, tell: Tell) -> Sequence[_Found
     """Look a host up, within `timeout` seconds: no signal reaches a resolver. Unreachable."""
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        try:
+        with suppress(socket.gaierror):
             return look_up(flags=socket.AI_NUMERICHOST)
-        except socket.gaierror:
-            caller = Caller("resolver")
-        try:
-            return caller.call(look_up, timeout, partial(tell, f"the address of {host}"))
-        finally:
-            caller.end(_nothing)
+        return call_once("resolver", look_up, timeout, partial(tell, f"the address of {host}"))
     except (OSError, UnicodeError, Late) as error:
         raise Unreachable(f"there is no host {host!r}, or no answer about it") from error
-
-
-def _nothing() -> None:
-    """Do nothing more, then end."""
 
 
 def listen(

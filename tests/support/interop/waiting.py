@@ -186,6 +186,8 @@ OPERATIONS: Final[dict[str, tuple[bool, Callable[[Any], object]]]] = {
 
 def main(where: str, operation: str, timeout: str) -> None:
     """Run one operation and report on it."""
+    # a shell that put the tests into the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     connected, work = OPERATIONS[operation]
     told: list[str] = []
     power = operation in ("close", "in a transaction", "everything")

@@ -257,7 +257,7 @@ def test_a_person_is_told_once_what_is_waited_for(
     work: Callable[[PcscConnection], object],
     expected: str,
 ) -> None:
-    monkeypatch.setattr("jukihost.transport.caller.TELL_AFTER", 0.02)
+    monkeypatch.setattr("jukihost.waiting.TELL_AFTER", 0.02)
     monkeypatch.setattr("jukihost.transport.pcsclink.TELL_AFTER", 0.02)
     scard = one_card()
     told: list[Awaited] = []

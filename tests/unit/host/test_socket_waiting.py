@@ -187,7 +187,7 @@ def test_a_name_that_nobody_resolves_has_a_bound(
     told: list[Awaited],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jukihost.transport.caller.TELL_AFTER", TELL_AFTER)
+    monkeypatch.setattr("jukihost.waiting.TELL_AFTER", TELL_AFTER)
     stuck, look_up = threading.Event(), socket.getaddrinfo
 
     def hangs(host: str, port: int, type: int, flags: int = 0) -> object:

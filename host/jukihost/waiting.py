@@ -14,10 +14,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
-from jukihost.transport.base import TELL_AFTER
-
 T = TypeVar("T")
 
+TELL_AFTER: Final = 1.0
+"""Seconds after which a person is told what is waited for."""
 GRACE: Final = 0.05
 """Seconds that a running call gets to end by itself when the one that waits is interrupted."""
 # Windows does not interrupt a wait for a lock: there it is taken in slices, in seconds.
@@ -140,3 +140,18 @@ def _run(calls: SimpleQueue[Callable[[], None] | None]) -> None:
             return
         call()
         del call
+
+
+def call_once(
+    name: str, work: Callable[[], T], seconds: float, tell: Callable[[], None] | None = None
+) -> T:
+    """Run one call in a thread called `name`, which ends with it; see `Caller.call`. Late."""
+    caller = Caller(name)
+    try:
+        return caller.call(work, seconds, tell)
+    finally:
+        caller.end(_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing more, then end."""
