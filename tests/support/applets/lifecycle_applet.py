@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import PROFILES, Card, CardKeys, issue_card
 from jukicard.apdu import Aid
 from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.curves import P256
@@ -21,6 +21,7 @@ from jukicard.kit.features.pins import Pins
 from jukicard.kit.keys import KeyFile, KeyPair
 from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
+from jukicard.profiles.masters import published_master
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.card import CARD_PARTITION
 from jukicard.runtime.kinds import offer_applet
@@ -69,7 +70,9 @@ def life_cycle_card(*, with_values: bool = True) -> Card:
             Placement(AID, LifeCycleApplet.type_name, privileges=frozenset({Privilege.CARD})),
         ),
     )
-    card = issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)
+    # masters that are named are all there are: nobody gives the application's key a value
+    keys = CardKeys(masters={"COUNTER": published_master("COUNTER")})
+    card = issue_card(with_forbidden(profile), seed=1, keys=keys, on_bug=raise_bug)
     if with_values:
         found = card.applications.get(AID)
         assert found is not None
