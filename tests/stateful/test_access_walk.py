@@ -126,8 +126,6 @@ SAME = {
     "change_pin: anybody",
     *(f"{name}: PLAIN" for name in ("update_data", "put_residence", "suspend", "resume", "end")),
     "read_code: PLAIN", "read_code: MAC", "read_data: MAC", "read_data: ENC", "end: ENC",
-    # the wrong tries that block a PIN end the proof already; tests/unit/security/test_proofs_end.py
-    "blocked_pin_ends_everywhere",
 }  # fmt: skip
 SAME_ON = ("contents", "channels")
 MUTANTS = dict(_mutants())

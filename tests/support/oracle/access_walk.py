@@ -88,7 +88,7 @@ class Walk:
             self._look_behind((*path, command), after)
             if after == state:
                 continue
-            way = (command, self._proven(state, command), after)
+            way = (command, self._proven(state), after)
             if way not in self._ways:
                 self._ways.add(way)
                 for then in self.commands:
@@ -106,10 +106,12 @@ class Walk:
             asked = [one for one in self.commands if self._after(behind, [one]) == behind]
             self._play((*way, *self.reveal), *asked)
 
-    def _proven(self, state: State, command: Command) -> object:
-        """What the command may take away: of that, nothing may be left behind."""
-        channel = state.channels[command.channel]
-        return channel and tuple(bool(getattr(channel, name)) for name in self.watched)
+    def _proven(self, state: State) -> object:
+        """What a command may take away, on its channel and on others: nothing may stay behind."""
+        return tuple(
+            channel and tuple(bool(getattr(channel, name)) for name in self.watched)
+            for channel in state.channels
+        )
 
     def _pairs(self) -> None:
         """Send every two commands directly after each other that were not yet."""
