@@ -288,10 +288,12 @@ if TYPE_CHECKING:
         Trust as Trust,
     )
     from jukihost.signing.xmldsig import (
-        XmlNotSignable as XmlNotSignable,
         sign_xml as sign_xml,
         sign_xml_detached as sign_xml_detached,
         verify_xml as verify_xml,
+    )
+    from jukihost.signing.xmlreader import (
+        XmlNotSignable as XmlNotSignable,
     )
     from jukihost.transport.base import (
         BaseConnection as BaseConnection,
@@ -390,7 +392,8 @@ _HOMES: Final = {
     "jukihost.signing.validity": "CertificateExpired CertificateNotTrusted "
     "CertificateNotValid CertificateNotYetValid "
     "CertificateRevoked RevocationUnknown Trust",
-    "jukihost.signing.xmldsig": "XmlNotSignable sign_xml sign_xml_detached verify_xml",
+    "jukihost.signing.xmldsig": "sign_xml sign_xml_detached verify_xml",
+    "jukihost.signing.xmlreader": "XmlNotSignable",
     "jukihost.transport.base": "BaseConnection",
     "jukihost.transport.pcsc": "AtClose PcscConnection list_readers",
     "jukihost.transport.replay": "ReplayConnection",

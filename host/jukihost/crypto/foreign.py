@@ -26,8 +26,11 @@ from cryptography.x509 import ocsp
 
 from jukicard.apdu import TlvError
 from jukicard.apdu.tlv import read_length
+from jukihost.crypto.breadth import can_be_followed
 from jukihost.errors import CardError
 
+MAX_CERTIFICATE: Final = 256 << 10
+"""The largest certificate that is read, in bytes: a hundred times what one has."""
 MAX_CERTIFICATES: Final = 16 << 20
 """The largest file of certificates that is read, in bytes."""
 MAX_REVOCATION: Final = 64 << 20
@@ -90,6 +93,8 @@ def load_certificate(der: bytes, what: str = "the certificate") -> x509.Certific
 
     Reading it further raises nothing: not its names, extensions, key or algorithms.
     """
+    if len(der) > MAX_CERTIFICATE:
+        raise CertificateUnreadable(what, f"it has more than {MAX_CERTIFICATE >> 10} KiB")
     with _refusing(CertificateUnreadable, what):
         return _read_certificate(x509.load_der_x509_certificate(der))
 
@@ -205,6 +210,8 @@ def check_ocsp_response(der: bytes, what: str = "the OCSP answer") -> None:
             repr(extension)
         for certificate in response.certificates:
             _read_certificate(certificate)
+        if not can_be_followed(response.certificates, response.certificates):
+            raise RevocationUnreadable(what, "it brings along more certificates than lead anywhere")
         for single in response.responses:
             _ = (single.serial_number, single.certificate_status, single.hash_algorithm)
             _ = (single.this_update_utc, single.next_update_utc)

@@ -14,6 +14,7 @@ from jukihost.signing.report import (
     VerifiedSignature,
     any_usage,
     certificate_of,
+    embedded_certificates,
     need_extra,
     readable,
     run,
@@ -69,7 +70,7 @@ def verify_cms(signature: bytes, trust: Trust, data: bytes | None = None) -> Ver
                 "file of its own"
             )
         inside = signed["encap_content_info"]["content"].native
-        others = tuple(certificate_of(choice.chosen) for choice in signed["certificates"])
+        others = embedded_certificates(signed)
     covered = inside if data is None else data
     if covered is None:
         raise SignatureInvalid("the content is not in the signature; give it as well")

@@ -12,6 +12,7 @@ from jukihost.signing.report import (
     VerifiedSignature,
     any_usage,
     certificate_of,
+    embedded_certificates,
     load,
     need_extra,
     readable,
@@ -108,13 +109,14 @@ def verify_pdf(pdf: bytes, trust: Trust) -> tuple[VerifiedSignature, ...]:
 
 def _verify(pdf: bytes, signature: Any, trust: Trust, *, last: bool) -> VerifiedSignature:
     with readable("the signature in the PDF file"):
+        others = embedded_certificates(signature.signed_data)
         status = _status(signature, trust.context())
         if not (status.intact and status.valid):
             raise SignatureInvalid("the PDF file was changed after it was signed")
         if not _is_complete(status, last=last):
             raise SignatureInvalid("something was added to the PDF file after it was signed")
         signer = certificate_of(status.signing_cert)
-        trust.check(signer, tuple(certificate_of(it) for it in signature.other_embedded_certs))
+        trust.check(signer, others)
         end = signature.byte_range[2] + signature.byte_range[3]
         return VerifiedSignature(signer, status.signer_reported_dt, pdf[:end])
 

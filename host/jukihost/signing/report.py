@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from jukihost.crypto.breadth import can_be_followed
 from jukihost.crypto.foreign import CertificateUnreadable, load_certificate
 from jukihost.signing.key import SigningError
 from jukihost.signing.raw import SignatureInvalid
@@ -24,6 +25,7 @@ for _library in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _T = TypeVar("_T")
+_TIME_STAMPS: Final = frozenset({"signature_time_stamp_token", "content_time_stamp"})
 _EXTRA: Final = ("pyhanko", "pyhanko_certvalidator", "asn1crypto", "lxml", "signxml")
 
 
@@ -57,6 +59,35 @@ def need_extra() -> None:
 def certificate_of(certificate: Any) -> x509.Certificate:
     """Return the package's certificate for one of asn1crypto. CertificateUnreadable."""
     return load_certificate(certificate.dump())
+
+
+def embedded_certificates(signed: Any) -> tuple[x509.Certificate, ...]:
+    """Return the certificates that CMS SignedData brings along.
+
+    SignatureInvalid when a library that looks for chains among them, or among those of a time
+    stamp, would not end; CertificateUnreadable.
+    """
+    own = _certificates(signed)
+    stamps = [
+        certificate
+        for info in signed["signer_infos"]
+        for attributes in (info["signed_attrs"], info["unsigned_attrs"])
+        for attribute in attributes or ()
+        if attribute["type"].native in _TIME_STAMPS
+        for token in attribute["values"]
+        for certificate in _certificates(token["content"])
+    ]
+    if not (can_be_followed(own, own) and can_be_followed(stamps, stamps)):
+        raise SignatureInvalid(
+            "the signature brings along more certificates than lead anywhere; ask the signer for "
+            "one with those of the chain only"
+        )
+    return own
+
+
+def _certificates(signed: Any) -> tuple[x509.Certificate, ...]:
+    choices = signed["certificates"]  # other kinds of certificates are not used here
+    return tuple(certificate_of(one.chosen) for one in choices or () if one.name == "certificate")
 
 
 def load(certificate: x509.Certificate) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from jukihost.crypto.breadth import can_be_followed
 from jukihost.crypto.foreign import (
     CertificateUnreadable,
     check_certificate,
@@ -95,6 +96,11 @@ class Trust:
         try:
             for each in (certificate, *intermediates):
                 check_certificate(each, "the certificate" if each is certificate else "one above")
+            if not can_be_followed([certificate], intermediates):
+                raise CertificateNotTrusted(
+                    "more ways lead up from the certificate than can be followed; give only the "
+                    "certificates of its chain"
+                )
             _check_usage(certificate)
             self._check_strength(certificate)
             path = run(self._path(certificate, intermediates))

@@ -13,10 +13,11 @@ from cryptography import x509
 
 from jukihost.crypto.foreign import load_certificate
 from jukihost.errors import CardError
-from jukihost.signing.key import RemoteRsaKey, SigningError, SigningKey
+from jukihost.signing.key import RemoteRsaKey, SigningKey
 from jukihost.signing.raw import SignatureInvalid
 from jukihost.signing.report import VerifiedSignature, need_extra, readable
 from jukihost.signing.validity import Trust
+from jukihost.signing.xmlreader import XmlNotSignable, parse_document
 
 _DSIG: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 _SIGNATURE: Final = f"{_DSIG}Signature"
@@ -35,10 +36,6 @@ class _Utf8:
         return etree.tostring(xml_node, **{"encoding": "UTF-8", **options})
 
 
-class XmlNotSignable(SigningError):
-    """The file is no XML document that can be signed; nothing was signed."""
-
-
 def sign_xml(xml: bytes, key: SigningKey, *, element: str | None = None) -> bytes:
     """Return the document with an enveloped signature as the last child of its root.
 
@@ -49,7 +46,7 @@ def sign_xml(xml: bytes, key: SigningKey, *, element: str | None = None) -> byte
     need_extra()
     from signxml.algorithms import SignatureConstructionMethod
 
-    root = _parse(xml)
+    root = parse_document(xml)
     _check_unsigned(root)
     _check_coverage(root, element)
     reference = None if element is None else f"#{element}"
@@ -69,7 +66,7 @@ def sign_xml_detached(xml: bytes, key: SigningKey, *, uri: str) -> bytes:
 
     if not uri or "#" in uri:
         raise ValueError("a detached signature names another file, without a fragment")
-    signed = _sign(_parse(xml), key, SignatureConstructionMethod.detached, uri)
+    signed = _sign(parse_document(xml), key, SignatureConstructionMethod.detached, uri)
     return _checked(_write(signed.getroottree()), key, xml)
 
 
@@ -83,7 +80,7 @@ def verify_xml(xml: bytes, trust: Trust, *, document: bytes | None = None) -> Ve
     need_extra()
     with readable("the XML signature"):
         try:
-            root = _parse(xml)
+            root = parse_document(xml)
         except XmlNotSignable as error:
             raise SignatureInvalid(str(error)) from None
         certificates = _certificates(root)
@@ -113,7 +110,7 @@ def _verify(
         xml,
         x509_cert=signer,
         expect_config=configuration,
-        uri_resolver=None if document is None else lambda uri: _parse(document),
+        uri_resolver=None if document is None else lambda uri: parse_document(document),
     )
     content: bytes = verified.signed_data
     return content
@@ -122,7 +119,7 @@ def _verify(
 def _checked(signed: bytes, key: SigningKey, document: bytes | None = None) -> bytes:
     """Return what was made, once it has been read and checked as anybody will check it."""
     try:
-        _verify(signed, _parse(signed), key.certificate, document, historic=False)
+        _verify(signed, parse_document(signed), key.certificate, document, historic=False)
     except Exception:  # noqa: BLE001 - whatever it is, nobody could accept the signature
         raise XmlNotSignable(
             "the XML document cannot be signed with this certificate so that others could check "
@@ -204,25 +201,6 @@ def _check_coverage(root: Any, element: str | None) -> None:
             f"the XML document has {len(found) or 'no'} elements with the Id that is to be signed; "
             "there must be one"
         )
-
-
-def _parse(xml: bytes) -> Any:
-    """Return the root of a document; XmlNotSignable. No entities, no network, no document type."""
-    need_extra()
-    from lxml import etree
-
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
-    try:
-        root = etree.fromstring(xml, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise XmlNotSignable("the file is no well-formed XML") from None
-    if root.getroottree().docinfo.doctype:
-        raise XmlNotSignable(
-            "the XML document has a document type, which could change what it says; remove it"
-        )
-    return root
 
 
 def _write(tree: Any) -> bytes:

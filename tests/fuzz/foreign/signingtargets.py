@@ -17,7 +17,8 @@ from jukihost.signing.pdf import PdfNotSignable, sign_pdf, verify_pdf
 from jukihost.signing.raw import SignatureInvalid
 from jukihost.signing.report import VerifiedSignature
 from jukihost.signing.validity import CertificateNotValid
-from jukihost.signing.xmldsig import XmlNotSignable, sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmldsig import sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmlreader import XmlNotSignable
 from tests.fuzz.foreign import seeds
 from tests.fuzz.foreign.der import structure
 from tests.fuzz.foreign.mutations import BYTES, line_ends, lines, numbers, words, xml_tree

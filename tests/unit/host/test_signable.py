@@ -16,7 +16,8 @@ from jukihost.signing.key import RemoteRsaKey
 from jukihost.signing.pdf import PdfNotSignable, sign_pdf, verify_pdf
 from jukihost.signing.raw import SignatureInvalid
 from jukihost.signing.validity import Trust
-from jukihost.signing.xmldsig import XmlNotSignable, sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmldsig import sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmlreader import XmlNotSignable
 from tests.support.host.hybrid import hybrid_pdf
 from tests.support.host.pki import NOW, Authority, blank_pdf
 

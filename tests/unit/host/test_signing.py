@@ -30,7 +30,8 @@ from jukihost.signing.pdf import PdfNotSignable, sign_pdf, verify_pdf
 from jukihost.signing.raw import SignatureInvalid, sign_raw, verify_raw
 from jukihost.signing.report import ExtraMissing, VerifiedSignature
 from jukihost.signing.validity import CertificateExpired, CertificateNotTrusted, Trust
-from jukihost.signing.xmldsig import XmlNotSignable, sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmldsig import sign_xml, sign_xml_detached, verify_xml
+from jukihost.signing.xmlreader import XmlNotSignable
 from tests.support import soak
 from tests.support.host.pki import LAST, NOW, Authority, SoftwareKey, blank_pdf, private_key
 
