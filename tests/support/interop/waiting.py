@@ -36,6 +36,11 @@ for line in sys.stdin:
     word = line.strip()
     if word == "hold":
         result = scard.SCardBeginTransaction(card)
+        while result in (scard.SCARD_W_RESET_CARD, scard.SCARD_W_UNPOWERED_CARD):
+            scard.SCardReconnect(
+                card, scard.SCARD_SHARE_SHARED,
+                scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1, scard.SCARD_LEAVE_CARD)
+            result = scard.SCardBeginTransaction(card)
     elif word == "let go":
         result = scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD)
     assert result == 0, result
@@ -158,6 +163,7 @@ def _in_transaction(connection: PcscConnection) -> None:
 
 
 def _everything(connection: Any) -> None:
+    connection._wait = 20  # to connect while another program does is refused now and then
     can = Capabilities.of(connection)
     while True:
         with connection:
