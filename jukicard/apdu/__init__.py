@@ -8,7 +8,6 @@ from jukicard.apdu.aid import Aid
 from jukicard.apdu.atr import Atqb, Atr, AtrError, Convention
 from jukicard.apdu.cla import ClassByte, ClassKind, SecureMessagingIndication
 from jukicard.apdu.command import CommandApdu, MalformedApduError
-from jukicard.apdu.describe import describe
 from jukicard.apdu.ins import Ins, ins_label, is_valid_ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
@@ -27,6 +26,7 @@ from jukicard.apdu.trace import (
     parse_dump,
     write_dump,
 )
+from jukicard.apdu.trace.describe import describe
 
 __all__ = [
     "Aid",

@@ -149,7 +149,7 @@ def _ask(card: Card, commands: list[bytes]) -> list[dict[str, str]]:
     """Send commands to a copy of the card; data of answers is not shown, it may be personal."""
     from jukicard.apdu import MalformedApduError, ResponseApdu
     from jukicard.apdu.command import CommandApdu
-    from jukicard.apdu.describe import describe
+    from jukicard.apdu.trace.describe import describe
 
     copy = card.fork()
     copy.power_on()

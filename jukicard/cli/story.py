@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.describe import describe
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.trace.describe import describe
 
 if TYPE_CHECKING:
     from rich.console import Console

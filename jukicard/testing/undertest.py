@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 
-from jukicard.apdu.redaction import parse_or_none
+from jukicard.apdu.trace.redaction import parse_or_none
 from jukicard.memory import PowerLoss
 from jukicard.runtime.card import Card
 from jukicard.testing.expectations import Expectation, Expectations, Sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jukicard.apdu import BytePattern, CommandApdu, TraceLevel
-from jukicard.apdu.redaction import redact_command, redact_response, shows_data
+from jukicard.apdu.trace.redaction import redact_command, redact_response, shows_data
 
 SELECT = "00A4040C0AD392F000260100000001"
 REDACTED = TraceLevel.REDACTED

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from jukicard import Card, issue_card
 from jukicard.apdu import CommandApdu
-from jukicard.apdu.redaction import TraceLevel
 from jukicard.apdu.trace import Trace
+from jukicard.apdu.trace.redaction import TraceLevel
 from jukicard.cli import main
 from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.private import load_private_key

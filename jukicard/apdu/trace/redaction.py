@@ -82,6 +82,14 @@ def parse_or_none(raw: bytes) -> CommandApdu | None:
         return None
 
 
+def without_data(command: CommandApdu | None) -> CommandApdu | None:
+    """Return what is needed to judge the answer, without the data that may be a secret.
+
+    A SELECT too long to be one keeps its length: it is part of what makes it harmless.
+    """
+    return command and command.replace(data=bytes(len(command.data)))
+
+
 def shows_data(command: CommandApdu | None, level: TraceLevel) -> bool:
     """Tell whether the data fields of a command and of its response are shown at `level`.
 
