@@ -6,6 +6,7 @@ from enum import Enum, IntEnum
 from typing import Final, NamedTuple, NoReturn
 
 from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError
 from jukicard.errors import IsoError
@@ -219,6 +220,7 @@ def _wrong_p1_p2(name: str) -> NoReturn:
     refuse(StatusWord.INCORRECT_P1_P2, f"{name}: no meaning for this P1 or P2")
 
 
+_WRITES: Final = frozenset({Ins.WRITE_BINARY, Ins.WRITE_BINARY_ODD, Ins.WRITE_RECORD})
 _WANTED: Final = tuple(ControlInformation(value) for value in (0x00, 0x04, 0x08, 0x0C))
 _SELECT_BY: Final = {int(by): by for by in SelectBy}
 _OCCURRENCES: Final = tuple(Occurrence)
@@ -287,6 +289,14 @@ def _offset_of(tlv: Tlv, name: str) -> int:
     return int.from_bytes(tlv.value, "big")
 
 
+def _only_object(command: CommandApdu, name: str) -> Tlv:
+    """The data field of odd reading commands: one data object, 54 with the offset."""
+    objects = _objects(_need_data(command, name), name)
+    if len(objects) != 1:
+        refuse(StatusWord.INCORRECT_DATA, f"{name}: one offset data object 54")
+    return objects[0]
+
+
 def _offset_and_data(command: CommandApdu, name: str) -> tuple[int, bytes]:
     """The data field of odd updating commands: 54 offset, then 53 or 73 data."""
     objects = _objects(_need_data(command, name), name)
@@ -296,7 +306,9 @@ def _offset_and_data(command: CommandApdu, name: str) -> tuple[int, bytes]:
 
 
 def parse_read_binary(command: CommandApdu) -> ReadBinary:
-    """Read READ BINARY with even INS (11.3.2)."""
+    """Read READ BINARY; with odd INS the offset is in data object 54 (11.3.2)."""
+    if command.ins & 1:
+        return _read_binary_tagged(command, "READ BINARY")
     if command.data:
         refuse(StatusWord.WRONG_LENGTH, "READ BINARY has no data field")
     if not command.ne:
@@ -307,21 +319,19 @@ def parse_read_binary(command: CommandApdu) -> ReadBinary:
     return ReadBinary(ef, offset, command.ne)
 
 
-def parse_read_binary_odd(command: CommandApdu) -> ReadBinary:
-    """Read READ BINARY with odd INS: the offset in data object 54."""
-    name = "READ BINARY"
-    objects = _objects(_need_data(command, name), name)
-    if len(objects) != 1:
-        refuse(StatusWord.INCORRECT_DATA, f"{name}: one offset data object 54")
+def _read_binary_tagged(command: CommandApdu, name: str) -> ReadBinary:
+    offset = _only_object(command, name)
     return ReadBinary(
         _odd_reference(command, name),
-        _offset_of(objects[0], name),
+        _offset_of(offset, name),
         _need_ne(command, name),
         tagged=True,
     )
 
 
-def _parse_change_binary(command: CommandApdu, kind: WriteKind) -> ChangeBinary:
+def parse_change_binary(command: CommandApdu) -> ChangeBinary:
+    """Read UPDATE BINARY and WRITE BINARY, either INS (11.3.4, 11.3.3)."""
+    kind = WriteKind.WRITE if command.ins in _WRITES else WriteKind.UPDATE
     name = f"{kind.value} BINARY"
     if command.ins & 1:
         offset, data = _offset_and_data(command, name)
@@ -330,27 +340,19 @@ def _parse_change_binary(command: CommandApdu, kind: WriteKind) -> ChangeBinary:
     return ChangeBinary(kind, ef, offset, _need_data(command, name))
 
 
-def parse_update_binary(command: CommandApdu) -> ChangeBinary:
-    """Read UPDATE BINARY, either INS (11.3.4)."""
-    return _parse_change_binary(command, WriteKind.UPDATE)
-
-
-def parse_write_binary(command: CommandApdu) -> ChangeBinary:
-    """Read WRITE BINARY, either INS (11.3.3)."""
-    return _parse_change_binary(command, WriteKind.WRITE)
-
-
 def parse_erase_binary(command: CommandApdu) -> EraseBinary:
-    """Read ERASE BINARY with even INS: an end offset of two bytes, or none (11.3.6)."""
-    ef, offset = _binary_reference(command, "ERASE BINARY")
-    if len(command.data) not in (0, 2):
-        refuse(StatusWord.WRONG_LENGTH, "ERASE BINARY: an end offset of two bytes, or none")
-    return EraseBinary(ef, offset, int.from_bytes(command.data, "big") if command.data else None)
+    """Read ERASE BINARY: an end offset of two bytes, or none (11.3.6).
 
-
-def parse_erase_binary_odd(command: CommandApdu) -> EraseBinary:
-    """Read ERASE BINARY with odd INS: none, one or two offset data objects."""
+    With odd INS none, one or two offset data objects.
+    """
     name = "ERASE BINARY"
+    if not command.ins & 1:
+        ef, offset = _binary_reference(command, name)
+        if len(command.data) not in (0, 2):
+            refuse(StatusWord.WRONG_LENGTH, f"{name}: an end offset of two bytes, or none")
+        return EraseBinary(
+            ef, offset, int.from_bytes(command.data, "big") if command.data else None
+        )
     offsets = [_offset_of(tlv, name) for tlv in _objects(command.data, name)]
     if len(offsets) > 2:
         refuse(StatusWord.INCORRECT_DATA, f"{name}: at most two offset data objects")
@@ -359,15 +361,11 @@ def parse_erase_binary_odd(command: CommandApdu) -> EraseBinary:
 
 
 def parse_search_binary(command: CommandApdu) -> SearchBinary:
-    """Read SEARCH BINARY with even INS (11.3.5)."""
+    """Read SEARCH BINARY; with odd INS data objects 54 and 53 (11.3.5)."""
     name = "SEARCH BINARY"
-    ef, offset = _binary_reference(command, name)
-    return SearchBinary(ef, offset, _need_data(command, name), _need_ne(command, name))
-
-
-def parse_search_binary_odd(command: CommandApdu) -> SearchBinary:
-    """Read SEARCH BINARY with odd INS: data objects 54 and 53."""
-    name = "SEARCH BINARY"
+    if not command.ins & 1:
+        ef, offset = _binary_reference(command, name)
+        return SearchBinary(ef, offset, _need_data(command, name), _need_ne(command, name))
     offset, pattern = _offset_and_data(command, name)
     return SearchBinary(
         _odd_reference(command, name), offset, pattern, _need_ne(command, name), tagged=True
@@ -394,10 +392,7 @@ def parse_read_record(command: CommandApdu) -> ReadRecord:
     name = "READ RECORD"
     offset = None
     if command.ins & 1:
-        objects = _objects(_need_data(command, name), name)
-        if len(objects) != 1:
-            refuse(StatusWord.INCORRECT_DATA, f"{name}: one offset data object 54")
-        offset = _offset_of(objects[0], name)
+        offset = _offset_of(_only_object(command, name), name)
     else:
         _no_data(command, name)
     return ReadRecord(
@@ -409,7 +404,9 @@ def parse_read_record(command: CommandApdu) -> ReadRecord:
     )
 
 
-def _parse_change_record(command: CommandApdu, kind: WriteKind) -> ChangeRecord:
+def parse_change_record(command: CommandApdu) -> ChangeRecord:
+    """Read UPDATE RECORD, either INS, and WRITE RECORD (11.4.5, 11.4.4)."""
+    kind = WriteKind.WRITE if command.ins in _WRITES else WriteKind.UPDATE
     name = f"{kind.value} RECORD"
     ef, mode = _record_reference(command, name), _record_mode(command, name)
     if mode > RecordMode.NUMBER:
@@ -420,16 +417,6 @@ def _parse_change_record(command: CommandApdu, kind: WriteKind) -> ChangeRecord:
         offset, data = _offset_and_data(command, name)
         return ChangeRecord(kind, ef, command.p1, mode, data, offset)
     return ChangeRecord(kind, ef, command.p1, mode, _need_data(command, name))
-
-
-def parse_update_record(command: CommandApdu) -> ChangeRecord:
-    """Read UPDATE RECORD, either INS (11.4.5)."""
-    return _parse_change_record(command, WriteKind.UPDATE)
-
-
-def parse_write_record(command: CommandApdu) -> ChangeRecord:
-    """Read WRITE RECORD (11.4.4)."""
-    return _parse_change_record(command, WriteKind.WRITE)
 
 
 def parse_append_record(command: CommandApdu) -> AppendRecord:
@@ -493,17 +480,19 @@ def _data_tag(command: CommandApdu, name: str) -> int:
     return tag
 
 
-def parse_get_data(command: CommandApdu) -> GetData:
-    """Read GET DATA with even INS (11.5.2)."""
-    _no_data(command, "GET DATA")
-    return GetData((_data_tag(command, "GET DATA"),), _need_ne(command, "GET DATA"))
-
-
-def parse_get_data_odd(command: CommandApdu) -> GetData:
-    """Read GET DATA with odd INS: a tag list 5C, in the current DF (11.5.3)."""
-    name = "GET DATA"
+def _check_current_df(command: CommandApdu, name: str) -> None:
+    """P1-P2 of odd GET DATA and PUT DATA: 0000 or 3FFF, the current DF."""
     if (command.p1, command.p2) not in ((0x00, 0x00), (0x3F, 0xFF)):
         _wrong_p1_p2(name)
+
+
+def parse_get_data(command: CommandApdu) -> GetData:
+    """Read GET DATA (11.5.2); with odd INS a tag list 5C, in the current DF (11.5.3)."""
+    name = "GET DATA"
+    if not command.ins & 1:
+        _no_data(command, name)
+        return GetData((_data_tag(command, name),), _need_ne(command, name))
+    _check_current_df(command, name)
     objects = _objects(_need_data(command, name), name)
     if len(objects) != 1 or objects[0].tag != 0x5C or not objects[0].value:
         refuse(StatusWord.INCORRECT_DATA, f"{name}: one tag list data object 5C")
@@ -528,13 +517,13 @@ def _tag_list(raw: bytes, name: str) -> tuple[int, ...]:
 
 
 def parse_put_data(command: CommandApdu) -> PutData:
-    """Read PUT DATA with even INS: the value of one data object (11.5.4)."""
-    return PutData(((_data_tag(command, "PUT DATA"), _need_data(command, "PUT DATA")),))
+    """Read PUT DATA: the value of one data object; with odd INS data objects, in the current DF.
 
-
-def parse_put_data_odd(command: CommandApdu) -> PutData:
-    """Read PUT DATA with odd INS: data objects, in the current DF (11.5.4)."""
-    if (command.p1, command.p2) not in ((0x00, 0x00), (0x3F, 0xFF)):
-        _wrong_p1_p2("PUT DATA")
-    objects = _objects(_need_data(command, "PUT DATA"), "PUT DATA")
+    # ISO/IEC 7816-4:2020, 11.5.4
+    """
+    name = "PUT DATA"
+    if not command.ins & 1:
+        return PutData(((_data_tag(command, name), _need_data(command, name)),))
+    _check_current_df(command, name)
+    objects = _objects(_need_data(command, name), name)
     return PutData(tuple((tlv.tag, tlv.value) for tlv in objects))

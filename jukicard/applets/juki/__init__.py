@@ -19,7 +19,7 @@ from jukicard.applets.juki.files import (
 )
 from jukicard.applets.names import JUKI as AID
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import PutData, parse_get_data, parse_put_data, parse_put_data_odd
+from jukicard.filesystem.commands import parse_get_data, parse_put_data
 from jukicard.filesystem.operations import data
 from jukicard.kit.features.certificates import Certificates, CertificateState
 from jukicard.kit.features.jicsap import Jicsap
@@ -78,20 +78,14 @@ class JukiApplet(
     def get_data(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """GET DATA: card number, residence state, chip's certificate, the card's state."""
         parsed = parse_get_data(command)
-        if parsed.tags == (CARD_STATE,):
+        if parsed.tags == (CARD_STATE,) and not parsed.tagged:
             lifecycle = bytes((self.context.card_state.byte,))
             return ResponseApdu(Tlv(CARD_STATE, lifecycle).encode())
         return ResponseApdu(data.get_data(self.files, state, parsed))
 
     def put_data(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """PUT DATA: the counter notes that the holder moves out, or goes on using the card."""
-        return self._put(parse_put_data(command), state)
-
-    def put_data_odd(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
-        """PUT DATA with a template in the data field: the same object, the same values."""
-        return self._put(parse_put_data_odd(command), state)
-
-    def _put(self, parsed: PutData, state: JukiState) -> ResponseApdu:
+        parsed = parse_put_data(command)
         residence = parse_residence(parsed)
         data.put_data(self.files, state, parsed)
         self.context.end_other_sessions()

@@ -46,60 +46,39 @@ class Files(FileApplet[State]):
             return None
         return self.select_file(command, state)
 
-    @command(Ins.READ_BINARY)
+    @command(Ins.READ_BINARY, Ins.READ_BINARY_ODD)
     def read_binary(self, command: CommandApdu, state: State) -> ResponseApdu:
         """READ BINARY: a part of a transparent EF, from an offset on (11.3.2)."""
         return ResponseApdu(
             binary.read_binary(self.files, state, parsing.parse_read_binary(command))
         )
 
-    @command(Ins.READ_BINARY_ODD)
-    def read_binary_odd(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """READ BINARY with the offset in a data object."""
-        return ResponseApdu(
-            binary.read_binary(self.files, state, parsing.parse_read_binary_odd(command))
-        )
-
     @command(Ins.UPDATE_BINARY, Ins.UPDATE_BINARY_ODD)
     def update_binary(self, command: CommandApdu, state: State) -> ResponseApdu:
         """UPDATE BINARY: a part of a transparent EF replaced (11.3.4)."""
         return ResponseApdu(
-            binary.change_binary(self.files, state, parsing.parse_update_binary(command))
+            binary.change_binary(self.files, state, parsing.parse_change_binary(command))
         )
 
     @command(Ins.WRITE_BINARY, Ins.WRITE_BINARY_ODD)
     def write_binary(self, command: CommandApdu, state: State) -> ResponseApdu:
         """WRITE BINARY: as the file's write function says (11.3.3)."""
         return ResponseApdu(
-            binary.change_binary(self.files, state, parsing.parse_write_binary(command))
+            binary.change_binary(self.files, state, parsing.parse_change_binary(command))
         )
 
-    @command(Ins.ERASE_BINARY)
+    @command(Ins.ERASE_BINARY, Ins.ERASE_BINARY_ODD)
     def erase_binary(self, command: CommandApdu, state: State) -> ResponseApdu:
         """ERASE BINARY: from an offset to another one or the end (11.3.6)."""
         return ResponseApdu(
             binary.erase_binary(self.files, state, parsing.parse_erase_binary(command))
         )
 
-    @command(Ins.ERASE_BINARY_ODD)
-    def erase_binary_odd(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """ERASE BINARY with the offsets in data objects."""
-        return ResponseApdu(
-            binary.erase_binary(self.files, state, parsing.parse_erase_binary_odd(command))
-        )
-
-    @command(Ins.SEARCH_BINARY)
+    @command(Ins.SEARCH_BINARY, Ins.SEARCH_BINARY_ODD)
     def search_binary(self, command: CommandApdu, state: State) -> ResponseApdu:
         """SEARCH BINARY: the offset of the first match (11.3.5)."""
         return ResponseApdu(
             binary.search_binary(self.files, state, parsing.parse_search_binary(command))
-        )
-
-    @command(Ins.SEARCH_BINARY_ODD)
-    def search_binary_odd(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """SEARCH BINARY with offset and pattern in data objects."""
-        return ResponseApdu(
-            binary.search_binary(self.files, state, parsing.parse_search_binary_odd(command))
         )
 
     @command(Ins.READ_RECORD, Ins.READ_RECORD_ODD)
@@ -113,14 +92,14 @@ class Files(FileApplet[State]):
     def update_record(self, command: CommandApdu, state: State) -> ResponseApdu:
         """UPDATE RECORD: a record replaced, or a part of it (11.4.5)."""
         return ResponseApdu(
-            record.change_record(self.files, state, parsing.parse_update_record(command))
+            record.change_record(self.files, state, parsing.parse_change_record(command))
         )
 
     @command(Ins.WRITE_RECORD)
     def write_record(self, command: CommandApdu, state: State) -> ResponseApdu:
         """WRITE RECORD: as the file's write function says (11.4.4)."""
         return ResponseApdu(
-            record.change_record(self.files, state, parsing.parse_write_record(command))
+            record.change_record(self.files, state, parsing.parse_change_record(command))
         )
 
     @command(Ins.APPEND_RECORD)
@@ -144,22 +123,12 @@ class Files(FileApplet[State]):
             record.search_record(self.files, state, parsing.parse_search_record(command))
         )
 
-    @command(Ins.GET_DATA)
+    @command(Ins.GET_DATA, Ins.GET_DATA_ODD)
     def get_data(self, command: CommandApdu, state: State) -> ResponseApdu:
         """GET DATA: the value of a data object (11.5.2)."""
         return ResponseApdu(data.get_data(self.files, state, parsing.parse_get_data(command)))
 
-    @command(Ins.GET_DATA_ODD)
-    def get_data_odd(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """GET DATA: the data objects of a tag list (11.5.3)."""
-        return ResponseApdu(data.get_data(self.files, state, parsing.parse_get_data_odd(command)))
-
-    @command(Ins.PUT_DATA)
+    @command(Ins.PUT_DATA, Ins.PUT_DATA_ODD)
     def put_data(self, command: CommandApdu, state: State) -> ResponseApdu:
         """PUT DATA: the value of a data object replaced (11.5.4)."""
         return ResponseApdu(data.put_data(self.files, state, parsing.parse_put_data(command)))
-
-    @command(Ins.PUT_DATA_ODD)
-    def put_data_odd(self, command: CommandApdu, state: State) -> ResponseApdu:
-        """PUT DATA: data objects replaced, each with tag and length."""
-        return ResponseApdu(data.put_data(self.files, state, parsing.parse_put_data_odd(command)))

@@ -90,7 +90,7 @@ class Library(Files[KeyState], Pins[KeyState], Keys[KeyState], LifeCycle[KeyStat
         return super().get_challenge(command, state)
 
 
-class LoanLibrary(Library, without=(Library.erase_binary, Library.erase_binary_odd)):
+class LoanLibrary(Library, without=(Library.erase_binary,)):
     """Right, too."""
 
     type_name = "loan-library"

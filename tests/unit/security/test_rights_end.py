@@ -134,9 +134,9 @@ def test_parsed_commands_show_no_data() -> None:
 
     secret = b"\x31\x32\x33\x34\x35\x36"
     for parse, command in (
-        (commands.parse_update_binary, CommandApdu(0, 0xD6, 0, 0, secret)),
+        (commands.parse_change_binary, CommandApdu(0, 0xD6, 0, 0, secret)),
         (commands.parse_search_binary, CommandApdu(0, 0xA0, 0, 0, secret, 2)),
-        (commands.parse_update_record, CommandApdu(0, 0xDC, 1, 4, secret)),
+        (commands.parse_change_record, CommandApdu(0, 0xDC, 1, 4, secret)),
         (commands.parse_append_record, CommandApdu(0, 0xE2, 0, 0, secret)),
         (commands.parse_search_record, CommandApdu(0, 0xA2, 1, 4, secret, 2)),
         (commands.parse_put_data, CommandApdu(0, 0xDA, 0, 0xC1, secret)),
