@@ -20,21 +20,14 @@ from jukicard.filesystem.files import (
     DfNode,
     EfNode,
     ElementaryFile,
-    InternalFile,
-    InternalKind,
 )
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check, outcome
+from jukicard.filesystem.lifecycle_table import Operation, check, outcome
 from jukicard.filesystem.selection import Selection
-from jukicard.filesystem.store import FileStore
+from jukicard.filesystem.store import Decision, FileStore, kind_of
 
 S = TypeVar("S", bound=ElementaryFile)
 
-_KINDS: Final = {
-    InternalKind.PIN: ObjectKind.PIN,
-    InternalKind.KEY: ObjectKind.KEY,
-    InternalKind.KEY_PAIR: ObjectKind.KEY_PAIR,
-}
 RULES: Final[Mapping[Operation, Callable[[AccessRules], AccessCondition]]] = {
     Operation.ACTIVATE: lambda rules: rules.activate,
     Operation.DEACTIVATE: lambda rules: rules.deactivate,
@@ -138,7 +131,11 @@ def allow(store: FileStore, selection: Selection, ef: EfNode, spec: S, use: Use[
     if not store.in_use(ef):
         _refuse_out_of_use(store, ef, use.command, ef.label)
     condition = use.condition(spec)
-    if condition is not ALWAYS and not condition.holds(selection.security):
+    held = condition is ALWAYS or condition.holds(selection.security)
+    if store.on_decision is not None:
+        cell = kind_of(ef), store.state(ef), Operation.USE
+        store.on_decision(Decision(ef.label, cell, condition, held))
+    if not held:
         raise denied(condition, selection.security, use.command, ef.label)
 
 
@@ -153,14 +150,6 @@ def denied(
 
 
 # -- life cycle ----------------------------------------------------------------------------------
-
-
-def kind_of(node: EfNode | DfNode) -> ObjectKind:
-    """Return which section of the life-cycle table a file stands in."""
-    if isinstance(node, DfNode):
-        return ObjectKind.FILE if node.parent is not None else ObjectKind.APPLICATION
-    spec = node.spec
-    return _KINDS[spec.kind] if isinstance(spec, InternalFile) else ObjectKind.FILE
 
 
 def check_in_use(store: FileStore, node: EfNode | DfNode, command: str, what: str = "") -> None:
@@ -179,6 +168,8 @@ def check_own_state(store: FileStore, node: EfNode | DfNode, command: str) -> No
     """
     if not store.is_activated(node):
         _refuse_state(store, node, command, node.label)
+    if store.on_decision is not None:
+        store.on_decision(Decision(node.label, (kind_of(node), store.state(node), Operation.USE)))
 
 
 def _refuse_out_of_use(
@@ -192,6 +183,8 @@ def _refuse_out_of_use(
 
 def _refuse_state(store: FileStore, node: EfNode | DfNode, command: str, what: str) -> NoReturn:
     kind, state = kind_of(node), store.state(node)
+    if store.on_decision is not None:
+        store.on_decision(Decision(node.label, (kind, state, Operation.USE)))
     raise IsoError(
         outcome(kind, state, Operation.USE).status,
         f"{command} of {what}: the {kind.value} {node.label} is {state.name.lower()}",
@@ -208,9 +201,14 @@ def manage(
     """
     node = _to_manage(selection, fid, command)
     condition = RULES[operation](node.spec.access)
-    if not condition.holds(selection.security):
+    held = condition.holds(selection.security)
+    kind, state = kind_of(node), store.state(node)
+    if store.on_decision is not None:
+        cell = (kind, state, operation) if held else None
+        store.on_decision(Decision(node.label, cell, condition, held))
+    if not held:
         raise denied(condition, selection.security, command, node.label)
-    return node, check(kind_of(node), store.state(node), operation, node.label)
+    return node, check(kind, state, operation, node.label)
 
 
 def _to_manage(selection: Selection, fid: int | None, command: str) -> EfNode | DfNode:
@@ -226,6 +224,7 @@ def _to_manage(selection: Selection, fid: int | None, command: str) -> EfNode | 
 
 
 def enter_object(
+    store: FileStore,
     selection: Selection,
     tag: int,
     rule: Callable[[DataObject], AccessCondition],
@@ -239,6 +238,9 @@ def enter_object(
             f"{command}: no data object {tag:X} in {selection.df.label}",
         )
     condition = rule(spec)
-    if not condition.holds(selection.security):
+    held = condition.holds(selection.security)
+    if store.on_decision is not None:
+        store.on_decision(Decision(f"{tag:X}", None, condition, held))
+    if not held:
         raise denied(condition, selection.security, command, f"{tag:X}")
     return spec

@@ -9,10 +9,11 @@ from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.commands import Occurrence, Select, SelectBy
-from jukicard.filesystem.control import control_information, is_selectable
+from jukicard.filesystem.control import ControlInformation, control_information, is_selectable
 from jukicard.filesystem.files import MF_IDENTIFIER, DfNode, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.filesystem.store import FileStore
+from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.filesystem.store import Decision, FileStore, kind_of
 
 _T = TypeVar("_T")
 
@@ -159,6 +160,15 @@ def pick_occurrence(matches: list[_T], current: _T | None, occurrence: Occurrenc
     return matches[position] if 0 <= position < len(matches) else None
 
 
+def tell_selected(store: FileStore, node: DfNode | EfNode, command: Select) -> None:
+    """Tell who listens that a file is selected, and its state where that is told too."""
+    if store.on_decision is None:
+        return
+    told = command.ne and command.wanted in (ControlInformation.FCI, ControlInformation.FCP)
+    for operation in (Operation.SELECT, Operation.READ_STATE)[: 2 if told else 1]:
+        store.on_decision(Decision(node.label, (kind_of(node), store.state(node), operation)))
+
+
 def select(store: FileStore, selection: Selection, command: Select) -> tuple[bytes, StatusWord]:
     """Select a file; return its control information and 9000, or 6283, 6285 as a warning.
 
@@ -177,6 +187,7 @@ def select(store: FileStore, selection: Selection, command: Select) -> tuple[byt
             status = StatusWord.SELECTED_FILE_DEACTIVATED
         elif state is LifeCycleState.TERMINATED:
             status = StatusWord.SELECTED_FILE_TERMINATED
+    tell_selected(store, found, command)
     if type(found) is EfNode:
         selection.choose_ef(found)
     elif isinstance(found, DfNode):

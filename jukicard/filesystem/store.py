@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
 
-from jukicard.filesystem.access import Proof
+from jukicard.filesystem.access import AccessCondition, Proof
 from jukicard.filesystem.files import (
     DfNode,
     EfNode,
     FileTree,
     InternalFile,
+    InternalKind,
     RecordFile,
     RecordStructure,
     TransparentFile,
 )
 from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation
 from jukicard.filesystem.records import pack_records, unpack_records
 from jukicard.memory import ApplicationMemory
 
@@ -47,6 +50,33 @@ class _Nobody:
 
 _NOBODY: Final = _Nobody()
 
+_KINDS: Final = {
+    InternalKind.PIN: ObjectKind.PIN,
+    InternalKind.KEY: ObjectKind.KEY,
+    InternalKind.KEY_PAIR: ObjectKind.KEY_PAIR,
+}
+
+
+def kind_of(node: EfNode | DfNode) -> ObjectKind:
+    """Return which section of the life-cycle table a file stands in."""
+    if isinstance(node, DfNode):
+        return ObjectKind.FILE if node.parent is not None else ObjectKind.APPLICATION
+    spec = node.spec
+    return _KINDS[spec.kind] if isinstance(spec, InternalFile) else ObjectKind.FILE
+
+
+class Decision(NamedTuple):
+    """What was asked of a file, data object or the card, for who counts what was tried.
+
+    what: its label. cell: the cell of the life-cycle table, None where none was looked at.
+    condition: what must have been proven, None where that was not asked; held: whether it was.
+    """
+
+    what: str
+    cell: tuple[ObjectKind, LifeCycleState, Operation] | None
+    condition: AccessCondition | None = None
+    held: bool = True
+
 
 class FileStore:
     """The contents of one application's files, in its partition of persistent memory.
@@ -55,7 +85,7 @@ class FileStore:
     ends what was proven with what was there before: `endings` is told, the application's context.
     """
 
-    __slots__ = ("_endings", "_get", "_put", "partition", "tree")
+    __slots__ = ("_endings", "_get", "_put", "on_decision", "partition", "tree")
 
     def __init__(
         self, tree: FileTree, partition: ApplicationMemory, endings: Endings = _NOBODY
@@ -63,6 +93,8 @@ class FileStore:
         self.tree = tree
         self.partition = partition
         self._endings = endings
+        self.on_decision: Callable[[Decision], None] | None = None
+        """Told of every decision about a file, from outside the card."""
         self._get = partition.get
         self._put = partition.put
 

@@ -25,7 +25,7 @@ from jukicard.filesystem.files import (
     TransparentFile,
 )
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
-from jukicard.filesystem.selection import Selection
+from jukicard.filesystem.selection import Selection, tell_selected
 from jukicard.filesystem.store import FileStore
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import Applet, AppletContext
@@ -175,6 +175,7 @@ class FileApplet(Applet[State]):
         root = self.tree.root
         state.dialogue = None
         state.choose_df(root)
+        tell_selected(self.files, root, parsed)
         status = StatusWord.OK
         if not self.files.is_activated(root):
             cell = outcome(ObjectKind.APPLICATION, self.files.state(root), Operation.SELECT)

@@ -25,7 +25,8 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 _DECLARED: Final = "_declared_for"
 _CLAIMS: Final = "_claims"
 _NO_FUNCTION: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
-_OF_THE_CARD: Final = frozenset({Ins.MANAGE_CHANNEL, Ins.GET_RESPONSE})
+OF_THE_CARD: Final = frozenset({Ins.MANAGE_CHANNEL, Ins.GET_RESPONSE})
+"""What the card answers itself, beside SELECT by name."""
 
 
 class DeclarationError(TypeError):
@@ -80,7 +81,7 @@ def command(*instructions: int, proprietary: bool = False) -> Callable[[_Command
     for ins in instructions:
         if not 0 <= ins <= 0xFF or not is_valid_ins(ins):
             raise DeclarationError(f"@command: {ins:02X} is no instruction")
-        if ins in _OF_THE_CARD and not (proprietary and ins == Ins.MANAGE_CHANNEL):
+        if ins in OF_THE_CARD and not (proprietary and ins == Ins.MANAGE_CHANNEL):
             raise DeclarationError(f"@command: the card answers {ins_label(ins)} itself")
     return declare(PROPRIETARY if proprietary else INTERINDUSTRY, *instructions)
 

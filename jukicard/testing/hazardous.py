@@ -8,6 +8,7 @@ from jukicard.memory import PowerLoss, RamBackend
 from jukicard.runtime.card import Card
 from jukicard.testing.faults import FaultyBackend
 from jukicard.testing.hazards import Hazard, PowerCut, Pulled
+from jukicard.testing.watching import WATCHERS
 from jukicard.transport import CardNotPresent, CardPort
 
 
@@ -57,6 +58,8 @@ class HazardousCard:
 
     def _tell(self, hazard: Hazard) -> None:
         self._happened.append(hazard)
+        for watcher in WATCHERS:
+            watcher.has_hazard(hazard)
         if self._on_hazard is not None:
             self._on_hazard(hazard)
 

@@ -23,8 +23,38 @@ _CARDS: Final = pytest.StashKey[list[Any]]()
 """The cards that a test had."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line ask for coverage."""
+    group = parser.getgroup("jukicard")
+    group.addoption(
+        "--jukicard-cov",
+        action="store_true",
+        help="count what of the cards of the tests is exercised, and print a table",
+    )
+    group.addoption(
+        "--jukicard-cov-of",
+        action="append",
+        default=[],
+        metavar="APPLICATION",
+        help="count this kind of application only (juki, jpki, ...); may be given again",
+    )
+    group.addoption(
+        "--jukicard-cov-html", metavar="FILE", help="write coverage as a page for a browser"
+    )
+    group.addoption(
+        "--jukicard-cov-fail-under",
+        type=float,
+        metavar="PERCENT",
+        help="fail when less than this of all there is was exercised",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known; count where that is asked for."""
+    if any(config.getoption(f"--jukicard-cov{more}") for more in ("", "-html", "-fail-under")):
+        from jukicard.testing.coverageplugin import CoveragePlugin
+
+        config.pluginmanager.register(CoveragePlugin(config), "jukicard-coverage")
     config.addinivalue_line(
         "markers",
         "jukicard(profile=, state=, seed=, hazards=, applications=, ...): the card that juki_card "

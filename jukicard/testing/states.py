@@ -22,6 +22,7 @@ from jukicard.profiles.catalogue import Generation
 from jukicard.profiles.systems import SystemKeys
 from jukicard.runtime.card import Card
 from jukicard.testing.counter import Counter, StateNotReached
+from jukicard.testing.watching import WATCHERS
 
 __all__ = ["STATES", "CardState", "StateNotReached", "card_in", "today_in"]
 
@@ -134,7 +135,10 @@ def card_in(
             _snapshots[key] = snapshot
             while len(_snapshots) > _KEPT:
                 _snapshots.popitem(last=False)
-    return Card.restore(snapshot) if on_bug is None else Card.restore(snapshot, on_bug=on_bug)
+    card = Card.restore(snapshot) if on_bug is None else Card.restore(snapshot, on_bug=on_bug)
+    for watcher in WATCHERS:
+        watcher.has_card(card, state)
+    return card
 
 
 def today_in(state: str, profile: str | Profile = "juki-v1", **issued: Any) -> datetime.date:

@@ -18,7 +18,7 @@ def get_data(store: FileStore, selection: Selection, command: GetData) -> bytes:
         check_in_use(store, selection.df, "GET DATA", "data objects")
     answer = b""
     for tag in command.tags:
-        spec = enter_object(selection, tag, lambda spec: spec.read, "GET DATA")
+        spec = enter_object(store, selection, tag, lambda spec: spec.read, "GET DATA")
         value = store.data_object(selection.df, tag)
         if value is None:
             refuse(StatusWord.REFERENCED_DATA_NOT_FOUND, f"GET DATA: {tag:X} was never written")
@@ -36,7 +36,7 @@ def put_data(store: FileStore, selection: Selection, command: PutData) -> bytes:
     """PUT DATA: replace data objects that the DF declares; a constructed one must be TLV."""
     check_in_use(store, selection.df, "PUT DATA", "data objects")
     for tag, value in command.objects:
-        spec = enter_object(selection, tag, lambda spec: spec.write, "PUT DATA")
+        spec = enter_object(store, selection, tag, lambda spec: spec.write, "PUT DATA")
         if len(value) > spec.max_size:
             refuse(
                 StatusWord.NOT_ENOUGH_MEMORY,

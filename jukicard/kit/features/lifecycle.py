@@ -15,7 +15,8 @@ from jukicard.errors import IsoError
 from jukicard.filesystem.door import RULES, denied, manage
 from jukicard.filesystem.files import MF_IDENTIFIER, AccessRules, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
-from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation
+from jukicard.filesystem.store import Decision
 from jukicard.kit import commands
 from jukicard.kit.fileapplet import FileApplet, State
 from jukicard.runtime.cardstate import CardControl
@@ -49,7 +50,11 @@ class LifeCycle(FileApplet[State]):
     def _manage_card(self, state: State, operation: Operation, name: str) -> ResponseApdu:
         card = self._card_control(name)
         condition = RULES[operation](self.card_rules)
-        if not condition.holds(state.security):
+        held = condition.holds(state.security)
+        if self.files.on_decision is not None:
+            cell = ObjectKind.CARD, self.context.card_state, operation
+            self.files.on_decision(Decision("card", cell if held else None, condition, held))
+        if not held:
             raise denied(condition, state.security, name, "the card")
         card.change(operation)
         return ResponseApdu()
