@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from jukihost.authentication.eac import (
         TerminalIdentity as TerminalIdentity,
     )
+    from jukihost.authentication.scp03 import (
+        ChannelNotOffered as ChannelNotOffered,
+    )
     from jukihost.channel import (
         ApduChannel as ApduChannel,
         build_channel as build_channel,
@@ -181,6 +184,11 @@ if TYPE_CHECKING:
         StoreDamaged as StoreDamaged,
         WrongPassphrase as WrongPassphrase,
     )
+    from jukihost.keys.issuer import (
+        ISSUER_TEST_KEYS as ISSUER_TEST_KEYS,
+        IssuerKeys as IssuerKeys,
+        KeyFileUnusable as KeyFileUnusable,
+    )
     from jukihost.keys.passphrase import (
         PassphraseMissing as PassphraseMissing,
         PassphraseTooShort as PassphraseTooShort,
@@ -214,6 +222,9 @@ if TYPE_CHECKING:
     from jukihost.securemessaging import (
         AnswerNotAuthentic as AnswerNotAuthentic,
         SessionOver as SessionOver,
+    )
+    from jukihost.securemessaging.scp03 import (
+        SecurityLevel as SecurityLevel,
     )
     from jukihost.sessions.common import (
         CommonRecord as CommonRecord,
@@ -322,6 +333,7 @@ _HOMES: Final = {
     "TraceLevel TraceObserver parse_dump",
     "jukihost.authentication": "Suite",
     "jukihost.authentication.eac": "TerminalIdentity",
+    "jukihost.authentication.scp03": "ChannelNotOffered",
     "jukihost.channel": "ApduChannel build_channel open_logical_channel",
     "jukihost.connection": "Connection",
     "jukihost.conversation.probe": "card_probe",
@@ -367,6 +379,7 @@ _HOMES: Final = {
     "WeakKey list_keys new_store rotate_key",
     "jukihost.keys.custody": "KeyExists KeyUnfit",
     "jukihost.keys.envelope": "ForeignFile KeyStoreError NewerStore StoreDamaged WrongPassphrase",
+    "jukihost.keys.issuer": "ISSUER_TEST_KEYS IssuerKeys KeyFileUnusable",
     "jukihost.keys.passphrase": "PassphraseMissing PassphraseTooShort "
     "passphrase_from_environment passphrase_from_file",
     "jukihost.keys.published": "published_master",
@@ -376,6 +389,7 @@ _HOMES: Final = {
     "CardState Purpose Reader Residence ResidentCode "
     "Sex",
     "jukihost.securemessaging": "AnswerNotAuthentic SessionOver",
+    "jukihost.securemessaging.scp03": "SecurityLevel",
     "jukihost.sessions.common": "CommonRecord CommonSession",
     "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession "
     "SignatureVariant TokenInfo TokenKind",

@@ -22,6 +22,7 @@ READERS: Final = readers(TESTS, but=[HERE, HERE.with_name("test_vectors.py")])
 
 BOTH: Final[tuple[Side, ...]] = ("card", "host")
 CARD: Final[tuple[Side, ...]] = ("card",)
+HOST: Final[tuple[Side, ...]] = ("host",)
 NONE_YET: Final[tuple[Side, ...]] = ()
 
 SIDES: Final[dict[str, tuple[Side, ...]]] = {
@@ -32,14 +33,14 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "crypto/cvc_chains": BOTH,
     "crypto/iso9797_1_mac_alg3": BOTH,
     "crypto/nxp_an10922_diversification": BOTH,
-    "crypto/sp800_108_cmac_kdf": CARD,
+    "crypto/sp800_108_cmac_kdf": BOTH,
     "crypto/tdes_cbc_sample": BOTH,
     "crypto/wycheproof_signature_sample": BOTH,
     "crypto/x963_kdf": BOTH,
     "securemessaging/bsi_eac2_worked_example": BOTH,
     "securemessaging/en14890_sm": BOTH,
-    "securemessaging/gp_scp02": NONE_YET,
-    "securemessaging/gp_scp03": NONE_YET,
+    "securemessaging/gp_scp02": HOST,
+    "securemessaging/gp_scp03": HOST,
     "securemessaging/gp_scp11": NONE_YET,
     "securemessaging/icao9303_bac": BOTH,
     "securemessaging/icao9303_pace_ecdh_gm_aes128": BOTH,
@@ -49,8 +50,8 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "tlv/ber_tlv": BOTH,
     "tlv/fcp_templates": CARD,
 }
-"""Whom each file concerns. The terminal derives no key as SP 800-108 does and reads no FCP; the
-issuer domain's secure channel is on neither side yet."""
+"""Whom each file concerns. The terminal reads no FCP; of the issuer domain's secure channels SCP03
+is on the terminal's side, SCP11 on neither yet."""
 
 ONE_SIDE: Final[dict[str, dict[Side, frozenset[str]]]] = {
     "securemessaging/bsi_eac2_worked_example": {

@@ -20,11 +20,9 @@ TESTS = VECTORS.parent / "tests"
 NAMES = vectors.names()
 
 READ_LATER = {
-    "securemessaging/gp_scp02": "issuer domain: for comparison with SCP03",
-    "securemessaging/gp_scp03": "issuer domain: the secure channel of GlobalPlatform",
     "securemessaging/gp_scp11": "issuer domain: the certificate-based secure channel",
 }
-"""Vector files of the issuer domain's secure channel, a later part of the product, with why."""
+"""Vector files of a secure channel that the product does not speak, with why."""
 
 NO_VECTORS = ("schemas", "transcripts", "state")
 """Folders of `vectors/` that hold no published values: schemas, and what our own code produced."""

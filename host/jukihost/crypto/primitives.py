@@ -179,6 +179,24 @@ def derive_key(secret: bytes, counter: int, size: int) -> bytes:
     raise ValueError(f"a session key has 16, 24 or 32 bytes, not {size}")
 
 
+def derive_in_counter_mode(key: bytes, before: bytes, after: bytes, size: int) -> bytes:
+    """Return `size` bytes, up to 4080, derived with AES-CMAC from a key of 16, 24 or 32 bytes.
+
+    NIST SP 800-108, 5.1: a counter of one byte, from 1, between the fixed inputs. ValueError.
+    """
+    mac = AesCmac(key)
+    blocks = range(1, -(-size // AES_BLOCK) + 1)
+    return b"".join(mac(before + bytes((at,)) + after) for at in blocks)[:size]
+
+
+def check_value(key: bytes) -> bytes:
+    """Return the 3 bytes that tell one AES key from another without giving it away.
+
+    GlobalPlatform Card Specification 2.3.1, Amendment D, 4.1.4: of a block of 01, encrypted.
+    """
+    return aes_cbc(key).encrypt(bytes(AES_BLOCK), b"\x01" * AES_BLOCK)[:3]
+
+
 def adjust_parity(key: bytes) -> bytes:
     """Return the key with odd parity in every byte, as DES keys are written."""
     return bytes(byte if byte.bit_count() & 1 else byte ^ 1 for byte in key)

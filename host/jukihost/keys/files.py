@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,19 @@ def replace_file(path: Path, content: bytes) -> None:
             os.unlink(temporary)
         raise
     _sync_directory(path.parent)
+
+
+def owner_only(refusal: type[Exception], what: str) -> Callable[[os.stat_result], None]:
+    """Return what looks at a file for `read_input`: `refusal` when others may read or change it.
+
+    Where a mode says nothing of others (no POSIX), any file passes.
+    """
+
+    def check(found: os.stat_result) -> None:
+        if os.name == "posix" and found.st_mode & 0o077:
+            raise refusal(f"others may read or change the {what}; set its mode to 0600 (chmod 600)")
+
+    return check
 
 
 class LockNotOurs(OSError):

@@ -11,6 +11,7 @@ from typing import Final
 
 from jukihost.inputs import read_input
 from jukihost.keys.custody import KeyCustodyError
+from jukihost.keys.files import owner_only
 
 Passphrase = Callable[[], str]
 """Asked once when a store is opened or made; `getpass.getpass` is one."""
@@ -37,7 +38,7 @@ def passphrase_from_file(path: str | Path) -> Passphrase:
 
     def read() -> str:
         try:
-            raw = read_input(path, MAX_FILE, _check_private)
+            raw = read_input(path, MAX_FILE, owner_only(PassphraseMissing, "passphrase file"))
             # as text: a line ends alike on every system
             return TextIOWrapper(BytesIO(raw), "utf-8").read().removesuffix("\n")
         except OSError as error:
@@ -48,13 +49,6 @@ def passphrase_from_file(path: str | Path) -> Passphrase:
             raise PassphraseMissing("the passphrase file is no text in UTF-8") from None
 
     return read
-
-
-def _check_private(found: os.stat_result) -> None:
-    if found.st_mode & 0o077:
-        raise PassphraseMissing(
-            "others may read or change the passphrase file; set its mode to 0600"
-        )
 
 
 def passphrase_from_environment(variable: str) -> Passphrase:

@@ -15,9 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-
+from jukihost.crypto.primitives import check_value
 from jukihost.inputs import read_input
 from jukihost.keys.custody import (
     MAX_VERSION,
@@ -40,7 +38,7 @@ from jukihost.keys.envelope import (
     ScryptCost,
     StoreDamaged,
 )
-from jukihost.keys.files import LockNotOurs, one_writer, replace_file
+from jukihost.keys.files import LockNotOurs, one_writer, owner_only, replace_file
 from jukihost.keys.passphrase import Passphrase, encode
 
 DEFAULT_SUITE: Final = "MA-AES128"
@@ -247,7 +245,7 @@ class SoftwareCustody:
 
     def _read(self) -> Envelope:
         try:
-            raw = read_input(self.path, MAX_BYTES, _check_private)
+            raw = read_input(self.path, MAX_BYTES, owner_only(StoreUnsafe, "key store"))
         except FileNotFoundError:
             raise StoreNotFound(
                 "there is no key store in this place; make one first: jukihost keys new FILE"
@@ -282,13 +280,6 @@ class SoftwareCustody:
     def __repr__(self) -> str:
         state = f"{len(self._masters)} keys" if self._key is not None else "closed"
         return f"<SoftwareCustody, {state}>"
-
-
-def _check_private(found: os.stat_result) -> None:
-    if os.name == "posix" and found.st_mode & 0o077:  # elsewhere a mode says nothing of others
-        raise StoreUnsafe(
-            "others may read or change the key store; set its mode to 0600 (chmod 600)"
-        )
 
 
 def check_master(suite: str, key: bytes) -> None:
@@ -343,9 +334,7 @@ def _find(masters: _Masters, system: str, version: int) -> _Master:
 
 
 def _info(system: str, version: int, master: _Master) -> KeyInfo:
-    # GlobalPlatform Card Specification Amendment D, 4.1.4: bytes 01 encrypted, the first 3 of them
-    cipher = Cipher(AES(master.key), modes.CBC(bytes(16))).encryptor()
-    return KeyInfo(system, version, master.suite, cipher.update(b"\x01" * 16)[:3])
+    return KeyInfo(system, version, master.suite, check_value(master.key))
 
 
 def _pack(masters: _Masters) -> bytes:
