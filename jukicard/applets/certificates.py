@@ -8,9 +8,9 @@ card.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from construct import Const, ExprAdapter, ExprValidator, Sequence, Struct
 
@@ -23,6 +23,7 @@ from jukicard.kit.layouts import (
     data_object,
     digits,
     nested,
+    objects_in,
     octets,
     template,
 )
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from jukicard.kit.personalisation import Order
 
 RSA_2048_BYTES: Final = 256
+NO_SIGNATURE: Final = bytes(RSA_2048_BYTES)
+"""What stands in the place of a signature until it is made."""
+_Object = TypeVar("_Object", bound=CardObject)
 
 
 def _unsigned(number: int) -> bytes:
@@ -138,6 +142,11 @@ class RecordSigner:
     def sign(self, signed: bytes) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature with SHA-256."""
         return self.key.sign("sha256", signed)
+
+    def seal(self, draft: _Object, *tags: int) -> _Object:
+        """Return the object with the signature over those of its objects that have these tags."""
+        signature = {"signature": self.sign(objects_in(draft.encode(), *tags))}
+        return replace(draft, **signature)
 
     def sign_groups(self, *groups: bytes) -> bytes:
         """Return a signature over the hashes of several groups, one behind the other.

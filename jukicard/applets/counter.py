@@ -18,6 +18,7 @@ from jukicard.filesystem.access import (
 )
 from jukicard.filesystem.files import AccessRules
 from jukicard.kit.keys import KeyFile
+from jukicard.kit.pin import PinFile
 
 COUNTER: Final = "COUNTER"
 """The right of the counter, as in the Juki application."""
@@ -32,6 +33,23 @@ AT_THE_COUNTER: Final = AllOf(Authenticated(COUNTER), SecureMessaging(MessagingL
 ENCRYPTED_AT_THE_COUNTER: Final = AllOf(
     Authenticated(COUNTER), SecureMessaging(MessagingLevel.ENCRYPTED)
 )
+
+PRINTED_TRIES: Final = 10
+"""How many wrong values in a row block a credential that is printed on the card. Measured for the
+verification numbers; for the birth date no source says it, and it is the same here: a small number
+would let anyone with a reader block the card."""
+
+
+def printed(fid: int, shortest: int, longest: int) -> PinFile:
+    """Return a credential that is printed on the card: nobody changes it."""
+    return PinFile(
+        fid=fid,
+        fixed=True,
+        min_length=shortest,
+        max_length=longest,
+        tries=PRINTED_TRIES,
+        unblock=ENCRYPTED_AT_THE_COUNTER,
+    )
 
 
 def open_data(read: AccessCondition = ALWAYS) -> AccessRules:

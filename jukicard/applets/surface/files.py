@@ -10,12 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.applets.counter import (
-    COUNTER_KEY,
-    ENCRYPTED_AT_THE_COUNTER,
-    open_data,
-    personal_data,
-)
+from jukicard.applets.counter import COUNTER_KEY, open_data, personal_data, printed
 from jukicard.applets.names import SURFACE as AID
 from jukicard.filesystem.access import ALWAYS, AnyOf, Verified
 from jukicard.filesystem.files import (
@@ -28,7 +23,6 @@ from jukicard.filesystem.files import (
     TransparentFile,
 )
 from jukicard.kit.keys import CARD_NUMBER
-from jukicard.kit.pin import PinFile
 from jukicard.kit.signing import SigningKeyFile
 
 BIRTH: Final = 0x0001
@@ -45,22 +39,6 @@ UNKNOWN: Final = (0x001C, 0x001E)
 
 FACE_SIZE: Final = 12_288
 """The size in bytes of the file with the pictures; what they leave free is FF."""
-CODE_TRIES: Final = 10
-"""How many wrong values in a row block a credential. Measured for the verification numbers; for
-the birth date no source says it, and it is the same here: a small number would let anyone with a
-reader block the card."""
-
-
-def _code(fid: int, shortest: int, longest: int) -> PinFile:
-    """Return a credential that is printed on the card: nobody changes it."""
-    return PinFile(
-        fid=fid,
-        fixed=True,
-        min_length=shortest,
-        max_length=longest,
-        tries=CODE_TRIES,
-        unblock=ENCRYPTED_AT_THE_COUNTER,
-    )
 
 
 def _tree(*files: ElementaryFile) -> FileTree:
@@ -81,9 +59,9 @@ TREES: Final = {
         TransparentFile(fid=CERTIFICATE, size=568, access=open_data()),
         TransparentFile(fid=NUMBER_IMAGE, size=2048, access=personal_data(Verified(NUMBER_A))),
         _FILLER,
-        _code(BIRTH_CODE, 6, 6),
-        _code(NUMBER_B, 14, 14),
-        _code(NUMBER_A, 12, 12),
+        printed(BIRTH_CODE, 6, 6),
+        printed(NUMBER_B, 14, 14),
+        printed(NUMBER_A, 12, 12),
         SigningKeyFile(fid=CARD_KEY, use=ALWAYS),
         *(InternalFile(fid=fid, kind=InternalKind.KEY) for fid in UNKNOWN),
     ),
@@ -93,8 +71,8 @@ TREES: Final = {
         TransparentFile(fid=BASIC_INFORMATION, size=64, access=open_data()),
         TransparentFile(fid=CERTIFICATE, size=568, access=open_data()),
         _FILLER,
-        _code(BIRTH_CODE, 6, 6),
-        _code(NUMBER_B, 8, 14),
+        printed(BIRTH_CODE, 6, 6),
+        printed(NUMBER_B, 8, 14),
     ),
 }
 """The layouts by the name in the application's parameter `layout`."""

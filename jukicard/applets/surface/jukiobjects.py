@@ -7,7 +7,6 @@ it is valid and that it is of this type; type B the four items, the photo and th
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +18,6 @@ from jukicard.kit.layouts import (
     CardObject,
     Layout,
     digits,
-    objects_in,
     template,
 )
 
@@ -44,8 +42,7 @@ class JukiBirthRecord(CardObject):
     @classmethod
     def issue(cls, birth: datetime.date, signer: RecordSigner) -> JukiBirthRecord:
         """Sign what stands before the signature."""
-        draft = cls(birth, b"")
-        return dataclasses.replace(draft, signature=signer.sign(objects_in(draft.encode(), 0xDF11)))
+        return signer.seal(cls(birth, b""), 0xDF11)
 
 
 JukiBirthRecord.examples = (
@@ -76,10 +73,7 @@ class PlainFace(CardObject):
     @classmethod
     def issue(cls, expires: datetime.date, signer: RecordSigner) -> PlainFace:
         """Sign what stands before the signature."""
-        draft = cls(expires, b"")
-        return dataclasses.replace(
-            draft, signature=signer.sign(objects_in(draft.encode(), 0xDF29, 0xDF2B))
-        )
+        return signer.seal(cls(expires, b""), 0xDF29, 0xDF2B)
 
 
 PlainFace.examples = (
@@ -123,8 +117,7 @@ class PhotoFace(CardObject):
 
     def signed_by(self, signer: RecordSigner) -> PhotoFace:
         """Return the same face with this signer's signature over what stands before it."""
-        signed = objects_in(self.encode(), 0xDF22, 0xDF23, 0xDF25, 0xDF26, 0xDF27, 0xDF29, 0xDF2B)
-        return dataclasses.replace(self, signature=signer.sign(signed))
+        return signer.seal(self, 0xDF22, 0xDF23, 0xDF25, 0xDF26, 0xDF27, 0xDF29, 0xDF2B)
 
 
 PhotoFace.examples = (

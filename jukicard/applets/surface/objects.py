@@ -13,8 +13,8 @@ from jukicard.applets.certificates import (
     EXAMPLE_KEY,
     EXAMPLE_KEY_HEX,
     KEY_IDENTIFIER,
+    NO_SIGNATURE,
     PUBLIC_KEY_2048,
-    RSA_2048_BYTES,
     SIGNATURE_2048,
     KeyIdentifier,
     RecordSigner,
@@ -31,8 +31,6 @@ from jukicard.kit.layouts import (
     octets,
     template,
 )
-
-_NO_SIGNATURE = bytes(RSA_2048_BYTES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,10 +55,7 @@ class BirthRecord(CardObject):
     @classmethod
     def issue(cls, birth: datetime.date, key: RsaPublicKey, signer: RecordSigner) -> BirthRecord:
         """Sign what stands before the signature."""
-        draft = cls(birth, key, _NO_SIGNATURE)
-        return dataclasses.replace(
-            draft, signature=signer.sign(objects_in(draft.encode(), 0xDF11, 0xDF12))
-        )
+        return signer.seal(cls(birth, key, NO_SIGNATURE), 0xDF11, 0xDF12)
 
 
 BirthRecord.examples = (
@@ -203,10 +198,7 @@ class NumberImage(CardObject):
     @classmethod
     def issue(cls, image: bytes, key: RsaPublicKey, signer: RecordSigner) -> NumberImage:
         """Sign what stands before the signature."""
-        draft = cls(image, key, _NO_SIGNATURE)
-        return dataclasses.replace(
-            draft, signature=signer.sign(objects_in(draft.encode(), 0xDF41, 0xDF42))
-        )
+        return signer.seal(cls(image, key, NO_SIGNATURE), 0xDF41, 0xDF42)
 
 
 NumberImage.examples = (

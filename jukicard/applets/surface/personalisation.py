@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jukicard.applets.certificates import RSA_2048_BYTES, KeyIdentifier, record_signer
+from jukicard.applets.certificates import NO_SIGNATURE, KeyIdentifier, record_signer
 from jukicard.applets.surface import files as names
 from jukicard.applets.surface.jukiobjects import (
     TYPE_A,
@@ -58,7 +58,7 @@ def _write_successor(applet: SurfaceApplet, order: Order) -> None:
         holder.sex,
         key.public,
         *pictures,
-        bytes(RSA_2048_BYTES),
+        NO_SIGNATURE,
         order.expires,
         order.text_image(code, len(code)),
     )

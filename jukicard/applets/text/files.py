@@ -13,6 +13,7 @@ from jukicard.applets.counter import (
     ENCRYPTED_AT_THE_COUNTER,
     open_data,
     personal_data,
+    printed,
 )
 from jukicard.applets.names import TEXT as AID
 from jukicard.filesystem.access import ALWAYS, AnyOf, Verified
@@ -42,9 +43,6 @@ CARD_KEY: Final = 0x0013
 NUMBER_A: Final = 0x0014
 NUMBER_B: Final = 0x0015
 
-CODE_TRIES: Final = 10
-"""How many wrong verification numbers in a row block one."""
-
 _ANY_CREDENTIAL: Final = AnyOf(Verified(PIN), Verified(NUMBER_A), Verified(NUMBER_B))
 
 _DATA: Final = (
@@ -72,22 +70,8 @@ _DATA: Final = (
 _CREDENTIALS: Final = (
     PinFile(fid=PIN, change=Verified(PIN), unblock=ENCRYPTED_AT_THE_COUNTER),
     PinFile(fid=BLOCKED),
-    PinFile(
-        fid=NUMBER_A,
-        fixed=True,
-        min_length=12,
-        max_length=12,
-        tries=CODE_TRIES,
-        unblock=ENCRYPTED_AT_THE_COUNTER,
-    ),
-    PinFile(
-        fid=NUMBER_B,
-        fixed=True,
-        min_length=14,
-        max_length=14,
-        tries=CODE_TRIES,
-        unblock=ENCRYPTED_AT_THE_COUNTER,
-    ),
+    printed(NUMBER_A, 12, 12),
+    printed(NUMBER_B, 14, 14),
 )
 UNKNOWN: Final = (0x0010, 0x001C, 0x001E)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import hashlib
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from jukicard.applets.certificates import (
     EXAMPLE_KEY,
     EXAMPLE_KEY_HEX,
     KEY_IDENTIFIER,
+    NO_SIGNATURE,
     PUBLIC_KEY_2048,
-    RSA_2048_BYTES,
     SIGNATURE_2048,
     KeyIdentifier,
     RecordSigner,
@@ -32,8 +31,6 @@ from jukicard.kit.layouts import (
     octets,
     template,
 )
-
-_NO_SIGNATURE = bytes(RSA_2048_BYTES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,10 +119,9 @@ class IntegrityRecord(CardObject):
         """Hash the two files and sign the hashes, with their tags and lengths."""
         items = objects_in(attributes.encode(), 0xDF22, 0xDF23, 0xDF24, 0xDF25)
         draft = cls(
-            hashlib.sha256(number_file).digest(), hashlib.sha256(items).digest(), _NO_SIGNATURE
+            hashlib.sha256(number_file).digest(), hashlib.sha256(items).digest(), NO_SIGNATURE
         )
-        signature = signer.sign(objects_in(draft.encode(), 0xDF31, 0xDF32))
-        return dataclasses.replace(draft, signature=signature)
+        return signer.seal(draft, 0xDF31, 0xDF32)
 
 
 IntegrityRecord.examples = (
@@ -194,8 +190,7 @@ class SignedPublicKey(CardObject):
     @classmethod
     def issue(cls, key: RsaPublicKey, signer: RecordSigner) -> SignedPublicKey:
         """Sign the key, with its tag and length."""
-        draft = cls(key, _NO_SIGNATURE)
-        return dataclasses.replace(draft, signature=signer.sign(objects_in(draft.encode(), 0xDF51)))
+        return signer.seal(cls(key, NO_SIGNATURE), 0xDF51)
 
 
 SignedPublicKey.examples = (
