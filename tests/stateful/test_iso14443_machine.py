@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from jukicard.apdu import Atqb
 from jukicard.transport.tpdu import Ats, Iso14443Card, Iso14443TypeACard
-from jukicard.transport.tpdu.iso14443 import PiccState
+from jukicard.transport.tpdu.picc import PiccState
 from tests.support.readers.iso14443_reader import Pcd, PiccLost, Type, is_whole
 from tests.support.readers.tpdu_faults import FAULTS, SIZES, Exchanges
 from tests.support.readers.tpdu_line import CountingCard, Fault, FaultyLine, size_asked

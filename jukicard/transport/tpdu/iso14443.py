@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from jukicard.apdu.atr import Atqb, Atr
 from jukicard.transport import CardPort
-from jukicard.transport.tpdu.edc import CRC_B
+from jukicard.transport.tpdu.edc import CRC_B, Edc
 from jukicard.transport.tpdu.iso14443_blocks import MAX_CID
-from jukicard.transport.tpdu.picc import BlockProtocol, Link
-from jukicard.transport.tpdu.power import PoweredCard, WaitPolicy, never
+from jukicard.transport.tpdu.picc import FieldCard, Link, PiccState
+from jukicard.transport.tpdu.power import WaitPolicy, never
 
 _EXTENDED_ATQB: Final = 0x10
 _WAKE_UP: Final = 0x08
 _MAX_SLOTS_CODE: Final = 4
 
 
-class PiccState(Enum):
-    """Where a contactless card is between field and block protocol (ISO/IEC 14443-3:2018, 7.4)."""
-
-    IDLE = "idle"
-    READY = "ready"
-    ACTIVE = "active"
-    HALT = "halt"
-
-
-class Iso14443Card:
+class Iso14443Card(FieldCard):
     """A Type B card (ISO/IEC 14443-3:2018, 7, and 14443-4:2018). One thread; no time.
 
     `receive` takes a frame with its CRC_B and returns the card's, empty for silence: a frame that
@@ -47,6 +37,9 @@ class Iso14443Card:
     ValueError for parameters outside these.
     """
 
+    crc: ClassVar[Edc] = CRC_B
+    in_field: ClassVar[PiccState] = PiccState.IDLE
+
     def __init__(
         self,
         card: CardPort,
@@ -65,48 +58,11 @@ class Iso14443Card:
             raise ValueError("AFI is 0 to 255 and MBLI 0 to 15")
         self.atqb = atqb
         self._afi = afi
-        self._card = PoweredCard(card)
-        self._wait = wait
-        self._multiplier = multiplier
-        self._protocol = self._open(fsd_code=0, cid=0)
-        self._was_active = False
-        self.state = PiccState.IDLE
-        """Where the card is; ACTIVE is the block protocol."""
+        super().__init__(card, wait, multiplier)
 
-    def __repr__(self) -> str:
-        return f"<Iso14443Card {self.state.value}>"
-
-    @property
-    def atr(self) -> bytes:
-        """The ATR that a PC/SC reader would make, or whatever the card names; needs no power."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Bring the card into the field; return its `atr`."""
-        self.state, self._was_active = PiccState.IDLE, False
-        return self._card.power_on()
-
-    def power_off(self) -> None:
-        """Take the card out of the field; nothing happens when it is in none."""
-        self.state, self._was_active = PiccState.IDLE, False
-        self._card.power_off()
-
-    def receive(self, raw: bytes) -> bytes:
-        """Take a frame with CRC_B, return the card's with CRC_B; empty for silence.
-
-        CardNotPresent without power. What the card raises goes on; the card is then mute until
-        it is powered on again.
-        """
-        if not self._card.answers or not CRC_B.fits(raw):
-            return b""
-        frame = raw[: -CRC_B.size]
-        if self.state is PiccState.ACTIVE:
-            answer = self._protocol.receive(frame)
-            if self._protocol.deselected:
-                self.state = PiccState.HALT
-        else:
-            answer = self._initialise(frame)
-        return b"" if answer is None else CRC_B.seal(answer)
+    def _answer(self, frame: bytes) -> bytes | None:
+        active = self.state is PiccState.ACTIVE
+        return self._go_on(frame) if active else self._initialise(frame)
 
     # -- ISO/IEC 14443-3:2018, 7.4 to 7.12 -------------------------------------------------------
 
@@ -147,24 +103,19 @@ class Iso14443Card:
         pupi, (_, param2, param3, param4) = frame[1:5], frame[5:9]
         if pupi != self.atqb.pupi or not param3 & 1 or param4 > MAX_CID:
             return None
-        if self._was_active:
-            self._card.reset()
-        self._was_active = True
-        self.state = PiccState.ACTIVE
-        self._protocol = self._open(fsd_code=param2 & 0x0F, cid=param4)
+        self._activate(fsd_code=param2 & 0x0F, cid=param4)
         return bytes((self._mbli << 4 | self._protocol.link.cid,))
 
-    def _open(self, *, fsd_code: int, cid: int) -> BlockProtocol:
+    def _link(self, fsd_code: int, cid: int) -> Link:
         # 7.9.4: maximum frame size in the second byte, FWI and FO (NAD, CID) in the third
         _, frame, options = self.atqb.protocol_info[:3]
-        link = Link.negotiate(
+        return Link.negotiate(
             fsc_code=frame >> 4,
             fsd_code=fsd_code,
             cid=cid,
             has_cid=bool(options & 0x01),
             has_nad=bool(options & 0x02),
         )
-        return BlockProtocol(self._card, link, self._wait, self._multiplier)
 
 
 def atqb_from_atr(atr: Atr, pupi: bytes = bytes(4)) -> Atqb:

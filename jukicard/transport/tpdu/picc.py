@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
 
+from jukicard.transport import CardPort
+from jukicard.transport.tpdu.edc import Edc
 from jukicard.transport.tpdu.iso14443_blocks import (
     CRC_BYTES,
     MAX_WTXM,
@@ -157,3 +162,85 @@ class BlockProtocol:
             address,
         )
         return self._last
+
+
+class PiccState(Enum):
+    """Where a contactless card is between field and block protocol (ISO/IEC 14443-3:2018, 7.4)."""
+
+    IDLE = "idle"
+    READY = "ready"
+    ACTIVE = "active"
+    HALT = "halt"
+
+
+class FieldCard(ABC):
+    """A card in the field of a reader: power, frames with their CRC, and when it is activated."""
+
+    crc: ClassVar[Edc]
+    in_field: ClassVar[PiccState]
+    """Where the card is when the field has just come."""
+
+    def __init__(self, card: CardPort, wait: WaitPolicy, multiplier: int) -> None:
+        self._card = PoweredCard(card)
+        self._wait = wait
+        self._multiplier = multiplier
+        self._protocol = self._open(fsd_code=0, cid=0)
+        self._was_active = False
+        self.state = PiccState.IDLE
+        """Where the card is: READY waits to be activated, ACTIVE is the block protocol."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value}>"
+
+    @property
+    def atr(self) -> bytes:
+        """The ATR that a PC/SC reader would make, or whatever the card names; needs no power."""
+        return self._card.atr
+
+    def power_on(self) -> bytes:
+        """Bring the card into the field; return its `atr`."""
+        self.state, self._was_active = self.in_field, False
+        return self._card.power_on()
+
+    def power_off(self) -> None:
+        """Take the card out of the field; nothing happens when it is in none."""
+        self.state = PiccState.IDLE
+        self._card.power_off()
+
+    def receive(self, raw: bytes) -> bytes:
+        """Take a frame with its CRC, return the card's with its own; empty for silence.
+
+        CardNotPresent without power. What the card raises goes on; the card is then mute until
+        it is powered on again.
+        """
+        if not self._card.answers or not self.crc.fits(raw):
+            return b""
+        answer = self._answer(raw[: -self.crc.size])
+        return b"" if answer is None else self.crc.seal(answer)
+
+    def _activate(self, *, fsd_code: int, cid: int) -> None:
+        """Begin the block protocol; of a card that was active before it is a reset."""
+        if self._was_active:
+            self._card.reset()
+        self._was_active = True
+        self.state = PiccState.ACTIVE
+        self._protocol = self._open(fsd_code=fsd_code, cid=cid)
+
+    def _go_on(self, frame: bytes) -> bytes | None:
+        """Answer a frame of the block protocol; S(DESELECT) ends it."""
+        answer = self._protocol.receive(frame)
+        if self._protocol.deselected:
+            self.state = PiccState.HALT
+        return answer
+
+    @abstractmethod
+    def _answer(self, frame: bytes) -> bytes | None:
+        """Answer a frame without its CRC; None for silence."""
+
+    def _open(self, *, fsd_code: int, cid: int) -> BlockProtocol:
+        link = self._link(fsd_code, cid)
+        return BlockProtocol(self._card, link, self._wait, self._multiplier)
+
+    @abstractmethod
+    def _link(self, fsd_code: int, cid: int) -> Link:
+        """Return what activation agrees on for what the reader says."""

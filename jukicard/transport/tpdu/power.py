@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from jukicard.transport import CardNotPresent, CardPort
@@ -74,3 +75,35 @@ class PoweredCard:
         answer = self._port.transmit(command)
         self._stopped = False
         return answer
+
+
+class ContactCard(ABC):
+    """A card that a reader resets, and whose protocol begins anew with that."""
+
+    def __init__(self, card: CardPort) -> None:
+        self._card = PoweredCard(card)
+        self._start()
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset; needs no power."""
+        return self._card.atr
+
+    def power_on(self) -> bytes:
+        """Cold reset; return the ATR. The protocol begins anew."""
+        self._start()
+        return self._card.power_on()
+
+    def reset(self) -> bytes:
+        """Warm reset; return the ATR. The protocol begins anew. CardNotPresent without power."""
+        self._start()
+        return self._card.reset()
+
+    def power_off(self) -> None:
+        """Take the power; nothing happens when there is none."""
+        self._start()
+        self._card.power_off()
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Set everything to what it is after an answer to reset."""

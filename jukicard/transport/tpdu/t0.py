@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from jukicard.apdu.cla import ClassByte
 from jukicard.apdu.ins import Ins, is_valid_ins
 from jukicard.transport import CardPort
-from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, PoweredCard, WaitPolicy, never
+from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactCard, WaitPolicy, never
 from jukicard.transport.tpdu.t0_cases import CasePolicy, TpduCase, tpdu_case
 
 NULL: Final = 0x60
@@ -32,7 +32,7 @@ class _Kept(NamedTuple):
         return f"<{len(self.data)} bytes kept>"
 
 
-class T0Card:
+class T0Card(ContactCard):
     """The card's end of T=0 (ISO/IEC 7816-3:2006, 10 and 12.2). One thread; no time.
 
     `feed` takes any number of bytes and returns what the card sends after them; whatever the
@@ -63,35 +63,14 @@ class T0Card:
         byte_wise: bool = False,
         envelope: bool = True,
     ) -> None:
-        self._card = PoweredCard(card)
         self._case_of = case_of
         self._wait = wait
         self._byte_wise = byte_wise
         self._takes_envelopes = envelope
-        self._start()
+        super().__init__(card)
 
     def __repr__(self) -> str:
         return f"<T0Card {'in' if self._bytes else 'between'} commands>"
-
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset; needs no power."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Cold reset; return the ATR. The card waits for a header."""
-        self._start()
-        return self._card.power_on()
-
-    def reset(self) -> bytes:
-        """Warm reset; return the ATR. The card waits for a header. CardNotPresent."""
-        self._start()
-        return self._card.reset()
-
-    def power_off(self) -> None:
-        """Take the power; nothing happens when there is none."""
-        self._start()
-        self._card.power_off()
 
     def _start(self) -> None:
         self._bytes = bytearray()

@@ -8,7 +8,7 @@ from typing import Final
 from jukicard.apdu.atr import Atr
 from jukicard.transport import CardPort
 from jukicard.transport.tpdu.edc import Edc
-from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, PoweredCard, WaitPolicy, never
+from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactCard, WaitPolicy, never
 from jukicard.transport.tpdu.t1_blocks import (
     DEFAULT_IFS,
     MAX_IFS,
@@ -33,7 +33,7 @@ ATTEMPTS: Final = 3
 """How many invalid blocks in a row the card reports; after that it only listens (rule 7.4)."""
 
 
-class T1Card:
+class T1Card(ContactCard):
     """The card's end of T=1 (ISO/IEC 7816-3:2006, 11). One thread; no time, no randomness.
 
     `receive` takes the bytes of one block and returns those of the block the card answers with,
@@ -70,7 +70,6 @@ class T1Card:
         if not 1 <= multiplier <= 255:
             raise ValueError("a multiplier of BWT is 1 to 255")
         parameters = T1Parameters.from_atr(Atr.parse(card.atr))
-        self._card = PoweredCard(card)
         self._initial_ifsc = parameters.ifsc
         self._edc = edc or parameters.edc
         self._nad = nad
@@ -78,32 +77,10 @@ class T1Card:
         self._wait = wait
         self._multiplier = bytes((multiplier,))
         self._buffer = buffer
-        self._start()
+        super().__init__(card)
 
     def __repr__(self) -> str:
         return f"<T1Card IFSC={self.ifsc} IFSD={self.ifsd} {self._edc.name}>"
-
-    # -- power -----------------------------------------------------------------------------------
-
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset; needs no power."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Cold reset; return the ATR. The protocol begins anew."""
-        self._start()
-        return self._card.power_on()
-
-    def reset(self) -> bytes:
-        """Warm reset; return the ATR. The protocol begins anew. CardNotPresent without power."""
-        self._start()
-        return self._card.reset()
-
-    def power_off(self) -> None:
-        """Take the power; nothing happens when there is none."""
-        self._start()
-        self._card.power_off()
 
     def _start(self) -> None:
         """Set everything to what it is after an answer to reset."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jukicard.apdu.atr import Atr
 from jukicard.transport import CardPort
-from jukicard.transport.tpdu.edc import CRC_A
-from jukicard.transport.tpdu.iso14443 import PiccState
+from jukicard.transport.tpdu.edc import CRC_A, Edc
 from jukicard.transport.tpdu.iso14443_blocks import MAX_CID
-from jukicard.transport.tpdu.picc import BlockProtocol, Link
-from jukicard.transport.tpdu.power import PoweredCard, WaitPolicy, never
+from jukicard.transport.tpdu.picc import FieldCard, Link, PiccState
+from jukicard.transport.tpdu.power import WaitPolicy, never
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Ats:
         return bytes((1 + len(body) + len(self.historical_bytes),)) + body + self.historical_bytes
 
 
-class Iso14443TypeACard:
+class Iso14443TypeACard(FieldCard):
     """A Type A card (ISO/IEC 14443-4:2018, 5 and 7) that anticollision has just chosen.
 
     Anticollision works on bits and is below this view: `power_on` leaves the card chosen, `select`
@@ -56,6 +56,9 @@ class Iso14443TypeACard:
     wait, multiplier: see `Iso14443Card`.
     """
 
+    crc: ClassVar[Edc] = CRC_A
+    in_field: ClassVar[PiccState] = PiccState.READY
+
     def __init__(
         self,
         card: CardPort,
@@ -65,48 +68,13 @@ class Iso14443TypeACard:
         multiplier: int = 1,
     ) -> None:
         self.ats = ats or Ats(historical_bytes=Atr.parse(card.atr).historical_bytes)
-        self._card = PoweredCard(card)
-        self._wait = wait
-        self._multiplier = multiplier
-        self._protocol = self._open(fsd_code=0, cid=0)
-        self._was_active = False
         self._may_negotiate = False
-        self.state = PiccState.IDLE
-        """Where the card is: READY waits for RATS, ACTIVE is the block protocol."""
-
-    def __repr__(self) -> str:
-        return f"<Iso14443TypeACard {self.state.value}>"
-
-    @property
-    def atr(self) -> bytes:
-        """The ATR that the card names; needs no power."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Bring the card into the field and choose it; return its `atr`."""
-        self.state, self._was_active = PiccState.READY, False
-        return self._card.power_on()
-
-    def power_off(self) -> None:
-        """Take the card out of the field; nothing happens when it is in none."""
-        self.state = PiccState.IDLE
-        self._card.power_off()
+        super().__init__(card, wait, multiplier)
 
     def select(self) -> None:
         """Wake the card and choose it again: it waits for RATS. CardNotPresent without power."""
         if self._card.answers:
             self.state = PiccState.READY
-
-    def receive(self, raw: bytes) -> bytes:
-        """Take a frame with CRC_A, return the card's with CRC_A; empty for silence.
-
-        CardNotPresent without power. What the card raises goes on; the card is then mute until
-        it is powered on again.
-        """
-        if not self._card.answers or not CRC_A.fits(raw):
-            return b""
-        answer = self._answer(raw[: -CRC_A.size])
-        return b"" if answer is None else CRC_A.seal(answer)
 
     def _answer(self, frame: bytes) -> bytes | None:
         if self.state is PiccState.READY:
@@ -116,11 +84,9 @@ class Iso14443TypeACard:
         if self._may_negotiate and self._is_pps(frame):
             self._may_negotiate = False
             return frame[:1]
-        answer = self._protocol.receive(frame)
+        answer = self._go_on(frame)
         if answer is not None:
             self._may_negotiate = False
-        if self._protocol.deselected:
-            self.state = PiccState.HALT
         return answer
 
     def _choose(self, frame: bytes) -> bytes | None:
@@ -129,23 +95,19 @@ class Iso14443TypeACard:
             self.state = PiccState.HALT
         if len(frame) != 2 or frame[0] != 0xE0 or frame[1] & 0x0F > MAX_CID:
             return None
-        if self._was_active:
-            self._card.reset()
-        self._was_active = self._may_negotiate = True
-        self.state = PiccState.ACTIVE
-        self._protocol = self._open(fsd_code=frame[1] >> 4, cid=frame[1] & 0x0F)
+        self._activate(fsd_code=frame[1] >> 4, cid=frame[1] & 0x0F)
+        self._may_negotiate = True
         return self.ats.encode()
 
     def _is_pps(self, frame: bytes) -> bool:
         # 5.3: PPSS with the CID, PPS0 11, PPS1 with the bit rates; the ATS offers one only
         return frame == bytes((0xD0 | self._protocol.link.cid, 0x11, 0x00))
 
-    def _open(self, *, fsd_code: int, cid: int) -> BlockProtocol:
-        link = Link.negotiate(
+    def _link(self, fsd_code: int, cid: int) -> Link:
+        return Link.negotiate(
             fsc_code=self.ats.fsci,
             fsd_code=fsd_code,
             cid=cid,
             has_cid=self.ats.has_cid,
             has_nad=self.ats.has_nad,
         )
-        return BlockProtocol(self._card, link, self._wait, self._multiplier)

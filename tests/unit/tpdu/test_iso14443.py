@@ -16,7 +16,7 @@ from jukicard.transport.tpdu import (
     Iso14443TypeACard,
     atqb_from_atr,
 )
-from jukicard.transport.tpdu.iso14443 import PiccState
+from jukicard.transport.tpdu.picc import PiccState
 from tests.support.readers.iso14443_reader import SIZES, Pcd, Type
 from tests.support.readers.tpdu_line import CountingCard, answer_to, numbered, size_asked
 
