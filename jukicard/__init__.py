@@ -87,19 +87,13 @@ if TYPE_CHECKING:
         UnknownAppletError as UnknownAppletError,
         offer_applet as offer_applet,
     )
-    from jukicard.runtime.options import (
-        CardOptions as CardOptions,
-    )
+    from jukicard.runtime.options import CardOptions as CardOptions
     from jukicard.runtime.placement import (
         Placement as Placement,
         Privilege as Privilege,
     )
-    from jukicard.synthetic.people import (
-        draw_person as draw_person,
-    )
-    from jukicard.synthetic.person import (
-        Person as Person,
-    )
+    from jukicard.synthetic.people import draw_person as draw_person
+    from jukicard.synthetic.person import Person as Person
     from jukicard.transport import (
         CardFault as CardFault,
         CardNotPresent as CardNotPresent,
@@ -107,12 +101,8 @@ if TYPE_CHECKING:
         SlotState as SlotState,
         SlotStatus as SlotStatus,
     )
-    from jukicard.transport.inprocess import (
-        LocalReader as LocalReader,
-    )
-    from jukicard.transport.tcp import (
-        TcpServer as TcpServer,
-    )
+    from jukicard.transport.inprocess import LocalReader as LocalReader
+    from jukicard.transport.tcp import TcpServer as TcpServer
     from jukicard.transport.tcpmany import (
         CardSource as CardSource,
         ImageCards as ImageCards,
@@ -130,12 +120,8 @@ if TYPE_CHECKING:
         T0Card as T0Card,
         T1Card as T1Card,
     )
-    from jukicard.transport.traced import (
-        TracedCard as TracedCard,
-    )
-    from jukicard.transport.vpcd import (
-        VpcdServer as VpcdServer,
-    )
+    from jukicard.transport.traced import TracedCard as TracedCard
+    from jukicard.transport.vpcd import VpcdServer as VpcdServer
 
 __version__: Final = "0.2.0.dev0"
 

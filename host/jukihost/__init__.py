@@ -34,29 +34,17 @@ if TYPE_CHECKING:
         TraceObserver as TraceObserver,
         parse_dump as parse_dump,
     )
-    from jukihost.authentication import (
-        Suite as Suite,
-    )
-    from jukihost.authentication.eac import (
-        TerminalIdentity as TerminalIdentity,
-    )
-    from jukihost.authentication.scp03 import (
-        ChannelNotOffered as ChannelNotOffered,
-    )
+    from jukihost.authentication import Suite as Suite
+    from jukihost.authentication.eac import TerminalIdentity as TerminalIdentity
+    from jukihost.authentication.scp03 import ChannelNotOffered as ChannelNotOffered
     from jukihost.channel import (
         ApduChannel as ApduChannel,
         build_channel as build_channel,
         open_logical_channel as open_logical_channel,
     )
-    from jukihost.connection import (
-        Connection as Connection,
-    )
-    from jukihost.conversation.probe import (
-        card_probe as card_probe,
-    )
-    from jukihost.conversation.protection import (
-        PrivateSessionOver as PrivateSessionOver,
-    )
+    from jukihost.connection import Connection as Connection
+    from jukihost.conversation.probe import card_probe as card_probe
+    from jukihost.conversation.protection import PrivateSessionOver as PrivateSessionOver
     from jukihost.conversation.refusals import (
         HolderMovedOut as HolderMovedOut,
         NoCertificate as NoCertificate,
@@ -86,9 +74,7 @@ if TYPE_CHECKING:
         parse_card_certificate as parse_card_certificate,
         verify_card_certificate as verify_card_certificate,
     )
-    from jukihost.crypto.certificate_chain import (
-        verify_chain as verify_chain,
-    )
+    from jukihost.crypto.certificate_chain import verify_chain as verify_chain
     from jukihost.crypto.cvc import (
         Authorization as Authorization,
         CvCertificate as CvCertificate,
@@ -195,9 +181,7 @@ if TYPE_CHECKING:
         passphrase_from_environment as passphrase_from_environment,
         passphrase_from_file as passphrase_from_file,
     )
-    from jukihost.keys.published import (
-        published_master as published_master,
-    )
+    from jukihost.keys.published import published_master as published_master
     from jukihost.keys.software import (
         StoreBusy as StoreBusy,
         StoreChanged as StoreChanged,
@@ -223,9 +207,7 @@ if TYPE_CHECKING:
         AnswerNotAuthentic as AnswerNotAuthentic,
         SessionOver as SessionOver,
     )
-    from jukihost.securemessaging.scp03 import (
-        SecurityLevel as SecurityLevel,
-    )
+    from jukihost.securemessaging.scp03 import SecurityLevel as SecurityLevel
     from jukihost.sessions.common import (
         CommonRecord as CommonRecord,
         CommonSession as CommonSession,
@@ -303,29 +285,17 @@ if TYPE_CHECKING:
         sign_xml_detached as sign_xml_detached,
         verify_xml as verify_xml,
     )
-    from jukihost.signing.xmlreader import (
-        XmlNotSignable as XmlNotSignable,
-    )
-    from jukihost.transport.base import (
-        BaseConnection as BaseConnection,
-    )
+    from jukihost.signing.xmlreader import XmlNotSignable as XmlNotSignable
+    from jukihost.transport.base import BaseConnection as BaseConnection
     from jukihost.transport.pcsc import (
         AtClose as AtClose,
         PcscConnection as PcscConnection,
         list_readers as list_readers,
     )
-    from jukihost.transport.replay import (
-        ReplayConnection as ReplayConnection,
-    )
-    from jukihost.transport.stream import (
-        AddressNotLocal as AddressNotLocal,
-    )
-    from jukihost.transport.tcp import (
-        TcpConnection as TcpConnection,
-    )
-    from jukihost.transport.vpcd import (
-        VpcdConnection as VpcdConnection,
-    )
+    from jukihost.transport.replay import ReplayConnection as ReplayConnection
+    from jukihost.transport.stream import AddressNotLocal as AddressNotLocal
+    from jukihost.transport.tcp import TcpConnection as TcpConnection
+    from jukihost.transport.vpcd import VpcdConnection as VpcdConnection
 
 _HOMES: Final = {
     "jukicard.apdu": "Aid Atr ClassByte CommandApdu DumpWriter Ins "

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
         Tlv as Tlv,
         TlvError as TlvError,
     )
-    from jukicard.errors import (
-        IsoError as IsoError,
-    )
+    from jukicard.errors import IsoError as IsoError
     from jukicard.filesystem.access import (
         ALWAYS as ALWAYS,
         NEVER as NEVER,
@@ -58,12 +56,8 @@ if TYPE_CHECKING:
         TransparentFile as TransparentFile,
         WriteFunction as WriteFunction,
     )
-    from jukicard.filesystem.lifecycle import (
-        LifeCycleState as LifeCycleState,
-    )
-    from jukicard.filesystem.store import (
-        FileStore as FileStore,
-    )
+    from jukicard.filesystem.lifecycle import LifeCycleState as LifeCycleState
+    from jukicard.filesystem.store import FileStore as FileStore
     from jukicard.kit.features.cardkey import (
         CardKey as CardKey,
         Presence as Presence,
@@ -72,9 +66,7 @@ if TYPE_CHECKING:
         Certificates as Certificates,
         CertificateState as CertificateState,
     )
-    from jukicard.kit.features.files import (
-        Files as Files,
-    )
+    from jukicard.kit.features.files import Files as Files
     from jukicard.kit.features.jicsap import (
         ChangeKey as ChangeKey,
         Jicsap as Jicsap,
@@ -84,12 +76,8 @@ if TYPE_CHECKING:
         Keys as Keys,
         KeyState as KeyState,
     )
-    from jukicard.kit.features.lifecycle import (
-        LifeCycle as LifeCycle,
-    )
-    from jukicard.kit.features.pins import (
-        Pins as Pins,
-    )
+    from jukicard.kit.features.lifecycle import LifeCycle as LifeCycle
+    from jukicard.kit.features.pins import Pins as Pins
     from jukicard.kit.features.privacy import (
         Privacy as Privacy,
         PrivacyState as PrivacyState,
@@ -120,20 +108,14 @@ if TYPE_CHECKING:
         PinFile as PinFile,
         PinStore as PinStore,
     )
-    from jukicard.kit.privacy import (
-        AccessPasswords as AccessPasswords,
-    )
+    from jukicard.kit.privacy import AccessPasswords as AccessPasswords
     from jukicard.kit.signing import (
         KeyAlgorithm as KeyAlgorithm,
         SigningKeyFile as SigningKeyFile,
         SigningKeys as SigningKeys,
     )
-    from jukicard.kit.trust import (
-        TrustStore as TrustStore,
-    )
-    from jukicard.memory import (
-        ApplicationMemory as ApplicationMemory,
-    )
+    from jukicard.kit.trust import TrustStore as TrustStore
+    from jukicard.memory import ApplicationMemory as ApplicationMemory
     from jukicard.runtime.applet import (
         Applet as Applet,
         AppletContext as AppletContext,
@@ -149,16 +131,12 @@ if TYPE_CHECKING:
         DeclarationError as DeclarationError,
         command as command,
     )
-    from jukicard.runtime.kinds import (
-        offer_applet as offer_applet,
-    )
+    from jukicard.runtime.kinds import offer_applet as offer_applet
     from jukicard.runtime.placement import (
         Placement as Placement,
         Privilege as Privilege,
     )
-    from jukicard.securemessaging.suites import (
-        Suite as Suite,
-    )
+    from jukicard.securemessaging.suites import Suite as Suite
 
 _HOMES: Final = {
     "jukicard.apdu": "Aid CommandApdu Ins ResponseApdu StatusWord Tlv TlvError",
