@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets  # noqa: TID251  (the name of a file on this machine, nothing of a card)
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -44,20 +44,21 @@ class Place:
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Path]:
-        """Lend a name for the unfinished file; nothing of that name is there afterwards.
+        """Lend an empty, private file for the unfinished card; it is gone afterwards.
 
         UserError, in words about the file that was asked for, when it cannot be written.
         """
-        with self._writing():
-            number, name = tempfile.mkstemp(prefix=".jukicard-", dir=self.path.parent)
-            os.close(number)
-        draft = Path(name)
+        # Named before it is made, and removed twice: Ctrl-C at whatever instant leaves nothing.
+        draft = self.path.with_name(f".jukicard-{secrets.token_hex(8)}")
         try:
-            with self._writing(draft):
-                yield draft
+            try:
+                with self._writing(draft):
+                    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                    yield draft
+            finally:
+                _remove(draft)
         finally:
-            for left in (draft, Path(f"{name}-journal")):
-                left.unlink(missing_ok=True)
+            _remove(draft)
 
     def take(self, draft: Path) -> None:
         """Give the finished file its name in one step; UserError when it is not free any more."""
@@ -123,6 +124,11 @@ class Place:
         except (ImageError, MemoryFailureError) as error:
             hidden = os.path.realpath(draft or self.path)
             raise UserError(str(error).replace(hidden, str(self.path))) from None
+
+
+def _remove(draft: Path) -> None:
+    for left in (draft, Path(f"{draft}-journal")):
+        left.unlink(missing_ok=True)
 
 
 def _check_name(name: str) -> None:

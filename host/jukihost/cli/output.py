@@ -10,11 +10,13 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, cast
 from unicodedata import category
 
 from jukihost.cli.bounded import NothingCame, bounded
 from jukihost.inputs import is_file, read_input
+from jukihost.outputs import replace_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -216,23 +218,27 @@ def _standard_input(most: int) -> bytes:
 def write_file(path: str, content: bytes, *, force: bool) -> None:
     """Write a result to a file, `-` for standard output. UsageError.
 
-    A file that is there already is replaced with `force` only.
+    A file that is there already is replaced with `force` only, and whole: a write that is cut off
+    leaves it as it was, and no half of a new one.
     """
     if path == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | (0 if force else os.O_EXCL)
+    place = Path(os.path.realpath(path)) if force else Path(path)
     try:
-        if os.path.exists(path) and not is_file(os.stat(path)):
-            raise UsageError(
-                "the output file is there and no regular file; choose another name, or - for "
-                "standard output"
-            )
-        with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                file.truncate()
-            file.write(content)
+        mode = 0o666
+        if place.exists():
+            found = place.stat()
+            if not is_file(found):
+                raise UsageError(
+                    "the output file is there and no regular file; choose another name, or - for "
+                    "standard output"
+                )
+            if force and not stat.S_ISREG(found.st_mode):
+                return  # /dev/null
+            mode = stat.S_IMODE(found.st_mode)
+        replace_file(place, content, mode=mode, force=force)
     except FileExistsError:
         raise UsageError("the output file is there already; use --force to replace it") from None
     except OSError as error:

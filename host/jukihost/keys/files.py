@@ -1,22 +1,20 @@
-"""A private file that is replaced whole or not at all, and one writer at a time."""
+"""A key store is its owner's alone, and has one writer at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from jukihost.outputs import PRIVATE
 from jukihost.waiting import TELL_AFTER
 
 _log: Final = logging.getLogger(__name__)
-PRIVATE: Final = 0o600
-"""The mode of a file that is its owner's alone."""
 LOCK_SECONDS: Final = 10.0
 """How long a writer waits for another one; a change takes milliseconds."""
 _PAUSE: Final = 0.02  # seconds between two looks at a lock that is held
@@ -24,22 +22,6 @@ _PAUSE: Final = 0.02  # seconds between two looks at a lock that is held
 _NO_LINK: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 _OF_ITS_OWN: Final[int] = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_ONCE: Final[int] = getattr(os, "O_NONBLOCK", 0)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a private file so that `path` is the old file or the new one, whenever power fails.
-
-    OSError. What is left of an interrupted write is a `.tmp` file beside it, which may be deleted.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        _write_new(temporary, content)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_directory(path.parent)
 
 
 def owner_only(refusal: type[Exception], what: str) -> Callable[[os.stat_result], None]:
@@ -104,25 +86,3 @@ def _wait_for(descriptor: int) -> None:
             told = True
             _log.warning("waiting %g s for another program to change the key store", LOCK_SECONDS)
         time.sleep(_PAUSE)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _OF_ITS_OWN
-    descriptor = os.open(path, flags, PRIVATE)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(directory: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return  # a system that opens no directory writes the name with the file
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _OF_ITS_OWN)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -38,8 +38,9 @@ from jukihost.keys.envelope import (
     ScryptCost,
     StoreDamaged,
 )
-from jukihost.keys.files import LockNotOurs, one_writer, owner_only, replace_file
+from jukihost.keys.files import LockNotOurs, one_writer, owner_only
 from jukihost.keys.passphrase import Passphrase, encode
+from jukihost.outputs import replace_file
 
 DEFAULT_SUITE: Final = "MA-AES128"
 _DISTINCT_BYTES: Final = 8

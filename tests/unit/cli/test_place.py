@@ -15,6 +15,8 @@ from typing import Final
 import pytest
 
 from jukicard.cli import main
+from jukicard.cli.place import Place
+from tests.support.interrupts import at_every_line
 
 SECONDS: Final = 60
 
@@ -279,3 +281,15 @@ def test_a_journal_without_its_file_is_another_cards(
         assert "card.juki-journal is left of another card" in capsys.readouterr().err
         assert [it.name for it in tmp_path.iterdir()] == [journal.name]
         assert journal.read_bytes() == before
+
+
+def test_ctrl_c_at_every_line_leaves_no_draft(tmp_path: Path) -> None:
+    def draft() -> None:
+        with Place(str(tmp_path / "card.juki"), force=False).draft() as path:
+            path.write_bytes(b"unfinished")
+
+    instants = 0
+    for number in at_every_line(("cli/place.py", "contextlib.py", Path(__file__).name), draft):
+        instants = number
+        assert contents(tmp_path) == {}, f"left at line {number}"
+    assert instants > 30

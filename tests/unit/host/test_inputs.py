@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from jukihost.keys import SoftwareCustody
 from jukihost.keys.envelope import ForeignFile, KeyStoreError, ScryptCost
 from jukihost.keys.passphrase import PassphraseMissing, passphrase_from_file
 from tests.support.host.pki import Authority
+from tests.support.interrupts import at_every_line
 
 FILE = "{file}"
 """In a command line, the file that is tried; the others are right."""
@@ -189,3 +191,40 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")
     assert read_input(tmp_path / "link", 10) == b"content"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_output_that_is_cut_off_leaves_what_was_there(tmp_path: Path, force: bool) -> None:
+    place = tmp_path / "signed.pdf"
+    old = b"the one before" if force else None
+
+    def put_back() -> None:
+        place.unlink(missing_ok=True)
+        if old is not None:
+            place.write_bytes(old)
+            place.chmod(0o640)
+
+    put_back()
+    write = lambda: output.write_file(str(place), b"new", force=force)  # noqa: E731
+    instants = 0
+    for number in at_every_line(("cli/output.py", "jukihost/outputs.py"), write):
+        instants = number
+        left = {found.name: found.read_bytes() for found in tmp_path.iterdir()}
+        assert left in ([{}] if old is None else [{place.name: old}]) + [{place.name: b"new"}]
+        put_back()
+    assert instants > 20
+    assert place.read_bytes() == b"new"
+    assert not force or place.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "signed.pdf"
+    place.write_bytes(b"the one before")
+    monkeypatch.setattr(os, "write", _full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        output.write_file(str(place), b"new", force=True)
+    assert [found.read_bytes() for found in tmp_path.iterdir()] == [b"the one before"]
+
+
+def _full(descriptor: int, content: bytes) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -18,6 +18,8 @@ from jukihost.keys.custody import KeyExists
 from jukihost.keys.envelope import KeyStoreError
 from jukihost.keys.files import lock_path
 from jukihost.keys.software import StoreBusy, StoreUnsafe
+from jukihost.outputs import replace_file
+from tests.support.interrupts import at_every_line
 from tests.unit.host_keys.store import CHEAP, MASTER, again, phrase
 
 
@@ -234,3 +236,17 @@ def test_a_lock_that_is_no_file_is_refused(custody: SoftwareCustody, make: str) 
     with pytest.raises(KeyStoreError):
         custody.generate("COUNTER")
     assert not elsewhere.exists()
+
+
+def test_ctrl_c_at_every_line_of_a_write_leaves_the_old_file_or_the_new_one_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store"
+    path.write_bytes(b"old")
+    instants = 0
+    for number in at_every_line(("jukihost/outputs.py",), lambda: replace_file(path, b"new")):
+        instants = number
+        assert [found.name for found in tmp_path.iterdir()] == ["store"], f"left at line {number}"
+        assert path.read_bytes() in (b"old", b"new")
+        path.write_bytes(b"old")
+    assert instants > 15
