@@ -43,6 +43,12 @@ if TYPE_CHECKING:
         open_logical_channel as open_logical_channel,
     )
     from jukihost.connection import Connection as Connection
+    from jukihost.conversation.issuerdata import (
+        KeyInformation as KeyInformation,
+        Recognition as Recognition,
+        RegistryEntry as RegistryEntry,
+        RegistryPart as RegistryPart,
+    )
     from jukihost.conversation.probe import card_probe as card_probe
     from jukihost.conversation.protection import PrivateSessionOver as PrivateSessionOver
     from jukihost.conversation.refusals import (
@@ -212,6 +218,13 @@ if TYPE_CHECKING:
         CommonRecord as CommonRecord,
         CommonSession as CommonSession,
     )
+    from jukihost.sessions.issuer import (
+        IssuerNotAuthenticated as IssuerNotAuthenticated,
+        IssuerSession as IssuerSession,
+        KeysNotConfirmed as KeysNotConfirmed,
+        StillInUse as StillInUse,
+        StoreForm as StoreForm,
+    )
     from jukihost.sessions.jpki import (
         Availability as Availability,
         CardSigningKey as CardSigningKey,
@@ -306,6 +319,7 @@ _HOMES: Final = {
     "jukihost.authentication.scp03": "ChannelNotOffered",
     "jukihost.channel": "ApduChannel build_channel open_logical_channel",
     "jukihost.connection": "Connection",
+    "jukihost.conversation.issuerdata": "KeyInformation Recognition RegistryEntry RegistryPart",
     "jukihost.conversation.probe": "card_probe",
     "jukihost.conversation.protection": "PrivateSessionOver",
     "jukihost.conversation.refusals": "HolderMovedOut NoCertificate NoKeyPair "
@@ -361,6 +375,8 @@ _HOMES: Final = {
     "jukihost.securemessaging": "AnswerNotAuthentic SessionOver",
     "jukihost.securemessaging.scp03": "SecurityLevel",
     "jukihost.sessions.common": "CommonRecord CommonSession",
+    "jukihost.sessions.issuer": "IssuerNotAuthenticated IssuerSession KeysNotConfirmed "
+    "StillInUse StoreForm",
     "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession "
     "SignatureVariant TokenInfo TokenKind",
     "jukihost.sessions.juki": "JukiSession TERMINAL_TYPE",

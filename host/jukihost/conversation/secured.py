@@ -8,36 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from jukicard.apdu import Ins
 from jukihost.authentication import authenticate
-from jukihost.channel import ApduChannel
+from jukihost.channel import SHORT_DATA, ApduChannel
 from jukihost.conversation import pinfile
 from jukihost.conversation.protection import Protection, under_purpose
 from jukihost.conversation.refusals import TerminalNotAuthenticated
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import ProtocolError, StatusError
 from jukihost.keys import KeyCustody
-from jukihost.securemessaging import SecureChannel
+from jukihost.securemessaging import SecureChannel, SecureMessagingSession
 
 CARD_NUMBER: Final = 0x5A
 CARD_NUMBER_BYTES: Final = 8
 
 
-class SecuredSession(AppletSession):
-    """A conversation in which the terminal can prove a purpose; secure messaging follows then.
+class ProtectedSession(AppletSession):
+    """A conversation that a secure session may protect: who derives from this says what opens it.
 
-    An authentication forgets everything proven before it, a PIN too. The secure session lasts
-    until the conversation closes or authenticates again. A session for an application of one's own
-    derives from this class, says its `AID`, and sends with `ask`.
+    The secure session lasts until the conversation closes or another one takes its place.
     """
+
+    _UNAUTHENTICATED: ClassVar[type[TerminalNotAuthenticated]] = TerminalNotAuthenticated
+    """What is raised, with nothing sent, where a secure session is needed and none is alive."""
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
         self._plain = channel
         self._secure: Protection | None = None
-        self._purposes: frozenset[IntEnum] = frozenset()
 
     def open(self) -> Self:
         """Select the application. AppletNotFound, CardSuspended, CardTerminated."""
@@ -49,25 +49,21 @@ class SecuredSession(AppletSession):
         self._forget()
         super().close()
 
-    # --- nothing under a purpose without one ---
-
     @property
     def authenticated(self) -> bool:
         """Whether a live secure session protects what is sent."""
         return self._secure is not None and self._secure.protects(self.channel)
 
     @property
-    def purposes(self) -> frozenset[IntEnum]:
-        """What the terminal is authenticated for; empty before that and after the session."""
-        return self._purposes if self.authenticated else frozenset()
+    def short_data(self) -> int:
+        """The most data, in bytes, of a command with short length fields as it goes now."""
+        return SHORT_DATA if self._secure is None else self._secure.session.short_data
 
     def require_authenticated(self, ins: int) -> None:
         """TerminalNotAuthenticated, with nothing sent, unless a live secure session is there."""
         self.check_open()
         if not self.authenticated:
-            raise TerminalNotAuthenticated.before_sending(ins)
-
-    # --- authentication ---
+            raise self._UNAUTHENTICATED.before_sending(ins)
 
     def card_number(self) -> bytes:
         """Return the card's number, 8 bytes: it makes the card's keys its own."""
@@ -75,23 +71,6 @@ class SecuredSession(AppletSession):
         if len(number) != CARD_NUMBER_BYTES:
             raise ProtocolError(f"the card number has {len(number)} bytes, not {CARD_NUMBER_BYTES}")
         return number
-
-    def authenticate(self, purpose: IntEnum, custody: KeyCustody, *, version: int = 1) -> None:
-        """Let card and terminal prove themselves to each other for one purpose.
-
-        A purpose is a member of `Purpose`, or of an `IntEnum` of one's own for an application of
-        one's own: its name is that of the system in the custody, its value the key's reference.
-        The card's keys come from `custody`, of the master's `version` that the card was made with.
-        UnknownKey; ReferenceNotFound when the application has no key for the purpose,
-        AuthenticationRejected when the card does not take the keys, CardNotAuthentic when the
-        terminal does not take the card; HolderMovedOut, CardSuspended.
-        """
-        self._begin()
-        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
-        self._proven = True
-        with self._authentication():
-            channel = authenticate(self.channel, purpose, keys)
-        self._enter(channel, {purpose})
 
     def _begin(self) -> None:
         """Leave what was proven before."""
@@ -110,15 +89,14 @@ class SecuredSession(AppletSession):
             self._forget()
             raise
 
-    def _enter(self, channel: SecureChannel, purposes: Iterable[IntEnum]) -> None:
+    def _protect(self, session: SecureMessagingSession) -> None:
+        """Speak under this session from here on."""
         self._forget()
-        self._secure = Protection(self._plain, channel.session)
+        self._secure = Protection(self._plain, session)
         self._channel = self._secure.channel
-        self._purposes = frozenset(purposes)
 
     def _forget(self) -> None:
         """Leave secure messaging: the card forgets what was proven, and so does this side."""
-        self._purposes = frozenset()
         if self._secure is not None:
             self._secure.session.end("the terminal left it")
             self._secure = None
@@ -131,6 +109,49 @@ class SecuredSession(AppletSession):
     def _not_authenticated(self, refusal: StatusError) -> StatusError:
         """Return what it means that the card refused an authentication."""
         return self.explain(refusal)
+
+
+class SecuredSession(ProtectedSession):
+    """A conversation in which the terminal can prove a purpose; secure messaging follows then.
+
+    An authentication forgets everything proven before it, a PIN too. The secure session lasts
+    until the conversation closes or authenticates again. A session for an application of one's own
+    derives from this class, says its `AID`, and sends with `ask`.
+    """
+
+    def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
+        super().__init__(channel, allow_suspended=allow_suspended)
+        self._purposes: frozenset[IntEnum] = frozenset()
+
+    @property
+    def purposes(self) -> frozenset[IntEnum]:
+        """What the terminal is authenticated for; empty before that and after the session."""
+        return self._purposes if self.authenticated else frozenset()
+
+    def authenticate(self, purpose: IntEnum, custody: KeyCustody, *, version: int = 1) -> None:
+        """Let card and terminal prove themselves to each other for one purpose.
+
+        A purpose is a member of `Purpose`, or of an `IntEnum` of one's own for an application of
+        one's own: its name is that of the system in the custody, its value the key's reference.
+        The card's keys come from `custody`, of the master's `version` that the card was made with.
+        UnknownKey; ReferenceNotFound when the application has no key for the purpose,
+        AuthenticationRejected when the card does not take the keys, CardNotAuthentic when the
+        terminal does not take the card; HolderMovedOut, CardSuspended.
+        """
+        self._begin()
+        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
+        self._proven = True
+        with self._authentication():
+            channel = authenticate(self.channel, purpose, keys)
+        self._enter(channel, {purpose})
+
+    def _enter(self, channel: SecureChannel, purposes: Iterable[IntEnum]) -> None:
+        self._protect(channel.session)
+        self._purposes = frozenset(purposes)
+
+    def _forget(self) -> None:
+        self._purposes = frozenset()
+        super()._forget()
 
     # --- the counter ---
 

@@ -46,6 +46,8 @@ class Scp03Card:
     variant: int = 0x70
     version: int = 1
     counter: int = 0
+    refuses: bool = False
+    """Whether it takes no host cryptogram, the right one neither."""
     level: int = -1
     """-1 without a session, -2 between the two commands of the authentication."""
     _context: bytes = b""
@@ -93,7 +95,8 @@ class Scp03Card:
         return ResponseApdu(told + (sequence if self.variant & 0x10 else b""), StatusWord(0x9000))
 
     def _external(self, plain: CommandApdu) -> ResponseApdu:
-        if plain.ins != 0x82 or plain.data != kdf(self._keys[1], 0x01, self._context, self.size):
+        right = kdf(self._keys[1], 0x01, self._context, self.size)
+        if self.refuses or plain.ins != 0x82 or plain.data != right:
             self.level = -1
             return ResponseApdu(b"", StatusWord(0x6300))
         self.level, self._commands = plain.p1, 0
