@@ -27,7 +27,8 @@ from jukicard.cli.problems import UsageProblem, UserError
 if TYPE_CHECKING:
     from jukicard.runtime.card import Card
     from jukicard.transport import CardPort, StatusCallback
-    from jukicard.transport.desk import Desk, Slot
+    from jukicard.transport.desk import Desk
+    from jukicard.transport.serving import ServedSlot
 
 EXAMPLES: Final = """\
   jukicard serve                              a juki-v1 card for pcscd with vsmartcard-vpcd
@@ -210,7 +211,7 @@ def _serve_vpcd(
     cards: Sequence[CardPort],
     arguments: argparse.Namespace,
     tell: StatusCallback,
-) -> Sequence[Slot]:
+) -> Sequence[ServedSlot]:
     from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
 
     listening = arguments.vpcd_listen is not None
@@ -231,7 +232,7 @@ def _serve_tcp(
     cards: Sequence[CardPort],
     arguments: argparse.Namespace,
     tell: StatusCallback,
-) -> Sequence[Slot]:
+) -> Sequence[ServedSlot]:
     from jukicard.transport.address import port_of_slot
     from jukicard.transport.tcp import TcpServer
 

@@ -3,48 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from jukicard.transport import CardFault, CardNotPresent, CardPort, SlotState, SlotStatus
-
-
-class Slot(Protocol):
-    """What the desk needs of a slot; VpcdSlot and TcpServer fit."""
-
-    index: int
-
-    @property
-    def address(self) -> str:
-        """`host:port` of the reader's side."""
-        ...
-
-    @property
-    def occupied(self) -> bool:
-        """Whether a card is in."""
-        ...
-
-    @property
-    def connected(self) -> bool:
-        """Whether a reader is there."""
-        ...
-
-    @property
-    def powered(self) -> bool:
-        """Whether the card has power."""
-        ...
-
-    def insert(self, card: CardPort) -> None:
-        """Put a card in; RuntimeError when one is in."""
-        ...
-
-    def remove(self) -> CardPort:
-        """Take the card out; CardNotPresent."""
-        ...
-
-    def reset(self) -> None:
-        """Reset the card behind the reader's back; CardNotPresent, CardFault."""
-        ...
-
+from jukicard.transport.serving import ServedSlot
 
 HELP: Final = """\
 remove [SLOT]   take the card out
@@ -75,7 +37,7 @@ class Desk:
         self, labels: Sequence[str], say: Callable[[str], None], *, waiting: str = _WAITING
     ) -> None:
         """`waiting` is what to say while no reader is there, with {address} and {detail}."""
-        self.slots: Sequence[Slot] = ()
+        self.slots: Sequence[ServedSlot] = ()
         self._labels = labels
         self._say = say
         self._messages = {SlotState.WAITING: waiting, **_MESSAGES}
@@ -105,7 +67,7 @@ class Desk:
             self._say(f"{command}: {error.told if isinstance(error, CardFault) else error}")
         return True
 
-    def _slot(self, words: Sequence[str]) -> Slot:
+    def _slot(self, words: Sequence[str]) -> ServedSlot:
         text = words[0] if words else "0"
         if len(words) > 1 or not text.isdecimal() or int(text) >= len(self.slots):
             raise ValueError(
@@ -113,7 +75,7 @@ class Desk:
             )
         return self.slots[int(text)]
 
-    def _obey(self, command: str, slot: Slot) -> None:
+    def _obey(self, command: str, slot: ServedSlot) -> None:
         match command:
             case "remove":
                 self._removed[slot.index] = slot.remove()
@@ -136,7 +98,7 @@ class Desk:
             case _:
                 raise ValueError(f"unknown command; {HELP}")
 
-    def _describe(self, slot: Slot) -> str:
+    def _describe(self, slot: ServedSlot) -> str:
         card = self._labels[slot.index] if slot.occupied else "no card"
         reader = "connected" if slot.connected else "no reader"
         power = "power on" if slot.powered else "power off"

@@ -10,20 +10,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from jukicard.transport import (
     CardFault,
     CardNotPresent,
     CardPort,
     SlotState,
-    SlotStatus,
     StatusCallback,
     log_status,
 )
-from jukicard.transport.address import format_address, listen
-from jukicard.transport.ending import CLOSE_SECONDS, join, patience
+from jukicard.transport.address import listen
 from jukicard.transport.jukitcp import (
     ERROR,
     FRAME_SECONDS,
@@ -35,13 +32,13 @@ from jukicard.transport.jukitcp import (
     length_of,
     obey,
 )
-from jukicard.transport.slot import CardSlot
+from jukicard.transport.serving import ServedSlot, Server, join
 
 _TICK: Final = 1.0  # seconds between looks at the clock while the client is silent
 _FAREWELL_SECONDS: Final = 0.5  # for a refused client to read why
 
 
-class TcpServer:
+class TcpServer(ServedSlot, Server):
     """Serves one card on one TCP port; `insert`, `remove` and `reset` work while it runs.
 
     `start` returns at once; `close` takes the card's power and ends the threads.
@@ -58,51 +55,18 @@ class TcpServer:
         on_status: StatusCallback = log_status,
     ) -> None:
         """`port` 0 takes any free one, to be read from `port` after `start`."""
-        self.index = index
-        self.host, self.port = host, port
+        super().__init__(host, port, on_status, index, card)
         self._allow_remote = allow_remote
-        self._on_status = on_status
-        self._card = CardSlot(card)
         self._seat = threading.Condition()  # guards _client
         self._client: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
-    def __repr__(self) -> str:
-        return f"<TcpServer {self.address}, {self._card!r}>"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close(patience(error))
-
-    @property
-    def address(self) -> str:
-        """`host:port` where it listens."""
-        return format_address(self.host, self.port)
-
-    @property
-    def occupied(self) -> bool:
-        """Whether a card is in."""
-        return self._card.occupied
-
     @property
     def connected(self) -> bool:
         """Whether a client is there."""
         return self._client is not None
-
-    @property
-    def powered(self) -> bool:
-        """Whether the card has power."""
-        return self._card.powered
 
     def start(self) -> None:
         """Listen and serve; OSError (port taken), AddressRefused (other machines reach it)."""
@@ -110,13 +74,6 @@ class TcpServer:
         self.port = self._listener.getsockname()[1]
         self._spawn("tcp-accept", self._accept_clients, self._listener)
         self._tell(SlotState.WAITING, "listening")
-
-    def close(self) -> None:
-        """Cut the client off, take the card's power, end the threads; again does nothing.
-
-        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
-        """
-        self._close(CLOSE_SECONDS)
 
     def _close(self, seconds: float) -> None:
         self._stopping.set()
@@ -131,23 +88,11 @@ class TcpServer:
         if ended:
             self._card.power_off()
 
-    def insert(self, card: CardPort) -> None:
-        """Put a card in; RuntimeError when one is in."""
-        self._card.insert(card)
-        self._tell(SlotState.INSERTED)
-
     def remove(self) -> CardPort:
         """Take the card out and return it; the client is told FF at its next request."""
         card = self._card.remove()
         self._tell(SlotState.REMOVED)
         return card
-
-    def reset(self) -> None:
-        """Reset the card behind the client's back; nothing happens to one without power."""
-        if self._card.powered:
-            self._card.reset()
-        elif not self._card.occupied:
-            raise CardNotPresent("no card in the slot")
 
     def _accept_clients(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -219,10 +164,6 @@ class TcpServer:
         thread = threading.Thread(target=work, args=(sock,), name=name, daemon=True)
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()
-
-    def _tell(self, state: SlotState, detail: str = "") -> None:
-        with contextlib.suppress(Exception):  # whoever listens must not end the server
-            self._on_status(SlotStatus(self.index, state, self.address, detail))
 
 
 class _Stream:

@@ -12,8 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol
 
 from jukicard.environment import CardEnvironment
 from jukicard.memory import (
@@ -28,12 +27,10 @@ from jukicard.transport import (
     CardNotPresent,
     CardPort,
     SlotState,
-    SlotStatus,
     StatusCallback,
     log_status,
 )
-from jukicard.transport.address import format_address, listen
-from jukicard.transport.ending import CLOSE_SECONDS, join, patience
+from jukicard.transport.address import listen
 from jukicard.transport.jukitcp import (
     CHOOSE,
     CHOSEN,
@@ -47,6 +44,7 @@ from jukicard.transport.jukitcp import (
     length_of,
     obey,
 )
+from jukicard.transport.serving import Server, Told, join
 from jukicard.transport.slot import CardSlot, describe
 
 if TYPE_CHECKING:
@@ -129,7 +127,7 @@ class _Client:
         return kind, payload
 
 
-class ManyCardsServer:
+class ManyCardsServer(Told, Server):
     """Serves the cards of a source on one TCP port, each to one client at a time.
 
     `start` returns at once; `close` takes every card's power and ends the thread. A client that
@@ -146,10 +144,9 @@ class ManyCardsServer:
         on_status: StatusCallback = log_status,
     ) -> None:
         """`port` 0 takes any free one, to be read from `port` after `start`."""
-        self.host, self.port = host, port
+        super().__init__(host, port, on_status)
         self._source = source
         self._allow_remote = allow_remote
-        self._on_status = on_status
         self._clients: dict[socket.socket, _Client] = {}
         self._taken: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -157,23 +154,6 @@ class ManyCardsServer:
 
     def __repr__(self) -> str:
         return f"<ManyCardsServer {self.address}, {len(self._clients)} clients>"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close(patience(error))
-
-    @property
-    def address(self) -> str:
-        """`host:port` where it listens."""
-        return format_address(self.host, self.port)
 
     @property
     def clients(self) -> int:
@@ -191,13 +171,6 @@ class ManyCardsServer:
         )
         self._thread.start()
         self._tell(SlotState.WAITING, "listening")
-
-    def close(self) -> None:
-        """Cut all clients off, take all cards' power, end the thread; again does nothing.
-
-        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
-        """
-        self._close(CLOSE_SECONDS)
 
     def _close(self, seconds: float) -> None:
         if self._wake is not None:
@@ -361,7 +334,3 @@ class ManyCardsServer:
             self._taken.discard(client.name)
             with contextlib.suppress(Exception):  # its clean-up must not end the others
                 self._source.release(client.name, card)
-
-    def _tell(self, state: SlotState, detail: str = "") -> None:
-        with contextlib.suppress(Exception):  # whoever listens must not end the server
-            self._on_status(SlotStatus(0, state, self.address, detail))

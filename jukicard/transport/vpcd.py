@@ -18,22 +18,19 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from jukicard.transport import (
     CardFault,
     CardNotPresent,
     CardPort,
     SlotState,
-    SlotStatus,
     StatusCallback,
     log_status,
 )
-from jukicard.transport.address import format_address, listen, port_of_slot
-from jukicard.transport.ending import CLOSE_SECONDS, join, patience
+from jukicard.transport.address import listen, port_of_slot
 from jukicard.transport.readerlink import MAX_MESSAGE, ReaderLink
-from jukicard.transport.slot import CardSlot
+from jukicard.transport.serving import ServedSlot, Server, join
 
 DEFAULT_PORT: Final = 35_963
 """The port of the first slot of the virtual reader (0x8C7B)."""
@@ -46,7 +43,7 @@ _Selector: Final[type[selectors.BaseSelector]] = getattr(
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts to reach the driver
 
 
-class VpcdSlot:
+class VpcdSlot(ServedSlot):
     """One slot of a VpcdServer: its card, its connection and its thread.
 
     `insert`, `remove` and `reset` may be called from any thread while it runs.
@@ -64,15 +61,11 @@ class VpcdSlot:
         watchdog: float | None,
         absence: float,
     ) -> None:
-        self.index = index
-        self.address = format_address(host, port)
-        self._target = (host, port)
+        super().__init__(host, port, on_status, index, card)
         self._listener = listener
-        self._on_status = on_status
         self._watchdog = watchdog
         self._absence = absence
         self._absent_until = 0.0
-        self._card = CardSlot(card)
         self._lock = threading.Lock()  # guards _sock against being closed while it is shut down
         self._sock: socket.socket | None = None
         self._hung_up = False  # this side ended the connection, so the reader did not get lost
@@ -82,28 +75,14 @@ class VpcdSlot:
         self._pause = _FIRST_PAUSE
         self._thread = threading.Thread(target=self._run, name=f"vpcd-slot-{index}", daemon=True)
 
-    def __repr__(self) -> str:
-        return f"<VpcdSlot {self.index} at {self.address}, {self._card!r}>"
-
-    @property
-    def occupied(self) -> bool:
-        """Whether a card is in the slot."""
-        return self._card.occupied
-
     @property
     def connected(self) -> bool:
         """Whether a reader is there."""
         return self._sock is not None
 
-    @property
-    def powered(self) -> bool:
-        """Whether the card has power."""
-        return self._card.powered
-
     def insert(self, card: CardPort) -> None:
         """Put a card in; the reader sees it at its next poll. RuntimeError when one is in."""
-        self._card.insert(card)
-        self._tell(SlotState.INSERTED)
+        super().insert(card)
         self._interrupt(hang_up=False)
 
     def remove(self) -> CardPort:
@@ -118,16 +97,6 @@ class VpcdSlot:
         self._interrupt(hang_up=True)  # the reader may have come back in between
         self._tell(SlotState.REMOVED)
         return card
-
-    def reset(self) -> None:
-        """Reset the card behind the reader's back, as another program would.
-
-        Nothing happens to a card without power. CardNotPresent, CardFault.
-        """
-        if self._card.powered:
-            self._card.reset()
-        elif not self._card.occupied:
-            raise CardNotPresent("no card in the slot")
 
     def _start(self) -> None:
         self._thread.start()
@@ -186,7 +155,7 @@ class VpcdSlot:
             return None
         why = "Connection refused"
         try:
-            sock = socket.create_connection(self._target, timeout=5)
+            sock = socket.create_connection((self.host, self.port), timeout=5)
             # The ports are ephemeral ones: where nobody listens, TCP may connect us to ourselves.
             if sock.getsockname() != sock.getpeername():
                 return sock
@@ -294,12 +263,8 @@ class VpcdSlot:
             self._wake.recv(4096)
         return other is not None and other in ready
 
-    def _tell(self, state: SlotState, detail: str = "") -> None:
-        with contextlib.suppress(Exception):  # whoever listens must not end the slot
-            self._on_status(SlotStatus(self.index, state, self.address, detail))
 
-
-class VpcdServer:
+class VpcdServer(Server):
     """Serves one or more cards to the virtual reader driver, one slot and one port each.
 
     Slot n uses port + n. `listen=False` connects to a driver that listens (the default of Debian's
@@ -333,18 +298,6 @@ class VpcdServer:
         self._absence = absence
         self.slots: tuple[VpcdSlot, ...] = ()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close(patience(error))
-
     def start(self) -> None:
         """Open the ports (if it listens) and serve; OSError when a port is taken.
 
@@ -363,13 +316,6 @@ class VpcdServer:
         self.slots = tuple(slots)
         for slot in slots:
             slot._start()
-
-    def close(self) -> None:
-        """Cut the readers off, take the cards' power, end the threads; again does nothing.
-
-        A command that still runs is waited for, for `CLOSE_SECONDS`; then it is left to itself.
-        """
-        self._close(CLOSE_SECONDS)
 
     def _close(self, seconds: float) -> None:
         join([slot._stop() for slot in self.slots], seconds, self._tell_of_work)

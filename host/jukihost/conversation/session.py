@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, StatusWord, Tlv, TlvError
@@ -105,12 +104,7 @@ class AppletSession:
             self._held = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:

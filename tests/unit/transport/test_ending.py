@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jukicard.transport import CardPort, SlotState, SlotStatus, ending, slot
+from jukicard.transport import CardPort, SlotState, SlotStatus, serving, slot
 from jukicard.transport.address import listen
 from jukicard.transport.slot import CardSlot, CardWorking
 from jukicard.transport.tcp import TcpServer
@@ -90,9 +90,8 @@ def working(card: EchoCard, connection: Any) -> Iterator[None]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter bounds than usual."""
-    for module in ("tcp", "tcpmany", "vpcd"):
-        monkeypatch.setattr(f"jukicard.transport.{module}.CLOSE_SECONDS", BOUND)
-    monkeypatch.setattr(ending, "_TELL_AFTER", 0.1)
+    monkeypatch.setattr(serving, "CLOSE_SECONDS", BOUND)
+    monkeypatch.setattr(serving, "_TELL_AFTER", 0.1)
     monkeypatch.setattr(slot, "WORKING_SECONDS", BOUND)
 
 
