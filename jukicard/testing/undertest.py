@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Iterator
+from typing import Final
 
 from jukicard.apdu.trace.redaction import parse_or_none
 from jukicard.memory import PowerLoss
@@ -15,6 +17,9 @@ from jukicard.testing.journal import Journal
 from jukicard.testing.probe import state_of
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
+from jukicard.transport.vpcd import VpcdServer
+
+_HERE: Final = "127.0.0.1"
 
 
 class CardInTest:
@@ -38,6 +43,7 @@ class CardInTest:
         self._unsubscribe = card.subscribe(self._journal.hear)
         self._reader: LocalReader | None = None
         self._server: TcpServer | None = None
+        self._vpcd: VpcdServer | None = None
 
     def __repr__(self) -> str:
         return f"<CardInTest {self.card.profile} {self._state}, seed {self._seed!r}>"
@@ -54,9 +60,23 @@ class CardInTest:
     def serve(self) -> tuple[str, int]:
         """Serve the card over TCP on a free port of this machine; return host and port."""
         if self._server is None:
-            self._server = TcpServer(self, on_status=lambda status: None)
+            self._server = TcpServer(self, on_status=_quiet)
             self._server.start()
         return self._server.host, self._server.port
+
+    def serve_vpcd(self) -> tuple[str, int]:
+        """Wait for a virtual reader that dials, on a free port; return host and port."""
+        if self._vpcd is None:
+            self._vpcd = VpcdServer([self], _HERE, 0, listen=True, on_status=_quiet)
+            self._vpcd.start()
+        host, _, port = self._vpcd.slots[0].address.rpartition(":")
+        return host, int(port)
+
+    @contextlib.contextmanager
+    def dial_vpcd(self, host: str, port: int) -> Iterator[None]:
+        """Be in the virtual reader that listens there, for the length of a `with` block."""
+        with VpcdServer([self], host, port, on_status=_quiet):
+            yield
 
     # -- what happens to it ------------------------------------------------------------------------
 
@@ -127,6 +147,9 @@ class CardInTest:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._vpcd is not None:
+            self._vpcd.close()
+            self._vpcd = None
         self._unsubscribe()
         with contextlib.suppress(PowerLoss):
             self.card.power_off()
@@ -176,3 +199,7 @@ class CardInTest:
             secure = parsed.cla.secure
             with_data = bool(parsed.data)
             self._expected.sent.append(Sent(parsed.ins, secure, with_data, status))
+
+
+def _quiet(_: object) -> None:
+    """Say nothing of what a slot reports."""

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Self
 
-from jukicard.memory import PowerLoss
+from jukicard.memory import ImageError, MemoryFailureError, PowerLoss
 from jukicard.transport import (
     CardFault,
     CardNotPresent,
@@ -61,7 +61,7 @@ class LocalReader:
     def open(self) -> None:
         """Give the card power (cold reset, also when it was open).
 
-        CardNotPresent without one, CardFault when its power failed.
+        CardNotPresent without one, CardFault when its power failed or its memory cannot be read.
         """
         if self._card is None:
             raise CardNotPresent("no card in the reader")
@@ -118,6 +118,10 @@ class LocalReader:
         """Have the card work, and take its power where it stops in the middle of that."""
         try:
             return work(*command)
+        except (ImageError, MemoryFailureError) as failure:
+            self._fail()
+            told = f"the card failed: {failure}"
+            raise CardFault(f"the card failed: {describe(failure)}", told) from None
         except PowerLoss as loss:
             self._fail()
             raise CardFault(f"the card failed: its power was cut ({describe(loss)})") from None

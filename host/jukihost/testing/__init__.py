@@ -16,6 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.testing.pcscd import (
+        Pcscd as Pcscd,
+        PcscdInUse as PcscdInUse,
+        PcscdUnavailable as PcscdUnavailable,
+        missing_for_pcscd as missing_for_pcscd,
+    )
     from jukihost.testing.readers import (
         WAYS as WAYS,
         InProcess as InProcess,
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES: Final = {
+    "pcscd": "Pcscd PcscdInUse PcscdUnavailable missing_for_pcscd",
     "readers": "InProcess OfferedCard WAYS reach",
 }
 """Where the names are at home, below this package."""

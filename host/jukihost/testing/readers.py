@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
 from jukihost.connection import Connection, translated
+from jukihost.testing.pcscd import Pcscd
 from jukihost.transport.base import BaseConnection
+from jukihost.transport.pcsc import PcscConnection
 from jukihost.transport.tcp import TcpConnection
+from jukihost.transport.vpcd import VpcdConnection
 
 IN_PROCESS: Final = "in-process"
 TCP: Final = "tcp"
-WAYS: Final = (IN_PROCESS, TCP)
-"""The ways to a card in a test."""
+VPCD: Final = "vpcd"
+WAYS: Final = (IN_PROCESS, TCP, VPCD)
+"""The ways to a card in a test that need nothing beside it."""
 SECONDS: Final = 30.0
-"""How long an answer over TCP may take."""
+"""How long an answer may take, unless it is of a card in the same process."""
+_INSERTED: Final = 10.0
+"""How long a card that dials may take to be in the reader, in seconds."""
 
 
 class OfferedCard(Protocol):
@@ -27,6 +33,12 @@ class OfferedCard(Protocol):
 
     def serve(self) -> tuple[str, int]:
         """Serve the card with this project's TCP protocol; return host and port."""
+
+    def serve_vpcd(self) -> tuple[str, int]:
+        """Wait for a virtual reader that dials; return host and port."""
+
+    def dial_vpcd(self, host: str, port: int) -> AbstractContextManager[None]:
+        """Be in the virtual reader that listens there, for the length of a `with` block."""
 
 
 class InProcess(BaseConnection):
@@ -84,5 +96,24 @@ def reach(card: OfferedCard, way: str = IN_PROCESS) -> BaseConnection:
         raise ValueError(f"there is no way {way!r} to a card; there is {', '.join(WAYS)}")
     if way == IN_PROCESS:
         return InProcess(card.reader)
-    host, port = card.serve()
-    return TcpConnection(host, port, timeout=SECONDS)
+    if way == VPCD:
+        return VpcdConnection(*card.serve_vpcd(), listening=False, timeout=SECONDS)
+    return TcpConnection(*card.serve(), timeout=SECONDS)
+
+
+@contextmanager
+def in_pcscd(card: OfferedCard, pcscd: Pcscd) -> Iterator[BaseConnection]:
+    """Put the card of a test into the reader of a pcscd, give an open connection, take it out."""
+    try:
+        with (
+            card.dial_vpcd(*pcscd.address),
+            PcscConnection(pcscd.reader, wait=_INSERTED, timeout=SECONDS) as connection,
+        ):
+            yield connection
+    finally:
+        pcscd.wait_until_empty()
+
+
+def real(reader: str) -> BaseConnection:
+    """Return a connection to the card in a real reader, by its name or its number."""
+    return PcscConnection(int(reader) if reader.isdecimal() else reader)

@@ -74,7 +74,9 @@ def lines(result: pytest.RunResult) -> str:
     return "\n".join(result.outlines + result.errlines)
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--juki-reader", "tcp")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("-n", "2"), ("--juki-reader", "tcp"), ("--juki-reader", "vpcd")]
+)
 def test_cards_by_fixture_and_marker(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
     pytester.makepyfile(SUITE)
     pytester.runpytest_subprocess("--strict-markers", *arguments).assert_outcomes(passed=PASSED)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from jukicard.transport import CardNotPresent
+from jukicard.memory import ImageError, ImageProblem, MemoryFailureError
+from jukicard.transport import CardFault, CardInUse, CardNotPresent, CardWasReset
 from jukicard.transport.inprocess import LocalReader
 from tests.support.readers.echo_card import EchoCard, PowerCut
 
@@ -80,6 +83,39 @@ def test_a_reader_takes_one_card() -> None:
 def test_what_the_card_raises_comes_through(command: bytes, error: type[BaseException]) -> None:
     with LocalReader(EchoCard()) as reader, pytest.raises(error):
         reader.transmit(command + b"\0\0\0")
+
+
+FAULTS: list[tuple[Exception, type[ConnectionError]]] = [
+    (ImageError(ImageProblem.DAMAGED, "a sentence about the file"), CardFault),
+    (MemoryFailureError("a sentence about the file"), CardFault),
+    (CardNotPresent("pulled out"), CardNotPresent),
+    (CardInUse("in use"), CardInUse),
+    (CardWasReset("reset"), CardWasReset),
+]
+
+
+@pytest.mark.parametrize("step", ["power_on", "reset", "transmit"])
+@pytest.mark.parametrize(("error", "kind"), FAULTS)
+def test_a_card_that_cannot_start_is_a_connection_error(
+    monkeypatch: pytest.MonkeyPatch, step: str, error: Exception, kind: type[ConnectionError]
+) -> None:
+    card = EchoCard()
+    reader = LocalReader(card)
+    if step != "power_on":
+        reader.open()
+
+    def fail(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(card, step, fail)
+    does = {"power_on": reader.open, "reset": reader.reset}
+    with pytest.raises(ConnectionError) as met:
+        does.get(step, partial(reader.transmit, bytes(4)))()
+    assert type(met.value) is kind
+    assert "sentence" not in str(met.value), "whoever is connected need not know the file"
+    if not isinstance(error, ConnectionError):
+        assert isinstance(met.value, CardFault)
+        assert met.value.told == f"the card failed: {error}"
 
 
 def test_card_not_present_is_a_connection_error() -> None:
