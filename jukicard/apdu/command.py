@@ -11,6 +11,7 @@ MAX_NC: Final = 65_535
 """The largest command data field, in bytes."""
 MAX_NE: Final = 65_536
 """The largest number of response bytes a command can ask for."""
+_new: Final = object.__new__
 
 
 class MalformedApduError(ValueError):
@@ -74,7 +75,15 @@ class CommandApdu:
         size = len(raw)
         if size < 4:
             raise MalformedApduError(f"a command APDU has at least 4 bytes, not {size}")
-        self = object.__new__(cls)
+        self = _new(cls)
+        if size == 5:  # case 2S
+            class_byte, ins, self.p1, self.p2, le = raw
+            self.cla = CLASS_BYTES[class_byte]
+            self.ins = INSTRUCTIONS[ins]
+            self.data = b""
+            self.ne = le or 256
+            self.extended = False
+            return self
         self.cla = CLASS_BYTES[raw[0]]
         self.ins = INSTRUCTIONS[raw[1]]
         self.p1 = raw[2]
@@ -85,21 +94,17 @@ class CommandApdu:
             self.extended = False
             return self
         lc = raw[4]
-        if size == 5:  # case 2S
-            self.data = b""
-            self.ne = lc or 256
-            self.extended = False
-            return self
         if lc:
             body = size - 5 - lc
             if body == 0:  # case 3S
-                self.data = bytes(raw[5:])
+                data = raw[5:]
                 self.ne = 0
             elif body == 1:  # case 4S
-                self.data = bytes(raw[5:-1])
+                data = raw[5:-1]
                 self.ne = raw[-1] or 256
             else:
                 raise MalformedApduError(f"Lc says {lc} bytes, {size - 5} bytes follow it")
+            self.data = data if type(data) is bytes else bytes(data)
             self.extended = False
             return self
         return self._parse_extended(raw, size)

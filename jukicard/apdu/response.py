@@ -21,7 +21,7 @@ class ResponseApdu:
     def __init__(self, data: bytes = b"", status: StatusWord = StatusWord.OK) -> None:
         if len(data) > MAX_NE:
             raise ValueError(f"a response carries at most {MAX_NE} bytes, not {len(data)}")
-        self.data = bytes(data)
+        self.data = data if type(data) is bytes else bytes(data)
         self.status = status
 
     @classmethod

@@ -52,6 +52,10 @@ class FileReference(NamedTuple):
 
 
 CURRENT_EF: Final = FileReference()
+SHORT: Final = (CURRENT_EF, *(FileReference(sfi) for sfi in range(1, 31)))
+"""What the short identifiers 0 (the current EF) to 30 mean, by their number."""
+made: Final = tuple.__new__
+"""Makes the typed form of a command that comes often: what its class does, without a call of it."""
 
 
 class ReadBinary(NamedTuple):
@@ -248,7 +252,7 @@ def parse_select(command: CommandApdu) -> Select:
     occurrence = _OCCURRENCES[command.p2 & 0x03]
     if occurrence is not Occurrence.FIRST and by is not SelectBy.DF_NAME:
         _wrong_p1_p2("SELECT")
-    return Select(by, data, occurrence, _WANTED[command.p2 >> 2], command.ne)
+    return made(Select, (by, data, occurrence, _WANTED[command.p2 >> 2], command.ne))
 
 
 def _binary_reference(command: CommandApdu, name: str) -> tuple[FileReference, int]:
@@ -260,7 +264,7 @@ def _binary_reference(command: CommandApdu, name: str) -> tuple[FileReference, i
     sfi = p1 & 0x1F
     if p1 & 0x60 or sfi == 31:
         _wrong_p1_p2(name)
-    return (FileReference(sfi) if sfi else CURRENT_EF), command.p2
+    return SHORT[sfi], command.p2
 
 
 def _odd_reference(command: CommandApdu, name: str) -> FileReference:
@@ -314,9 +318,9 @@ def parse_read_binary(command: CommandApdu) -> ReadBinary:
     if not command.ne:
         refuse(StatusWord.WRONG_LENGTH, "READ BINARY needs an Le field")
     if command.p1 < 0x80:
-        return ReadBinary(CURRENT_EF, command.p1 << 8 | command.p2, command.ne)
+        return made(ReadBinary, (CURRENT_EF, command.p1 << 8 | command.p2, command.ne, False))
     ef, offset = _binary_reference(command, "READ BINARY")
-    return ReadBinary(ef, offset, command.ne)
+    return made(ReadBinary, (ef, offset, command.ne, False))
 
 
 def _read_binary_tagged(command: CommandApdu, name: str) -> ReadBinary:

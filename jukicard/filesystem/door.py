@@ -13,7 +13,7 @@ from typing import Final, Generic, NoReturn, TypeVar
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import ALWAYS, AccessCondition, SecurityStatus
-from jukicard.filesystem.commands import FileReference, refuse
+from jukicard.filesystem.commands import CURRENT_EF, FileReference, refuse
 from jukicard.filesystem.files import (
     AccessRules,
     DataObject,
@@ -98,7 +98,9 @@ def find(selection: Selection, reference: FileReference, use: Use[S]) -> tuple[E
 
     Half the way in: for what may be asked of a file in any state, and by anybody.
     """
-    ef = resolve(selection, reference, use.command)
+    ef = selection.ef
+    if ef is None or reference is not CURRENT_EF:
+        ef = resolve(selection, reference, use.command)
     spec = ef.spec
     if not isinstance(spec, use.kind):
         refuse(

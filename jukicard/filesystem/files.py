@@ -216,6 +216,7 @@ class EfNode:
     spec: ElementaryFile
     parent: DfNode
     path: str
+    fid: int = field(init=False)
     content_key: str = field(init=False)
     state_key: str = field(init=False)
     tries_key: str = field(init=False)
@@ -223,6 +224,7 @@ class EfNode:
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.fid = self.spec.fid
         self.content_key = f"content/{self.path}"
         self.state_key = f"state/{self.path}"
         self.tries_key = f"tries/{self.path}"
@@ -231,11 +233,6 @@ class EfNode:
 
     def __repr__(self) -> str:
         return f"<EF {self.label}>"
-
-    @property
-    def fid(self) -> int:
-        """The file identifier."""
-        return self.spec.fid
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from jukicard.filesystem.access import AccessCondition, Proof
@@ -85,7 +86,7 @@ class FileStore:
     ends what was proven with what was there before: `endings` is told, the application's context.
     """
 
-    __slots__ = ("_endings", "_get", "_put", "on_decision", "partition", "tree")
+    __slots__ = ("_endings", "_get", "_put", "on_decision", "partition", "root_state", "tree")
 
     def __init__(
         self, tree: FileTree, partition: ApplicationMemory, endings: Endings = _NOBODY
@@ -97,6 +98,8 @@ class FileStore:
         """Told of every decision about a file, from outside the card."""
         self._get = partition.get
         self._put = partition.put
+        self.root_state: Callable[[], bytes | None] = partial(partition.get, tree.root.state_key)
+        """What memory keeps of the application's own state, None as long as it never changed."""
 
     def content(self, ef: EfNode) -> bytes:
         """Return the bytes of a transparent EF, always `size` of them.
@@ -159,18 +162,15 @@ class FileStore:
 
     def put_tries(self, ef: EfNode, left: int) -> None:
         """Write a retry counter in the running transaction."""
-        self._watch_counter(ef, left)
+        if not left:
+            self._endings.end_proofs_if_blocked(ef.fid, ef.tries_key)
         self._put(ef.tries_key, bytes((left,)))
 
     def put_tries_now(self, ef: EfNode, left: int) -> None:
         """Write a retry counter at once and for good; at 0, what was proven with the EF ends."""
-        self._watch_counter(ef, left)
-        self.partition.put_now(ef.tries_key, bytes((left,)))
-
-    def _watch_counter(self, ef: EfNode, left: int) -> None:
-        # told before it is written: nobody knows what landed where the power goes meanwhile
-        if not left:
+        if not left:  # told before: nobody knows what landed where the power goes meanwhile
             self._endings.end_proofs_if_blocked(ef.fid, ef.tries_key)
+        self.partition.put_now(ef.tries_key, bytes((left,)))
 
     def data_object(self, df: DfNode, tag: int) -> bytes | None:
         """Return the value of a data object, None when it was never put."""

@@ -9,7 +9,7 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv, TlvError
 from jukicard.errors import IsoError
-from jukicard.filesystem.commands import CURRENT_EF, FileReference
+from jukicard.filesystem.commands import SHORT, FileReference, made
 from jukicard.filesystem.files import EfNode
 from jukicard.filesystem.selection import Selection
 
@@ -72,8 +72,7 @@ def reference(p2: int, name: str) -> FileReference:
         raise IsoError(StatusWord.INCORRECT_P1_P2, f"{name}: P2 names no reference")
     if not p2 & _SPECIFIC:
         raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, f"{name}: no global references here")
-    sfi = p2 & 0x1F
-    return FileReference(sfi) if sfi else CURRENT_EF
+    return SHORT[p2 & 0x1F]
 
 
 def pin_of_present_value(command: CommandApdu, selection: Selection) -> EfNode | None:
@@ -99,7 +98,7 @@ def parse_verify(command: CommandApdu, *, lenient: bool) -> VerifyQuery | Verify
         raise IsoError(StatusWord.INCORRECT_P1_P2, "VERIFY has P1 00")
     pin = reference(command.p2, "VERIFY")
     if command.data:
-        return Verify(pin, command.data)
+        return made(Verify, (pin, command.data))
     if command.ne and not lenient:
         raise IsoError(StatusWord.WRONG_LENGTH, "VERIFY without data has no Le field either")
     return VerifyQuery(pin)
@@ -146,7 +145,7 @@ def parse_get_challenge(command: CommandApdu) -> GetChallenge:
         raise IsoError(StatusWord.INCORRECT_P1_P2, "GET CHALLENGE has P1-P2 0000")
     if command.data or not 1 <= command.ne <= 256:
         raise IsoError(StatusWord.WRONG_LENGTH, "GET CHALLENGE asks for 1 to 256 bytes")
-    return GetChallenge(command.ne)
+    return made(GetChallenge, (command.ne,))
 
 
 class MutualAuthenticate(NamedTuple):

@@ -199,15 +199,21 @@ class FileApplet(Applet[State]):
         handler = handlers.get(command.ins)
         if handler is None:
             raise self.unknown(command)
+        if self.files.root_state() is not None:
+            self._admit(command, state)
+        return handler(self, command, state)
+
+    def _admit(self, command: CommandApdu, state: State) -> None:
+        """Refuse what an application does not do while its own state is not activated."""
         root = self.tree.root
         if not self.files.is_activated(root) and command.ins not in IN_ANY_STATE:
             self.refused(command, state)
             check_in_use(self.files, root, ins_label(command.ins))
-        return handler(self, command, state)
 
     def tries_changed(self, fid: int, left: int) -> None:
         """Tell the listeners that the counter of a PIN or key has changed."""
-        self.context.emit(RetryCounterChanged(self.context.aid, f"{fid:04X}", left))
+        if self.context.heard:
+            self.context.emit(RetryCounterChanged(self.context.aid, f"{fid:04X}", left))
 
     @property
     def description(self) -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ class PinStore:
         left = self.tries_left(ef)
         raise IsoError(StatusWord.retries(left), f"VERIFY of {ef.label}: a query, {left} left")
 
-    def compare(self, ef: EfNode, value: bytes, name: str) -> None:
+    def _compare(self, ef: EfNode, spec: PinFile, value: bytes, name: str) -> None:
         """Compare a value with the PIN; IsoError 63CX, or the blocked status without comparing.
 
         The counter is written first, outside the transaction, so that a guess is never free
@@ -135,7 +135,6 @@ class PinStore:
             raise IsoError(self._blocked, f"{name} of {ef.label}: blocked")
         store.put_tries_now(ef, left - 1)
         expected = store.value(ef)
-        spec = pin_spec(ef)
         if expected is None or not _equal(value, expected):
             self._changed(ef.fid, left - 1)
             raise IsoError(
@@ -155,7 +154,7 @@ class PinStore:
         verified = selection.security.verified
         verified.discard(ef.fid)
         allow(self._store, selection, ef, spec, _VERIFY)
-        self.compare(ef, value, "VERIFY")
+        self._compare(ef, spec, value, "VERIFY")
         verified.add(ef.fid)
 
     def change(
@@ -186,7 +185,7 @@ class PinStore:
         allow(self._store, selection, ef, spec, use)
         old, new = self._split(ef, data)
         # compared before the new value is looked at: its length tells how long the old one is
-        self.compare(ef, old, name)
+        self._compare(ef, spec, old, name)
         self._put_value(ef, spec, new)
         selection.security.verified.add(ef.fid)
 
@@ -242,7 +241,7 @@ class PinStore:
         code, new = self._split(code_ef, data)
         before = verified & {code_ef.fid}
         verified -= before
-        self.compare(code_ef, code, name)
+        self._compare(code_ef, pin_spec(code_ef), code, name)
         verified |= before
         return new
 

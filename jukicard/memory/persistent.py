@@ -58,8 +58,9 @@ class Partition:
 
     def put(self, key: str, value: bytes) -> None:
         """Write in the running transaction. Raises `TransactionError` when there is none."""
-        check_name(key)
-        check_value(value)
+        if type(key) is not str or type(value) is not bytes or not key.isascii():
+            check_name(key)
+            check_value(value)
         self._memory._remember(self, key)
         self._values[key] = value
 
@@ -79,8 +80,9 @@ class Partition:
         counters, termination. Works inside and outside a transaction; a pending write to the same
         key is discarded. Raises `MemoryFailureError` when nothing was changed.
         """
-        check_name(key)
-        check_value(value)
+        if type(key) is not str or type(value) is not bytes or not key.isascii():
+            check_name(key)
+            check_value(value)
         self._memory._put_now(self, key, value)
 
     def keys(self) -> list[str]:
@@ -321,13 +323,14 @@ class PersistentMemory:
             self._tell(changes)
 
     def _put_now(self, partition: Partition, key: str, value: bytes) -> None:
-        changes = {partition.name: {key: value}}
-        self._write(changes)
+        if self._backend is not None or self._uncertain:
+            self._write({partition.name: {key: value}})
         partition._values[key] = value
         if self._undo:
             self._undo.pop((partition.name, key), None)
         self._uncertain = False
-        self._tell(changes)
+        if self.on_commit is not None:
+            self._tell({partition.name: {key: value}})
 
     def _write(self, changes: Mapping[str, Mapping[str, bytes | None]]) -> None:
         """Write to the backend; `_uncertain` is left set, for the caller to end the operation."""

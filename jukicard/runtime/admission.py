@@ -56,7 +56,7 @@ class Admission:
 
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer a command that the card's state allows; IsoError 6985 for another."""
-        if not self._card.usable:
+        if self._card.kept() is not None:
             self._check(command, channel)
         return self._next(command, channel)
 

@@ -202,6 +202,11 @@ class AppletContext:
         """
         return self._grants.call(self.aid, owner, name, data)
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens: an event that nobody hears need not be made."""
+        return bool(self._events.listeners)
+
     def emit(self, event: CardEvent) -> None:
         """Tell the emulator's listeners; costs one comparison when nobody listens."""
         if self._events.listeners:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -26,24 +28,26 @@ RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
 class CardState:
     """The state of the card; absent in memory as long as it is activated, the common case."""
 
-    __slots__ = ("_events", "_memory", "endings")
+    __slots__ = ("_events", "_memory", "endings", "kept")
 
     def __init__(self, memory: Partition, events: Events) -> None:
         self._memory = memory
         self._events = events
+        self.kept: Callable[[], bytes | None] = partial(memory.get, _KEY)
+        """What memory keeps of the state: nothing while the card is activated."""
         self.endings = Endings()
         """What the running command takes away from what was proven."""
 
     @property
     def now(self) -> LifeCycleState:
         """The current state."""
-        raw = self._memory.get(_KEY)
+        raw = self.kept()
         return LifeCycleState.ACTIVATED if raw is None else LifeCycleState(raw[0])
 
     @property
     def usable(self) -> bool:
         """True while the card is neither suspended nor ended."""
-        return self._memory.get(_KEY) is None
+        return self.kept() is None
 
     @property
     def description(self) -> str:

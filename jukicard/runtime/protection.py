@@ -47,7 +47,7 @@ class SecureMessagingLayer:
             response = self._next(command, channel)
         else:
             response = self._without_session(command, channel)
-        if state.challenge is held and not _continues(channel):
+        if held and state.challenge is held and not _continues(channel):
             state.challenge = b""  # protocols: a challenge is for the very next command
         return response
 

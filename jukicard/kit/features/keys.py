@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 class Challenges(FileApplet[State]):
     """Fresh randomness, for an authentication that is the very next command."""
 
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self._random = context.random.take
+
     @command(Ins.GET_CHALLENGE)
     def get_challenge(self, command: CommandApdu, state: State) -> ResponseApdu:
         """GET CHALLENGE: fresh randomness; the newest one is the one that counts."""
-        state.challenge = self.context.random.take(commands.parse_get_challenge(command).size)
+        state.challenge = self._random(commands.parse_get_challenge(command).size)
         return ResponseApdu(state.challenge)
 
 
@@ -107,7 +111,8 @@ class Keys(Challenges[WithKeys]):
         state.security.authenticated.add(spec.right)
         state.security.rests_on = frozenset({ef.fid})
         state.messaging = Iso7816Session.start(session_keys)
-        self.context.emit(SecurityStatusChanged(self.context.aid, spec.right, holds=True))
+        if self.context.heard:
+            self.context.emit(SecurityStatusChanged(self.context.aid, spec.right, holds=True))
         return ResponseApdu(answer)
 
     @environment(commands.SetKey)

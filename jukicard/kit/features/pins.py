@@ -19,11 +19,12 @@ class Pins(FileApplet[State]):
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
         self.pins = PinStore(self.files, context.options.blocked_status, self.tries_changed)
+        self._lenient = context.options.lenient_verify
 
     @command(Ins.VERIFY)
     def verify(self, command: CommandApdu, state: State) -> ResponseApdu:
         """VERIFY: compare a PIN, or tell how many tries are left."""
-        parsed = commands.parse_verify(command, lenient=self.context.options.lenient_verify)
+        parsed = commands.parse_verify(command, lenient=self._lenient)
         if isinstance(parsed, commands.VerifyQuery):
             self.pins.query(state, parsed.pin)
         self.pins.verify(state, parsed.pin, parsed.value)
