@@ -26,7 +26,7 @@ NO_SYSTEM_PACKAGES ?=
 # What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
 SYSTEM_PACKAGES := pcscd vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
-	chromium libnss3-tools xvfb xdotool \
+	chromium libnss3-tools xvfb xdotool tshark \
 	gcc libc6-dev swig libpcsclite-dev
 # It opens port 22 of the machine when it is installed: only where every interop test must run.
 SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server)

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
         TraceObserver as TraceObserver,
         parse_dump as parse_dump,
     )
+    from jukicard.apdu.trace.difference import compare_traces as compare_traces
+    from jukicard.apdu.trace.formats import read_trace as read_trace, write_trace as write_trace
+    from jukicard.apdu.trace.record import ApduTrace as ApduTrace, TraceError as TraceError
+    from jukicard.apdu.trace.replay import Strayed as Strayed
     from jukicard.environment import (
         CardEnvironment as CardEnvironment,
         Clock as Clock,
@@ -102,6 +106,7 @@ if TYPE_CHECKING:
         SlotStatus as SlotStatus,
     )
     from jukicard.transport.inprocess import LocalReader as LocalReader
+    from jukicard.transport.recorded import RecordedCard as RecordedCard
     from jukicard.transport.tcp import TcpServer as TcpServer
     from jukicard.transport.tcpmany import (
         CardSource as CardSource,
@@ -128,6 +133,10 @@ __version__: Final = "0.2.0.dev0"
 _HOMES: Final = {
     "apdu": "Aid Atr ClassByte CommandApdu DumpWriter Ins MalformedApduError ResponseApdu "
     "StatusWord Tlv TlvError Trace TraceLevel TraceObserver parse_dump",
+    "apdu.trace.difference": "compare_traces",
+    "apdu.trace.formats": "read_trace write_trace",
+    "apdu.trace.record": "ApduTrace TraceError",
+    "apdu.trace.replay": "Strayed",
     "environment": "CardEnvironment Clock FixedClock RandomSource SeededRandom SystemClock "
     "SystemRandom",
     "memory": "CardEntry ImageError ImageProblem MemoryFailureError MemorySnapshot "
@@ -144,6 +153,7 @@ _HOMES: Final = {
     "synthetic.person": "Person",
     "transport": "CardFault CardNotPresent CardPort SlotState SlotStatus",
     "transport.inprocess": "LocalReader",
+    "transport.recorded": "RecordedCard",
     "transport.tcp": "TcpServer",
     "transport.tcpmany": "CardSource ImageCards ManyCardsServer UnknownCardError",
     "transport.tpdu": "CRC CRC_A CRC_B CRC_OF_DRIVERS Iso14443Card Iso14443TypeACard LRC T0Card "

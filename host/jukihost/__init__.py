@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         TraceObserver as TraceObserver,
         parse_dump as parse_dump,
     )
+    from jukicard.apdu.trace.difference import compare_traces as compare_traces
+    from jukicard.apdu.trace.formats import read_trace as read_trace, write_trace as write_trace
+    from jukicard.apdu.trace.record import ApduTrace as ApduTrace, TraceError as TraceError
     from jukihost.authentication import Suite as Suite
     from jukihost.authentication.eac import TerminalIdentity as TerminalIdentity
     from jukihost.authentication.scp03 import ChannelNotOffered as ChannelNotOffered
@@ -165,10 +168,7 @@ if TYPE_CHECKING:
         new_store as new_store,
         rotate_key as rotate_key,
     )
-    from jukihost.keys.custody import (
-        KeyExists as KeyExists,
-        KeyUnfit as KeyUnfit,
-    )
+    from jukihost.keys.custody import KeyExists as KeyExists, KeyUnfit as KeyUnfit
     from jukihost.keys.envelope import (
         ForeignFile as ForeignFile,
         KeyStoreError as KeyStoreError,
@@ -234,10 +234,7 @@ if TYPE_CHECKING:
         TokenInfo as TokenInfo,
         TokenKind as TokenKind,
     )
-    from jukihost.sessions.juki import (
-        TERMINAL_TYPE as TERMINAL_TYPE,
-        JukiSession as JukiSession,
-    )
+    from jukihost.sessions.juki import TERMINAL_TYPE as TERMINAL_TYPE, JukiSession as JukiSession
     from jukihost.sessions.surface import (
         BirthRecord as BirthRecord,
         Face as Face,
@@ -260,10 +257,7 @@ if TYPE_CHECKING:
         holder_of as holder_of,
         summarize as summarize,
     )
-    from jukihost.signing.cms import (
-        sign_cms as sign_cms,
-        verify_cms as verify_cms,
-    )
+    from jukihost.signing.cms import sign_cms as sign_cms, verify_cms as verify_cms
     from jukihost.signing.key import (
         HashName as HashName,
         SigningError as SigningError,
@@ -314,6 +308,9 @@ _HOMES: Final = {
     "jukicard.apdu": "Aid Atr ClassByte CommandApdu DumpWriter Ins "
     "ResponseApdu StatusWord Tlv TlvError Trace "
     "TraceLevel TraceObserver parse_dump",
+    "jukicard.apdu.trace.difference": "compare_traces",
+    "jukicard.apdu.trace.formats": "read_trace write_trace",
+    "jukicard.apdu.trace.record": "ApduTrace TraceError",
     "jukihost.authentication": "Suite",
     "jukihost.authentication.eac": "TerminalIdentity",
     "jukihost.authentication.scp03": "ChannelNotOffered",

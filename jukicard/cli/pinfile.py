@@ -6,20 +6,17 @@ No message shows a value, nor a word that may be one.
 from __future__ import annotations
 
 import codecs
-import os
-import re
-import stat
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from jukicard.cli.problems import UserError
+from jukicard.cli.readfile import read_file
 
 if TYPE_CHECKING:
     from jukicard.profiles import Pins
 
 _MAX_BYTES: Final = 64 << 10
 """The largest PIN file."""
-_HANDED_OVER: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/(self|\d+)/fd/\d+")
 
 
 def read_pins(path: str) -> Pins:
@@ -80,30 +77,8 @@ def _named(path: str, lines: list[str], names: list[str], *, any_name: bool) -> 
 
 def _lines(path: str) -> list[str]:
     """Return the lines, at least one, without their ends."""
-    try:
-        raw = _content(path).removeprefix(codecs.BOM_UTF8)
-    except OSError as error:
-        raise UserError(f"the PIN file {path} cannot be read: {error.strerror}") from None
-    if len(raw) > _MAX_BYTES:
-        raise UserError(f"the PIN file {path} has more than {_MAX_BYTES >> 10} KiB")
+    raw = read_file(path, "the PIN file", _MAX_BYTES).removeprefix(codecs.BOM_UTF8)
     try:
         return raw.decode("ascii").splitlines() or [""]
     except UnicodeDecodeError:
         raise UserError(f"the PIN file {path} holds more than ASCII characters") from None
-
-
-def _content(path: str) -> bytes:
-    """Return the file, or one byte more than it may have; OSError, UserError for what is no file.
-
-    A named pipe would be waited for without end. What a shell hands over as `/dev/stdin` or
-    `/dev/fd/63` is read like standard input.
-    """
-    found = os.stat(path)
-    if not (
-        stat.S_ISREG(found.st_mode)
-        or (stat.S_ISFIFO(found.st_mode) and _HANDED_OVER.fullmatch(path))
-    ):
-        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
-        raise UserError(f"the PIN file {path} is {kind}: name a file")
-    with open(path, "rb") as stream:
-        return stream.read(_MAX_BYTES + 1)

@@ -9,6 +9,7 @@ from typing import Final
 
 from jukicard.apdu.ins import ins_label
 from jukicard.apdu.trace import Trace
+from jukicard.apdu.trace.record import ApduTrace
 from jukicard.runtime.events import CardEvent, LifeCycleChanged, Refusal, RetryCounterChanged
 from jukicard.testing.hazards import Hazard
 
@@ -20,7 +21,9 @@ MOST_REFUSALS: Final = 50
 class Journal:
     """Listens to a card and to the way to it; an observer of bytes and a listener of events."""
 
-    def __init__(self) -> None:
+    def __init__(self, recording: ApduTrace | None = None) -> None:
+        """`recording` is told all of it too, unredacted."""
+        self._recording = recording
         self._trace = Trace(keep=LONGEST)
         self._remarks: list[str] = []
         self._refusals: list[str] = []
@@ -60,10 +63,14 @@ class Journal:
     def command(self, raw: bytes) -> None:
         """Take a command on its way to the card."""
         self._trace.command(raw)
+        if self._recording is not None:
+            self._recording.command(raw)
 
     def response(self, raw: bytes) -> None:
         """Take the answer to it."""
         self._trace.response(raw)
+        if self._recording is not None:
+            self._recording.response(raw)
         self._tell()
 
     def broke_off(self, error: BaseException) -> None:
@@ -74,9 +81,13 @@ class Journal:
     def reset(self, atr: bytes) -> None:
         """Take a reset and the answer to it."""
         self._trace.reset(atr)
+        if self._recording is not None:
+            self._recording.reset(atr)
         self._tell()
 
     def _tell(self) -> None:
         for remark in self._remarks:
             self._trace.comment(remark)
+            if self._recording is not None:
+                self._recording.comment(remark)
         self._remarks.clear()

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Final
 
+from jukicard.apdu.trace.record import HAZARD, POWER
 from jukicard.apdu.trace.redaction import parse_or_none
 from jukicard.memory import PowerLoss
 from jukicard.runtime.card import Card
@@ -15,6 +16,7 @@ from jukicard.testing.hazardous import HazardousCard
 from jukicard.testing.hazards import Hazard
 from jukicard.testing.journal import Journal
 from jukicard.testing.probe import state_of
+from jukicard.testing.recording import POWER_OFF, PUT_BACK, recording_of
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.vpcd import VpcdServer
@@ -27,16 +29,26 @@ class CardInTest:
 
     card: the card itself, as it would be without a test.
     today: a day that the terminal's clock may show; past its end for a card that has expired.
+    record: keep the whole session in `recording`, with the card as it is now.
     """
 
     def __init__(
-        self, card: Card, *, today: datetime.date, state: str = "issued", seed: object = None
+        self,
+        card: Card,
+        *,
+        today: datetime.date,
+        state: str = "issued",
+        seed: object = None,
+        record: bool = False,
     ) -> None:
         self.card = card
         self.today = today
         self._state = state
         self._seed = seed
-        self._journal = Journal()
+        title = f"{card.profile}, state {state}, seed {seed!r}"
+        self.recording = recording_of(card, title, today) if record else None
+        """All that was said, with every secret, where that was asked for."""
+        self._journal = Journal(self.recording)
         self._expected = Expectations()
         self._line = HazardousCard(card, on_hazard=self._journal.happened)
         self._before = card.snapshot()
@@ -83,10 +95,13 @@ class CardInTest:
     def hazard(self, *hazards: Hazard) -> None:
         """Have these happen to the card; they count from here on, each for itself."""
         self._line.add(*hazards)
+        for hazard in reversed(hazards):  # the first is the outermost
+            self._record(repr(hazard), HAZARD)
 
     def put_back(self) -> None:
         """Put the card back that was pulled out; the reader must be opened again."""
         self._line.put_back()
+        self._record(PUT_BACK, POWER)
 
     @property
     def happened(self) -> tuple[Hazard, ...]:
@@ -176,6 +191,11 @@ class CardInTest:
     def power_off(self) -> None:
         """Take the power away."""
         self._line.power_off()
+        self._record(POWER_OFF, POWER)
+
+    def _record(self, text: str, kind: str) -> None:
+        if self.recording is not None:
+            self.recording.comment(text, kind)
 
     def transmit(self, command: bytes, /) -> bytes:
         """Give a command to the card, through all that may happen on the way."""

@@ -6,16 +6,13 @@ that may be any.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
-from jukicard.apdu.trace import (
-    BytePattern,
-    DumpCommand,
-    DumpEvent,
-    DumpReset,
-    DumpResponse,
-    parse_dump,
-)
+from jukicard.apdu.trace import DumpReset, parse_dump
+from jukicard.apdu.trace.record import ApduTrace
+from jukicard.apdu.trace.replay import NothingAnswered, Playback, Strayed
 from jukihost.errors import CardRemovedOrMute, ReplayMismatch
 from jukihost.transport.base import BaseConnection, not_open
 
@@ -27,17 +24,17 @@ class ReplayConnection(BaseConnection):
     without an error, while the trace goes on, is a ReplayMismatch too.
     """
 
-    def __init__(self, dump: str) -> None:
-        """Take the text of a dump; DumpError (a ValueError) when it is malformed."""
-        self._events = parse_dump(dump)
-        self._next = 0
+    def __init__(self, dump: str | ApduTrace) -> None:
+        """Take a trace, or the text of a dump; DumpError (a ValueError) when it is malformed."""
+        self._events = parse_dump(dump) if isinstance(dump, str) else dump.events
+        self._card = Playback(self._events)
         self._open = False
         self._atr = b""
 
     @property
     def description(self) -> str:
         """That it is a recording, and how far it has been played."""
-        return f"recorded trace, event {self._next} of {len(self._events)}"
+        return f"recorded trace, event {self._card.played} of {len(self._events)}"
 
     @property
     def atr(self) -> bytes:
@@ -48,14 +45,13 @@ class ReplayConnection(BaseConnection):
     @property
     def finished(self) -> bool:
         """Tell whether every event was played."""
-        return self._next == len(self._events)
+        return self._card.finished
 
     def open(self) -> None:
         """Play the reset that comes next; a trace may also begin without one."""
         self._open = True
-        event = self._peek()
-        if isinstance(event, DumpReset):
-            self._reset_to(event)
+        if isinstance(self._card.next, DumpReset):
+            self._atr = self._card.reset()
 
     def close(self) -> None:
         """Stop playing; `open` goes on where it stopped."""
@@ -67,51 +63,30 @@ class ReplayConnection(BaseConnection):
         ReplayMismatch when the trace goes on otherwise, or hides a part of the answer.
         """
         self._check_open()
-        event = self._peek()
-        if not (isinstance(event, DumpCommand) and event.pattern.matches(command)):
-            raise ReplayMismatch(
-                f"the trace goes on with {_show(event)} (event {self._next + 1} "
-                f"of {len(self._events)}), the program sent {_header(command)}; "
-                "record it again if the program is right"
-            )
-        answer = self._events[self._next + 1] if self._next + 1 < len(self._events) else None
-        if not isinstance(answer, DumpResponse):
-            self._next += 1
+        try:
+            with _told():
+                return self._card.transmit(command)
+        except NothingAnswered:
             raise CardRemovedOrMute(
                 "the card was pulled out, or failed, here when the trace was recorded"
-            )
-        if not answer.pattern.is_exact:
-            raise ReplayMismatch(
-                f"the answer to {_header(command)} is hidden in the trace; only a "
-                "trace with all data can be replayed (synthetic cards only)"
-            )
-        self._next += 2
-        return answer.pattern.raw
+            ) from None
 
     def reset(self) -> bytes:
         """Play the recorded reset that must come next."""
         self._check_open()
-        event = self._peek()
-        if not isinstance(event, DumpReset):
-            raise ReplayMismatch(
-                f"the trace goes on with {_show(event)}, the program reset the "
-                "card; record it again if the program is right"
-            )
-        return self._reset_to(event)
+        with _told():
+            self._atr = self._card.reset()
+        return self._atr
 
     def forget(self) -> bytes | None:
         """Play the reset that ends a session, unless the trace goes on without one."""
         self._check_open()
-        event = self._peek()
-        return self._reset_to(event) if isinstance(event, DumpReset) else None
+        return self.reset() if isinstance(self._card.next, DumpReset) else None
 
     def check_finished(self) -> None:
         """ReplayMismatch unless every event was played."""
-        if not self.finished:
-            raise ReplayMismatch(
-                f"the trace goes on with {_show(self._peek())}, the program "
-                "stopped; record it again if the program is right"
-            )
+        with _told():
+            self._card.check_finished()
 
     def __exit__(
         self,
@@ -123,35 +98,14 @@ class ReplayConnection(BaseConnection):
         if error is None:
             self.check_finished()
 
-    def _peek(self) -> DumpEvent | None:
-        return None if self.finished else self._events[self._next]
-
-    def _reset_to(self, event: DumpReset) -> bytes:
-        self._next += 1
-        self._atr = event.atr
-        return event.atr
-
     def _check_open(self) -> None:
         if not self._open:
             raise not_open()
 
 
-def _show(event: DumpEvent | None) -> str:
-    """Name an event by what is no secret in it."""
-    match event:
-        case DumpCommand(pattern):
-            return f"command {_header(pattern)}"
-        case DumpReset():
-            return "a reset"
-        case DumpResponse():
-            return "an answer"
-        case None:
-            return "nothing more"
-
-
-def _header(command: bytes | BytePattern) -> str:
-    """Return CLA INS P1 P2 and the length, never data."""
-    pattern = BytePattern.of(command) if isinstance(command, bytes) else command
-    size = len(pattern)
-    header = str(BytePattern(pattern.values[:4])) + " " if size >= 4 else ""
-    return f"{header}({size} bytes)"
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Strayed as strayed:
+        raise ReplayMismatch(str(strayed)) from None

@@ -131,18 +131,27 @@ _HEX_DIGITS: Final = frozenset("0123456789ABCDEFabcdef")
 
 
 def _parse_pattern(text: str, number: int) -> BytePattern:
+    try:
+        return parse_bytes(text)
+    except DumpError as error:
+        raise DumpError(f"line {number}: {error}") from None
+
+
+def parse_bytes(text: str) -> BytePattern:
+    """Read bytes as `str(BytePattern)` writes them; bytes may be apart. DumpError."""
     digits = "".join(text.split())
     if len(digits) % 2:
-        raise DumpError(f"line {number}: half a byte")
-    pairs = (digits[i : i + 2] for i in range(0, len(digits), 2))
-    return BytePattern(tuple(_parse_byte(pair, number) for pair in pairs))
+        raise DumpError("half a byte")
+    if "?" not in digits and _HEX_DIGITS.issuperset(digits):
+        return BytePattern.of(bytes.fromhex(digits))
+    return BytePattern(tuple(_parse_byte(digits[i : i + 2]) for i in range(0, len(digits), 2)))
 
 
-def _parse_byte(pair: str, number: int) -> int | None:
+def _parse_byte(pair: str) -> int | None:
     if pair == "??":
         return None
     if not _HEX_DIGITS.issuperset(pair):
-        raise DumpError(f"line {number}: neither hexadecimal digits nor ??")
+        raise DumpError("neither hexadecimal digits nor ??")
     return int(pair, 16)
 
 

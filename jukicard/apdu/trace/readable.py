@@ -16,6 +16,7 @@ from jukicard.apdu.trace.describe import describe
 from jukicard.apdu.trace.redaction import (
     BytePattern,
     TraceLevel,
+    data_start,
     parse_or_none,
     redact_command,
     redact_response,
@@ -124,16 +125,16 @@ def meaning_of(shown: BytePattern, command: CommandApdu | None) -> str:
 def command_bytes(shown: BytePattern, command: CommandApdu | None) -> str:
     """Return header, Lc, data and Le apart, the data as `<n bytes>` where it is hidden."""
     if command is None:
-        header = BytePattern(shown.values[:4]) if None not in shown.values[:4] else BytePattern(())
-        rest = BytePattern(shown.values[len(header) :])
+        header = shown.part(0, 0 if None in shown.values[:4] else 4)
+        rest = shown.part(len(header))
         return " ".join(filter(None, (_spaced(header), data_text(rest))))
-    start = 4 + (3 if command.extended else 1) if command.data else len(shown)
+    start = data_start(command) if command.data else len(shown)
     end = start + len(command.data)
     parts = (
-        _spaced(BytePattern(shown.values[:4])),
-        str(BytePattern(shown.values[4:start])),
-        data_text(BytePattern(shown.values[start:end])),
-        str(BytePattern(shown.values[end:])),
+        _spaced(shown.part(0, 4)),
+        str(shown.part(4, start)),
+        data_text(shown.part(start, end)),
+        str(shown.part(end)),
     )
     return " ".join(filter(None, parts))
 
@@ -144,7 +145,7 @@ def response_line(shown: BytePattern) -> str:
         data = f": {shown}" if len(shown) and shown.is_exact else ""
         return f"< malformed response of {count(len(shown))}{data}"
     status = status_of(shown)
-    data = data_text(BytePattern(shown.values[:-2]))
+    data = data_text(shown.part(0, -2))
     return f"< {data}{' ' if data else ''}{status_text(status)}"
 
 

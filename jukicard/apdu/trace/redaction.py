@@ -63,6 +63,10 @@ class BytePattern:
             value is None or value == byte for value, byte in zip(self.values, raw, strict=True)
         )
 
+    def part(self, start: int, end: int | None = None) -> BytePattern:
+        """Return the pattern of the bytes from `start` to `end`, counted as slices are."""
+        return BytePattern(self.values[start:end])
+
     def __add__(self, other: BytePattern) -> BytePattern:
         return BytePattern(self.values + other.values)
 
@@ -118,37 +122,52 @@ def _is_harmless(command: CommandApdu) -> bool:
 _SELECT_P1: Final = frozenset((0x00, 0x01, 0x02, 0x03, 0x04, 0x08, 0x09))
 
 
-def redact_command(raw: bytes, level: TraceLevel) -> BytePattern:
+def parse_pattern(pattern: BytePattern) -> CommandApdu | None:
+    """Return the command of which some data may be hidden (then zeros); None when malformed."""
+    command = parse_or_none(bytes(value or 0 for value in pattern.values))
+    if command is None or pattern.is_exact:
+        return command
+    start = data_start(command)
+    outside = pattern.values[:start] + pattern.values[start + len(command.data) :]
+    return None if None in outside else command
+
+
+def data_start(command: CommandApdu) -> int:
+    """Return where the data of a command begins that has some."""
+    return HEADER_BYTES + (3 if command.extended else 1)
+
+
+def redact_command(raw: bytes | BytePattern, level: TraceLevel) -> BytePattern:
     """Return what may be shown of a command: of a malformed one, its first four bytes at most.
 
     Fewer than four malformed bytes are no header and stay hidden. FULL hides nothing.
     """
+    said = BytePattern.of(raw) if isinstance(raw, bytes) else raw
     if level is TraceLevel.FULL:
-        return BytePattern.of(raw)
-    command = parse_or_none(raw)
+        return said
+    command = parse_pattern(said)
     if command is None:
-        shown = raw[:HEADER_BYTES] if len(raw) >= HEADER_BYTES else b""
-        return BytePattern.of(shown) + BytePattern.hidden(len(raw) - len(shown))
+        shown = said.part(0, HEADER_BYTES if len(said) >= HEADER_BYTES else 0)
+        return shown + BytePattern.hidden(len(said) - len(shown))
     if not command.data or shows_data(command, level):
-        return BytePattern.of(raw)
-    start = HEADER_BYTES + (3 if command.extended else 1)
+        return said
+    start = data_start(command)
     end = start + len(command.data)
-    return (
-        BytePattern.of(raw[:start])
-        + BytePattern.hidden(len(command.data))
-        + BytePattern.of(raw[end:])
-    )
+    return said.part(0, start) + BytePattern.hidden(end - start) + said.part(end)
 
 
-def redact_response(raw: bytes, command: CommandApdu | None, level: TraceLevel) -> BytePattern:
+def redact_response(
+    raw: bytes | BytePattern, command: CommandApdu | None, level: TraceLevel
+) -> BytePattern:
     """Return what may be shown of the response to `command` (None: malformed or unknown).
 
     The status is shown always. A response shorter than a status is hidden, except at FULL.
     """
+    said = BytePattern.of(raw) if isinstance(raw, bytes) else raw
     if level is TraceLevel.FULL:
-        return BytePattern.of(raw)
-    if len(raw) < 2:
-        return BytePattern.hidden(len(raw))
+        return said
+    if len(said) < 2:
+        return BytePattern.hidden(len(said))
     if shows_data(command, level):
-        return BytePattern.of(raw)
-    return BytePattern.hidden(len(raw) - 2) + BytePattern.of(raw[-2:])
+        return said
+    return BytePattern.hidden(len(said) - 2) + said.part(-2)

@@ -11,13 +11,28 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from jukicard import PROFILES, issue_card
+from jukicard import (
+    PROFILES,
+    ApduTrace,
+    LocalReader,
+    RecordedCard,
+    TraceError,
+    compare_traces,
+    issue_card,
+    read_trace,
+    write_trace,
+)
 from jukicard.apdu import CommandApdu, ResponseApdu, Trace, TraceLevel
 from jukicard.apdu.trace import DumpError, parse_dump, write_dump
+from jukicard.apdu.trace.formats import FORMATS
+from jukicard.apdu.trace.record import HAZARD
+from jukicard.apdu.trace.replay import repeat
+from jukihost import PublishedKeys, Purpose
 from jukihost.channel import build_channel
 from jukihost.cli.output import UsageError
 from jukihost.cli.prompts import _lines
@@ -131,6 +146,44 @@ def trace(data: bytes, original: bytes) -> None:
         raise Found("a line of the trace is lost or changed")
     with suppress(TransportError, ProtocolError, CardError):
         _play(ReplayConnection(text))
+
+
+def _traces() -> list[bytes]:
+    """A session of everything that a trace can have, as JSON and as a dump."""
+    made = ApduTrace(
+        TraceLevel.FULL,
+        title="a session",
+        clock=lambda: datetime(2026, 4, 1, tzinfo=UTC),
+        card=issue_card(seed=1).snapshot().export_with_keys()[:40],
+    )
+    with LocalReader(issue_card(seed=1)) as reader:
+        made.reset(reader.atr)
+        with JukiSession(build_channel(reader, observer=made)) as juki:
+            juki.authenticate(Purpose.RESIDENT_IDENTIFICATION, PublishedKeys())
+            made.comment("Pulled(at=3)", HAZARD)
+            juki.verify_pin("1234")
+    hidden = made.at(TraceLevel.REDACTED)
+    return [write_trace(one, form) for one in (made, hidden) for form in ("json", "dump")]
+
+
+def kept_trace(data: bytes, original: bytes) -> None:
+    """What is read is written in every form, reads the same again, and shows no more redacted."""
+    found = read_trace(data)
+    again = read_trace(write_trace(found, "json"))
+    if (again.entries, again.level, again.card) != (found.entries, found.level, found.card):
+        raise Found("a trace that was written reads otherwise")
+    shown = found.at(TraceLevel.REDACTED)
+    for form in FORMATS:
+        write_trace(found, form)
+        if form != "pcapng" and b"1234".hex().encode() in write_trace(shown, form):
+            raise Found("the PIN is shown")
+    if compare_traces(found, found):
+        raise Found("a trace is not as itself")
+    compare_traces(found, read_trace(original))
+    with suppress(TraceError):
+        RecordedCard(found)
+    with suppress(TraceError):
+        repeat(found, lambda command: b"\x90\x00", lambda: b"\x3b\x00")
 
 
 def _play(connection: ReplayConnection) -> None:
@@ -287,6 +340,14 @@ TARGETS: Final = (
         (UsageError,),
         (line_ends, *BYTES),
         part=300,
+    ),
+    Target(
+        "kept trace",
+        _traces,
+        kept_trace,
+        (TraceError,),
+        (json_values, json_values, lines, numbers, words((b"??", b"note", b"hazard")), *BYTES),
+        part=150,
     ),
     Target(
         "trace",
