@@ -86,8 +86,7 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def _verified(arguments: argparse.Namespace) -> Iterator[tuple[JpkiSession, JpkiKey]]:
     """Open the JPKI application with the key's PIN verified."""
-    from jukihost.conversation.pin import Pin
-    from jukihost.conversation.secrets import SignaturePassword
+    from jukihost.conversation.secrets import Pin, SignaturePassword
     from jukihost.sessions.jpki import JpkiKey, JpkiSession
 
     key = JpkiKey[arguments.key.upper()]

@@ -13,7 +13,7 @@ from jukihost.cli.bounded import NothingCame, bounded
 from jukihost.cli.output import UsageError, read_file, say
 
 if TYPE_CHECKING:
-    from jukihost.conversation.pin import Pin
+    from jukihost.conversation.secrets import Pin
     from jukihost.keys import SoftwareCustody
     from jukihost.keys.passphrase import Passphrase
     from jukihost.sessions.juki import JukiSession
@@ -29,7 +29,7 @@ def pins(arguments: argparse.Namespace, *prompts: str) -> list[Pin]:
 
     PinFormatError, UsageError; the last of several typed ones, a new PIN, is asked for twice.
     """
-    from jukihost.conversation.pin import Pin
+    from jukihost.conversation.secrets import Pin
 
     return secrets(arguments, Pin, *prompts)
 

@@ -1,16 +1,17 @@
-"""Secrets of the successor card that a person knows or reads off: checked before they are sent.
+"""Secrets that a person knows or reads off a card: checked before they are sent.
 
-Like `Pin`, none of them shows in a repr, an error or a pickle.
+None of them shows in a repr, an error or a pickle.
 """
 
 from __future__ import annotations
 
 import hmac
 from datetime import date
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Self, cast
 
 from jukihost.errors import PinFormatError
 
+PIN_DIGITS: Final = 4
 OLDEST_PASSWORD: Final = 4
 """Characters of the shortest password that a card may still have, from the first years."""
 SHORTEST_PASSWORD: Final = 6
@@ -46,7 +47,7 @@ class Secret:
     @classmethod
     def of(cls, value: Self | str) -> Self:
         """Return a secret for what a caller may pass. PinFormatError."""
-        return value if isinstance(value, Secret) else cls(value)
+        return value if isinstance(value, cls) else cls(cast(str, value))
 
     def encode(self) -> bytes:
         """Return what goes to the card."""
@@ -65,6 +66,21 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} is not stored or sent anywhere but to a card")
+
+
+class Pin(Secret):
+    """A PIN of four digits (暗証番号), that of the Juki application above all."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if not (len(text) == PIN_DIGITS and text.isascii() and text.isdigit()):
+            raise PinFormatError(
+                f"the PIN is {PIN_DIGITS} digits, 0 to 9; nothing was sent to "
+                "the card, no try was used"
+            )
+        return text
 
 
 class SignaturePassword(Secret):

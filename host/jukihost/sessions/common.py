@@ -9,14 +9,13 @@ from typing import ClassVar, Final
 from jukicard.apdu import Aid, CommandApdu, Ins, TlvError
 from jukicard.apdu.tlv import parse_simple
 from jukihost.conversation import pinfile
+from jukihost.conversation.holder import WithPin
 from jukihost.conversation.jukifiles import day, digits
-from jukihost.conversation.pin import Pin
-from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.secrets import Pin
 from jukihost.errors import ProtocolError
 
 EF_CARD: Final = 0x0001
 EF_KEY_REFERENCE: Final = 0x0002
-EF_PIN: Final = 0x001C
 AUTHENTICATION_KEY: Final = 0x19
 """Short identifier of the key that INTERNAL AUTHENTICATE uses."""
 SERIAL_DIGITS: Final = 15
@@ -37,7 +36,7 @@ class CommonRecord:
         return self.serial[2:]
 
 
-class CommonSession(SecuredSession):
+class CommonSession(WithPin):
     """A conversation with the common card application::
 
     with CommonSession(channel) as common:
@@ -45,6 +44,7 @@ class CommonSession(SecuredSession):
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010100")
+    PIN: ClassVar[int] = 0x001C
 
     def record(self) -> CommonRecord:
         """Return the card's serial number, municipality and last day; free. ProtocolError."""
@@ -54,24 +54,9 @@ class CommonSession(SecuredSession):
         """Return record 1 of EF 0002, the reference of the card's key, as it is."""
         return self.read_record(EF_KEY_REFERENCE, 1)
 
-    def pin_retries(self) -> int:
-        """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
-        return pinfile.retries_left(self, EF_PIN)
-
-    def verify_pin(self, pin: Pin | str) -> None:
-        """Verify the card's PIN, four digits. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_PIN, Pin.of(pin).encode())
-
     def change_pin(self, new: Pin | str) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, SecurityStatusNotSatisfied."""
-        pinfile.change_key(self, EF_PIN, Pin.of(new).encode())
-
-    def unblock_pin(self, new: Pin | str | None = None) -> None:
-        """Give the PIN its tries back, and a new value unless it is to stay, at the counter.
-
-        After `authenticate` for the purpose COUNTER; TerminalNotAuthenticated, PinFormatError.
-        """
-        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
+        pinfile.change_key(self, self.PIN, Pin.of(new).encode())
 
     def internal_authenticate(self, challenge: bytes) -> bytes:
         """Let the card sign a challenge of 1 to 255 bytes; return the RSA signature (SHA-256)."""

@@ -12,24 +12,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jukicard.apdu import Aid, CommandApdu, Ins
 from jukihost.conversation import pinfile
-from jukihost.conversation.pin import Pin
+from jukihost.conversation.holder import HoldersOwn
 from jukihost.conversation.refusals import (
     NoCertificate,
     NoKeyPair,
     PasswordBlocked,
     PasswordRejected,
-    PinNotVerified,
 )
-from jukihost.conversation.secrets import SignaturePassword
-from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.secrets import Pin, SignaturePassword
 from jukihost.crypto.foreign import CertificateUnreadable, load_certificate
 from jukihost.errors import (
     FileNotFound,
     PinBlocked,
     PinRejected,
     ProtocolError,
-    SecurityStatusNotSatisfied,
-    StatusError,
 )
 
 EF_TOKEN: Final = 0x0006
@@ -98,7 +94,7 @@ class SignatureVariant(IntEnum):
     """RSASSA-PSS; the card hashes."""
 
 
-class JpkiSession(SecuredSession):
+class JpkiSession(HoldersOwn):
     """A conversation with the JPKI application::
 
     with JpkiSession(channel) as jpki:
@@ -108,12 +104,6 @@ class JpkiSession(SecuredSession):
     """
 
     AID: ClassVar[Aid] = Aid("D392F000260100000001")
-
-    def explain(self, refusal: StatusError) -> StatusError:
-        """Return what a refusal means here: without a PIN, only the PIN can be missing."""
-        if isinstance(refusal, SecurityStatusNotSatisfied):
-            return PinNotVerified(refusal.status, refusal.ins)
-        return refusal
 
     # --- what it is ---
 

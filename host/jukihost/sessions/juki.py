@@ -17,6 +17,7 @@ from jukihost.authentication import pace
 from jukihost.authentication.eac import TerminalIdentity, establish
 from jukihost.channel import ApduChannel
 from jukihost.conversation import pinfile
+from jukihost.conversation.holder import WithPin
 from jukihost.conversation.jukifiles import (
     INFO_LIMIT,
     encode_card_info,
@@ -24,7 +25,6 @@ from jukihost.conversation.jukifiles import (
     parse_card_info,
     parse_code,
 )
-from jukihost.conversation.pin import Pin
 from jukihost.conversation.protection import Protection, Silent, under_purpose
 from jukihost.conversation.refusals import (
     HolderMovedOut,
@@ -35,8 +35,7 @@ from jukihost.conversation.refusals import (
     TerminalNotAuthenticated,
     WrongAccessNumber,
 )
-from jukihost.conversation.secrets import AccessNumber
-from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.secrets import AccessNumber, Pin
 from jukihost.crypto.cardcertificate import (
     NoCardCertificate,
     parse_card_certificate,
@@ -58,7 +57,6 @@ from jukihost.errors import (
 )
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
 
-EF_PIN: Final = 0x001C
 EF_CODE: Final = 0x0002
 EF_CARD_INFO: Final = 0x0003
 
@@ -81,7 +79,7 @@ _AFTER_MOVING_OUT: Final = frozenset({Purpose.MOVE_IN, Purpose.COUNTER})
 _Value = TypeVar("_Value", bound=Enum)
 
 
-class JukiSession(SecuredSession):
+class JukiSession(WithPin):
     """A conversation with the Juki application::
 
         with JukiSession(channel) as juki:
@@ -103,6 +101,7 @@ class JukiSession(SecuredSession):
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010401")
+    PIN: ClassVar[int] = 0x001C
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
@@ -149,7 +148,7 @@ class JukiSession(SecuredSession):
 
     def select_file(self, identifier: int) -> None:
         """Select an EF; all but the PIN's lie under a purpose. TerminalNotAuthenticated."""
-        if identifier != EF_PIN:
+        if identifier != self.PIN:
             self.require_authenticated(Ins.SELECT)
         super().select_file(identifier)
 
@@ -189,10 +188,6 @@ class JukiSession(SecuredSession):
         certificate = self.card_certificate()
         number = self.card_number()
         return verify_card_certificate(certificate, roots, card_number=number, on=on)
-
-    def pin_retries(self) -> int:
-        """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
-        return pinfile.retries_left(self, EF_PIN)
 
     # --- authentication ---
 
@@ -298,7 +293,7 @@ class JukiSession(SecuredSession):
         """
         encoded = Pin.of(pin).encode()
         self._verified = False
-        pinfile.verify(self, EF_PIN, encoded)
+        pinfile.verify(self, self.PIN, encoded)
         self._verified = True
 
     @under_purpose(Ins.CHANGE_REFERENCE_DATA)
@@ -311,9 +306,9 @@ class JukiSession(SecuredSession):
         """
         encoded = Pin.of(new).encode()
         if old is None:
-            pinfile.change(self, EF_PIN, encoded)
+            pinfile.change(self, self.PIN, encoded)
         else:
-            pinfile.exchange(self, EF_PIN, Pin.of(old).encode(), encoded)
+            pinfile.exchange(self, self.PIN, Pin.of(old).encode(), encoded)
 
     # --- contents ---
 
@@ -335,10 +330,6 @@ class JukiSession(SecuredSession):
         return parse_code(self.read_record(EF_CODE, 1))
 
     # --- the counter (purpose COUNTER; TerminalNotAuthenticated, PurposeNotEntitled) ---
-
-    def unblock_pin(self, new: Pin | str | None = None) -> None:
-        """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
-        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
 
     @under_purpose(Ins.UPDATE_RECORD)
     def write_code(self, code: ResidentCode) -> None:

@@ -13,22 +13,17 @@ from typing import ClassVar, Final
 
 from jukicard.apdu import Aid
 from jukihost.conversation import pinfile
+from jukihost.conversation.holder import WithNumbers
 from jukihost.conversation.jukifiles import digits
-from jukihost.conversation.refusals import PinNotVerified
-from jukihost.conversation.secrets import BirthPin, NumberA, NumberB
-from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.secrets import BirthPin
 from jukihost.conversation.templates import birth_date, day_of, interpret, sex_of, template
-from jukihost.errors import SecurityStatusNotSatisfied, StatusError
 from jukihost.models import CardForm, Sex
 
 EF_BIRTH: Final = 0x0001
 EF_FACE: Final = 0x0002
 EF_BASIC_INFO: Final = 0x0003
-EF_CERTIFICATE: Final = 0x0004
 EF_NUMBER_IMAGE: Final = 0x0005
 EF_BIRTH_PIN: Final = 0x0011
-EF_NUMBER_B: Final = 0x0012
-EF_NUMBER_A: Final = 0x0013
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +85,19 @@ class NumberImage:
     signature: bytes = field(repr=False)
 
 
-class SurfaceSession(SecuredSession):
+class SurfaceSession(WithNumbers):
     """A conversation with the card surface application::
 
-    with SurfaceSession(channel) as surface:
-        surface.verify_number_b(NumberB.of_face(born, 2035, "1234"))
-        photo = surface.face().photo
+        with SurfaceSession(channel) as surface:
+            surface.verify_number_b(NumberB.of_face(born, 2035, "1234"))
+            photo = surface.face().photo
+
+    Verification number A opens everything, number B, a Juki card's only one, the face.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010402")
-
-    def explain(self, refusal: StatusError) -> StatusError:
-        """Return what a refusal means here: only a number can be missing."""
-        if isinstance(refusal, SecurityStatusNotSatisfied):
-            return PinNotVerified(refusal.status, refusal.ins)
-        return refusal
+    NUMBER_A: ClassVar[int] = 0x0013
+    NUMBER_B: ClassVar[int] = 0x0012
 
     # --- numbers ---
 
@@ -112,42 +105,15 @@ class SurfaceSession(SecuredSession):
         """Return how many tries the birth number has left, 0 when it is blocked; costs none."""
         return pinfile.retries_left(self, EF_BIRTH_PIN)
 
-    def number_a_retries(self) -> int:
-        """Return how many tries verification number A has left; costs none."""
-        return pinfile.retries_left(self, EF_NUMBER_A)
-
-    def number_b_retries(self) -> int:
-        """Return how many tries verification number B has left; costs none."""
-        return pinfile.retries_left(self, EF_NUMBER_B)
-
     def verify_birth(self, pin: BirthPin | str) -> None:
         """Verify the birth date, for an age check. PinFormatError, PinRejected, PinBlocked."""
         pinfile.verify(self, EF_BIRTH_PIN, BirthPin.of(pin).encode())
-
-    def verify_number_a(self, number: NumberA | str) -> None:
-        """Verify number A, which opens everything. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_NUMBER_A, NumberA.of(number).encode())
-
-    def verify_number_b(self, number: NumberB | str) -> None:
-        """Verify number B, or a Juki card's only one, which opens the face.
-
-        PinFormatError, PinRejected, PinBlocked.
-        """
-        pinfile.verify(self, EF_NUMBER_B, NumberB.of(number).encode())
 
     # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
 
     def unblock_birth(self) -> None:
         """Give the birth number its tries back; its value never changes."""
         self._unblock(EF_BIRTH_PIN)
-
-    def unblock_number_a(self) -> None:
-        """Give verification number A its tries back; its value never changes."""
-        self._unblock(EF_NUMBER_A)
-
-    def unblock_number_b(self) -> None:
-        """Give verification number B its tries back; its value never changes."""
-        self._unblock(EF_NUMBER_B)
 
     # --- contents ---
 
@@ -185,10 +151,6 @@ class SurfaceSession(SecuredSession):
                 form=_form(values.get(0xDF36)),
             ),
         )
-
-    def certificate(self) -> bytes:
-        """Return the card verifiable certificate of the key that signed the contents, as it is."""
-        return self.read_object(EF_CERTIFICATE)
 
     def number_image(self) -> NumberImage:
         """Return the image of the My Number, after number A only. PinNotVerified."""

@@ -14,22 +14,16 @@ from typing import ClassVar, Final
 
 from jukicard.apdu import Aid, Tlv
 from jukihost.conversation import pinfile
-from jukihost.conversation.pin import Pin
-from jukihost.conversation.refusals import PinNotVerified
-from jukihost.conversation.secrets import NumberA, NumberB
-from jukihost.conversation.secured import SecuredSession
+from jukihost.conversation.holder import WithNumbers, WithPin
+from jukihost.conversation.secrets import Pin
 from jukihost.conversation.templates import birth_date, interpret, sex_of, template
-from jukihost.errors import ProtocolError, SecurityStatusNotSatisfied, StatusError
+from jukihost.errors import ProtocolError
 from jukihost.models import Sex
 
 EF_MY_NUMBER: Final = 0x0001
 EF_ATTRIBUTES: Final = 0x0002
 EF_SIGNATURE: Final = 0x0003
-EF_CERTIFICATE: Final = 0x0004
 EF_BASIC_INFO: Final = 0x0005
-EF_PIN: Final = 0x0011
-EF_NUMBER_A: Final = 0x0014
-EF_NUMBER_B: Final = 0x0015
 
 MY_NUMBER_FILE_BYTES: Final = 17
 """The whole of EF 0001, filler included: its signature covers all of it."""
@@ -99,65 +93,28 @@ class TextInfo:
     key_identifier: bytes
 
 
-class TextSession(SecuredSession):
+class TextSession(WithNumbers, WithPin):
     """A conversation with the surface text application::
 
-    with TextSession(channel) as text:
-        text.verify_pin(pin)
-        holder = text.attributes()
+        with TextSession(channel) as text:
+            text.verify_pin(pin)
+            holder = text.attributes()
+
+    The PIN opens everything, verification number A the My Number, number B the four items.
     """
 
     AID: ClassVar[Aid] = Aid("D3921000310001010408")
-
-    def explain(self, refusal: StatusError) -> StatusError:
-        """Return what a refusal means here: only a PIN or number can be missing."""
-        if isinstance(refusal, SecurityStatusNotSatisfied):
-            return PinNotVerified(refusal.status, refusal.ins)
-        return refusal
+    PIN: ClassVar[int] = 0x0011
+    NUMBER_A: ClassVar[int] = 0x0014
+    NUMBER_B: ClassVar[int] = 0x0015
 
     # --- secrets ---
 
-    def pin_retries(self) -> int:
-        """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
-        return pinfile.retries_left(self, EF_PIN)
-
-    def number_a_retries(self) -> int:
-        """Return how many tries verification number A has left; costs none."""
-        return pinfile.retries_left(self, EF_NUMBER_A)
-
-    def number_b_retries(self) -> int:
-        """Return how many tries verification number B has left; costs none."""
-        return pinfile.retries_left(self, EF_NUMBER_B)
-
-    def verify_pin(self, pin: Pin | str) -> None:
-        """Verify the PIN, four digits. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_PIN, Pin.of(pin).encode())
-
-    def verify_number_a(self, number: NumberA | str) -> None:
-        """Verify number A, which opens the My Number. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_NUMBER_A, NumberA.of(number).encode())
-
-    def verify_number_b(self, number: NumberB | str) -> None:
-        """Verify number B, which opens the four items. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_NUMBER_B, NumberB.of(number).encode())
-
     def change_pin(self, new: Pin | str) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, PinNotVerified."""
-        pinfile.change(self, EF_PIN, Pin.of(new).encode())
+        pinfile.change(self, self.PIN, Pin.of(new).encode())
 
     # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
-
-    def unblock_pin(self, new: Pin | str | None = None) -> None:
-        """Give the PIN its tries back, and a new value unless it is to stay. PinFormatError."""
-        self._unblock(EF_PIN, None if new is None else Pin.of(new).encode())
-
-    def unblock_number_a(self) -> None:
-        """Give verification number A its tries back; its value never changes."""
-        self._unblock(EF_NUMBER_A)
-
-    def unblock_number_b(self) -> None:
-        """Give verification number B its tries back; its value never changes."""
-        self._unblock(EF_NUMBER_B)
 
     # --- contents ---
 
@@ -179,10 +136,6 @@ class TextSession(SecuredSession):
         return interpret(
             "the signature", lambda: TextSignature(values[0xDF31], values[0xDF32], values[0xDF33])
         )
-
-    def certificate(self) -> bytes:
-        """Return the card verifiable certificate of the key that signed the contents, as it is."""
-        return self.read_object(EF_CERTIFICATE)
 
     def basic_info(self) -> TextInfo:
         """Return what the application says about itself; free to read. ProtocolError."""

@@ -9,8 +9,8 @@ from jukicard.apdu import CommandApdu, Ins, ResponseApdu, StatusWord, Tlv
 from jukihost.channel import PlainChannel, build_channel
 from jukihost.conversation import pinfile
 from jukihost.conversation.jukifiles import parse_card_info, parse_code
-from jukihost.conversation.pin import Pin
 from jukihost.conversation.probe import KNOWN_APPLICATIONS, card_probe
+from jukihost.conversation.secrets import Pin
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import (
     AppletNotFound,

@@ -21,7 +21,7 @@ from jukihost.crypto.cvc import Authorization, issue_certificate
 from jukihost.crypto.signatures import ecdsa_signer
 from jukihost.errors import CardError, SecureMessagingError
 from jukihost.models import CardForm, CardInfo, Purpose, ResidentCode
-from jukihost.sessions.juki import EF_PIN, TERMINAL_TYPE, JukiSession
+from jukihost.sessions.juki import TERMINAL_TYPE, JukiSession
 from tests.support.host.custody import PublicMasters
 from tests.support.host.fakes import CARD_INFO, CODE_RECORD, AnswerChannel
 from tests.unit.host.test_juki_system import NUMBER_ASKED, authenticated, left
@@ -210,8 +210,8 @@ SECRETS: list[Act] = [
     *UNDER_PURPOSE["unblock_pin"],
     *UNDER_PURPOSE["write_code"],
     lambda juki: juki.verify_pin("1234"),
-    lambda juki: pinfile.exchange(juki, EF_PIN, b"1234", b"5678"),
-    lambda juki: pinfile.reset(juki, EF_PIN, b"5678"),
+    lambda juki: pinfile.exchange(juki, juki.PIN, b"1234", b"5678"),
+    lambda juki: pinfile.reset(juki, juki.PIN, b"5678"),
 ]
 
 

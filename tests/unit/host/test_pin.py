@@ -9,7 +9,7 @@ import traceback
 import pytest
 from hypothesis import given, strategies as st
 
-from jukihost.conversation.pin import Pin
+from jukihost.conversation.secrets import Pin
 from jukihost.errors import PinFormatError
 
 

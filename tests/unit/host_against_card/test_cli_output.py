@@ -16,8 +16,7 @@ from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.channel import build_channel
 from jukihost.cli import output
-from jukihost.conversation.pin import Pin
-from jukihost.conversation.secrets import AccessNumber, SignaturePassword
+from jukihost.conversation.secrets import AccessNumber, Pin, SignaturePassword
 from jukihost.errors import CardBusy, CardRemoved
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.tcp import TcpConnection

@@ -37,6 +37,7 @@ from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
 from tests.support.host.custody import PublicMasters
+from tests.support.host.sessions import shipped_sessions
 
 ISSUED = date(2024, 4, 1)
 PERSON = draw_person(SeededRandom("holder"), issued=ISSUED, foreign=False, variants=True)
@@ -119,7 +120,7 @@ each = pytest.mark.parametrize(
 def test_every_secret_that_is_verified_can_be_unblocked() -> None:
     shipped = {
         (kind, name.removeprefix("verify_"))
-        for kind in SecuredSession.__subclasses__()
+        for kind in shipped_sessions()
         for name in dir(kind)
         if name.startswith("verify_")
     }

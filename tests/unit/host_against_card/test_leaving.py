@@ -25,7 +25,6 @@ from jukicard.transport.tcp import TcpServer
 from jukihost.channel import ApduChannel, build_channel, open_logical_channel
 from jukihost.connection import Connection
 from jukihost.conversation.secrets import BirthPin, NumberB
-from jukihost.conversation.secured import SecuredSession
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import CardError, ConnectionNotOpen, PinRejected
 from jukihost.models import Purpose
@@ -38,6 +37,7 @@ from jukihost.transport.pcsc import AtClose, PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from tests.support.host.custody import PublicMasters
 from tests.support.host.fake_scard import FakeReader, FakeScard
+from tests.support.host.sessions import shipped_sessions
 from tests.support.readers.statuses import Statuses
 
 ISSUED = date(2024, 4, 1)
@@ -89,8 +89,7 @@ PIN = SECRETS[2]
 
 
 def test_every_way_to_prove_something_is_here() -> None:
-    kinds = [*AppletSession.__subclasses__(), *SecuredSession.__subclasses__()]
-    shipped = [kind for kind in kinds if kind.__module__.startswith("jukihost.")]
+    shipped = shipped_sessions()
     assert len(shipped) >= 5
     methods = {
         (kind, name)

@@ -39,13 +39,13 @@ from jukicard.synthetic.person import Sex
 from jukihost import models
 from jukihost.authentication.mutual import Suite
 from jukihost.conversation import jukifiles, secrets
-from jukihost.conversation.pin import Pin
 from jukihost.conversation.probe import KNOWN_APPLICATIONS
 from jukihost.conversation.secrets import (
     AccessNumber,
     BirthPin,
     NumberA,
     NumberB,
+    Pin,
     Secret,
     SignaturePassword,
     era_date,
@@ -366,7 +366,7 @@ def test_lists_of_numbers_are_the_same() -> None:
 
 SAME_NUMBERS = {
     "juki": (
-        (juki.EF_PIN, juki_files.PIN),
+        (juki.JukiSession.PIN, juki_files.PIN),
         (juki.EF_CODE, juki_files.CODE),
         (juki.EF_CARD_INFO, juki_files.CARD_DATA),
         (juki.LIFE_CYCLE, juki_files.CARD_STATE),
@@ -390,27 +390,27 @@ SAME_NUMBERS = {
         (surface.EF_BIRTH, surface_files.BIRTH),
         (surface.EF_FACE, surface_files.FACE),
         (surface.EF_BASIC_INFO, surface_files.BASIC_INFORMATION),
-        (surface.EF_CERTIFICATE, surface_files.CERTIFICATE),
+        (surface.SurfaceSession.CERTIFICATE, surface_files.CERTIFICATE),
         (surface.EF_NUMBER_IMAGE, surface_files.NUMBER_IMAGE),
         (surface.EF_BIRTH_PIN, surface_files.BIRTH_CODE),
-        (surface.EF_NUMBER_A, surface_files.NUMBER_A),
-        (surface.EF_NUMBER_B, surface_files.NUMBER_B),
+        (surface.SurfaceSession.NUMBER_A, surface_files.NUMBER_A),
+        (surface.SurfaceSession.NUMBER_B, surface_files.NUMBER_B),
     ),
     "text": (
         (text.EF_MY_NUMBER, text_files.INDIVIDUAL_NUMBER),
         (text.MY_NUMBER_FILE_BYTES, text_files.TREE.ef(text_files.INDIVIDUAL_NUMBER).size),
         (text.EF_ATTRIBUTES, text_files.ATTRIBUTES),
         (text.EF_SIGNATURE, text_files.INTEGRITY),
-        (text.EF_CERTIFICATE, text_files.CERTIFICATE),
+        (text.TextSession.CERTIFICATE, text_files.CERTIFICATE),
         (text.EF_BASIC_INFO, text_files.BASIC_INFORMATION),
-        (text.EF_PIN, text_files.PIN),
-        (text.EF_NUMBER_A, text_files.NUMBER_A),
-        (text.EF_NUMBER_B, text_files.NUMBER_B),
+        (text.TextSession.PIN, text_files.PIN),
+        (text.TextSession.NUMBER_A, text_files.NUMBER_A),
+        (text.TextSession.NUMBER_B, text_files.NUMBER_B),
     ),
     "common": (
         (common.EF_CARD, common_files.CARD_INFORMATION),
         (common.EF_KEY_REFERENCE, common_files.KEY_REFERENCE),
-        (common.EF_PIN, common_files.PIN),
+        (common.CommonSession.PIN, common_files.PIN),
         (common.AUTHENTICATION_KEY, common_files.CARD_KEY),
     ),
 }
