@@ -25,6 +25,9 @@ examples:
   jukihost code read --keys test.keys --purpose RESIDENT_IDENTIFICATION
   jukihost pin verify --access-number 123456    in a private session, for a contactless reader
   jukihost card suspend --keys test.keys
+  jukihost issuer list --test-keys              a synthetic card, with the keys everybody has
+  jukihost issuer lock D3921000310001010402 --keys issuer.keys
+  jukihost issuer put-key --test-keys --new-keys issuer.keys --new-version 1 --replace 1
   jukihost jpki sign letter.pdf --out signed.pdf
   jukihost jpki verify signed.pdf --anchor ca.pem
 

@@ -47,6 +47,8 @@ class AppletSession:
     """
 
     AID: ClassVar[Aid]
+    _DATA_CLASS: ClassVar[int] = 0x00
+    """The class byte of GET DATA."""
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         self._channel = channel
@@ -139,7 +141,9 @@ class AppletSession:
         ProtocolError when the card answers with another object than the one asked for.
         """
         # ISO/IEC 7816-4:2020, 11.5: P1-P2 are the tag, the answer is the data object
-        raw = self.ask(CommandApdu(0x00, Ins.GET_DATA, tag >> 8, tag & 0xFF, ne=_BLOCK)).data
+        raw = self.ask(
+            CommandApdu(self._DATA_CLASS, Ins.GET_DATA, tag >> 8, tag & 0xFF, ne=_BLOCK)
+        ).data
         try:
             found = Tlv.parse(raw)
         except TlvError:

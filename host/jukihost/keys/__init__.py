@@ -13,6 +13,7 @@ from jukihost.keys.custody import (
     UnknownKey,
     WeakKey,
 )
+from jukihost.keys.issuer import IssuerKeys
 from jukihost.keys.management import list_keys, new_store, rotate_key
 from jukihost.keys.published import PublishedKeys
 from jukihost.keys.software import SoftwareCustody
@@ -20,6 +21,7 @@ from jukihost.keys.software import SoftwareCustody
 __all__ = [
     "KEY_REFERENCES",
     "CardKeys",
+    "IssuerKeys",
     "KeyCustody",
     "KeyCustodyError",
     "KeyInfo",

@@ -18,8 +18,9 @@ _ENCRYPTS: Final = 0x02
 _ANSWER_MAC: Final = 0x10
 _ANSWER_ENCRYPTED: Final = 0x20
 _ZERO: Final = bytes(AES_BLOCK)
-_SESSION_REFUSED: Final = frozenset({0x6982, 0x6987, 0x6988})
-"""What a card answers to a command whose protection it did not believe; its session is over."""
+SESSION_REFUSED: Final = frozenset({0x6882, 0x6982, 0x6987, 0x6988})
+"""What a card answers to a command whose protection it does not believe, or knows no session for:
+it is over."""
 
 
 class SecurityLevel(IntEnum):
@@ -140,7 +141,7 @@ class Scp03Session:
         if pending is None or not (command is pending or command == pending):
             self.end("an answer came to a command that was not asked")
             raise SessionOver(f"the secure session is over: {self._end}")
-        if answer.status in _SESSION_REFUSED:
+        if answer.status in SESSION_REFUSED:
             self.end(f"the card refused its protection ({answer.status.hex})")
         if not self.level & _ANSWER_MAC:
             return answer

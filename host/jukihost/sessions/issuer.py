@@ -33,11 +33,10 @@ from jukihost.errors import (
     FileNotFound,
     ProtocolError,
     ReferenceNotFound,
-    SecurityStatusNotSatisfied,
     StatusError,
 )
 from jukihost.keys.issuer import ISSUER_DOMAIN, IssuerKeys
-from jukihost.securemessaging.scp03 import SecurityLevel
+from jukihost.securemessaging.scp03 import SESSION_REFUSED, SecurityLevel
 
 _MORE: Final = StatusWord(0x6310)
 _NONE: Final = StatusWord(0x6A88)
@@ -103,6 +102,7 @@ class IssuerSession(ProtectedSession):
 
     AID: ClassVar[Aid] = ISSUER_DOMAIN
     _UNAUTHENTICATED = IssuerNotAuthenticated
+    _DATA_CLASS = _CLA
 
     def __init__(self, channel: ApduChannel, *, allow_suspended: bool = False) -> None:
         super().__init__(channel, allow_suspended=allow_suspended)
@@ -111,7 +111,7 @@ class IssuerSession(ProtectedSession):
     def explain(self, refusal: StatusError) -> StatusError:
         """Return what a refusal means here."""
         kind = _MEANT.get(refusal.ins, {}).get(type(refusal))
-        if isinstance(refusal, SecurityStatusNotSatisfied) and not self.authenticated:
+        if refusal.status in SESSION_REFUSED and not self.authenticated:
             kind = IssuerNotAuthenticated
         return refusal if kind is None else kind(refusal.status, refusal.ins)
 

@@ -64,7 +64,7 @@ class Card(OneUser):
         self.script = list(script)
         self.free = {
             "00A4040C07A0000001510000": "9000",
-            "00CA006600": recognition(variant) + "9000",
+            "80CA006600": recognition(variant) + "9000",
         }
 
     def transmit(self, command: CommandApdu) -> ResponseApdu:
@@ -112,10 +112,10 @@ def test_the_variant_is_taken_from_what_the_card_says(variant: int, level: Secur
 
 def test_a_card_that_says_one_variant_and_has_another_is_refused() -> None:
     card = Card(variant=0x70)
-    card.free["00CA006600"] = recognition(0x60) + "9000"
+    card.free["80CA006600"] = recognition(0x60) + "9000"
     with IssuerSession(card) as session, pytest.raises(ChannelNotOffered, match="i = 70"):
         session.authenticate(ISSUER_TEST_KEYS)
-    card.free["00CA006600"] = "6A88"
+    card.free["80CA006600"] = "6A88"
     with IssuerSession(card) as session:
         with pytest.raises(ReferenceNotFound):
             session.authenticate(ISSUER_TEST_KEYS)
@@ -125,7 +125,7 @@ def test_a_card_that_says_one_variant_and_has_another_is_refused() -> None:
 @pytest.mark.parametrize("protocol", ["0255", "0270"])
 def test_a_card_without_scp03_is_refused(protocol: str) -> None:
     card = Card()
-    card.free["00CA006600"] = recognition(0x70)[:-4] + protocol + "9000"
+    card.free["80CA006600"] = recognition(0x70)[:-4] + protocol + "9000"
     with IssuerSession(card) as session, pytest.raises(ChannelNotOffered, match="parameter i"):
         session.authenticate(ISSUER_TEST_KEYS)
 
@@ -186,8 +186,9 @@ def test_nothing_is_sent_without_the_secure_channel(name: str) -> None:
         NEEDS_THE_ISSUER[name](session)
 
 
-def test_a_card_that_ends_the_session_ends_it_here() -> None:
-    with issuer(("80F28002024F0000", "6982")) as session:
+@pytest.mark.parametrize("status", ["6882", "6982", "6987", "6988"])
+def test_a_card_that_ends_the_session_ends_it_here(status: str) -> None:
+    with issuer(("80F28002024F0000", status)) as session:
         with pytest.raises(IssuerNotAuthenticated):
             session.registry(RegistryPart.DOMAIN)
         assert not session.authenticated
@@ -200,20 +201,20 @@ def test_a_card_that_ends_the_session_ends_it_here() -> None:
 
 def test_key_information() -> None:
     card = Card()
-    card.free["00CA00E000"] = "E00CC00401018810C00402018820" + "9000"
+    card.free["80CA00E000"] = "E00CC00401018810C00402018820" + "9000"
     with IssuerSession(card) as session:
         assert session.key_information() == (
             KeyInformation(1, 1, 0x88, 16),
             KeyInformation(2, 1, 0x88, 32),
         )
         # the extended form (11.3.3.1.1, table 11-28)
-        card.free["00CA00E000"] = "E00AC0080170FF8800200100" + "9000"
+        card.free["80CA00E000"] = "E00AC0080170FF8800200100" + "9000"
         assert session.key_information() == (KeyInformation(1, 0x70, 0x88, 32),)
 
 
 def test_production_data() -> None:
     card = Card()
-    card.free["00CA9F7F00"] = "9F7F2A" + "11" * 42 + "9000"
+    card.free["80CA9F7F00"] = "9F7F2A" + "11" * 42 + "9000"
     with IssuerSession(card) as session:
         assert session.production_data() == b"\x11" * 42
 
@@ -221,7 +222,7 @@ def test_production_data() -> None:
 @pytest.mark.parametrize("data", ["E003C00101", "E004C1020101", "E003C0", "E006C004FF"])
 def test_malformed_key_information_is_refused(data: str) -> None:
     card = Card()
-    card.free["00CA00E000"] = data + "9000"
+    card.free["80CA00E000"] = data + "9000"
     with IssuerSession(card) as session, pytest.raises(ProtocolError):
         session.key_information()
 
@@ -231,7 +232,7 @@ def test_malformed_key_information_is_refused(data: str) -> None:
 )
 def test_malformed_recognition_data_are_refused(data: str) -> None:
     card = Card()
-    card.free["00CA006600"] = data + "9000"
+    card.free["80CA006600"] = data + "9000"
     with IssuerSession(card) as session, pytest.raises(ProtocolError, match="recognition"):
         session.recognition()
 

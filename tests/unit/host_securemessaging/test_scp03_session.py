@@ -22,6 +22,7 @@ from tests.support.naive.scp03_card import Scp03Card
 SIZES = (16, 24, 32)
 VARIANTS = (0x60, 0x61, 0x70, 0x71)
 WITH_R_MAC = [level for level in SecurityLevel if level & 0x10]
+OVER = [0x6882, 0x6982, 0x6987, 0x6988]
 GET_STATUS = CommandApdu(0x80, 0xF2, 0x40, 0x02, b"\x4f\x00", 256)
 
 
@@ -139,14 +140,14 @@ def test_a_refusal_comes_plain_and_the_session_goes_on(level: SecurityLevel, sta
     pair = Pair(level)
     pair.echo.answer = ResponseApdu(b"", StatusWord(status))
     assert pair.channel.transmit(GET_STATUS).status == status
-    over = status in (0x6982, 0x6987, 0x6988)
+    over = status in OVER
     assert pair.session.alive == (not over)
     pair.echo.answer = None
     if not over:
         assert pair.channel.transmit(GET_STATUS).data == GET_STATUS.data
 
 
-@pytest.mark.parametrize("status", [0x6982, 0x6987, 0x6988])
+@pytest.mark.parametrize("status", OVER)
 def test_a_card_that_does_not_believe_the_session_ends_it(status: int) -> None:
     pair = Pair()
     pair.echo.answer = ResponseApdu(b"", StatusWord(status))

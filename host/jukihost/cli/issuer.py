@@ -1,0 +1,303 @@
+"""`jukihost issuer`: administer a card's applications, keys and life cycle, as its issuer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from jukihost.cli import output, prompts
+from jukihost.cli.arguments import (
+    Commands,
+    add_command,
+    add_connection,
+    add_group,
+    add_passphrase,
+    key_version,
+)
+from jukihost.cli.output import UsageError
+from jukihost.cli.reach import connected
+
+if TYPE_CHECKING:
+    from jukicard.apdu import Aid
+    from jukihost.conversation.issuerdata import RegistryEntry
+    from jukihost.keys import IssuerKeys
+    from jukihost.sessions.issuer import IssuerSession
+
+    Source = Callable[[IssuerSession], IssuerKeys]
+    """Gives the keys of the card that a session speaks to."""
+
+LEVELS: Final = ("01", "03", "11", "13", "33")
+"""What a session may protect; the last, everything, is the default."""
+_MAX_KEY_FILE: Final = 4 << 10
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this module."""
+    actions = add_group(
+        commands, "issuer", "administer the card as its issuer, over GlobalPlatform's SCP03"
+    )
+    _action(actions, "list", "show the card's state, applications and key sets", _list)
+    install = _action(actions, "install", "install an application that the card offers", _install)
+    install.add_argument("aid", metavar="AID", type=_aid, help="the name to select it by")
+    install.add_argument(
+        "--package", metavar="AID", type=_aid, required=True, help="what it is made of, see list"
+    )
+    install.add_argument(
+        "--module", metavar="AID", type=_aid, help="the part of the package (default: the same)"
+    )
+    install.add_argument(
+        "--privileges", metavar="HEX", type=_bytes, default=b"\0", help="what it may (default: 00)"
+    )
+    install.add_argument(
+        "--parameters", metavar="HEX", type=_bytes, default=b"", help="what it is told"
+    )
+    delete = _action(
+        actions, "delete", "delete an application and all it holds, or a key set", _delete
+    )
+    what = delete.add_mutually_exclusive_group(required=True)
+    what.add_argument("aid", metavar="AID", nargs="?", type=_aid, help="the application")
+    what.add_argument("--key-set", metavar="N", type=_set_version, help="the key set of a version")
+    delete.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    for name, text, run in (
+        ("lock", "let an application, or the whole card, not be used any more", _lock),
+        ("unlock", "take a locked application, or the whole card, back into use", _unlock),
+    ):
+        _action(actions, name, text, run).add_argument(
+            "aid", metavar="AID", nargs="?", type=_aid, help="the application (default: the card)"
+        )
+    put = _action(actions, "put-key", "give the issuer domain a new key set", _put_key)
+    _add_source(put, "new-", "the new keys: ")
+    put.add_argument(
+        "--new-version",
+        metavar="N",
+        type=_set_version,
+        required=True,
+        help="the version that the card knows the new keys by, 1 to 127",
+    )
+    put.add_argument(
+        "--replace",
+        metavar="N",
+        type=_set_version,
+        help="the version that they take the place of (default: they are added)",
+    )
+
+
+def _action(
+    actions: Commands, name: str, text: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser = add_command(actions, name, text, run)
+    add_connection(parser)
+    _add_source(parser, "", "the domain's keys: ")
+    add_passphrase(parser)
+    parser.add_argument(
+        "--key-version",
+        metavar="N",
+        type=_set_version,
+        help="the version of the domain's keys (default: the card's first; of a key store, 1)",
+    )
+    parser.add_argument(
+        "--level",
+        choices=LEVELS,
+        default=LEVELS[-1],
+        help="what the session protects (default: %(default)s, all of it)",
+    )
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser, prefix: str, text: str) -> None:
+    """Add where three keys come from; never from an argument itself."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        f"--{prefix}keys",
+        metavar="FILE",
+        help=f"{text}derived from the masters of ISSUER and ISSUER_DEK in a key store",
+    )
+    source.add_argument(
+        f"--{prefix}key-file",
+        metavar="FILE",
+        help=f"{text}in hexadecimal, one line for all three or ENC, MAC, DEK in three; a file that "
+        "is its owner's alone, - for standard input",
+    )
+    source.add_argument(
+        f"--{prefix}test-keys",
+        action="store_true",
+        help=f"{text}404142..4F, which everybody has: for synthetic cards only, they are WORTHLESS",
+    )
+
+
+def _aid(text: str) -> Aid:
+    from jukicard.apdu import Aid
+
+    try:
+        return Aid(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("no AID; it has 5 to 16 bytes, in hexadecimal") from None
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("not hexadecimal") from None
+
+
+def _set_version(text: str) -> int:
+    version = key_version(text)
+    if version > 127:
+        raise argparse.ArgumentTypeError("no version of a key set; it is 1 to 127")
+    return version
+
+
+# --- keys and session ---
+
+
+def _source(
+    arguments: argparse.Namespace, stack: ExitStack, prefix: str, version: int | None
+) -> Source:
+    """Open where the keys come from, before the card is reached: what fails costs no command."""
+    from jukihost.keys import IssuerKeys, SoftwareCustody
+    from jukihost.keys.issuer import ISSUER_TEST_KEYS
+
+    store = getattr(arguments, f"{prefix}keys")
+    file = getattr(arguments, f"{prefix}key_file")
+    if store is not None:
+        custody = stack.enter_context(SoftwareCustody(store, prompts.passphrase(arguments)))
+        return lambda issuer: IssuerKeys.from_custody(custody, issuer.card_number(), version or 1)
+    if file == "-":
+        raw = output.read_file(file, "the key file", _MAX_KEY_FILE)
+        found = IssuerKeys.parse(raw.decode("ascii", "replace"), version or 0)
+    elif file is not None:
+        found = IssuerKeys.from_file(file, version or 0)
+    else:
+        found = IssuerKeys(*ISSUER_TEST_KEYS.keys, version or 0)
+    return lambda _: found
+
+
+@contextmanager
+def _issuer(arguments: argparse.Namespace, stack: ExitStack) -> Iterator[IssuerSession]:
+    """Open the issuer domain, of a locked card too, with the keys that were named."""
+    from jukihost.securemessaging.scp03 import SecurityLevel
+    from jukihost.sessions.issuer import IssuerSession
+
+    keys = _source(arguments, stack, "", arguments.key_version)
+    with (
+        connected(arguments) as (_, channel),
+        IssuerSession(channel, allow_suspended=True) as issuer,
+    ):
+        issuer.authenticate(keys(issuer), level=SecurityLevel(int(arguments.level, 16)))
+        yield issuer
+
+
+def _with_issuer(
+    arguments: argparse.Namespace, act: Callable[[IssuerSession], object], text: str
+) -> int:
+    with ExitStack() as stack, _issuer(arguments, stack) as issuer:
+        act(issuer)
+        return output.done(arguments, text)
+
+
+# --- what is done ---
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from jukihost.conversation.issuerdata import RegistryPart
+
+    with ExitStack() as stack, _issuer(arguments, stack) as issuer:
+        entries = [entry for part in RegistryPart for entry in issuer.registry(part)]
+        keys = issuer.key_information()
+    versions = sorted({key.version for key in keys})
+    if arguments.json:
+        output.print_json(
+            {
+                "registry": [_row(entry) for entry in entries],
+                "key_sets": versions,
+            }
+        )
+        return output.OK
+    table = output.table("", "AID", "state", "privileges", "made of")
+    for entry in entries:
+        row = _row(entry)
+        output.add_row(table, *(row[name] or "-" for name in _COLUMNS))
+    output.print_table(table)
+    print(f"key sets: {', '.join(map(str, versions)) or 'none'}")
+    return output.OK
+
+
+_COLUMNS: Final = ("part", "aid", "state", "privileges", "package")
+
+
+def _row(entry: RegistryEntry) -> dict[str, str | None]:
+    return {
+        "part": entry.part.name.lower().removesuffix("s"),
+        "aid": str(entry.aid),
+        "state": entry.state_name,
+        "privileges": entry.privileges.hex().upper() or None,
+        "package": None if entry.package is None else str(entry.package),
+    }
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    return _with_issuer(
+        arguments,
+        lambda issuer: issuer.install(
+            arguments.package,
+            arguments.module or arguments.package,
+            arguments.aid,
+            privileges=arguments.privileges,
+            parameters=arguments.parameters,
+        ),
+        "the application is installed",
+    )
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    if arguments.key_set is not None:
+        version = arguments.key_set
+        prompts.confirmed(
+            arguments, f"The key set of version {version} opens nothing any more.", "delete"
+        )
+        return _with_issuer(
+            arguments, lambda issuer: issuer.delete_keys(version), "the key set is deleted"
+        )
+    prompts.confirmed(
+        arguments,
+        f"{arguments.aid} is deleted with all it holds, nothing brings it back.",
+        "delete",
+    )
+    return _with_issuer(
+        arguments, lambda issuer: issuer.delete(arguments.aid), "the application is deleted"
+    )
+
+
+def _lock(arguments: argparse.Namespace) -> int:
+    if arguments.aid is None:
+        return _with_issuer(arguments, lambda issuer: issuer.lock_card(), "the card is locked")
+    return _with_issuer(
+        arguments, lambda issuer: issuer.lock(arguments.aid), "the application is locked"
+    )
+
+
+def _unlock(arguments: argparse.Namespace) -> int:
+    if arguments.aid is None:
+        return _with_issuer(
+            arguments, lambda issuer: issuer.unlock_card(), "the card is in use again"
+        )
+    return _with_issuer(
+        arguments, lambda issuer: issuer.unlock(arguments.aid), "the application is in use again"
+    )
+
+
+def _put_key(arguments: argparse.Namespace) -> int:
+    if arguments.key_file == arguments.new_key_file == "-":
+        raise UsageError("standard input cannot be both key files; name one of them")
+    with ExitStack() as stack:
+        new = _source(arguments, stack, "new_", arguments.new_version)
+        with _issuer(arguments, stack) as issuer:
+            keys = new(issuer)
+            issuer.put_keys(keys, replace=arguments.replace)
+    values = ", ".join(value.hex().upper() for value in keys.check_values)
+    return output.done(
+        arguments, f"the card has the key set of version {keys.version}, check values {values}"
+    )
