@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from jukicard.cli import demo, image, serve
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
-from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained
+from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with standard_output() as output:
         try:
             return _finished(_run(argv, output), output)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if not was_interrupted(error):
+                raise
             if sys.__stdout__ is not None and output.is_for(sys.__stdout__):
                 output.abandon()  # Python would wait for its reader once more, at its end
             complain("interrupted")

@@ -28,6 +28,11 @@ class UsageProblem(UserError):
     code: ClassVar[int] = NOT_UNDERSTOOD
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """Say whether this is a Ctrl-C: Python 3.11 wraps one that comes while a class is made."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """Turn the refusals that say what to do into UserError; bugs keep their traceback."""

@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return output.unwritten(error)
     except KeyboardInterrupt:
         return output.interrupted()
+    except RuntimeError as error:  # Python 3.11 wraps a Ctrl-C that comes while a class is made
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return output.interrupted()
 
 
 def _forbid_core_dumps() -> None:
