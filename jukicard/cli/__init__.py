@@ -1,4 +1,5 @@
-"""The command line: put a card into a reader (`serve`), make a card file (`new`), look (`inspect`).
+"""The command line: put a card into a reader (`serve`), make a card file (`new`), look (`inspect`),
+or work with recorded sessions (`trace`).
 
 One module per group of subcommands; the table below is all that knows them.
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
-from jukicard.cli import demo, image, serve
+from jukicard.cli import demo, image, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 
@@ -91,6 +92,12 @@ COMMANDS: Final = {
         image.INSPECT_EXAMPLES,
         image.add_inspect_arguments,
         image.inspect,
+    ),
+    "trace": Command(
+        "look at sessions that were recorded, compare them, and repeat them",
+        trace.EXAMPLES,
+        trace.add_trace_arguments,
+        trace.run,
     ),
 }
 """Every subcommand; adding one is one entry here."""

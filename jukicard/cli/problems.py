@@ -36,6 +36,7 @@ def was_interrupted(error: BaseException) -> bool:
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """Turn the refusals that say what to do into UserError; bugs keep their traceback."""
+    from jukicard.apdu.trace.record import TraceError
     from jukicard.memory import ImageError, MemoryFailureError
     from jukicard.profiles import ProfileError
     from jukicard.runtime.kinds import UnknownAppletError
@@ -45,7 +46,7 @@ def explained() -> Iterator[None]:
         yield
     except ProfileError as error:
         raise UsageProblem(str(error)) from None
-    except (ImageError, MemoryFailureError, UnknownAppletError) as error:
+    except (ImageError, MemoryFailureError, TraceError, UnknownAppletError) as error:
         raise UserError(str(error)) from None
     except AddressRefused as error:
         raise UsageProblem(f"{error} with --allow-remote") from None

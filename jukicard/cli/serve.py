@@ -67,11 +67,28 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="a card kept in a file, may be repeated",
     )
     add_issue_arguments(command)
+    add_place_arguments(command, default="localhost")
+    command.add_argument(
+        "--many",
+        metavar="FILE",
+        help="every card of a file behind the one port of --tcp: a terminal names its card",
+    )
+    command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
+    command.add_argument(
+        "--control",
+        action="store_true",
+        help="read commands from standard input though it is no terminal: "
+        "insert, remove, reset, status, quit",
+    )
+
+
+def add_place_arguments(command: argparse.ArgumentParser, default: str | None) -> None:
+    """Add where cards are served; `default` is the driver's address where nothing is said."""
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--vpcd",
         metavar="HOST[:PORT]",
-        default="localhost",
+        default=default,
         help="connect to a reader driver that listens (default localhost:35963); "
         "slot n uses PORT + n",
     )
@@ -84,21 +101,9 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="jukicard's own protocol instead (no port: any free one)",
     )
     command.add_argument(
-        "--many",
-        metavar="FILE",
-        help="every card of a file behind the one port of --tcp: a terminal names its card",
-    )
-    command.add_argument(
         "--allow-remote",
         action="store_true",
         help="listen where other machines reach it, without any protection",
-    )
-    command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
-    command.add_argument(
-        "--control",
-        action="store_true",
-        help="read commands from standard input though it is no terminal: "
-        "insert, remove, reset, status, quit",
     )
 
 
@@ -107,7 +112,7 @@ def serve(arguments: argparse.Namespace) -> int:
     if arguments.many is not None:
         _serve_many(arguments)
         return 0
-    with _ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals(), contextlib.ExitStack() as stack:
         sources = _sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
         for slot, card in enumerate(made):
@@ -117,7 +122,7 @@ def serve(arguments: argparse.Namespace) -> int:
         if arguments.trace:
             cards = [_traced(card, slot) for slot, card in enumerate(made)]
         desk = _desk([source.label for source in sources], over_tcp=arguments.tcp is not None)
-        start = _serve_vpcd if arguments.tcp is None else _serve_tcp
+        start = serve_vpcd if arguments.tcp is None else serve_tcp
         desk.slots = start(stack, cards, arguments, desk.tell)
         _work(desk, control=arguments.control)
     return 0
@@ -126,7 +131,7 @@ def serve(arguments: argparse.Namespace) -> int:
 def _desk(labels: Sequence[str], *, over_tcp: bool) -> Desk:
     from jukicard.transport.desk import Desk
 
-    return Desk(labels, _say, waiting="listening at {address}") if over_tcp else Desk(labels, _say)
+    return Desk(labels, say, waiting="listening at {address}") if over_tcp else Desk(labels, say)
 
 
 def _sources(arguments: argparse.Namespace) -> list[CardSource]:
@@ -134,7 +139,7 @@ def _sources(arguments: argparse.Namespace) -> list[CardSource]:
     sources: list[CardSource] = [*arguments.positional, *(arguments.cards or [])]
     issued = [source for source in sources if not source.image]
     if sources and not issued:
-        _refuse_issuing(arguments, sources[0].image)
+        refuse_issuing(arguments, sources[0].image)
     if issued and arguments.profile:
         raise UsageProblem("--profile names the only card; name several as --card PROFILE:SEED")
     if issued and arguments.seed is not None and all(source.seed for source in issued):
@@ -146,16 +151,21 @@ def _sources(arguments: argparse.Namespace) -> list[CardSource]:
     ]
 
 
-def _refuse_issuing(arguments: argparse.Namespace, image: str) -> None:
-    """Say what is of no use for a card that has been issued already."""
+def refuse_issuing(arguments: argparse.Namespace, image: str) -> None:
+    """Say what is of no use for a card that has been issued already. UsageProblem."""
+    for option in issuing(arguments):
+        raise UsageProblem(
+            f"{option} is for issuing a card, and the card in {image} has been issued: leave it out"
+        )
+
+
+def issuing(arguments: argparse.Namespace) -> list[str]:
+    """Return the options of issuing a card that were given."""
     options = argparse.ArgumentParser(add_help=False)
     add_issue_arguments(options)
-    for name, unused in vars(options.parse_args([])).items():
-        if getattr(arguments, name) != unused:
-            raise UsageProblem(
-                f"--{name.replace('_', '-')} is for issuing a card, and the card in {image}"
-                " has been issued: leave it out"
-            )
+    unused = vars(options.parse_args([]))
+    given = [name for name in unused if getattr(arguments, name) != unused[name]]
+    return [f"--{name.replace('_', '-')}" for name in given]
 
 
 def _refuse_file(profile: str) -> None:
@@ -181,11 +191,11 @@ def _tell_of_memory(card: Card, slot: int) -> None:
         if isinstance(event, Refusal) and event.status == StatusWord.MEMORY_FAILURE:
             if not failing:
                 why = event.reason.removeprefix("nothing was changed: ")
-                _say(f"slot {slot}: the card cannot be written: {why}")
+                say(f"slot {slot}: the card cannot be written: {why}")
             failing = True
         elif isinstance(event, MemoryCommitted) and failing:
             failing = False
-            _say(f"slot {slot}: the card is written again")
+            say(f"slot {slot}: the card is written again")
 
     card.subscribe(hear)
 
@@ -196,7 +206,7 @@ def _traced(card: Card, slot: int) -> CardPort:
     from jukicard.runtime.events import CardEvent, Refusal
     from jukicard.transport.traced import TracedCard
 
-    trace = Trace(write=lambda line: _say(f"[{slot}] {line}"))
+    trace = Trace(write=lambda line: say(f"[{slot}] {line}"))
 
     def explain(event: CardEvent) -> None:
         if isinstance(event, Refusal):
@@ -206,12 +216,13 @@ def _traced(card: Card, slot: int) -> CardPort:
     return TracedCard(card, trace)
 
 
-def _serve_vpcd(
+def serve_vpcd(
     stack: contextlib.ExitStack,
     cards: Sequence[CardPort],
     arguments: argparse.Namespace,
     tell: StatusCallback,
 ) -> Sequence[ServedSlot]:
+    """Serve cards to the driver that the arguments name, a slot each. UserError."""
     from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
 
     listening = arguments.vpcd_listen is not None
@@ -223,16 +234,17 @@ def _serve_vpcd(
         stack.enter_context(server)
     if listening:
         for slot in server.slots:
-            _say(f"slot {slot.index}: waiting for a reader driver at {slot.address}")
+            say(f"slot {slot.index}: waiting for a reader driver at {slot.address}")
     return server.slots
 
 
-def _serve_tcp(
+def serve_tcp(
     stack: contextlib.ExitStack,
     cards: Sequence[CardPort],
     arguments: argparse.Namespace,
     tell: StatusCallback,
 ) -> Sequence[ServedSlot]:
+    """Serve cards over TCP, a port each. UserError."""
     from jukicard.transport.address import port_of_slot
     from jukicard.transport.tcp import TcpServer
 
@@ -267,14 +279,14 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         raise UsageProblem("--many puts its cards behind one port: name it with --tcp HOST[:PORT]")
     if arguments.positional or arguments.cards or arguments.trace or arguments.control:
         raise UsageProblem("--many serves the cards of its file as they are: leave the rest out")
-    _refuse_issuing(arguments, arguments.many)
+    refuse_issuing(arguments, arguments.many)
     host, port = _address(arguments.tcp, 0)
 
     def tell(status: SlotStatus) -> None:
         if status.state is SlotState.FAULT:
-            _say(status.detail)
+            say(status.detail)
 
-    with _ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals(), contextlib.ExitStack() as stack:
         with ImageFile.open(arguments.many, timeout=5.0):
             count = len(list_cards(arguments.many))
         server = ManyCardsServer(
@@ -286,7 +298,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         )
         with _listening():
             stack.enter_context(server)
-        _say(f"{count} cards of {arguments.many}: listening at {server.address}")
+        say(f"{count} cards of {arguments.many}: listening at {server.address}")
         _wait_for_a_signal()
 
 
@@ -317,7 +329,7 @@ def _listening() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Make SIGTERM and SIGHUP what SIGINT is: a wish to end, not a failure."""
     import signal
 
@@ -374,7 +386,7 @@ def _is_in_front(stream: TextIO) -> bool:
         return False
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Tell the operator; the cards are served on where nothing can be told."""
     with going_on():
         print(line, flush=True)

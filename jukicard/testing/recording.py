@@ -10,6 +10,7 @@ import contextlib
 import datetime
 from typing import Final
 
+from jukicard.apdu.trace.dump import DumpReset
 from jukicard.apdu.trace.record import HAZARD, POWER, ApduTrace, TraceError, TraceNote
 from jukicard.apdu.trace.redaction import TraceLevel
 from jukicard.apdu.trace.replay import Repeated, repeat
@@ -59,6 +60,8 @@ def repeat_session(trace: ApduTrace, card: Card) -> Repeated:
         return reader.atr
 
     with contextlib.closing(reader):
+        if not isinstance(next(iter(trace.events), None), DumpReset):
+            reader.open()
         return repeat(trace, reader.transmit, reset, note)
 
 

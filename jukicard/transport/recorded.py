@@ -19,6 +19,7 @@ class RecordedCard:
     def __init__(self, trace: ApduTrace) -> None:
         """Take a trace with all data. TraceError for one that cannot be played, with the reason."""
         check_playable(trace)
+        self._events = len(trace.events)
         self._playback = Playback(trace.events)
         self._reset_at: int | None = None
         self._atr = next(e.atr for e in trace.events if isinstance(e, DumpReset) and e.atr)
@@ -26,12 +27,17 @@ class RecordedCard:
         """Where the program strayed, in words."""
 
     def __repr__(self) -> str:
-        return f"<RecordedCard, event {self._playback.played}>"
+        return f"<RecordedCard, {self.progress}>"
 
     @property
     def finished(self) -> bool:
         """Tell whether all of the trace was played."""
         return self._playback.finished
+
+    @property
+    def progress(self) -> str:
+        """How much of the trace was played, in words."""
+        return f"{self._playback.played} of {self._events} events"
 
     @property
     def atr(self) -> bytes:

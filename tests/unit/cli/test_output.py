@@ -24,10 +24,14 @@ RUNS: Final = {
     "new": ["new", "--seed", "1", "made.juki"],
     "inspect": ["inspect", "card.juki", "--send", "00A4040C0AD3921000310001010401"],
     "inspect, json": ["inspect", "--json", "card.juki"],
+    "trace": ["trace", "show", "session.txt"],
+    "trace, replay": ["trace", "replay", "session.txt", "--seed", "1"],
     "version": ["--version"],
     "help": ["--help"],
     **{f"{name}, help": [name, "--help"] for name in COMMANDS},
 }
+REFUSING: Final = {"trace, otherwise": ["trace", "diff", "session.txt", "other.txt"]}
+"""What has something to say and a sentence for the end as well."""
 ENCODINGS: Final = ("ascii", "latin-1", "cp932", "euc_jp", "shift_jis", "utf-8")
 SHELL: Final = {"full": ">/dev/full", "closed": ">&-"}
 
@@ -36,6 +40,10 @@ SHELL: Final = {"full": ">/dev/full", "closed": ">&-"}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a card in it."""
     path = tmp_path_factory.mktemp("cards")
+    (path / "session.txt").write_text(
+        "ATR 3BE000FF8131FE4514\n> 00A4040C0AD3921000310001010401\n< 9000\n"
+    )
+    (path / "other.txt").write_text("ATR 3B00\n")
     done = jukicard(["new", "--seed", "1", "card.juki"], path)
     assert done.returncode == 0, done.stderr
     return path
@@ -78,11 +86,12 @@ def test_every_command_is_here() -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("output", SHELL)
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [*RUNS, *REFUSING])
 def test_output_that_cannot_be_written(
     folder: Path, name: str, output: str, unbuffered: str
 ) -> None:
-    done = jukicard(RUNS[name], folder, SHELL[output], PYTHONUNBUFFERED=unbuffered)
+    arguments = {**RUNS, **REFUSING}[name]
+    done = jukicard(arguments, folder, SHELL[output], PYTHONUNBUFFERED=unbuffered)
     said = done.stderr.decode()
     assert done.returncode == 1, said
     assert said.startswith("jukicard: ")
