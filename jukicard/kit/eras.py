@@ -9,20 +9,19 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """An era: its number in the certificate, name, initial and first day."""
+    """An era: its number in the certificate, name and first day."""
 
     number: int
     name: str
-    initial: str
     first: datetime.date
 
 
 ERAS: Final = (
-    Era(5, "令和", "R", datetime.date(2019, 5, 1)),
-    Era(4, "平成", "H", datetime.date(1989, 1, 8)),
-    Era(3, "昭和", "S", datetime.date(1926, 12, 25)),
-    Era(2, "大正", "T", datetime.date(1912, 7, 30)),
-    Era(1, "明治", "M", datetime.date(1868, 10, 23)),
+    Era(5, "令和", datetime.date(2019, 5, 1)),
+    Era(4, "平成", datetime.date(1989, 1, 8)),
+    Era(3, "昭和", datetime.date(1926, 12, 25)),
+    Era(2, "大正", datetime.date(1912, 7, 30)),
+    Era(1, "明治", datetime.date(1868, 10, 23)),
 )
 """From the latest to the first; the day an era begins on belongs to it."""
 

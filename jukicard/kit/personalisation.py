@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from jukicard.crypto.cvc import Holder as TrustAnchor
@@ -172,22 +172,3 @@ class Order(Protocol):
     def photo(self) -> bytes:
         """Return a picture of the holder: grey, JPEG 2000, at most 8 KB."""
         ...
-
-
-@runtime_checkable
-class Personalised(Protocol):
-    """An application that has something to be personalised with."""
-
-    def personalise(self, order: Order) -> None:
-        """Write what the application needs, inside a transaction of the card's memory.
-
-        IsoError for a PIN that is none, ValueError for anything else that does not fit.
-        """
-        ...
-
-
-def personalise(applet: object, order: Order) -> None:
-    """Let an application write its contents; one that has nothing to write stays as it is."""
-    # asked of the class as it is now: an isinstance of a protocol remembers what a class once had
-    if callable(getattr(type(applet), "personalise", None)):
-        cast(Personalised, applet).personalise(order)

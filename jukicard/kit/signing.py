@@ -174,15 +174,10 @@ class SigningKeys:
             )
         return key.sign_block(block)
 
-    def generate(
-        self,
-        selection: Selection,
-        reference: FileReference,
-        algorithm: KeyAlgorithm | None = None,
-    ) -> bytes:
+    def generate(self, selection: Selection, reference: FileReference) -> bytes:
         """Make a new key pair in the card and return its public key (template 7F49)."""
         ef, spec = enter(self._store, selection, reference, _GENERATE)
-        key = make_private_key(algorithm or spec.algorithm, self._random.take)
+        key = make_private_key(spec.algorithm, self._random.take)
         self._store.put_value(ef, key.der)
         return public_key_template(key)
 

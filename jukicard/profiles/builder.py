@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jukicard.crypto.cvc import Certificate, CertificateError, trust_anchor
 from jukicard.environment import (
@@ -19,7 +19,7 @@ from jukicard.environment import (
 )
 from jukicard.errors import IsoError
 from jukicard.kit.keys import WeakKeyError
-from jukicard.kit.personalisation import personalise
+from jukicard.kit.personalisation import Order
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile, with_jpki_layout
 from jukicard.profiles.chipcertificate import checked_certificate
@@ -298,8 +298,11 @@ def _make(
     return card
 
 
-def _personalise(application: Application, order: ApplicationOrder) -> None:
-    personalise(application.applet, order)
+def _personalise(application: Application, order: Order) -> None:
+    """Let an application write its contents; one that has nothing to write stays as it is."""
+    applet: Any = application.applet
+    if callable(getattr(type(applet), "personalise", None)):
+        applet.personalise(order)
 
 
 def _blank_card(

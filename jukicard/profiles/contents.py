@@ -115,64 +115,39 @@ class CardOrder:
 class ApplicationOrder:
     """The order of one application: `jukicard.kit.personalisation.Order`, and no more."""
 
-    __slots__ = ("_aid", "_card", "_grants", "_privileges", "holder")
+    __slots__ = (
+        "_aid",
+        "_card",
+        "_grants",
+        "_privileges",
+        "access_number",
+        "card_number",
+        "chip_certificate",
+        "chip_key",
+        "contact_atr",
+        "expires",
+        "form",
+        "holder",
+        "issued",
+        "serial",
+    )
 
     def __init__(self, card: CardOrder, placement: Placement, grants: Grants) -> None:
         self.holder = card.holder()
+        self.issued, self.expires = card.issued, card.expires
+        self.form, self.serial = card.form, card.serial
+        self.card_number, self.access_number = card.card_number, card.access_number
+        self.contact_atr = card.profile.contact_atr
+        self.chip_key, self.chip_certificate = card.trust.chip_key, card.chip_certificate
         self._card = card
         self._aid: Aid = placement.aid
         self._privileges = placement.privileges
         self._grants = grants
 
     @property
-    def issued(self) -> datetime.date:
-        """The day the card is made."""
-        return self._card.issued
-
-    @property
-    def expires(self) -> datetime.date:
-        """The card's last day."""
-        return self._card.expires
-
-    @property
-    def form(self) -> int:
-        """The form of a Juki card."""
-        return self._card.form
-
-    @property
-    def serial(self) -> str:
-        """The card's number in 15 digits."""
-        return self._card.serial
-
-    @property
-    def card_number(self) -> bytes:
-        """The card's number in eight bytes."""
-        return self._card.card_number
-
-    @property
-    def contact_atr(self) -> bytes:
-        """What the card answers to reset through its contacts."""
-        return self._card.profile.contact_atr
-
-    @property
-    def access_number(self) -> str | None:
-        """The number that opens a session by PACE."""
-        return self._card.access_number
-
-    @property
     def trust_anchors(self) -> Sequence[TrustAnchor]:
         """The authorities whose systems the card lets in."""
         return [trust_anchor(Certificate.parse(raw)) for raw in self._card.trust.trust_anchors]
-
-    @property
-    def chip_key(self) -> bytes | None:
-        """The card's own key for certificates."""
-        return self._card.trust.chip_key
-
-    @property
-    def chip_certificate(self) -> bytes | None:
-        """The certificate of that key."""
-        return self._card.chip_certificate
 
     def numbers(self) -> Numbers:
         """Return the holder's numbers; IsoError, a denial, without the privilege."""

@@ -5,19 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Final
 
-from jukicard.kit.eras import ERAS, Era, era_of, era_year
-
-__all__ = [
-    "ERAS",
-    "JAPAN",
-    "Era",
-    "birthday_after",
-    "era_of",
-    "era_year",
-    "written",
-    "written_gregorian",
-    "years_before",
-]
+from jukicard.kit.eras import era_of, era_year
 
 JAPAN: Final = datetime.timezone(datetime.timedelta(hours=9))
 """Japan standard time: dates on cards and in certificates are meant in it."""

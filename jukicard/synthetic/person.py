@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from jukicard.kit.eras import era_of
 from jukicard.synthetic.characters import CertificateText, certificate_text
 from jukicard.synthetic.codes import is_individual_number, is_resident_code
-from jukicard.synthetic.eras import birthday_after, era_of, years_before
+from jukicard.synthetic.eras import birthday_after, years_before
 from jukicard.synthetic.places import Municipality, municipality
 
 SEPARATOR: Final = "　"

@@ -14,7 +14,6 @@ from jukicard.applets.common import AID as COMMON
 from jukicard.applets.surface import AID as SURFACE
 from jukicard.applets.text import AID as TEXT
 from jukicard.environment import CardEnvironment, SeededRandom
-from jukicard.kit.personalisation import personalise as personalise_applet
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.boundary import raise_bug
@@ -62,8 +61,9 @@ def applet_on(card: Card, aid: bytes) -> Applet[Any]:
 
 def personalise(card: Card, order: FaceOrder) -> None:
     """Let the application that an order is for write its contents, in one transaction."""
+    applet: Any = applet_on(card, order.aid)
     with card.environment.memory.transaction():
-        personalise_applet(applet_on(card, order.aid), order)
+        applet.personalise(order)
 
 
 _SUCCESSOR: Final = {"layout": "mynumber"}

@@ -15,7 +15,7 @@ import pytest
 
 from jukicard import PROFILES
 from jukicard.environment import SeededRandom
-from jukicard.synthetic.eras import ERAS, era_of
+from jukicard.kit.eras import ERAS, era_of
 from jukicard.synthetic.people import SPECIMEN, Person, Sex, draw_person
 from tests.support import soak
 from tests.unit.host_against_card.holders import Holder, visit

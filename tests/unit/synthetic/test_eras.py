@@ -7,15 +7,9 @@ import datetime
 import pytest
 from hypothesis import given, strategies as st
 
+from jukicard.kit.eras import ERAS, era_of, era_year
 from jukicard.kit.verification import birth_digits
-from jukicard.synthetic.eras import (
-    ERAS,
-    birthday_after,
-    era_of,
-    era_year,
-    written,
-    years_before,
-)
+from jukicard.synthetic.eras import birthday_after, written, years_before
 
 DAYS = st.dates(datetime.date(1868, 10, 23), datetime.date(2100, 12, 31))
 

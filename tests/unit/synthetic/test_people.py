@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jukicard.environment import SeededRandom
+from jukicard.kit.eras import era_of
 from jukicard.synthetic.characters import cell, letters
 from jukicard.synthetic.codes import check_digit, is_individual_number, is_resident_code
-from jukicard.synthetic.eras import era_of
 from jukicard.synthetic.people import (
     SPECIMEN,
     Person,
