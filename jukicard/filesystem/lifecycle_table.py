@@ -135,31 +135,3 @@ def check(
             cell.status, f"{operation.value} of {kind.value} {what}: it is {state.name.lower()}"
         )
     return cell.state
-
-
-def as_markdown() -> str:
-    """Return the table as docs/lifecycle.md prints it: a section for each kind of object."""
-    parts = []
-    for kind in ObjectKind:
-        head = " | ".join(operation.value for operation in Operation)
-        rows = [
-            f"## {kind.value[0].upper()}{kind.value[1:]}",
-            "",
-            f"| state | {head} |",
-            "| --- |" + " --- |" * len(Operation),
-        ]
-        for state in STATES:
-            cells = " | ".join(
-                _as_text(TABLE[kind, state, operation], state) for operation in Operation
-            )
-            rows.append(f"| {state.name.lower()} | {cells} |")
-        parts.append("\n".join(rows))
-    return "\n\n".join(parts) + "\n"
-
-
-def _as_text(cell: Outcome, state: LifeCycleState) -> str:
-    if not cell.allowed:
-        return cell.status.hex
-    moved = cell.state is not None and cell.state is not state
-    text = f"→ {cell.state.name.lower()}" if moved and cell.state is not None else "yes"
-    return text if cell.status == StatusWord.OK else f"{text}, {cell.status.hex}"

@@ -30,6 +30,7 @@ VERSION: Final = 1
 _PREFIX: Final = struct.Struct(">8sHQ")
 _COUNT: Final = struct.Struct(">I")
 _DIGEST_SIZE: Final = 32
+_WHAT: Final = "the snapshot"
 _NO_META: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -163,12 +164,6 @@ def _counted(value: bytes) -> bytes:
     return _COUNT.pack(len(value)) + value
 
 
-def _damaged(what: str) -> ImageError:
-    return ImageError(
-        ImageProblem.DAMAGED, f"the snapshot is damaged ({what}): use another copy of it"
-    )
-
-
 def _truncated(data: bytes, wanted: int) -> ImageError:
     return ImageError(
         ImageProblem.TRUNCATED,
@@ -186,16 +181,16 @@ def _checked_body(data: bytes) -> bytes:
         raise _truncated(data, start)
     _, version, length = _PREFIX.unpack_from(data)
     if version > VERSION:
-        raise newer_format("the snapshot", version, VERSION)
+        raise newer_format(_WHAT, version, VERSION)
     if version < 1:
-        raise _damaged("format 0")
+        raise damaged(_WHAT, "format 0")
     body = data[start:]
     if len(body) < length:
         raise _truncated(data, start + length)
     if len(body) > length:
-        raise _damaged("has bytes after its end")
+        raise damaged(_WHAT, "has bytes after its end")
     if hashlib.sha256(data[: _PREFIX.size] + body).digest() != data[_PREFIX.size : start]:
-        raise _damaged("wrong digest")
+        raise damaged(_WHAT, "wrong digest")
     return body
 
 
@@ -209,7 +204,7 @@ class _Reader:
     def take(self, size: int) -> bytes:
         piece = self._body[self._at : self._at + size]
         if len(piece) != size:
-            raise _damaged("a field runs over the end")
+            raise damaged(_WHAT, "a field runs over the end")
         self._at += size
         return piece
 
@@ -224,15 +219,15 @@ class _Reader:
         """Take a name that follows `after`. Interned: all cards use the same few names."""
         raw = self.counted()
         if not raw.isascii():
-            raise _damaged("a name is not ASCII")
+            raise damaged(_WHAT, "a name is not ASCII")
         name = sys.intern(raw.decode("ascii"))
         if after is not None and name <= after:
-            raise _damaged("names are not in ascending order")
+            raise damaged(_WHAT, "names are not in ascending order")
         return name
 
     def finish(self) -> None:
         if self._at != len(self._body):
-            raise _damaged("has bytes after its last field")
+            raise damaged(_WHAT, "has bytes after its last field")
 
 
 def _decode(reader: _Reader) -> Contents:
@@ -252,5 +247,5 @@ def _decode_values(reader: _Reader) -> dict[str, bytes]:
         key = reader.name(after=key)
         values[key] = reader.counted()
     if not values:
-        raise _damaged("a partition is empty")
+        raise damaged(_WHAT, "a partition is empty")
     return values

@@ -11,7 +11,6 @@ from typing import Final
 
 from jukicard.environment import RandomSource
 from jukicard.synthetic.characters import letters
-from jukicard.synthetic.codes import grouped
 from jukicard.synthetic.datafiles import load_bytes
 from jukicard.synthetic.draws import choice
 from jukicard.synthetic.glyphs import SIZE, glyph
@@ -21,36 +20,12 @@ SCALE: Final = 2
 """How many pixels wide and high a dot of the font is drawn."""
 MARGIN: Final = 4
 """White pixels around a text, in dots of the font."""
-NAME_COLUMNS: Final = 20
-ADDRESS_COLUMNS: Final = 24
-"""How many characters a line of a name and of an address has at most."""
 FACE_SIZE: Final = (180, 225)
 """Width and height of a face in pixels."""
 _YOUNG_UNTIL: Final = 35
 _OLD_FROM: Final = 65
 _KINDS: Final = {Sex.MALE: "man", Sex.FEMALE: "woman", Sex.NOT_APPLICABLE: "person"}
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-
-
-def name_image(person: Person) -> bytes:
-    """Return the name as the card shows it, with every character as it is, in PNG."""
-    return text_image(person.name, NAME_COLUMNS)
-
-
-def address_image(person: Person) -> bytes:
-    """Return the address as the card shows it, in PNG."""
-    return text_image(person.address, ADDRESS_COLUMNS)
-
-
-def security_code_image(person: Person) -> bytes:
-    """Return the security code, in PNG."""
-    return text_image(person.security_code, len(person.security_code))
-
-
-def individual_number_image(person: Person) -> bytes:
-    """Return the individual number in three groups of four digits, in PNG."""
-    number = grouped(person.individual_number)
-    return text_image(number, len(number))
 
 
 def text_image(text: str, columns: int) -> bytes:

@@ -19,10 +19,10 @@ from jukihost.conversation.refusals import TerminalNotAuthenticated
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import ProtocolError, StatusError
 from jukihost.keys import KeyCustody
+from jukihost.keys.custody import CARD_NUMBER_BYTES
 from jukihost.securemessaging import SecureChannel, SecureMessagingSession
 
 CARD_NUMBER: Final = 0x5A
-CARD_NUMBER_BYTES: Final = 8
 
 
 class ProtectedSession(AppletSession):

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from jukihost.errors import CardError
+from jukihost.models import Purpose
 
 CARD_NUMBER_BYTES: Final = 8
 """Bytes of a card's number (CSN), which makes its keys its own."""
@@ -16,13 +17,7 @@ MAX_VERSION: Final = 255
 """Key versions are 1 to this."""
 
 KEY_REFERENCES: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        "RESIDENT_IDENTIFICATION": 1,
-        "WIDE_AREA_ISSUANCE": 2,
-        "MOVE_IN": 3,
-        "COUNTER": 4,
-        "SUSPEND": 5,
-    }
+    {purpose.name: purpose.value for purpose in Purpose}
 )
 """The systems of the Juki application and their key references there; 6 to 31 are free."""
 

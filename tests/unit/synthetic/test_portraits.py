@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 import jukicard.synthetic
+from jukicard.applets.surface.personalisation import ADDRESS_COLUMNS, NAME_COLUMNS
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.characters import letters
+from jukicard.synthetic.codes import grouped
 from jukicard.synthetic.datafiles import load_bytes, load_json
 from jukicard.synthetic.glyphs import SIZE, glyph
 from jukicard.synthetic.people import SPECIMEN, Sex, draw_person
@@ -20,11 +22,7 @@ from jukicard.synthetic.portraits import (
     FACE_SIZE,
     MARGIN,
     SCALE,
-    address_image,
     draw_face,
-    individual_number_image,
-    name_image,
-    security_code_image,
     text_image,
 )
 
@@ -91,13 +89,13 @@ def test_a_text_is_drawn_dot_by_dot(text: str, columns: int) -> None:
 
 def test_the_surface_shows_the_persons_texts() -> None:
     person = dataclasses.replace(SPECIMEN, family="髙﨑")
-    name = decode(name_image(person))
+    name = decode(text_image(person.name, NAME_COLUMNS))
     assert [dots(name, column) for column in range(5)] == [glyph(c) for c in "髙﨑　幹也"]
-    address = decode(address_image(person))
+    address = decode(text_image(person.address, ADDRESS_COLUMNS))
     assert dots(address, 17) == glyph("２")
-    code = decode(security_code_image(person))
+    code = decode(text_image(person.security_code, 4))
     assert [dots(code, column) for column in range(4)] == [glyph("0")] * 4
-    number = decode(individual_number_image(person))
+    number = decode(text_image(grouped(person.individual_number), 14))
     assert [dots(number, column) for column in range(14)] == [
         glyph(character) for character in "5376 8667 7188"
     ]
