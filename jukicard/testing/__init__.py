@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Delayed as Delayed,
         Hazard as Hazard,
         InUse as InUse,
+        MoreTime as MoreTime,
         Mute as Mute,
         PowerCut as PowerCut,
         Pulled as Pulled,
@@ -68,8 +69,8 @@ _HOMES: Final = {
     "expectations": "Expectation Expectations",
     "faults": "FaultyBackend",
     "hazardous": "HazardousCard",
-    "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse Mute PowerCut Pulled ResetByOther "
-    "SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
+    "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse MoreTime Mute PowerCut Pulled "
+    "ResetByOther SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
     "markers": "MarkerError",
     "states": "STATES card_in today_in",
     "undertest": "CardInTest",

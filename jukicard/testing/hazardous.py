@@ -7,7 +7,7 @@ from collections.abc import Callable
 from jukicard.memory import PowerLoss, RamBackend
 from jukicard.runtime.card import Card
 from jukicard.testing.faults import FaultyBackend
-from jukicard.testing.hazards import Hazard, PowerCut, Pulled
+from jukicard.testing.hazards import Hazard, MoreTime, PowerCut, Pulled
 from jukicard.testing.watching import WATCHERS
 from jukicard.transport import CardNotPresent, CardPort
 
@@ -62,6 +62,13 @@ class HazardousCard:
             watcher.has_hazard(hazard)
         if self._on_hazard is not None:
             self._on_hazard(hazard)
+
+    def waits(self, command: bytes, /) -> int:
+        """Return how often the card asks for more time before it answers this command.
+
+        The `wait` of a card on a line: `T1Card(card, wait=card.waits)`. Asked before `transmit`.
+        """
+        return sum(layer.waits(command) for layer in self._layers)
 
     def put_back(self) -> None:
         """Put a card back that was pulled out; the reader must be opened again."""
@@ -137,6 +144,12 @@ class _Layer:
                 self._lasting = error
                 self.gone = isinstance(self.hazard, Pulled)
             raise
+
+    def waits(self, command: bytes) -> int:
+        hazard = self.hazard
+        if not isinstance(hazard, MoreTime) or self._over or self._lasting is not None:
+            return 0
+        return hazard.requests * (hazard.counts(command) and self._seen + 1 >= hazard.at)
 
     def _pass_on(self, command: bytes) -> bytes:
         try:

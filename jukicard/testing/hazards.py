@@ -129,6 +129,32 @@ class Delayed(Hazard):
 
 
 @dataclass(frozen=True, slots=True)
+class MoreTime(Hazard):
+    """The card asks the reader for more time, `requests` times, and then answers.
+
+    On a line (`T0Card`, `T1Card`, a card in a field, given `HazardousCard.waits` as their `wait`)
+    these are NULL bytes or S(WTX) blocks. A terminal sees that the answer takes `seconds` longer,
+    at most 60 (ValueError).
+    """
+
+    requests: int = field(default=1, kw_only=True)
+    seconds: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """ValueError for what cannot happen."""
+        Hazard.__post_init__(self)
+        if self.requests < 1:
+            raise ValueError("a card asks for more time once or more often")
+        if not 0 <= self.seconds <= LONGEST_DELAY:
+            raise ValueError(f"a card takes 0 to {LONGEST_DELAY:.0f} seconds longer")
+
+    def meet(self, command: bytes, card: CardPort) -> bytes:
+        """Take the time, then answer."""
+        time.sleep(self.seconds)
+        return card.transmit(command)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusInstead(Hazard):
     """The card answers this status word, plain and without data, instead of its own answer.
 
@@ -300,6 +326,7 @@ HAZARDS: Final[tuple[Callable[..., Hazard], ...]] = (
     Pulled,
     Mute,
     Delayed,
+    MoreTime,
     StatusInstead,
     CorruptedMac,
     StrippedMac,

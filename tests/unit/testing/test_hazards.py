@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import operator
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,8 @@ from jukicard import (
     LocalReader,
     PersistentMemory,
     RamBackend,
+    T0Card,
+    T1Card,
     TcpServer,
     issue_card,
 )
@@ -31,6 +35,7 @@ from jukicard.testing.hazards import (
     Delayed,
     Hazard,
     InUse,
+    MoreTime,
     Mute,
     PowerCut,
     Pulled,
@@ -69,6 +74,7 @@ ROWS: Final[tuple[tuple[str, Hazard], ...]] = (
     ("mute", Mute(at=2)),
     ("mute once it has worked", Mute(ins=0x20, done=True)),
     ("late", Delayed(at=2, seconds=2 * TIMEOUT)),
+    ("more time", MoreTime(at=2, requests=3, seconds=2 * TIMEOUT)),
     ("another status word", StatusInstead(at=2, status=0x6F00)),
     ("the same, until the card is reset", StatusInstead(at=2, status=0x6581, times=None)),
     ("the same, under secure messaging", StatusInstead(ins=0x20, status=0x6F00)),
@@ -321,6 +327,8 @@ def test_a_power_cut_needs_the_card_itself_and_comes_alone(issued: Card) -> None
         lambda: InUse(times=-1),
         lambda: StatusInstead(status=0x10000),
         lambda: Delayed(seconds=61),
+        lambda: MoreTime(seconds=61),
+        lambda: MoreTime(requests=0),
         lambda: CorruptedMac(bit=64),
         lambda: Truncated(keep=-1),
         lambda: SelectedByOther(name=b"\xd3"),
@@ -336,3 +344,35 @@ def test_hazards_of_a_seed_are_the_same() -> None:
     assert draw_hazards(7, 20) == draw_hazards(7, 20)
     assert draw_hazards(7, 20) != draw_hazards(8, 20)
     assert all(re.fullmatch(r"\w+\(.*\)", repr(one)) for one in draw_hazards(7, 20))
+
+
+def test_more_time_is_asked_for_on_a_line(issued: Card) -> None:
+    card = HazardousCard(issued.fork(), MoreTime(at=2, ins=0xA4, requests=3))
+    t0 = T0Card(card, wait=card.waits)
+    t0.power_on()
+    header, name = SELECT.encode()[:5], SELECT.encode()[5:]
+    nulls = []
+    for _ in range(3):
+        assert t0.feed(header) == b"\xa4"
+        nulls.append(t0.feed(name).count(0x60))
+    assert nulls == [0, 3, 0]
+    assert card.happened == (MoreTime(at=2, ins=0xA4, requests=3),)
+
+
+def test_more_time_is_asked_for_in_blocks(issued: Card) -> None:
+    card = HazardousCard(issued.fork(), MoreTime(requests=2))
+    t1 = T1Card(card, wait=card.waits)
+    t1.power_on()
+    request = bytes.fromhex("0000050084000008")
+    request += bytes((xor(request),))
+    answer, asked = t1.receive(request), 0
+    while answer[1] == 0xC3:
+        asked += 1
+        reply = bytes((0x00, 0xE3, 0x01)) + answer[3:4]
+        answer = t1.receive(reply + bytes((xor(reply),)))
+    assert asked == 2
+    assert answer[1] & 0x80 == 0, "an I-block: the answer itself"
+
+
+def xor(block: bytes) -> int:
+    return functools.reduce(operator.xor, block)
