@@ -54,10 +54,19 @@ if TYPE_CHECKING:
     from jukicard.testing.markers import (
         MarkerError as MarkerError,
     )
+    from jukicard.testing.recording import (
+        recorded_card as recorded_card,
+        repeat_session as repeat_session,
+    )
     from jukicard.testing.states import (
         STATES as STATES,
         card_in as card_in,
         today_in as today_in,
+    )
+    from jukicard.testing.transcripts import (
+        TranscriptDiffers as TranscriptDiffers,
+        Transcripts as Transcripts,
+        check_transcript as check_transcript,
     )
     from jukicard.testing.undertest import (
         CardInTest as CardInTest,
@@ -73,6 +82,8 @@ _HOMES: Final = {
     "ResetByOther SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
     "markers": "MarkerError",
     "states": "STATES card_in today_in",
+    "recording": "recorded_card repeat_session",
+    "transcripts": "TranscriptDiffers Transcripts check_transcript",
     "undertest": "CardInTest",
 }
 """Where the names are at home, below this package."""

@@ -94,13 +94,16 @@ def _with(profile: str | Profile, extra: Sequence[Placement]) -> Profile:
     return dataclasses.replace(found, applications=(*found.applications, *extra))
 
 
-def made(asked: Asked) -> CardInTest:
-    """Return the card that was asked for. MarkerError when it cannot be issued or brought there."""
+def made(asked: Asked, *, record: bool = False) -> CardInTest:
+    """Return the card that was asked for; `record` its session in full.
+
+    MarkerError when it cannot be issued or brought there.
+    """
     try:
         card: Card = card_in(asked.state, profile=asked.profile, seed=asked.seed, **asked.issued)
     except (ProfileError, StateNotReached, TypeError) as error:
         raise MarkerError(str(error)) from error
     today = today_in(asked.state, asked.profile, **asked.issued)
-    in_test = CardInTest(card, today=today, state=asked.state, seed=asked.seed)
+    in_test = CardInTest(card, today=today, state=asked.state, seed=asked.seed, record=record)
     in_test.hazard(*asked.hazards)
     return in_test

@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from jukicard.testing.markers import Asked
+    from jukicard.testing.transcripts import Transcripts
     from jukicard.testing.undertest import CardInTest
 
 _MARKER: Final = "jukicard"
@@ -21,10 +22,12 @@ _PACKAGES: Final = ("jukicard", "jukihost")
 _HIDE: Final = "__tracebackhide__"
 _CARDS: Final = pytest.StashKey[list[Any]]()
 """The cards that a test had."""
+_FAILED: Final = pytest.StashKey[bool]()
+"""Whether anything of a test has failed so far."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the command line ask for coverage."""
+    """Let the command line ask for coverage, recordings and transcripts."""
     group = parser.getgroup("jukicard")
     group.addoption(
         "--jukicard-cov",
@@ -46,6 +49,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         metavar="PERCENT",
         help="fail when less than this of all there is was exercised",
+    )
+    group.addoption(
+        "--jukicard-record",
+        action="store_true",
+        help="keep the whole session of a failed test with its card, keys and PINs too, and say "
+        "which command repeats it",
+    )
+    group.addoption(
+        "--jukicard-record-dir",
+        default="jukicard-recordings",
+        metavar="DIRECTORY",
+        help="where recordings are kept (default: %(default)s, beside the configuration)",
+    )
+    group.addoption(
+        "--jukicard-update-transcripts",
+        action="store_true",
+        help="store the sessions of juki_transcript as they are now",
     )
 
 
@@ -91,8 +111,20 @@ def pytest_runtest_makereport(
             del names[_HIDE]
     if report.failed:
         for card in cards:
-            report.sections.append((repr(card).strip("<>"), card.report()))
+            report.sections.append((repr(card).strip("<>"), _told(item, card)))
+        item.stash[_FAILED] = True
     return report
+
+
+def _told(item: pytest.Item, card: CardInTest) -> str:
+    if card.recording is None or not item.config.getoption("--jukicard-record"):
+        return card.report()
+    from jukicard.testing.transcripts import keep_recording
+
+    number = item.stash[_CARDS].index(card)
+    test = f"{item.nodeid}-{number}" if number else item.nodeid
+    folder = item.config.rootpath / item.config.getoption("--jukicard-record-dir")
+    return f"{card.report()}repeat it:\n  {keep_recording(card.recording, folder, test)}\n"
 
 
 def _hide(error: BaseException | None) -> list[dict[str, Any]]:
@@ -116,11 +148,17 @@ def _asked(node: pytest.Item, profile: str | None = None) -> Asked:
     return asked_for(reversed(list(node.iter_markers(_MARKER))), profile)
 
 
+def _recorded(request: pytest.FixtureRequest) -> bool:
+    return bool(
+        request.config.getoption("--jukicard-record") or "juki_transcript" in request.fixturenames
+    )
+
+
 def _card(request: pytest.FixtureRequest, profile: str | None = None) -> Iterator[CardInTest]:
     from jukicard.testing.markers import MarkerError, made
 
     try:
-        card = made(_asked(request.node, profile))
+        card = made(_asked(request.node, profile), record=_recorded(request))
     except MarkerError as error:
         pytest.fail(str(error), pytrace=False)
     request.node.stash.setdefault(_CARDS, []).append(card)
@@ -156,3 +194,20 @@ def juki_v2_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
 def mynumber_card(request: pytest.FixtureRequest) -> Iterator[CardInTest]:
     """A My Number card, in the state that the marker says."""
     yield from _card(request, "mynumber")
+
+
+@pytest.fixture
+def juki_transcript(request: pytest.FixtureRequest, juki_card: CardInTest) -> Iterator[Transcripts]:
+    """Call it where the session with `juki_card` shall be as it is stored beside the test.
+
+    `juki_transcript()`, or with names several in a test; `--jukicard-update-transcripts` stores
+    what is said now. What chance decides is no difference.
+    """
+    from jukicard.testing.transcripts import Transcripts
+
+    assert juki_card.recording is not None  # noqa: S101 - the fixture is what asked for it
+    update = request.config.getoption("--jukicard-update-transcripts")
+    made = Transcripts(juki_card.recording, request.path, request.node.name, update=update)
+    yield made
+    if not made.compared and not request.node.stash.get(_FAILED, False):
+        pytest.fail("juki_transcript compared nothing: call it in the test", pytrace=False)
