@@ -294,7 +294,7 @@ if TYPE_CHECKING:
     )
     from jukihost.signing.xmlreader import XmlNotSignable as XmlNotSignable
     from jukihost.transport.base import BaseConnection as BaseConnection
-    from jukihost.transport.pcsc import (
+    from jukihost.transport.pcsc.connection import (
         AtClose as AtClose,
         PcscConnection as PcscConnection,
         list_readers as list_readers,
@@ -392,7 +392,7 @@ _HOMES: Final = {
     "jukihost.signing.xmldsig": "sign_xml sign_xml_detached verify_xml",
     "jukihost.signing.xmlreader": "XmlNotSignable",
     "jukihost.transport.base": "BaseConnection",
-    "jukihost.transport.pcsc": "AtClose PcscConnection list_readers",
+    "jukihost.transport.pcsc.connection": "AtClose PcscConnection list_readers",
     "jukihost.transport.replay": "ReplayConnection",
     "jukihost.transport.stream": "AddressNotLocal",
     "jukihost.transport.tcp": "TcpConnection",

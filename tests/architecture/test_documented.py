@@ -17,7 +17,9 @@ import jukicard
 import jukihost
 
 METHODS = (classmethod, staticmethod, property)
-ELSEWHERE = {"jukihost.transport.scard.Scard": "the functions of pyscard, which documents them"}
+ELSEWHERE = {
+    "jukihost.transport.pcsc.scard.Scard": "the functions of pyscard, which documents them"
+}
 """Classes that only describe what another project provides and documents."""
 
 

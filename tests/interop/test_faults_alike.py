@@ -35,7 +35,7 @@ from jukihost.errors import (
 )
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from tests.support.host.custody import PublicMasters
 from tests.support.interop.places import Make, Place, everywhere

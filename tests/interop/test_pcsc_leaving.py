@@ -14,7 +14,7 @@ from jukicard import issue_card
 from jukihost.channel import build_channel
 from jukihost.errors import CardReset
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
-from jukihost.transport.pcsc import AtClose, PcscConnection
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection
 from tests.support.interop.pcscd import Pcscd
 
 SELECT_JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")

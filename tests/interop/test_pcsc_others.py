@@ -19,7 +19,7 @@ from jukihost.errors import CardRemoved, CardReset, NoCard, TransportError
 from jukihost.models import Purpose
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from tests.support.host.custody import PublicMasters
 from tests.support.interop.pcscd import Pcscd
 

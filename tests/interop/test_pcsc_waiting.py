@@ -27,7 +27,7 @@ from jukihost.errors import (
     CardReset,
     ConnectionNotOpen,
 )
-from jukihost.transport.pcsc import AtClose, PcscConnection
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection
 from tests.support.interop.pcscd import Pcscd
 from tests.support.interop.waiting import ROOT, SELECT_JUKI, Holder, Waiter
 from tests.support.readers.echo_card import EchoCard

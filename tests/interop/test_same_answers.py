@@ -21,7 +21,7 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.errors import PinBlocked, PinRejected
 from jukihost.sessions.juki import JukiSession
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from tests.support.interop.pcscd import Pcscd
 from tests.support.interop.served import Serve, Served
 

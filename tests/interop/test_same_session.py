@@ -21,7 +21,7 @@ from jukihost.connection import Connection
 from jukihost.errors import PinBlocked, PinRejected, TransportError
 from jukihost.models import Purpose
 from jukihost.sessions.juki import JukiSession
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 from tests.support.host.certificates import CHIP_KEY, identity, trust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 
-from jukihost.transport.pcsc import list_readers
+from jukihost.transport.pcsc.connection import list_readers
 from tests.support.interop.pcscd import Pcscd
 from tests.support.interop.served import Serve
 from tests.support.interop.startup import seconds_until_present

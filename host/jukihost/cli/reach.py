@@ -62,7 +62,7 @@ def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnect
         except AddressNotLocal as error:
             raise output.UsageError(f"{error} (--allow-remote)") from None
         return virtual
-    from jukihost.transport.pcsc import AtClose, PcscConnection
+    from jukihost.transport.pcsc.connection import AtClose, PcscConnection
 
     wanted = arguments.reader
     return PcscConnection(

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
 
 def _readers(arguments: argparse.Namespace) -> int:
-    from jukihost.transport.pcsc import list_readers
+    from jukihost.transport.pcsc.connection import list_readers
 
     readers = list_readers()
     if arguments.json:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from jukihost.errors import CardError
 from jukihost.models import Reader
-from jukihost.transport.pcsc import list_readers
+from jukihost.transport.pcsc.connection import list_readers
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from jukihost.connection import Connection, translated
 from jukihost.testing.pcscd import Pcscd
 from jukihost.transport.base import BaseConnection
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 

@@ -23,7 +23,7 @@ from jukihost.errors import (
     WrongLength,
 )
 from jukihost.sessions.jpki import JpkiKey, JpkiSession, SignatureVariant
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from tests.support.cards.jpki_terminal import PASSWORD, PIN, Certificates, session, verify
 from tests.support.interop.clients import Desk
 

@@ -15,7 +15,7 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.errors import PinBlocked, PinRejected
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 
 PIN = "1234"
 PASSWORD = "ABC123"

@@ -15,7 +15,7 @@ from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.vpcd import VpcdServer
 from jukihost.connection import Connection
-from jukihost.transport.pcsc import PcscConnection
+from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 from tests.support.interop.pcscd import Pcscd

@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Self
 
 from jukihost.connection import Capabilities
 from jukihost.transport.base import OnWait
-from jukihost.transport.pcsc import AtClose, PcscConnection, list_readers
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection, list_readers
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 

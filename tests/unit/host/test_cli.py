@@ -13,7 +13,7 @@ import pytest
 
 from jukihost import cli
 from jukihost.errors import CardError
-from jukihost.transport import pcsc
+from jukihost.transport.pcsc import connection as pcsc
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.fakes import (
     JUKI_ATR,

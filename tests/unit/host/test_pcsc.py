@@ -23,8 +23,8 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.sessions.juki import JukiSession
-from jukihost.transport.pcsc import AtClose, PcscConnection, as_tpdu, list_readers
-from jukihost.transport.scard import ERRORS, expect_success, load_scard
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection, as_tpdu, list_readers
+from jukihost.transport.pcsc.scard import ERRORS, expect_success, load_scard
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.fakes import JUKI_ATR, FakeJukiCard
 

@@ -26,7 +26,7 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.models import Awaited
-from jukihost.transport.pcsc import AtClose, PcscConnection, list_readers
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection, list_readers
 from tests.support.host.blocking_scard import BlockingScard
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.stalls import Within
@@ -258,7 +258,7 @@ def test_a_person_is_told_once_what_is_waited_for(
     expected: str,
 ) -> None:
     monkeypatch.setattr("jukihost.waiting.TELL_AFTER", 0.02)
-    monkeypatch.setattr("jukihost.transport.pcsclink.TELL_AFTER", 0.02)
+    monkeypatch.setattr("jukihost.transport.pcsc.link.TELL_AFTER", 0.02)
     scard = one_card()
     told: list[Awaited] = []
     connection = PcscConnection(scard=scard, on_wait=told.append)

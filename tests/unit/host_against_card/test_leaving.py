@@ -33,7 +33,7 @@ from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
-from jukihost.transport.pcsc import AtClose, PcscConnection
+from jukihost.transport.pcsc.connection import AtClose, PcscConnection
 from jukihost.transport.tcp import TcpConnection
 from tests.support.host.custody import PublicMasters
 from tests.support.host.fake_scard import FakeReader, FakeScard

@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from jukihost.models import Reader
-from jukihost.transport import scard as pcsc
-from jukihost.transport.directlane import Lane, new_socket, open_sockets
-from jukihost.transport.readers import look, to_bytes
-from jukihost.transport.scard import Scard, code_of, expect_service, expect_success
+from jukihost.transport.pcsc import scard as pcsc
+from jukihost.transport.pcsc.lane import Lane, new_socket, open_sockets
+from jukihost.transport.pcsc.readers import look, to_bytes
+from jukihost.transport.pcsc.scard import Scard, code_of, expect_service, expect_success
 from jukihost.waiting import TELL_AFTER, Caller
 
 T = TypeVar("T")

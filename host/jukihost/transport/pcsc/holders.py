@@ -8,7 +8,7 @@ import weakref
 from typing import Final
 
 from jukihost.errors import CardHeldHere
-from jukihost.transport.scard import Scard
+from jukihost.transport.pcsc.scard import Scard
 
 
 class _Holder:

@@ -4,7 +4,7 @@ The thin layer of pyscard is used, without its threads and observers. PIN pads (
 not used: a PIN is typed on the terminal's keyboard.
 
 PC/SC waits without limit while another program holds the card. Here every call has a bound, tells
-what it waits for, and ends at once when it is interrupted; see `waiting` and `directlane` for how.
+what it waits for, and ends at once when it is interrupted; see `waiting` and `lane` for how.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.models import Reader
-from jukihost.transport import holders, scard as pcsc
 from jukihost.transport.base import BaseConnection, OnWait, check_length, not_open
-from jukihost.transport.directlane import Lane
-from jukihost.transport.pcsclink import Link, wait_for_left
-from jukihost.transport.pcscwaits import (
+from jukihost.transport.pcsc import holders, scard as pcsc
+from jukihost.transport.pcsc.lane import Lane
+from jukihost.transport.pcsc.link import Link, wait_for_left
+from jukihost.transport.pcsc.readers import choose, to_bytes
+from jukihost.transport.pcsc.scard import Scard, expect_success, load_scard
+from jukihost.transport.pcsc.waits import (
     ANSWER,
     OTHERS,
     SERVICE,
@@ -37,8 +39,6 @@ from jukihost.transport.pcscwaits import (
     late,
     service_hangs,
 )
-from jukihost.transport.readers import choose, to_bytes
-from jukihost.transport.scard import Scard, expect_success, load_scard
 from jukihost.waiting import Late
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import Any
 
 from jukihost.errors import AmbiguousReader, NoCard, NoReader, ProtocolError
 from jukihost.models import Reader
-from jukihost.transport import scard as pcsc
-from jukihost.transport.scard import Scard, code_of, expect_service
+from jukihost.transport.pcsc import scard as pcsc
+from jukihost.transport.pcsc.scard import Scard, code_of, expect_service
 
 
 def look(scard: Scard, context: Any) -> tuple[Reader, ...]:
