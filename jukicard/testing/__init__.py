@@ -51,6 +51,12 @@ if TYPE_CHECKING:
         Truncated as Truncated,
         draw_hazards as draw_hazards,
     )
+    from jukicard.testing.interleaving import (
+        InterleavingBroken as InterleavingBroken,
+        Interleavings as Interleavings,
+        ProgramHangs as ProgramHangs,
+        interleave as interleave,
+    )
     from jukicard.testing.markers import (
         MarkerError as MarkerError,
     )
@@ -80,6 +86,7 @@ _HOMES: Final = {
     "hazardous": "HazardousCard",
     "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse MoreTime Mute PowerCut Pulled "
     "ResetByOther SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
+    "interleaving": "InterleavingBroken Interleavings ProgramHangs interleave",
     "markers": "MarkerError",
     "states": "STATES card_in today_in",
     "recording": "recorded_card repeat_session",
