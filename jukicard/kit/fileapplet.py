@@ -11,6 +11,7 @@ from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
+from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.access import SecurityStatus
 from jukicard.filesystem.control import ControlInformation, control_information
@@ -209,6 +210,58 @@ class FileApplet(Applet[State]):
         if not self.files.is_activated(root) and command.ins not in IN_ANY_STATE:
             self.refused(command, state)
             check_in_use(self.files, root, ins_label(command.ins))
+
+    def store(self, file: int, value: bytes) -> None:
+        """Write a transparent EF, or append a record, as the issuer asks after issue.
+
+        IsoError 6A88 for a file that is not in the application's DF, 6981 for one of another kind,
+        6700 for what does not fit.
+        """
+        ef = self._file(file)
+        try:
+            if isinstance(ef.spec, RecordFile):
+                self.files.put_records(ef, [*self.files.records(ef), value])
+            else:
+                self.files.put_content(ef, value)
+        except TypeError:
+            raise self._of_another_kind(ef) from None
+        except ValueError as problem:
+            raise IsoError(StatusWord.WRONG_LENGTH, f"STORE DATA: {problem}") from None
+
+    def store_object(self, tag: int, value: bytes) -> None:
+        """Write a data object of the application's DF; IsoError 6A88, 6700."""
+        root = self.tree.root
+        if tag not in root.objects:
+            raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, f"there is no object {tag:X}")
+        try:
+            self.files.put_data_object(root, tag, value)
+        except ValueError as problem:
+            raise IsoError(StatusWord.WRONG_LENGTH, f"STORE DATA: {problem}") from None
+
+    def _file(self, fid: int) -> EfNode:
+        ef = self.tree.root.efs.get(fid)
+        if ef is None:
+            raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, f"there is no file {fid:04X}")
+        return ef
+
+    @staticmethod
+    def _of_another_kind(ef: EfNode) -> IsoError:
+        return IsoError(
+            StatusWord.INCOMPATIBLE_FILE_STRUCTURE, f"{ef.label} is not of a kind for this"
+        )
+
+    def unblock(self, file: int) -> None:
+        """Give a PIN or key all its tries again; IsoError 6A88, 6981, 6984 without a value."""
+        ef = self._file(file)
+        tries = getattr(ef.spec, "tries", 0)
+        if not isinstance(ef.spec, InternalFile) or not tries:
+            raise self._of_another_kind(ef)
+        if self.files.value(ef) is None:
+            raise IsoError(
+                StatusWord.REFERENCE_DATA_NOT_USABLE, f"{ef.label} has no value that could be tried"
+            )
+        self.files.put_tries(ef, tries)
+        self.tries_changed(ef.fid, tries)
 
     def tries_changed(self, fid: int, left: int) -> None:
         """Tell the listeners that the counter of a PIN or key has changed."""

@@ -138,6 +138,10 @@ class Order(Protocol):
         """Return the holder's numbers, to an application with `Privilege.NUMBERS`; IsoError."""
         ...
 
+    def domain_keys(self) -> tuple[bytes, bytes, bytes]:
+        """Return ENC, MAC and DEK of the issuer, with `Privilege.APPLICATIONS`; IsoError."""
+        ...
+
     def pin(self, name: str) -> str:
         """Return the PIN that was chosen under a name; 1234 for one that nobody has chosen."""
         ...

@@ -21,7 +21,7 @@ from jukicard.errors import IsoError
 from jukicard.kit.keys import WeakKeyError
 from jukicard.kit.personalisation import Order
 from jukicard.memory import PersistentMemory
-from jukicard.profiles.catalogue import PROFILES, Generation, Profile, with_jpki_layout
+from jukicard.profiles.catalogue import PROFILES, Generation, Profile, adapted
 from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.contents import ApplicationOrder, CardOrder, ChosenPins, KeyPool
 from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
@@ -113,7 +113,7 @@ def issue_card(
     number = drawn_number if given_number is None else _checked_number(given_number)
     bits = _rsa_bits(chosen, rsa_bits)
     order = CardOrder(
-        profile=with_jpki_layout(chosen, _jpki_layout(chosen, bits, compat=compat)),
+        profile=adapted(chosen, _jpki_layout(chosen, bits, compat=compat)),
         person=holder,
         pins=ChosenPins(secrets),
         form=printed.form,
@@ -249,6 +249,11 @@ def _jpki_layout(profile: Profile, bits: int, *, compat: bool) -> str:
 
 
 def _checked_trust(keys: CardKeys) -> CardKeys:
+    sizes = {len(key) for key in keys.issuer}
+    if len(keys.issuer) != 3 or len(sizes) != 1 or not sizes <= {16, 24, 32}:
+        raise ProfileError(
+            "the issuer's keys are three, ENC, MAC and DEK, of one length: 16, 24 or 32 bytes"
+        )
     for raw in keys.trust_anchors:
         try:
             trust_anchor(Certificate.parse(raw))

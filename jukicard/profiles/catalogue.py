@@ -22,7 +22,9 @@ class Generation(Enum):
 class Profile:
     """A kind of card: what it answers to reset and which applications are on it, in what order.
 
-    `issued` is when a synthetic card of it was made unless told.
+    `issued` is when a synthetic card of it was made unless told. `secure_channel` is the parameter
+    i of the issuer domain's SCP03: 70, 71 (longer challenges, cryptograms and MACs) or 60 (the
+    card's challenges are drawn, not counted).
     """
 
     name: str
@@ -32,15 +34,17 @@ class Profile:
     applications: tuple[Placement, ...]
     generation: Generation = Generation.JUKI
     issued: datetime.date = datetime.date(2015, 4, 1)
+    secure_channel: int = 0x70
 
 
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
 _JUKI_CONTACTLESS: Final = bytes.fromhex("3B888001000014E0B38191005E")
 
 _FOR_THE_CARD: Final = frozenset({Privilege.CARD})
+_ISSUERS: Final = _FOR_THE_CARD | {Privilege.APPLICATIONS}
 _NUMBERS: Final = frozenset({Privilege.NUMBERS})
-_ISSUER: Final = Placement(names.ISSUER, "issuer", privileges=_FOR_THE_CARD)
-_JUKI_ISSUER: Final = Placement(names.ISSUER, "issuer-juki", privileges=_FOR_THE_CARD)
+_ISSUER: Final = Placement(names.ISSUER, "issuer", privileges=_ISSUERS)
+_JUKI_ISSUER: Final = Placement(names.ISSUER, "issuer-juki", privileges=_ISSUERS)
 _JUKI: Final = Placement(names.JUKI, "juki", privileges=_FOR_THE_CARD | _NUMBERS)
 _JPKI: Final = Placement(names.JPKI, "jpki")
 
@@ -81,14 +85,22 @@ MY_NUMBER: Final = Profile(
 )
 
 
-def with_jpki_layout(profile: Profile, layout: str) -> Profile:
-    """Return a profile whose JPKI application has the files of a layout (docs/card.md, JPKI)."""
+def adapted(profile: Profile, layout: str) -> Profile:
+    """Return a profile with what its applications are told of it.
+
+    JPKI has the files of a layout, the issuer domain speaks the profile's secure channel
+    (docs/card.md, sections 4 and 6).
+    """
+    channel = {} if profile.secure_channel == 0x70 else {"scp03": f"{profile.secure_channel:02X}"}
+    told = {
+        _JPKI.kind: {"layout": layout},
+        _ISSUER.kind: channel,
+        _JUKI_ISSUER.kind: channel,
+    }
     return replace(
         profile,
         applications=tuple(
-            replace(one, parameters={**one.parameters, "layout": layout})
-            if one.kind == _JPKI.kind
-            else one
+            replace(one, parameters={**one.parameters, **told.get(one.kind, {})})
             for one in profile.applications
         ),
     )

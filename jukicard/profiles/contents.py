@@ -160,6 +160,15 @@ class ApplicationOrder:
             resident_code=person.resident_code, individual_number=person.individual_number
         )
 
+    def domain_keys(self) -> tuple[bytes, bytes, bytes]:
+        """Return the issuer's keys; IsoError, a denial, without the privilege."""
+        if Privilege.APPLICATIONS not in self._privileges:
+            raise self._grants.denial(
+                self._aid, "the issuer's keys", "it was not given Privilege.APPLICATIONS"
+            )
+        enc, mac, dek = self._card.trust.issuer
+        return enc, mac, dek
+
     def pin(self, name: str) -> str:
         """Return the PIN of a name."""
         return self._card.pins.of(exactly(name, str, "the name of a PIN"))

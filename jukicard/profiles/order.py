@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from jukicard.applets.issuer.keys import TEST_KEY
 from jukicard.profiles.masters import TEST_MASTERS
 
 SuiteChoice: TypeAlias = str | Mapping[str, str] | None
@@ -47,6 +48,8 @@ class CardKeys:
         public half.
     chip_certificate: the certificate of that key (card verifiable, DO 7F21), which anybody may read
         from the card; its holder is the card number, so give that too.
+    issuer: the keys ENC, MAC and DEK of the issuer domain (SCP03, version 1), all of 16, 24 or 32
+        bytes; the well-known ones of test cards unless given.
     """
 
     masters: Mapping[str, bytes] = field(default_factory=lambda: TEST_MASTERS, repr=False)
@@ -54,6 +57,7 @@ class CardKeys:
     trust_anchors: Sequence[bytes] = field(default=(), repr=False)
     chip_key: bytes | None = field(default=None, repr=False)
     chip_certificate: bytes | None = field(default=None, repr=False)
+    issuer: Sequence[bytes] = field(default=(TEST_KEY,) * 3, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from jukicard.errors import IsoError
 from jukicard.filesystem.commands import parse_get_data
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
+from jukicard.runtime.application import Application
 from jukicard.runtime.cardstate import CardState
 
 STATE_TAG: Final = 0x8A
@@ -33,6 +34,19 @@ _WHILE_SUSPENDED: Final = frozenset(
     }
 )
 _WHEN_TERMINATED: Final = frozenset({Ins.SELECT, Ins.GET_DATA})
+# GlobalPlatform Card Specification 2.3.1, 5.1.1.4: what the issuer's domain does on a locked card
+_OF_THE_ISSUER: Final = frozenset(
+    {
+        Ins.INITIALIZE_UPDATE,
+        Ins.MUTUAL_AUTHENTICATE,
+        Ins.GET_DATA,
+        Ins.GET_STATUS,
+        Ins.SET_STATUS,
+    }
+)
+
+_HOW_TO_GET_IN: Final = frozenset({0x66, 0xE0})
+"""The data objects of the issuer's domain that say which secure channel and which keys it has."""
 
 
 class Admission:
@@ -64,11 +78,15 @@ class Admission:
         """Let through what a suspended or terminated card still does; 6985 for the rest."""
         now = self._card.now
         terminated = now is LifeCycleState.TERMINATED
-        allowed = command.cla.interindustry and command.ins in (
-            _WHEN_TERMINATED if terminated else _WHILE_SUSPENDED
-        )
+        if command.cla.interindustry:
+            allowed = command.ins in (_WHEN_TERMINATED if terminated else _WHILE_SUSPENDED)
+        else:
+            allowed = _is_issuers(channel) and command.ins in (
+                {Ins.GET_DATA} if terminated else _OF_THE_ISSUER
+            )
         if allowed and command.ins == Ins.GET_DATA:
-            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG}
+            more = set() if command.cla.interindustry or terminated else _HOW_TO_GET_IN
+            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG} | more
         if not allowed:
             channel.drop_transfers()
             self._refused(command, channel)
@@ -76,3 +94,8 @@ class Admission:
             raise IsoError(
                 cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
             )
+
+
+def _is_issuers(channel: LogicalChannel) -> bool:
+    application: Application | None = channel.application
+    return application is not None and application.is_issuers

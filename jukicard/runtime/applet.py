@@ -20,6 +20,7 @@ from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.memory import ApplicationMemory
 from jukicard.runtime.assembly import check_methods, check_whole, find_state
 from jukicard.runtime.cardstate import CardControl, CardState
+from jukicard.runtime.contents import Contents
 from jukicard.runtime.events import CardEvent, Events
 from jukicard.runtime.firewall import Grants, Service, Services
 from jukicard.runtime.handlers import Handler, collect
@@ -76,6 +77,7 @@ class AppletContext:
     __slots__ = (
         "_aid",
         "_card",
+        "_contents",
         "_control",
         "_events",
         "_grants",
@@ -99,6 +101,7 @@ class AppletContext:
         services: Services,
         card: CardState,
         privileged: bool = False,
+        contents: Contents | None = None,
     ) -> None:
         keep = partial(object.__setattr__, self)
         keep("_aid", aid)
@@ -106,6 +109,7 @@ class AppletContext:
         keep("_random", random)
         keep("_options", options)
         keep("_parameters", MappingProxyType(dict(parameters)))
+        keep("_contents", contents)
         keep("_control", CardControl(card) if privileged else None)
         keep("_card", card)
         keep("_events", events)
@@ -117,6 +121,7 @@ class AppletContext:
     _random: RandomSource
     _options: CardOptions
     _parameters: Mapping[str, str]
+    _contents: Contents | None
     _control: CardControl | None
     _card: CardState
     _events: Events
@@ -157,6 +162,11 @@ class AppletContext:
     def card(self) -> CardControl | None:
         """What changes the card as a whole, for an application with the privilege; else None."""
         return self._control
+
+    @property
+    def contents(self) -> Contents | None:
+        """What manages the applications of the card, for the issuer's own; else None."""
+        return self._contents
 
     @property
     def card_usable(self) -> bool:
@@ -303,6 +313,30 @@ class Applet(ABC, Generic[State]):
         Asked when no application has the name. IsoError refuses.
         """
         return None
+
+    def store(self, file: int, value: bytes) -> None:
+        """Take contents that the issuer has for a file, after issue (STORE DATA). IsoError."""
+        raise self._not_asked("STORE DATA")
+
+    def store_object(self, tag: int, value: bytes) -> None:
+        """Take the value of a data object from the issuer (STORE DATA). IsoError."""
+        raise self._not_asked("STORE DATA")
+
+    def put_key(self, reference: int, replaced: int, version: int, enc: bytes, mac: bytes) -> None:
+        """Take a pair of keys from the issuer, in place of those of version `replaced`. IsoError.
+
+        `replaced` is 0 where there were none.
+        """
+        raise self._not_asked("PUT KEY")
+
+    def unblock(self, file: int) -> None:
+        """Give a PIN or key all its tries again, for the issuer. IsoError."""
+        raise self._not_asked("RESET RETRY COUNTER")
+
+    def _not_asked(self, name: str) -> IsoError:
+        return IsoError(
+            StatusWord.FUNCTION_NOT_SUPPORTED, f"{name}: {self.context.aid} takes nothing of that"
+        )
 
     def refused(self, command: CommandApdu, state: State) -> None:
         """Forget what a command forgets first, though the card's state refuses it (6985).

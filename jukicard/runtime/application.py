@@ -17,11 +17,16 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.channel import LogicalChannel
 from jukicard.environment import CardEnvironment
+from jukicard.errors import IsoError
 from jukicard.filesystem.access import Proof
-from jukicard.runtime.applet import Applet, AppletContext, ApplicationState
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
+from jukicard.memory import ApplicationMemory
+from jukicard.runtime.applet import Applet, AppletContext, ApplicationState, BasicState
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.confined import ConfinedContext, ConfinedState, described, exactly
+from jukicard.runtime.contents import Contents
 from jukicard.runtime.events import Events
 from jukicard.runtime.firewall import (
     AppletMisbehavedError,
@@ -33,6 +38,7 @@ from jukicard.runtime.firewall import (
 from jukicard.runtime.kinds import Kind
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.placement import Placement, Privilege
+from jukicard.runtime.quota import LimitedMemory
 
 Layers: TypeAlias = Callable[[CommandApdu, LogicalChannel], ResponseApdu]
 OnBug: TypeAlias = Callable[[Exception], None]
@@ -52,15 +58,27 @@ class Surroundings:
 class Application:
     """An application that is run as it is: where it lies, and the object that answers.
 
-    `services` is what it shares with others.
+    `services` is what it shares with others, `contents` what it manages the card's applications
+    with, `room` how much it may still write, where that is limited.
     """
 
-    __slots__ = ("_applet", "_kind", "_surroundings", "aid", "placement", "services")
+    __slots__ = (
+        "_applet",
+        "_kind",
+        "_surroundings",
+        "aid",
+        "contents",
+        "placement",
+        "room",
+        "services",
+    )
 
     def __init__(self, placement: Placement, kind: Kind, surroundings: Surroundings) -> None:
         self.placement = placement
         self.aid: Aid = placement.aid
         self.services: Services = {}
+        self.contents: Contents | None = None
+        self.room: Callable[[], int] | None = None
         self._kind = kind
         self._surroundings = surroundings
         self._applet: Applet[Any] | None = None
@@ -74,6 +92,16 @@ class Application:
     def privileged(self) -> bool:
         """True when this application may change the state of the card as a whole."""
         return Privilege.CARD in self.placement.privileges
+
+    @property
+    def is_issuers(self) -> bool:
+        """True when the issuer manages the card through this application."""
+        return Privilege.APPLICATIONS in self.placement.privileges
+
+    @property
+    def selectable(self) -> bool:
+        """False while the application is installed and not made selectable yet."""
+        return True
 
     @property
     def partition_name(self) -> str:
@@ -106,9 +134,10 @@ class Application:
 
     def _context(self, make: Callable[..., AppletContext], **more: Any) -> AppletContext:
         around = self._surroundings
+        memory: ApplicationMemory = around.environment.memory.partition(self.partition_name)
         return make(
             aid=self.aid,
-            memory=around.environment.memory.partition(self.partition_name),
+            memory=memory if self.room is None else LimitedMemory(memory, self.room),
             random=around.environment.random,
             options=around.options,
             parameters=self.placement.parameters,
@@ -117,6 +146,7 @@ class Application:
             services=self.services,
             card=around.state,
             privileged=self.privileged,
+            contents=self.contents,
             **more,
         )
 
@@ -283,6 +313,71 @@ class ConfinedApplication(Application):
             return described(self.budget.run(lambda: self.applet.description))
         except Exception as bug:  # noqa: BLE001 - to look at a card is no reason to fail
             return [("", f"nothing that can be shown: {bug}")]
+
+
+class OutOfUseApplication(Application):
+    """An application that the issuer has locked, or not made selectable: it answers nothing.
+
+    Its issuer still reaches what it wraps, and `inspect` shows it.
+    """
+
+    __slots__ = ("_wrapped", "state")
+
+    def __init__(self, wrapped: Application, state: LifeCycleState) -> None:
+        super().__init__(wrapped.placement, wrapped._kind, wrapped._surroundings)
+        self._wrapped = wrapped
+        self.state = state
+
+    @property
+    def selectable(self) -> bool:
+        """Whether SELECT finds it: not before it was made selectable."""
+        return self.state is not LifeCycleState.INITIALISATION
+
+    @property
+    def applet(self) -> Applet[Any]:
+        """The object that would answer."""
+        return self._wrapped.applet
+
+    def check_kept(self) -> None:
+        """Refuse values in its memory as those of the one that is wrapped."""
+        self._wrapped.check_kept()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do work in which code of the application runs."""
+        self._wrapped.run(work)
+
+    def new_state(self) -> ApplicationState:
+        """Return a state in which nothing can be proven."""
+        return BasicState()
+
+    def select(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Answer the warning of the life cycle, and nothing about the application."""
+        cell = outcome(ObjectKind.APPLICATION, self.state, Operation.SELECT)
+        return ResponseApdu(b"", cell.status)
+
+    def select_inside(self, command: CommandApdu, state: ApplicationState) -> None:
+        """Find nothing inside."""
+
+    def process(self, command: CommandApdu, state: ApplicationState) -> ResponseApdu:
+        """Refuse."""
+        cell = outcome(ObjectKind.APPLICATION, self.state, Operation.USE)
+        raise IsoError(cell.status, f"{self.aid} is {self.said}")
+
+    def deselect(self, state: ApplicationState) -> None:
+        """Leave it alone."""
+
+    def refused(self, command: CommandApdu, state: ApplicationState) -> None:
+        """Leave it alone."""
+
+    @property
+    def said(self) -> str:
+        """Its state in words."""
+        return "installed, not selectable" if not self.selectable else "locked by the issuer"
+
+    @property
+    def description(self) -> list[tuple[str, str]]:
+        """What it says of itself, and why it does not answer."""
+        return [("state", self.said), *self._wrapped.description]
 
 
 def _given(state: ApplicationState) -> ApplicationState:

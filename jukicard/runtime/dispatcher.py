@@ -46,6 +46,7 @@ class Dispatcher:
         self._events = events
         self._card = card
         self._on_bug = on_bug
+        registry.selected = lambda: [one.application for one in channels.open_channels]
 
     def process(self, command: CommandApdu, channel: LogicalChannel) -> ResponseApdu:
         """Answer a whole command."""
@@ -93,6 +94,8 @@ class Dispatcher:
         aid = application.aid
         if other and (ended.everything or aid in ended.applications):
             application.forget(channel.state)
+            if self._registry.get(aid) is not application:  # locked, unlocked or removed
+                channel.application = channel.state = None
             return True
         lost = [
             application.lose(channel.state, of)

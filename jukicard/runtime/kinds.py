@@ -115,6 +115,14 @@ def find_kind(name: str, package: str = "") -> Kind:
     return Kind(name, confined=True, package=_package(point), load=lambda: found)
 
 
+def further_kinds() -> list[str]:
+    """Return the names of the kinds that are no own ones: offered here, or by other packages."""
+    from importlib import metadata
+
+    names = {point.name for point in metadata.entry_points(group=ENTRY_POINTS)}
+    return sorted(names.union(_OFFERED) - _own_kinds().keys())
+
+
 def applet_class(name: str) -> type[Applet[Any]]:
     """Return the class of a kind of application. UnknownAppletError when there is none."""
     return find_kind(name).load()

@@ -21,6 +21,7 @@ class CardOptions:
     reselect_keeps_status: selecting the selected application again keeps what was proven.
     triple_des: whether keys for the triple DES suite of 2003 may be used.
     channels: how many logical channels there are, 1 to 20.
+    quota: how many bytes the applications that come after issue may keep, all together.
     """
 
     atr: bytes
@@ -30,10 +31,13 @@ class CardOptions:
     reselect_keeps_status: bool = True
     triple_des: bool = False
     channels: int = 20
+    quota: int = 65_536
 
     def __post_init__(self) -> None:
         if not 1 <= self.channels <= MAX_CHANNELS:
             raise ValueError(f"a card has 1 to {MAX_CHANNELS} channels, not {self.channels}")
+        if self.quota < 0:
+            raise ValueError("a quota of memory is 0 bytes or more")
 
     def to_bytes(self) -> bytes:
         """Return what memory keeps."""

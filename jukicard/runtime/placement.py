@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from jukicard.apdu.aid import Aid
+from jukicard.filesystem.lifecycle import LifeCycleState
 
 _KIND: Final = "type"
 _PRIVILEGE: Final = "privilege"
@@ -21,6 +22,8 @@ class Privilege(StrEnum):
 
     CARD = "card"
     """Suspend, resume and end the card as a whole."""
+    APPLICATIONS = "applications"
+    """Be the issuer's: let it in while the card is suspended, and manage what is on the card."""
     NUMBERS = "numbers"
     """Be told the holder's resident record code and individual number, when it is personalised."""
 
@@ -53,13 +56,18 @@ class Placement:
 
 
 class Entry(NamedTuple):
-    """A placement as a card remembers it; `package` is what has to be installed for it.
+    """A placement as a card remembers it.
 
-    Empty for kinds of this distribution, and for those that the process itself offered.
+    package: what has to be installed for it; empty for kinds of this distribution, and for those
+        that the process itself offered.
+    state: initialisation until it is made selectable, deactivated while the issuer has it locked.
+    after_issue: whether it came to the card later and shares the quota of memory.
     """
 
     placement: Placement
     package: str = ""
+    state: LifeCycleState = LifeCycleState.ACTIVATED
+    after_issue: bool = False
 
 
 def entries_to_bytes(entries: Sequence[Entry]) -> bytes:
@@ -75,7 +83,13 @@ def _written(entry: Entry) -> dict[str, object]:
         "parameters": dict(placement.parameters),
         "privileges": sorted(placement.privileges),
     }
-    return {**written, "package": entry.package} if entry.package else written
+    if entry.package:
+        written["package"] = entry.package
+    if entry.state is not LifeCycleState.ACTIVATED:
+        written["state"] = entry.state.byte
+    if entry.after_issue:
+        written["after_issue"] = True
+    return written
 
 
 def entries_from_bytes(raw: bytes, is_own: Callable[[str], bool]) -> list[Entry]:
@@ -102,4 +116,9 @@ def _read(written: Mapping[str, object], is_own: Callable[[str], bool]) -> Entry
     placement = Placement(
         Aid(str(written["aid"])), kind, parameters, frozenset(map(Privilege, privileges))
     )
-    return Entry(placement, str(written.get("package", "")))
+    return Entry(
+        placement,
+        str(written.get("package", "")),
+        LifeCycleState(written.get("state", LifeCycleState.ACTIVATED.byte)),
+        written.get("after_issue") is True,
+    )

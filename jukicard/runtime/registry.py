@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final
 
+from jukicard.apdu.aid import Aid
+from jukicard.apdu.status import StatusWord
+from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.filesystem.selection import pick_occurrence
 from jukicard.memory import Partition
-from jukicard.runtime.application import Application, ConfinedApplication, Surroundings
-from jukicard.runtime.firewall import StepBudget
-from jukicard.runtime.kinds import find_kind, is_own
+from jukicard.runtime.application import (
+    Application,
+    ConfinedApplication,
+    OutOfUseApplication,
+    Surroundings,
+)
+from jukicard.runtime.contents import Contents
+from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
+from jukicard.runtime.kinds import Kind, UnknownAppletError, find_kind, further_kinds, is_own
 from jukicard.runtime.placement import Entry, Placement, entries_from_bytes, entries_to_bytes
+from jukicard.runtime.quota import used
 
 STEP_BUDGET: Final = 1_000_000
 """How many lines of Python an application from elsewhere may run for one command."""
+MOST_APPLICATIONS: Final = 64
+"""How many applications a card holds."""
 _KEY: Final = "applications"
 
 
@@ -25,7 +40,15 @@ class Registry:
     installation that is rolled back leaves nothing here either.
     """
 
-    __slots__ = ("_applications", "_budget", "_entries", "_memory", "_raw", "_surroundings")
+    __slots__ = (
+        "_applications",
+        "_budget",
+        "_entries",
+        "_memory",
+        "_raw",
+        "_surroundings",
+        "selected",
+    )
 
     def __init__(self, memory: Partition, surroundings: Surroundings) -> None:
         """Read what is on the card, whose own partition `memory` is.
@@ -39,6 +62,8 @@ class Registry:
         self._entries: list[Entry] = []
         self._applications: list[Application] = []
         self._raw: bytes | None = None
+        self.selected: Callable[[], Iterable[Application | None]] = list
+        """Returns what is selected on each open channel."""
         self._now()
 
     def _now(self) -> list[Application]:
@@ -57,24 +82,115 @@ class Registry:
     def _make(self, entry: Entry) -> Application:
         placement = entry.placement
         kind = find_kind(placement.kind, entry.package)
+        made: Application
         if kind.confined:
-            return ConfinedApplication(placement, kind, self._surroundings, self._budget)
-        return Application(placement, kind, self._surroundings)
+            made = ConfinedApplication(placement, kind, self._surroundings, self._budget)
+        else:
+            made = Application(placement, kind, self._surroundings)
+            if made.is_issuers:
+                made.contents = Contents(self)
+        if entry.after_issue:
+            made.room = self._room
+        if entry.state is LifeCycleState.ACTIVATED:
+            return made
+        return OutOfUseApplication(made, entry.state)
 
-    def install(self, placement: Placement) -> Application:
+    def _room(self) -> int:
+        """Return how many bytes of the quota are left."""
+        memory = self._surroundings.environment.memory
+        parts = [
+            memory.partition(application.partition_name)
+            for entry, application in zip(self._entries, self._now(), strict=True)
+            if entry.after_issue
+        ]
+        return self._surroundings.options.quota - sum(map(used, parts))
+
+    def install(self, placement: Placement, *, after_issue: bool = False) -> Application:
         """Put an application on the card, behind all others, in the running transaction.
 
+        after_issue: it is not selectable before `change` makes it so, and shares the quota.
+
         UnknownAppletError when there is no such kind here, ValueError when the card has an
-        application of that name, TransactionError when no transaction runs.
+        application of that name, IsoError 6A84 when it has as many as fit, TransactionError when no
+        transaction runs.
         """
         if self.get(placement.aid) is not None:
             raise ValueError(f"there is an application {placement.aid} on the card already")
-        entry = Entry(placement, find_kind(placement.kind).package)
-        self._memory.put(_KEY, entries_to_bytes([*self._entries, entry]))
+        if len(self) >= MOST_APPLICATIONS:
+            raise IsoError(
+                StatusWord.NOT_ENOUGH_MEMORY, f"a card holds {MOST_APPLICATIONS} applications"
+            )
+        state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
+        entry = Entry(placement, find_kind(placement.kind).package, state, after_issue)
+        self._write([*self._entries, entry])
         installed = self._now()[-1]
         # what a rollback does not undo (`put_now`) may be left of an installation before
         self._surroundings.environment.memory.drop_partition(installed.partition_name)
         return installed
+
+    def _write(self, entries: list[Entry]) -> None:
+        self._memory.put(_KEY, entries_to_bytes(entries))
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the card remembers of each application, in order."""
+        self._now()
+        return list(self._entries)
+
+    def entry(self, aid: bytes) -> Entry:
+        """Return what the card remembers of one application. IsoError 6A88."""
+        for found in self.entries:
+            if found.placement.aid == aid:
+                return found
+        raise IsoError(
+            StatusWord.REFERENCED_DATA_NOT_FOUND, f"there is no application {aid.hex().upper()}"
+        )
+
+    def change(self, aid: bytes, operation: Operation) -> None:
+        """Make an application selectable, lock or unlock it, in the running transaction.
+
+        What was proven to it on any channel is over. IsoError 6A88, and 6985 where the life cycle
+        has no such change.
+        """
+        old = self.entry(aid)
+        state = check(ObjectKind.APPLICATION, old.state, operation, str(old.placement.aid))
+        self._write([one if one != old else one._replace(state=state) for one in self._entries])
+        self._end(old.placement.aid)
+
+    def remove(self, aid: bytes) -> None:
+        """Take an application off the card with all its memory, in the running transaction.
+
+        IsoError 6A88 when there is none, 6985 while it is selected on a channel.
+        """
+        old = self.entry(aid)
+        found = self.get(aid)
+        if found is None or any(one is not None and one.aid == aid for one in self.selected()):
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"{old.placement.aid} is selected: select another application there, or close the "
+                "channel",
+            )
+        self._surroundings.environment.memory.drop_partition(found.partition_name)
+        self._write([one for one in self._entries if one != old])
+        self._end(old.placement.aid)
+
+    def _end(self, aid: Aid) -> None:
+        self._surroundings.state.endings.end_all_of(aid)
+
+    def offers(self) -> dict[Aid, str]:
+        """Return the kinds that can be installed, by the name under which each usually lies.
+
+        A kind that says no name is not among them, nor one that cannot be loaded.
+        """
+        found: dict[Aid, str] = {}
+        for name in further_kinds():
+            try:
+                lies = self._budget.run(partial(_usual_aid, find_kind(name)))
+            except (UnknownAppletError, AppletMisbehavedError, IsoError):
+                continue
+            if type(lies) is Aid:
+                found.setdefault(lies, name)
+        return found
 
     def __iter__(self) -> Iterator[Application]:
         return iter(self._now())
@@ -91,9 +207,13 @@ class Registry:
         self, partial: bytes, occurrence: Occurrence, current: Application | None
     ) -> Application | None:
         """Return the application a full or truncated name selects, None when there is none."""
-        matches = [application for application in self if application.aid.startswith(partial)]
+        matches = [one for one in self if one.aid.startswith(partial) and one.selectable]
         return pick_occurrence(matches, current, occurrence)
 
     def get(self, aid: bytes) -> Application | None:
         """Return the application with exactly this identifier, or None."""
         return next((found for found in self if found.aid == aid), None)
+
+
+def _usual_aid(kind: Kind) -> Aid | None:
+    return kind.load().usual_aid({})

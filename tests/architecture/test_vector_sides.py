@@ -22,7 +22,6 @@ READERS: Final = readers(TESTS, but=[HERE, HERE.with_name("test_vectors.py")])
 
 BOTH: Final[tuple[Side, ...]] = ("card", "host")
 CARD: Final[tuple[Side, ...]] = ("card",)
-HOST: Final[tuple[Side, ...]] = ("host",)
 NONE_YET: Final[tuple[Side, ...]] = ()
 
 SIDES: Final[dict[str, tuple[Side, ...]]] = {
@@ -39,8 +38,8 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "crypto/x963_kdf": BOTH,
     "securemessaging/bsi_eac2_worked_example": BOTH,
     "securemessaging/en14890_sm": BOTH,
-    "securemessaging/gp_scp02": HOST,
-    "securemessaging/gp_scp03": HOST,
+    "securemessaging/gp_scp02": BOTH,
+    "securemessaging/gp_scp03": BOTH,
     "securemessaging/gp_scp11": NONE_YET,
     "securemessaging/icao9303_bac": BOTH,
     "securemessaging/icao9303_pace_ecdh_gm_aes128": BOTH,
@@ -50,8 +49,7 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "tlv/ber_tlv": BOTH,
     "tlv/fcp_templates": CARD,
 }
-"""Whom each file concerns. The terminal reads no FCP; of the issuer domain's secure channels SCP03
-is on the terminal's side, SCP11 on neither yet."""
+"""Whom each file concerns. The terminal reads no FCP; SCP11 is on neither side yet."""
 
 ONE_SIDE: Final[dict[str, dict[Side, frozenset[str]]]] = {
     "securemessaging/bsi_eac2_worked_example": {

@@ -75,7 +75,7 @@ def drawn() -> list[list[Step]]:
     @settings(
         derandomize=True,
         database=None,
-        max_examples=300,
+        max_examples=400,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

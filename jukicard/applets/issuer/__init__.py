@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.applets.issuer.files import CARD_STATE, JUKI_TREE, TREE
+from jukicard.applets.issuer.files import CARD_STATE, JUKI_TREE, KEY_INFORMATION, TREE
+from jukicard.applets.issuer.management import Management, ManagementState
 from jukicard.applets.names import ISSUER as AID
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
 from jukicard.filesystem.operations import data
 from jukicard.kit.features.cardkey import Presence
-from jukicard.kit.fileapplet import FileApplet, FileState
 from jukicard.runtime.handlers import command
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["AID", "IssuerApplet", "JukiIssuerApplet"]
 
+USUAL_NAME: Final = Aid("A000000151000000")
+"""GlobalPlatform's own name of an issuer security domain (Card Specification 2.3.1, H.1)."""
 _SHORT: Final = 256
 """The longest answer that a short Le can ask for."""
 
 
-class IssuerApplet(FileApplet[FileState]):
-    """Answers GET DATA at card level: issuer and card, municipality, expiry, certificates.
+class IssuerApplet(Management):
+    """Answers GET DATA at card level, and lets the issuer manage the card.
 
     Which objects there are: docs/card.md, section 4. Nothing in it is personal.
     """
@@ -40,10 +43,12 @@ class IssuerApplet(FileApplet[FileState]):
         """Write what the card says of itself, and who signs what it holds."""
         from jukicard.applets.issuer.personalisation import personalise_successor
 
+        super().personalise(order)
         personalise_successor(self, order)
 
     @command(Ins.GET_DATA)
-    def get_card_data(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    @command(Ins.GET_DATA, proprietary=True)
+    def get_card_data(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
         """GET DATA (ISO/IEC 7816-4:2020, 11.5.2).
 
         As measured on cards a long object comes whole or not at all: IsoError 6700.
@@ -51,6 +56,8 @@ class IssuerApplet(FileApplet[FileState]):
         parsed = file_commands.parse_get_data(command)
         if parsed.tags == (CARD_STATE,):
             return ResponseApdu(Tlv(CARD_STATE, bytes((self.context.card_state.byte,))).encode())
+        if parsed.tags == (KEY_INFORMATION,) and self.domain.versions():
+            return ResponseApdu(self.domain.information())
         answer = data.get_data(self.files, state, parsed)
         if len(answer) > max(parsed.ne, _SHORT):
             raise IsoError(
@@ -60,15 +67,24 @@ class IssuerApplet(FileApplet[FileState]):
         return ResponseApdu(answer)
 
     @command(Ins.SELECT)
-    def select_file(self, command: CommandApdu, state: FileState) -> ResponseApdu:
+    def select_file(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
         """SELECT: there is no MF and no file here; as measured on cards, 6A82 and 6A86."""
         parsed = file_commands.parse_select(command)
         if parsed.reference:
             raise IsoError(StatusWord.FILE_NOT_FOUND, "SELECT: the issuer domain has no files")
         raise IsoError(StatusWord.INCORRECT_P1_P2, "SELECT: there is no MF")
 
+    def select_inside(self, command: CommandApdu, state: ManagementState) -> ResponseApdu | None:
+        """Answer to the name by which tools look for an issuer domain, while this one is selected.
 
-class JukiIssuerApplet(IssuerApplet, Presence[FileState]):
+        It is one byte longer than the name that cards were seen to have.
+        """
+        if command.data == USUAL_NAME:
+            return self.select(command, state)
+        return None
+
+
+class JukiIssuerApplet(IssuerApplet, Presence[ManagementState]):
     """Answers for a Juki card: it proves besides that the card is there, before any application.
 
     SELECT, GET DATA and INTERNAL AUTHENTICATE are what every Juki card and reader know.
@@ -81,4 +97,5 @@ class JukiIssuerApplet(IssuerApplet, Presence[FileState]):
         """Write what the card says of itself, and its own key."""
         from jukicard.applets.issuer.personalisation import personalise_juki
 
+        Management.personalise(self, order)
         personalise_juki(self, order)

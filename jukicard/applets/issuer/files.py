@@ -19,8 +19,11 @@ EXPIRY: Final = 0xF2
 AUTHORITY_KEY: Final = 0xF7
 """The identifier of the key that the upper certificate certifies and that signed the lower."""
 UPPER_CERTIFICATE: Final = 0xF8
+KEY_INFORMATION: Final = 0xE0
 CONTACT_ATR: Final = 0x5F51
 LOWER_CERTIFICATE: Final = 0x7F21
+PRODUCTION: Final = 0x9F7F
+"""Where and when the card was made (CPLC), 42 bytes."""
 
 CARD_KEY: Final = 0x0019
 """The key of INTERNAL AUTHENTICATE, on Juki cards; with the number it has in common."""
@@ -45,6 +48,7 @@ def _tree(*files: ElementaryFile) -> FileTree:
                 DataObject(tag=UPPER_CERTIFICATE, read=ALWAYS),
                 DataObject(tag=CONTACT_ATR, read=ALWAYS),
                 DataObject(tag=LOWER_CERTIFICATE, read=ALWAYS, wrapped=True),
+                DataObject(tag=PRODUCTION, read=ALWAYS, wrapped=True),
             ),
         )
     )

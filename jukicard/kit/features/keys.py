@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -15,7 +15,7 @@ from jukicard.filesystem.files import EfNode
 from jukicard.kit import commands
 from jukicard.kit.features.environment import environment
 from jukicard.kit.fileapplet import FileApplet, FileState, State, describes
-from jukicard.kit.keys import CARD_NUMBER, KeyFile, KeyStore
+from jukicard.kit.keys import CARD_NUMBER, KeyFile, KeyPair, KeyStore
 from jukicard.runtime.applet import AppletContext
 from jukicard.runtime.cardstate import RIGHTS_WHILE_SUSPENDED
 from jukicard.runtime.events import SecurityStatusChanged
@@ -26,6 +26,9 @@ from jukicard.securemessaging.suites import Suite
 
 if TYPE_CHECKING:
     from jukicard.kit.personalisation import Order
+
+
+_SUITES: Final = {16: Suite.AES128, 24: Suite.AES192, 32: Suite.AES256}
 
 
 class Challenges(FileApplet[State]):
@@ -114,6 +117,29 @@ class Keys(Challenges[WithKeys]):
         if self.context.heard:
             self.context.emit(SecurityStatusChanged(self.context.aid, spec.right, holds=True))
         return ResponseApdu(answer)
+
+    def put_key(self, reference: int, replaced: int, version: int, enc: bytes, mac: bytes) -> None:
+        """Replace or add the keys of a purpose, as the issuer asks; all tries are there again.
+
+        IsoError 6A88 for a reference that is not declared, or where other keys are than those of
+        version `replaced`; 6985 where there are some and none are to be replaced; 6A80 for a pair
+        that no system may have.
+        """
+        ef = self.keys.references().get(reference)
+        if ef is None:
+            raise IsoError(
+                StatusWord.REFERENCED_DATA_NOT_FOUND, f"PUT KEY: there is no purpose {reference}"
+            )
+        version_now = self.keys.version(ef) or 0
+        if version_now != replaced:
+            status = StatusWord.REFERENCED_DATA_NOT_FOUND
+            if not replaced:
+                status = StatusWord.CONDITIONS_NOT_SATISFIED
+            raise IsoError(status, f"PUT KEY: the keys {ef.label} are of version {version_now}")
+        try:
+            self.keys.set_value(ef, KeyPair(_SUITES[len(enc)], version, enc, mac))
+        except ValueError as problem:
+            raise IsoError(StatusWord.INCORRECT_DATA, f"PUT KEY: {problem}") from None
 
     @environment(commands.SetKey)
     def name_key(self, wanted: commands.SetKey, state: WithKeys) -> None:

@@ -21,6 +21,14 @@ class Pins(FileApplet[State]):
         self.pins = PinStore(self.files, context.options.blocked_status, self.tries_changed)
         self._lenient = context.options.lenient_verify
 
+    def store(self, file: int, value: bytes) -> None:
+        """Set a PIN too, as the issuer asks after issue."""
+        ef = self.tree.root.efs.get(file)
+        if ef is None or not isinstance(ef.spec, PinFile):
+            super().store(file, value)
+        else:
+            self.pins.set_value(ef, value)
+
     @command(Ins.VERIFY)
     def verify(self, command: CommandApdu, state: State) -> ResponseApdu:
         """VERIFY: compare a PIN, or tell how many tries are left."""

@@ -84,8 +84,8 @@ def watching() -> Iterator[Watch]:
             found.applet  # noqa: B018 - made now: later its memory might have been changed
 
     @functools.wraps(install)
-    def installed(self: Registry, placement: Placement) -> Application:
-        application = install(self, placement)
+    def installed(self: Registry, placement: Placement, **named: bool) -> Application:
+        application = install(self, placement, **named)
         if placement.aid == FORBIDDEN_AID:
             application.applet  # noqa: B018 - as above
         return application

@@ -24,7 +24,7 @@ from tests.support.applets.lifecycle_applet import (
     LifeCycleApplet,
     life_cycle_card,
 )
-from tests.support.tearing import certificates, files, keys, lifecycle, pins, private
+from tests.support.tearing import certificates, files, issuer, keys, lifecycle, pins, private
 from tests.support.tearing.access import Subject
 from tests.support.tearing.cuts import Scenario, World
 from tests.support.tearing.rig import Rig, sends
@@ -69,6 +69,16 @@ RECIPES: Final[Mapping[tuple[int, int], Recipe]] = {
     (0x00, Ins.GENERATE_ASYMMETRIC_KEY_PAIR): keys.generate_key_pair,
     (0x80, Ins.PERFORM_SECURITY_OPERATION): keys.sign,
     (0x80, 0xAE): keys.set_session_key,
+    (0x80, Ins.INITIALIZE_UPDATE): issuer.initialize_update,
+    (0x80, Ins.MUTUAL_AUTHENTICATE): issuer.external_authenticate,
+    (0x80, Ins.GET_DATA): issuer.get_data,
+    (0x80, Ins.GET_STATUS): issuer.get_status,
+    (0x80, Ins.SET_STATUS): issuer.set_status,
+    (0x80, Ins.INSTALL): issuer.install,
+    (0x80, Ins.DELETE_FILE): issuer.delete,
+    (0x80, Ins.PUT_KEY): issuer.put_key,
+    (0x80, Ins.APPEND_RECORD): issuer.store_data,
+    (0x80, Ins.RESET_RETRY_COUNTER): issuer.reset_retry_counter,
 }
 """The scenarios of each command, from what the application declares."""
 

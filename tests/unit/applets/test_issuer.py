@@ -83,6 +83,8 @@ OF_EVERY_CARD: Final = {
     0x5A: ("5A08813920*", 10),
     0x66: (RECOGNITION, 51),
     0x8A: ("8A0105", 3),
+    0xE0: ("E012 C00401018810 C00402018810 C00403018810".replace(" ", ""), 20),
+    0x9F7F: ("9F7F2A" + "00" * 10 + "*", 45),
     0xF0: (b"13221".hex(), 5),
 }
 OF_A_JUKI_CARD: Final = {
@@ -135,6 +137,18 @@ def test_numbers_and_dates_are_digits(profile: str) -> None:
         text = bytes.fromhex(get(card, tag)[:-4])[-size:].decode()
         assert text.isdigit(), f"{tag:X}: {text}"
     datetime.date.fromisoformat(bytes.fromhex(get(card, 0xF2)[:-4]).decode())
+
+
+@every_profile
+def test_where_and_when_a_card_was_made(profile: str) -> None:
+    """The production life cycle as cards of the field have it: 42 bytes, dates as YDDD."""
+    card = fresh(profile)
+    value = bytes.fromhex(get(card, 0x9F7F)[:-4])[3:]
+    number = bytes.fromhex(get(card, 0x5A)[:-4])[2:]
+    day = {"juki-v1": "0060", "juki-v2": "0060", "mynumber": "4092"}[profile]
+    assert [value[at : at + 2].hex() for at in (10, 20, 24, 28, 36)] == [day] * 5
+    assert value[12:16] == number[-4:]
+    assert send(card, "80CA9F7F00") == send(card, "00CA9F7F00")
 
 
 @every_profile
@@ -336,11 +350,11 @@ def test_a_juki_card_proves_that_it_is_there(profile: str, bits: int) -> None:
         ("008800980401020304 00", "6A82"),
         ("0088009A0401020304 00", "6A82"),
         ("008800800401020304 00", "6986"),
-        ("808800990401020304 00", "6E00"),
+        ("808800990401020304 00", "6D00"),
         ("00890099040102030400", "6D00"),
         ("0022 41A4 03 840119".replace(" ", ""), "6D00"),
         ("00460000 00", "6D00"),
-        ("802A0099 04 01020304 00".replace(" ", ""), "6E00"),
+        ("802A0099 04 01020304 00".replace(" ", ""), "6D00"),
     ],
 )
 def test_nothing_else_is_done_with_the_key(profile: str, command: str, answer: str) -> None:

@@ -1,0 +1,355 @@
+"""What the issuer does with the card, its applications and their keys, in a session of the domain.
+
+# GlobalPlatform Card Specification 2.3.1, 11; Amendment D, 7.2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from jukicard.apdu.aid import Aid
+from jukicard.apdu.command import CommandApdu
+from jukicard.apdu.ins import Ins, ins_label
+from jukicard.apdu.response import ResponseApdu
+from jukicard.apdu.status import StatusWord
+from jukicard.apdu.tlv import Tlv
+from jukicard.applets.issuer import commands
+from jukicard.applets.issuer.channel import ISSUER, ChannelState, SecureChannel
+from jukicard.applets.issuer.files import (
+    AUTHORITY_KEY,
+    CARD_IDENTIFICATION,
+    EXPIRY,
+    ISSUER_IDENTIFICATION,
+    LOWER_CERTIFICATE,
+    MUNICIPALITY,
+    UPPER_CERTIFICATE,
+)
+from jukicard.applets.issuer.keys import proof
+from jukicard.authentication.scp03 import KeySet
+from jukicard.errors import IsoError
+from jukicard.filesystem.lifecycle import LifeCycleState
+from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.runtime.cardstate import CardControl
+from jukicard.runtime.contents import Contents
+from jukicard.runtime.handlers import command
+
+MORE_DATA: Final = StatusWord(0x6310)
+"""GET STATUS: there are more, for whoever asks for the next."""
+MOST_AT_ONCE: Final = 239
+"""The bytes that a short answer holds at every level of protection, in either mode."""
+STORED: Final = frozenset(
+    {
+        ISSUER_IDENTIFICATION,
+        CARD_IDENTIFICATION,
+        MUNICIPALITY,
+        EXPIRY,
+        AUTHORITY_KEY,
+        UPPER_CERTIFICATE,
+        LOWER_CERTIFICATE,
+    }
+)
+"""The card-level data objects that STORE DATA may write; the others say what the card is."""
+# Card Specification 2.3.1, table 11-7: security domain, card lock, card terminate, default
+# selected; authorised management, global delete, lock and registry, final application
+_OF_THE_DOMAIN: Final = bytes.fromhex("9C5E00")
+_OF_A_MANAGER: Final = bytes.fromhex("180000")
+_OF_THE_CARD: Final = {
+    LifeCycleState.ACTIVATED: 0x0F,
+    LifeCycleState.DEACTIVATED: 0x7F,
+    LifeCycleState.TERMINATED: 0xFF,
+}
+_OF_AN_APPLICATION: Final = {
+    LifeCycleState.INITIALISATION: 0x03,
+    LifeCycleState.ACTIVATED: 0x07,
+    LifeCycleState.DEACTIVATED: 0x87,
+}
+_OF_A_LOAD_FILE: Final = 0x01
+_DONE: Final = ResponseApdu(b"\0")
+"""What INSTALL, DELETE and the like answer: no confirmation follows (11.1.6)."""
+
+
+class ManagementState(ChannelState):
+    """Adds where GET STATUS stopped, and which application is being personalised."""
+
+    listing: tuple[commands.GetStatus, int] | None = None
+    personalised: Aid | None = None
+    block: int = 0
+
+
+class Management(SecureChannel[ManagementState]):
+    """GET STATUS, SET STATUS, INSTALL, DELETE, PUT KEY, STORE DATA, RESET RETRY COUNTER.
+
+    Whatever comes without a session of the domain is refused with 6982, before it is looked at.
+    """
+
+    def process(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """Answer a command; without a session nothing of the issuer's is, and GET STATUS ends."""
+        if command.ins != Ins.GET_STATUS:
+            state.listing = None
+        return super().process(command, state)
+
+    def _enter(self, command: CommandApdu, state: ManagementState) -> None:
+        """Refuse a command of the issuer's outside of a session, and on a card out of use."""
+        if ISSUER not in state.security.authenticated:
+            raise IsoError(
+                StatusWord.SECURITY_STATUS_NOT_SATISFIED,
+                f"{ins_label(command.ins)}: the issuer has opened no session",
+            )
+
+    def _contents(self) -> Contents:
+        contents = self.context.contents
+        if contents is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "this domain was not given the right to manage applications",
+            )
+        return contents
+
+    def _card(self) -> CardControl:
+        card = self.context.card
+        if card is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "this domain was not given the right to change the card's state",
+            )
+        return card
+
+    # -- what there is, and its state --------------------------------------------------------------
+
+    @command(Ins.GET_STATUS, proprietary=True)
+    def get_status(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """GET STATUS: as many as fit; 6310 says that there are more, 6A88 that there is none."""
+        self._enter(command, state)
+        wanted = commands.parse_get_status(command)
+        place = 0
+        if wanted.more:
+            if state.listing is None or state.listing[0] != wanted._replace(more=False):
+                raise IsoError(
+                    StatusWord.CONDITIONS_NOT_SATISFIED, "GET STATUS: nothing was begun like this"
+                )
+            place = state.listing[1]
+        found = [
+            _entry(wanted, aid, byte, privileges)
+            for aid, byte, privileges in self._subset(wanted.subset)
+            if aid.startswith(wanted.start)
+        ]
+        if not found:
+            raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, "GET STATUS: there is none")
+        answer = b""
+        while place < len(found) and len(answer) + len(found[place]) <= MOST_AT_ONCE:
+            answer += found[place]
+            place += 1
+        left = place < len(found)
+        state.listing = (wanted._replace(more=False), place) if left else None
+        return ResponseApdu(answer, MORE_DATA if left else StatusWord.OK)
+
+    def _subset(self, subset: int) -> Iterable[tuple[bytes, int, bytes]]:
+        """Yield name, life cycle and privileges of what a subset consists of."""
+        domain = self.context.aid
+        if subset == 0x80:
+            yield domain, _OF_THE_CARD[self.context.card_state], _OF_THE_DOMAIN
+        elif subset == 0x20:
+            for module in self._contents().offers():
+                yield module, _OF_A_LOAD_FILE, bytes(3)
+        else:
+            for one in self._contents().applications():
+                if one.aid != domain:
+                    rights = _OF_A_MANAGER if one.manages_card else bytes(3)
+                    yield one.aid, _OF_AN_APPLICATION[one.state], rights
+
+    @command(Ins.SET_STATUS, proprietary=True)
+    def set_status(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """SET STATUS: lock, unlock and end the card; lock and unlock an application."""
+        self._enter(command, state)
+        wanted = commands.parse_set_status(command)
+        if wanted.aid is None:
+            self._card().change(wanted.operation)
+            return ResponseApdu()
+        self._check_in_use(command)
+        self._other(wanted.aid)
+        contents = self._contents()
+        selectable = contents.state(wanted.aid) is not LifeCycleState.INITIALISATION
+        if wanted.operation is Operation.ACTIVATE and not selectable:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "SET STATUS: INSTALL makes an application selectable",
+            )
+        contents.change(wanted.aid, wanted.operation)
+        return ResponseApdu()
+
+    def _check_in_use(self, command: CommandApdu) -> None:
+        if not self.context.card_usable:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"{ins_label(command.ins)}: the card is suspended",
+            )
+
+    def _other(self, aid: bytes) -> None:
+        if aid == self.context.aid:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, "the domain itself stays as the card is"
+            )
+
+    # -- applications come and go ------------------------------------------------------------------
+
+    @command(Ins.INSTALL, proprietary=True)
+    def install(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """INSTALL: for install, for make selectable, for both, for personalisation."""
+        self._enter(command, state)
+        wanted = commands.parse_install(command)
+        state.personalised, contents = None, self._contents()
+        if wanted.purpose & commands.FOR_INSTALL:
+            contents.install(wanted.module, wanted.aid, wanted.parameters)
+        if wanted.purpose & commands.FOR_SELECTABLE:
+            if contents.state(wanted.aid) is not LifeCycleState.INITIALISATION:
+                raise IsoError(
+                    StatusWord.CONDITIONS_NOT_SATISFIED, f"INSTALL: {wanted.aid} is selectable"
+                )
+            contents.change(wanted.aid, Operation.ACTIVATE)
+        if wanted.purpose == commands.FOR_PERSONALISATION:
+            contents.state(wanted.aid)
+            self._other(wanted.aid)
+            state.personalised, state.block = wanted.aid, 0
+        return _DONE
+
+    @command(Ins.DELETE_FILE, proprietary=True)
+    def delete(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """DELETE: an application with all it has written, or a key set of the domain."""
+        self._enter(command, state)
+        wanted = commands.parse_delete(command)
+        state.personalised = None
+        if isinstance(wanted, commands.DeleteApplication):
+            self._other(wanted.aid)
+            self._contents().remove(wanted.aid)
+            return _DONE
+        if not wanted.version:
+            raise IsoError(StatusWord.INCORRECT_DATA, "DELETE: a version is 01 to 7F")
+        self.domain.find(wanted.version)
+        if len(self.domain.versions()) == 1:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, "DELETE: these are the domain's last keys"
+            )
+        self.domain.delete(wanted.version)
+        self._end_sessions(wanted.version, state)
+        return _DONE
+
+    # -- keys and contents -------------------------------------------------------------------------
+
+    @command(Ins.PUT_KEY, proprietary=True)
+    def put_key_of(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """PUT KEY: of the domain, or of the application that is being personalised."""
+        self._enter(command, state)
+        wanted = commands.parse_put_key(command, self.keys_of(state).dek.decrypt_cbc)
+        if state.personalised is None:
+            self._put_own(wanted, state)
+        else:
+            self._put_of(state.personalised, wanted)
+        checks = b"".join(key.check_value() for key in wanted.keys)
+        return ResponseApdu(bytes((wanted.version,)) + checks)
+
+    def _put_own(self, wanted: commands.PutKey, state: ManagementState) -> None:
+        lengths = {len(key) for key in wanted.keys}
+        if wanted.identifier != 1 or len(wanted.keys) != 3 or len(lengths) != 1:
+            raise IsoError(
+                StatusWord.INCORRECT_DATA,
+                "PUT KEY: ENC, MAC and DEK of one length, 01 to 03, are put together",
+            )
+        if wanted.replaced:
+            self.domain.find(wanted.replaced)
+        if wanted.version != wanted.replaced and wanted.version in self.domain.versions():
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"PUT KEY: there are keys {wanted.version:02X}: replace them by that version",
+            )
+        if wanted.replaced:
+            self.domain.delete(wanted.replaced)
+            self._end_sessions(wanted.replaced, state)
+        self.domain.put(KeySet(wanted.version, *wanted.keys))
+
+    def _put_of(self, aid: Aid, wanted: commands.PutKey) -> None:
+        if len(wanted.keys) != 2:
+            raise IsoError(
+                StatusWord.INCORRECT_DATA, "PUT KEY: a purpose has two keys, K.ENC and K.MAC"
+            )
+        enc, mac = (key.value for key in wanted.keys)
+        self._contents().administer(
+            aid,
+            lambda applet: applet.put_key(
+                wanted.identifier, wanted.replaced, wanted.version, enc, mac
+            ),
+        )
+
+    def _end_sessions(self, version: int, state: ManagementState) -> None:
+        """End what rests on a key set: on other channels, and here behind this answer."""
+        self.context.end_proofs(proof(version))
+        if proof(version) in state.security.rests_on:
+            state.forget()
+
+    @command(Ins.APPEND_RECORD, proprietary=True)
+    def store_data(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """STORE DATA: data objects of the card, or contents of an application after issue.
+
+        Each block is whole in itself; they are numbered from 00.
+        """
+        self._enter(command, state)
+        wanted = commands.parse_store_data(command)
+        aid, number = state.personalised, state.block
+        if wanted.number != number:
+            state.block, state.personalised = 0, None
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"STORE DATA: block {number} comes next; begin anew",
+            )
+        for name, value in wanted.values:
+            if aid is None:
+                self._store_own(name, value)
+            else:
+                self._store_of(aid, name, value, as_object=wanted.as_objects)
+        state.block = 0 if wanted.last else (number + 1) & 0xFF
+        if wanted.last:
+            state.personalised = None
+        return ResponseApdu()
+
+    def _store_own(self, tag: int, value: bytes) -> None:
+        if tag not in STORED:
+            raise IsoError(
+                StatusWord.REFERENCED_DATA_NOT_FOUND, f"STORE DATA: {tag:X} is not written"
+            )
+        self.store_object(tag, value)
+
+    def _store_of(self, aid: Aid, name: int, value: bytes, *, as_object: bool) -> None:
+        contents = self._contents()
+        if not contents.is_further(aid):
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"STORE DATA: {aid} was personalised when the card was issued",
+            )
+        if as_object:
+            contents.administer(aid, lambda applet: applet.store_object(name, value))
+        else:
+            contents.administer(aid, lambda applet: applet.store(name, value))
+
+    @command(Ins.RESET_RETRY_COUNTER, proprietary=True)
+    def unblock_of(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
+        """RESET RETRY COUNTER: a PIN or key of the application that is being personalised."""
+        self._enter(command, state)
+        file, aid = commands.parse_unblock(command), state.personalised
+        if aid is None:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "RESET RETRY COUNTER: INSTALL for personalisation says of which application",
+            )
+        self._contents().administer(aid, lambda applet: applet.unblock(file))
+        return ResponseApdu()
+
+
+def _entry(wanted: commands.GetStatus, aid: bytes, state: int, privileges: bytes) -> bytes:
+    """Return one application as GET STATUS tells it (11.4.3, tables 11-34 to 11-36)."""
+    if not wanted.as_objects:
+        return bytes((len(aid),)) + aid + bytes((state,)) + privileges[:1]
+    objects = [Tlv(0x4F, aid), Tlv(0x9F70, bytes((state,)))]
+    if wanted.subset != 0x20:
+        objects.append(Tlv(0xC5, privileges))
+    asked = [one for one in objects if wanted.tags is None or one.tag in wanted.tags]
+    return Tlv(0xE3, asked).encode()
