@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import datetime
 
     from jukicard.crypto.kdf import HashName
-    from jukicard.profiles.contents import CardOrder
+    from jukicard.profiles.cardorder import CardOrder
     from jukicard.synthetic.pki import Authority
 
 AUTHORITY_KEYS: Final = ("issuer", "cv-authority", "cv-root")

@@ -21,9 +21,10 @@ from jukicard.errors import IsoError
 from jukicard.kit.keys import WeakKeyError
 from jukicard.kit.personalisation import Order
 from jukicard.memory import PersistentMemory
+from jukicard.profiles.cardorder import CardOrder, ChosenPins, KeyPool
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile, adapted
 from jukicard.profiles.chipcertificate import checked_certificate
-from jukicard.profiles.contents import ApplicationOrder, CardOrder, ChosenPins, KeyPool
+from jukicard.profiles.contents import ApplicationOrder
 from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
 from jukicard.profiles.placing import place
 from jukicard.profiles.systems import SystemKeys

@@ -1,19 +1,15 @@
-"""What a card is made with, and what of it each of its applications is told."""
+"""What each application of a card to be made is told of it."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jukicard.apdu.aid import Aid
 from jukicard.crypto.cvc import Certificate, trust_anchor
-from jukicard.environment import RandomSource
-from jukicard.kit.personalisation import Holder, Numbers
-from jukicard.profiles.catalogue import Generation, Profile
-from jukicard.profiles.order import CardKeys, Pins, ProfileError
-from jukicard.profiles.systems import SystemKeys
+from jukicard.kit.personalisation import Numbers
+from jukicard.profiles.cardorder import CardOrder
+from jukicard.profiles.catalogue import Generation
 from jukicard.runtime.confined import exactly
 from jukicard.runtime.firewall import Grants
 from jukicard.runtime.placement import Placement, Privilege
@@ -22,94 +18,6 @@ if TYPE_CHECKING:
     from jukicard.crypto.cvc import Holder as TrustAnchor
     from jukicard.kit.keys import KeyPair
     from jukicard.kit.personalisation import CertifiedKey
-    from jukicard.synthetic.person import Person
-    from jukicard.synthetic.pki import PublishedKey
-
-DEFAULT_PIN: Final = "1234"
-"""The PIN of a synthetic card under a name that nobody chose one for."""
-
-
-class KeyPool:
-    """Published key pairs for one card: none is given out twice.
-
-    Two keys of a card that are the same would let a free one sign for one behind a PIN.
-    """
-
-    __slots__ = ("_given", "_random")
-
-    def __init__(self, random: RandomSource) -> None:
-        self._random = random
-        self._given: set[str] = set()
-
-    def take(self, bits: int) -> PublishedKey:
-        """Return a key pair of 1024 or 2048 bits that this card does not have yet."""
-        from jukicard.synthetic import pki
-
-        while True:
-            key = pki.pick_key(self._random, bits)
-            if key.name not in self._given:
-                self._given.add(key.name)
-                return key
-
-
-class ChosenPins:
-    """The PINs that were chosen for a card, and which of them its applications have asked for."""
-
-    __slots__ = ("_asked", "_chosen")
-
-    def __init__(self, chosen: Mapping[str, str]) -> None:
-        self._chosen: dict[str, str] = {**asdict(Pins()), **chosen}
-        self._asked: list[str] = []
-
-    def of(self, name: str) -> str:
-        """Return the PIN of a name."""
-        self._asked.append(name)
-        return self._chosen.get(name, DEFAULT_PIN)
-
-    def check_used(self) -> None:
-        """Refuse one that no application has asked for; the name is not shown: it may be a PIN."""
-        if self._chosen.keys() - asdict(Pins()).keys() - set(self._asked):
-            raise ProfileError(
-                "one of the PINs is for no application on this card, where their names are "
-                f"{', '.join(dict.fromkeys(self._asked)) or 'none'}"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardOrder:
-    """One card to be made: what all its applications share. `serial` is its number in 15 digits.
-
-    `chip_certificate` is the value of DO 7F21, None for a card without one.
-    """
-
-    profile: Profile
-    person: Person = field(repr=False)
-    pins: ChosenPins = field(repr=False)
-    form: int
-    issued: datetime.date
-    expires: datetime.date
-    systems: SystemKeys = field(repr=False)
-    trust: CardKeys = field(repr=False)
-    card_number: bytes
-    chip_certificate: bytes | None = field(repr=False)
-    access_number: str | None = field(repr=False)
-    serial: str
-    rsa_bits: int
-    random: RandomSource = field(repr=False)
-    keys: KeyPool = field(repr=False)
-
-    def holder(self) -> Holder:
-        """Return whom the card is for."""
-        person = self.person
-        return Holder(
-            name=person.name,
-            address=person.address,
-            birth=person.birth,
-            sex=str(int(person.sex)),
-            municipality=person.municipality.code,
-            security_code=person.security_code,
-            gregorian=person.is_foreign,
-        )
 
 
 class ApplicationOrder:

@@ -7,7 +7,7 @@ import pytest
 from jukicard import PROFILES, CardKeys, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.environment import SeededRandom
-from jukicard.profiles.contents import KeyPool
+from jukicard.profiles.cardorder import KeyPool
 from tests.support.cards.eac_desk import eac_desk
 from tests.support.cards.juki_desk import CODE_RECORD, READ_CODE, VERIFY, Desk, desk
 from tests.support.naive.terminal import JUKI
