@@ -65,7 +65,7 @@ ONE_SIDE: Final[dict[str, dict[Side, frozenset[str]]]] = {
 
 TOLD: Final = frozenset(
     {"capdu_plain_origin", "cipher", "comment", "count", "label", "name", "note", "source", "use"}
-    | {"published_tcId", *vectors.LABELS}
+    | {"published_tcId", "sendTo", *vectors.LABELS}
 )
 """Keys that tell a reader about a case and hold no value to compute with."""
 

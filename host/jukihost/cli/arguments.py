@@ -30,6 +30,9 @@ examples:
   jukihost issuer put-key --test-keys --new-keys issuer.keys --new-version 1 --replace 1
   jukihost jpki sign letter.pdf --out signed.pdf
   jukihost jpki verify signed.pdf --anchor ca.pem
+  jukihost apdu 00A4040C0AD3921000310001010401 00CA00C000
+  jukihost replay session.json --tcp 127.0.0.1:35999
+  jukihost vectors run vectors --reader 0
 
 exit codes:
   0  done
@@ -160,6 +163,16 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         "--trace",
         action="store_true",
         help="show the exchange on standard error; PINs are left out",
+    )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write the exchange to a new file, for jukicard trace; PINs are left out",
+    )
+    parser.add_argument(
+        "--record-all",
+        action="store_true",
+        help="record PINs, keys and contents too, so that it can be replayed: test cards only",
     )
     add_json(parser)
 

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jukihost.cli import output
 
 if TYPE_CHECKING:
+    from jukicard.apdu.trace import TraceObserver
     from jukihost.channel import ApduChannel
     from jukihost.models import Awaited
     from jukihost.transport.base import BaseConnection
+
+
+class _Watchers:
+    """Several observers of a connection as one."""
+
+    def __init__(self, observers: Sequence[TraceObserver]) -> None:
+        self._observers = observers
+
+    def command(self, raw: bytes) -> None:
+        for observer in self._observers:
+            observer.command(raw)
+
+    def response(self, raw: bytes) -> None:
+        for observer in self._observers:
+            observer.response(raw)
+
+    def reset(self, atr: bytes) -> None:
+        for observer in self._observers:
+            observer.reset(atr)
 
 
 @contextmanager
@@ -27,15 +48,55 @@ def connected(
     """
     from jukihost.channel import build_channel
 
-    trace = None
+    with watched(arguments, verifies=verifies) as (connection, observer):
+        yield connection, build_channel(connection, observer=observer)
+
+
+@contextmanager
+def watched(
+    arguments: argparse.Namespace, *, verifies: bool = True
+) -> Iterator[tuple[BaseConnection, TraceObserver | None]]:
+    """Open the connection that was asked for, and say who watches what is sent, if anybody."""
+    observers: list[TraceObserver] = []
     if arguments.trace:
         from jukicard.apdu.trace import Trace
 
-        trace = Trace(write=output.say)
-    with _connection(arguments, verifies=verifies) as connection:
-        if trace is not None:
-            trace.reset(connection.atr)
-        yield connection, build_channel(connection, observer=trace)
+        observers.append(Trace(write=output.say))
+    with _recorded(arguments, observers), _connection(arguments, verifies=verifies) as connection:
+        observer = _Watchers(observers) if observers else None
+        if observer is not None:
+            observer.reset(connection.atr)
+        yield connection, observer
+
+
+@contextmanager
+def _recorded(arguments: argparse.Namespace, observers: list[TraceObserver]) -> Iterator[None]:
+    """Write what is said into the file that was asked for, also where it ends in an error."""
+    if not arguments.record:
+        if arguments.record_all:
+            raise output.UsageError("--record-all says how much --record FILE writes: name a file")
+        yield
+        return
+    from datetime import UTC, datetime
+
+    from jukicard.apdu.trace import TraceLevel
+    from jukicard.apdu.trace.formats import write_trace
+    from jukicard.apdu.trace.record import ApduTrace
+
+    level = TraceLevel.FULL if arguments.record_all else TraceLevel.REDACTED
+    trace = ApduTrace(level, clock=lambda: datetime.now(UTC))
+    try:
+        number = os.open(arguments.record, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise output.UsageError("the file for the recording is there already") from None
+    except OSError as error:
+        raise output.UsageError(f"cannot write the recording: {error.strerror}") from None
+    observers.append(trace)
+    with os.fdopen(number, "wb") as file:
+        try:
+            yield
+        finally:
+            file.write(write_trace(trace, "json"))
 
 
 def _connection(arguments: argparse.Namespace, *, verifies: bool) -> BaseConnection:

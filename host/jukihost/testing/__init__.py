@@ -28,10 +28,18 @@ if TYPE_CHECKING:
         OfferedCard as OfferedCard,
         reach as reach,
     )
+    from jukihost.testing.vectorrun import (
+        CardCase as CardCase,
+        VectorError as VectorError,
+        Verdict as Verdict,
+        card_cases as card_cases,
+        run_vectors as run_vectors,
+    )
 
 _HOMES: Final = {
     "pcscd": "Pcscd PcscdInUse PcscdUnavailable missing_for_pcscd",
     "readers": "InProcess OfferedCard WAYS reach",
+    "vectorrun": "CardCase VectorError Verdict card_cases run_vectors",
 }
 """Where the names are at home, below this package."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

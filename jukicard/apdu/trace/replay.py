@@ -117,16 +117,17 @@ def repeat(
     transmit: Callable[[bytes], bytes],
     reset: Callable[[], bytes],
     note: Callable[[TraceNote], None] = lambda note: None,
+    broken: type[Exception] = ConnectionError,
 ) -> Repeated:
     """Send a trace's commands and compare what is answered; stop where it goes otherwise.
 
     Answers that mean the same are the same. A command that was made of the card's random numbers
     (an authentication, secure messaging) is not sent when these are other ones now: that would be
     a failed authentication. TraceError for a trace whose commands are hidden. What `transmit` and
-    `reset` raise comes through; where the trace has no answer either, ConnectionError does not.
+    `reset` raise comes through; where the trace has no answer either, `broken` does not.
     """
     _check_whole(trace, DumpCommand, "command")
-    terminal = _Terminal(transmit, reset)
+    terminal = _Terminal(transmit, reset, broken)
     for entry in trace.entries:
         match entry.event:
             case TraceNote(kind=kind):
@@ -149,9 +150,15 @@ def repeat(
 class _Terminal:
     """The terminal's side of a trace, played to a card."""
 
-    def __init__(self, transmit: Callable[[bytes], bytes], reset: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        transmit: Callable[[bytes], bytes],
+        reset: Callable[[], bytes],
+        broken: type[Exception],
+    ) -> None:
         self._transmit = transmit
         self._reset = reset
+        self._broken = broken
         self._waiting: BytePattern | None = None
         """A command not sent yet: whether it had an answer decides what may happen."""
         self._command: CommandApdu | None = None
@@ -197,7 +204,7 @@ class _Terminal:
             return
         try:
             sent, _ = self._send()
-        except ConnectionError:
+        except self._broken:
             return
         self.problem = [f"command {self.sent} had no answer then, and has one now"]
         self.problem += [f"  {line}" for line in event_lines(_shown(sent))]

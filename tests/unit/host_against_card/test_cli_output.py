@@ -29,6 +29,7 @@ COMMANDS = {
     "card info": ["card", "info"],
     "card state": ["card", "state"],
     "pin verify": ["pin", "verify", "--pin-file", "-"],
+    "apdu": ["apdu", "00A4040000"],
     "jpki status": ["jpki", "status"],
     "jpki cert": ["jpki", "cert", "--key", "authentication", "--holder"],
     "jpki cert --json": ["jpki", "cert", "--pin-file", "-", "--holder", "--json"],
