@@ -54,7 +54,7 @@ class Contents:
     def install(self, module: bytes, aid: Aid, parameters: Mapping[str, str]) -> None:
         """Put an application on the card, not selectable yet: the one offered as `module`.
 
-        6A88 when nothing is, 6A80 when `aid` is on the card, 6A84 when the card is full.
+        6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full.
         """
         offered = self._registry.offers()
         kind = next((kind for lies, kind in offered.items() if lies == module), None)
@@ -64,7 +64,7 @@ class Contents:
                 f"no application is offered as {module.hex().upper()}: install its package",
             )
         if self._registry.get(aid) is not None:
-            raise IsoError(StatusWord.INCORRECT_DATA, f"there is an application {aid} already")
+            raise IsoError(StatusWord.FILE_ALREADY_EXISTS, f"there is an application {aid} already")
         self._registry.install(Placement(aid, kind, parameters), after_issue=True)
 
     def change(self, aid: bytes, operation: Operation) -> None:

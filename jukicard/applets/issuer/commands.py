@@ -265,12 +265,12 @@ def _key(name: str, data: bytes, at: int, decrypt: Callable[[bytes], bytes]) -> 
 
 
 class StoreData(NamedTuple):
-    """11.11: one block; what is in it by tag or data grouping identifier."""
+    """11.11: one block, of data objects or of data groupings."""
 
     number: int
     last: bool
     as_objects: bool
-    values: tuple[tuple[int, bytes], ...]
+    data: bytes
 
     def __repr__(self) -> str:
         return f"StoreData(number={self.number}, ...)"
@@ -286,12 +286,16 @@ def parse_store_data(command: CommandApdu) -> StoreData:
         raise _parameters(name, "data objects (10, 00) or data groupings (08)")
     if not command.data:
         raise IsoError(StatusWord.WRONG_LENGTH, f"{name}: there is nothing to store")
-    as_objects = structure != _DGI
+    last = bool(command.p1 & _LAST_BLOCK)
+    return StoreData(command.p2, last, structure != _DGI, command.data)
+
+
+def stored_values(data: bytes, *, as_objects: bool) -> list[tuple[int, bytes]]:
+    """Return what all blocks together hold, by tag or data grouping identifier. IsoError 6A80."""
+    name = "STORE DATA"
     if as_objects:
-        values = [(one.tag, one.value) for one in _objects(name, command.data)]
-    else:
-        values = list(_groupings(name, command.data))
-    return StoreData(command.p2, bool(command.p1 & _LAST_BLOCK), as_objects, tuple(values))
+        return [(one.tag, one.value) for one in _objects(name, data)]
+    return list(_groupings(name, data))
 
 
 def _groupings(name: str, data: bytes) -> Iterator[tuple[int, bytes]]:

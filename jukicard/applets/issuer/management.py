@@ -74,7 +74,7 @@ class ManagementState(ChannelState):
 
     listing: tuple[commands.GetStatus, int] | None = None
     personalised: Aid | None = None
-    block: int = 0
+    blocks: tuple[commands.StoreData, ...] = ()
 
 
 class Management(SecureChannel[ManagementState]):
@@ -84,9 +84,11 @@ class Management(SecureChannel[ManagementState]):
     """
 
     def process(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
-        """Answer a command; without a session nothing of the issuer's is, and GET STATUS ends."""
+        """Answer a command; what GET STATUS and STORE DATA had begun another one ends."""
         if command.ins != Ins.GET_STATUS:
             state.listing = None
+        if command.ins != Ins.APPEND_RECORD:
+            state.blocks = ()
         return super().process(command, state)
 
     def _enter(self, command: CommandApdu, state: ManagementState) -> None:
@@ -198,7 +200,7 @@ class Management(SecureChannel[ManagementState]):
         """INSTALL: for install, for make selectable, for both, for personalisation."""
         self._enter(command, state)
         wanted = commands.parse_install(command)
-        state.personalised, contents = None, self._contents()
+        state.personalised, state.blocks, contents = None, (), self._contents()
         if wanted.purpose & commands.FOR_INSTALL:
             contents.install(wanted.module, wanted.aid, wanted.parameters)
         if wanted.purpose & commands.FOR_SELECTABLE:
@@ -210,7 +212,7 @@ class Management(SecureChannel[ManagementState]):
         if wanted.purpose == commands.FOR_PERSONALISATION:
             contents.state(wanted.aid)
             self._other(wanted.aid)
-            state.personalised, state.block = wanted.aid, 0
+            state.personalised = wanted.aid
         return _DONE
 
     @command(Ins.DELETE_FILE, proprietary=True)
@@ -290,25 +292,28 @@ class Management(SecureChannel[ManagementState]):
     def store_data(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
         """STORE DATA: data objects of the card, or contents of an application after issue.
 
-        Each block is whole in itself; they are numbered from 00.
+        Blocks are numbered from 00; all of them are done with the last one, or none.
         """
         self._enter(command, state)
+        aid, blocks = state.personalised, state.blocks
+        state.personalised, state.blocks = None, ()
         wanted = commands.parse_store_data(command)
-        aid, number = state.personalised, state.block
-        if wanted.number != number:
-            state.block, state.personalised = 0, None
+        if wanted.number != len(blocks) or any(
+            one.as_objects is not wanted.as_objects for one in blocks
+        ):
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"STORE DATA: block {number} comes next; begin anew",
+                f"STORE DATA: block {len(blocks)} comes next, of the same kind; begin anew",
             )
-        for name, value in wanted.values:
+        if not wanted.last:
+            state.personalised, state.blocks = aid, (*blocks, wanted)
+            return ResponseApdu()
+        whole = b"".join(one.data for one in (*blocks, wanted))
+        for name, value in commands.stored_values(whole, as_objects=wanted.as_objects):
             if aid is None:
                 self._store_own(name, value)
             else:
                 self._store_of(aid, name, value, as_object=wanted.as_objects)
-        state.block = 0 if wanted.last else (number + 1) & 0xFF
-        if wanted.last:
-            state.personalised = None
         return ResponseApdu()
 
     def _store_own(self, tag: int, value: bytes) -> None:

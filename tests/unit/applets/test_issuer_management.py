@@ -226,11 +226,13 @@ def test_an_application_comes_is_personalised_and_goes_without_a_trace(card: Car
     assert host.send(install(0x08)) == "009000"
     assert host.send(install(0x08)) == "6985"
     assert host.send(install(0x20)) == "009000"
-    assert host.send("80E2080009 0001 06 ABCDEFABCDEF".replace(" ", "")) == "9000"
-    assert host.send("80E2000103 C10177") == "9000"
     assert host.send(put_key(host, (K_ENC, K_MAC), 1)).endswith("9000")
-    assert host.send("80E2880207 000304 34333231".replace(" ", "")) == "9000"
+    assert host.send("80E2080009 0001 06 ABCDEFABCDEF".replace(" ", "")) == "9000"
+    assert host.send("80E2080104 000304 34".replace(" ", "")) == "9000", "cut in the middle"
+    assert host.send("80E2880203 333231".replace(" ", "")) == "9000"
     assert host.send("80E2800003 C10178") == "6A88", "personalisation is over"
+    assert host.send(install(0x20)) == "009000"
+    assert host.send("80E2800003 C10177") == "9000"
     assert send(card, SELECT_POINTS) == "9000"
     assert send(card, "00B0810000") == "ABCDEFABCDEFFFFF9000"
     assert send(card, "00CA00C100") == "779000"
@@ -250,7 +252,7 @@ def test_an_application_comes_is_personalised_and_goes_without_a_trace(card: Car
     [
         ({"module": b"\xf0\x11\x22\x33\x44"}, "6A88"),
         ({"module": b""}, "6A80"),
-        ({"aid": bytes(JUKI)}, "6A80"),
+        ({"aid": bytes(JUKI)}, "6A89"),
         ({"aid": b"\xf0"}, "6A80"),
         ({"privileges": b""}, "6A80"),
         ({"privileges": b"\x80"}, "6A80"),
@@ -334,13 +336,13 @@ def test_only_what_came_after_issue_is_personalised(card: Card) -> None:
 @pytest.mark.parametrize(
     ("block", "status"),
     [
-        ("80E2080004 0009 01AA", "6A88"),
-        ("80E2080004 0004 01AA", "6981"),
-        ("80E208000C 0001 09 AAAAAAAAAAAAAAAAAA", "6700"),
-        ("80E2080005 0003 02AAAA", "6700"),
-        ("80E2080007 0003 04AAAAAAAA", "6A80"),
-        ("80E2000003 C20177", "6A88"),
-        ("80E2080104 0001 01AA", "6985"),
+        ("80E2880004 0009 01AA", "6A88"),
+        ("80E2880004 0004 01AA", "6981"),
+        ("80E288000C 0001 09 AAAAAAAAAAAAAAAAAA", "6700"),
+        ("80E2880005 0003 02AAAA", "6700"),
+        ("80E2880007 0003 04AAAAAAAA", "6A80"),
+        ("80E2800003 C20177", "6A88"),
+        ("80E2880104 0001 01AA", "6985"),
     ],
 )
 def test_contents_that_do_not_fit(card: Card, block: str, status: str) -> None:
@@ -352,10 +354,23 @@ def test_contents_that_do_not_fit(card: Card, block: str, status: str) -> None:
     assert contents(card) == before
 
 
+@pytest.mark.parametrize("between", ["", "80CA005A00", "80E2080104 00F20132", "80E2800201AA"])
+def test_blocks_that_do_not_follow_are_dropped(card: Card, between: str) -> None:
+    host = session(card)
+    before = contents(card)
+    assert host.send("80E2000003 F00341") == "9000"
+    if between:
+        host.send(between)
+        assert host.send("80E280010141") in ("6985", "6A80")
+    card.power_off()
+    card.power_on()
+    assert contents(card) == before, "nothing is written before the last one"
+
+
 def test_card_level_objects_are_written(card: Card) -> None:
     host = session(card)
-    assert host.send("80E2000005 F003 414243".replace(" ", "")) == "9000"
-    assert host.send("80E2880107 00F2 04 32303330".replace(" ", "")) == "9000"
+    assert host.send("80E2800005 F003 414243".replace(" ", "")) == "9000"
+    assert host.send("80E2880007 00F2 04 32303330".replace(" ", "")) == "9000"
     assert host.send("80CA00F000") == "4142439000"
     assert host.send("80CA00F200") == "323033309000"
 
