@@ -38,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except VectorError as error:
         raise output.UsageError(f"these vectors cannot be used: {error}") from None
     with watched(arguments, verifies=False) as (connection, _):
-        verdicts = list(run_vectors(cases, connection.transmit))
+        verdicts = sorted(run_vectors(cases, connection), key=lambda one: cases.index(one.case))
     if arguments.json:
         output.print_json(
             [

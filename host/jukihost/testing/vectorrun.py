@@ -8,15 +8,18 @@ refused. Nothing is proven or changed by any of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jukihost.errors import CommandNotCarried
+from jukihost.errors import CommandNotCarried, ConnectionNotOpen, TransportError
+from jukihost.transport.base import BaseConnection
 
 _MAX_FILE: Final = 4 << 20
 _MAX_COMMAND: Final = 65_544
 """The longest command: header, two extended length fields and 65535 bytes of data."""
+_LONG: Final = 60_000
+"""What some readers break at, in bytes: it comes last."""
 _WRONG_LENGTH: Final = 0x6700
 
 
@@ -59,18 +62,36 @@ def card_cases(folder: str | Path) -> list[CardCase]:
     return found
 
 
-def run_vectors(cases: list[CardCase], transmit: Callable[[bytes], bytes]) -> Iterator[Verdict]:
-    """Send each case and yield its verdict.
+def run_vectors(cases: Sequence[CardCase], connection: BaseConnection) -> Iterator[Verdict]:
+    """Send each case over an open connection and yield its verdict; the longest go last.
 
-    What `transmit` raises comes through, but for CommandNotCarried: such a case is left out.
+    A card that gives no answer is reset by opening the connection again, and is still asked the
+    rest; once that fails, the rest is left out. TransportError only from a connection not open.
     """
-    for case in cases:
+    waiting = sorted(cases, key=lambda case: len(case.command) > _LONG)
+    gone = ""
+    for case in waiting:
+        if gone:
+            yield Verdict(case, "left out", gone)
+            continue
         try:
-            answer = transmit(case.command)
+            yield _judged(case, connection.transmit(case.command))
         except CommandNotCarried:
             yield Verdict(case, "left out", "the reader does not carry this command")
-            continue
-        yield _judged(case, answer)
+        except ConnectionNotOpen:
+            raise
+        except TransportError:
+            yield _unanswered(case)
+            try:
+                connection.reconnect()
+            except TransportError:
+                gone = "the card did not come back after a case before it"
+
+
+def _unanswered(case: CardCase) -> Verdict:
+    if case.valid and case.extended:
+        return Verdict(case, "left out", "no answer: card or reader take no such length")
+    return Verdict(case, "failed", "no answer")
 
 
 def _judged(case: CardCase, answer: bytes) -> Verdict:

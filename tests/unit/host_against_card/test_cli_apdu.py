@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from jukicard import TraceLevel, read_trace
 from jukicard.apdu.trace import DumpCommand, DumpReset, DumpResponse
 from jukihost import cli
-from jukihost.errors import CommandNotCarried
-from jukihost.testing import VectorError, card_cases, run_vectors
+from jukihost.errors import CardMute, CardRemoved, CommandNotCarried
+from jukihost.testing import InProcess, VectorError, card_cases, run_vectors
 from tests.support.host.cli import Run, as_json
 from tests.support.published.vectors import VECTORS, cases, load
 
@@ -222,10 +223,26 @@ def test_vectors_run(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert {one["outcome"] for one in told} == {"passed"}
 
 
-def verdicts(*answers: str) -> set[tuple[str, str]]:
+class Answering(InProcess):
+    """A connection whose card answers as it is told to; an error is raised."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.answer = answer
+        self.reconnected = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        return self.answer(command)
+
+    def reconnect(self) -> bytes:
+        self.reconnected += 1
+        if self.reconnected > 5:
+            raise CardRemoved("gone")
+        return b""
+
+
+def verdicts(answer: str) -> set[tuple[str, str]]:
     """What becomes of all cases on a card that always gives this answer."""
-    [answer] = answers
-    found = run_vectors(card_cases(VECTORS), lambda command: bytes.fromhex(answer))
+    found = run_vectors(card_cases(VECTORS), Answering(lambda command: bytes.fromhex(answer)))
     return {
         ("valid" if one.case.valid else "invalid", one.outcome)
         for one in found
@@ -252,7 +269,7 @@ def test_what_is_right(answer: str, valid: str, invalid: str) -> None:
 
 
 def test_extended_length_fields_are_no_duty() -> None:
-    found = run_vectors(card_cases(VECTORS), lambda command: b"\x67\x00")
+    found = run_vectors(card_cases(VECTORS), Answering(lambda command: b"\x67\x00"))
     assert {one.outcome for one in found if one.case.extended and one.case.valid} == {"left out"}
 
 
@@ -262,8 +279,33 @@ def test_what_the_reader_does_not_carry_is_left_out() -> None:
             raise CommandNotCarried("too short")
         return b"\x6d\x00"
 
-    found = list(run_vectors(card_cases(VECTORS), transmit))
+    found = list(run_vectors(card_cases(VECTORS), Answering(transmit)))
     assert [one.case.number for one in found if one.outcome == "left out"] == [30, 31, 32]
+
+
+def test_a_card_that_gives_no_answer_has_failed_and_is_asked_the_rest() -> None:
+    """Until it does not come back; a long command may be too much for it, or for its reader."""
+
+    def transmit(command: bytes) -> bytes:
+        if command[0] == 0x00 and len(command) == 8:
+            raise CardMute("mute")
+        if len(command) > 60_000:
+            raise CardMute("mute")
+        return b"\x6d\x00"
+
+    connection = Answering(transmit)
+    found = {one.case.number: one for one in run_vectors(card_cases(VECTORS), connection)}
+    assert len(found) == 49
+    assert [number for number, one in found.items() if one.outcome == "failed"] == [
+        35,
+        37,
+        38,
+        47,
+        49,
+    ]
+    assert found[17].why.startswith("no answer: card or reader take no such length")
+    assert found[27].why.startswith("the card did not come back")
+    assert found[17].outcome == found[27].outcome == "left out"
 
 
 def folder_with(tmp_path: Path, document: object, name: object = "a.json") -> Path:
