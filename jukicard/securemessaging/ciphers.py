@@ -11,11 +11,10 @@ from jukicard.securemessaging.suites import MAC_LENGTH, PARAMETERS, SessionKeys
 class SessionCipher(Protocol):
     """Encryption and MAC of one session, for data of whole blocks of `block` bytes.
 
-    `ssc` is the send sequence counter of the command or answer, `ssc_length` bytes.
+    `ssc` is the send sequence counter of the command or answer, one block.
     """
 
     block: int
-    ssc_length: int
     max_bytes: int | None
 
     def mac(self, message: bytes) -> bytes:
@@ -37,13 +36,12 @@ class AesSessionCipher:
     # ICAO Doc 9303-11, 9.8.6.1
     """
 
-    __slots__ = ("_enc", "_mac", "block", "max_bytes", "ssc_length")
+    __slots__ = ("_enc", "_mac", "block", "max_bytes")
 
     def __init__(self, enc: AesKey, mac: AesKey, max_bytes: int | None = None) -> None:
         self._enc = enc
         self._mac = mac
         self.block = AesKey.block
-        self.ssc_length = 16
         self.max_bytes = max_bytes
 
     def mac(self, message: bytes) -> bytes:
@@ -65,13 +63,12 @@ class TripleDesSessionCipher:
     # ICAO Doc 9303-11, 9.8.6.2
     """
 
-    __slots__ = ("_enc", "_mac", "block", "max_bytes", "ssc_length")
+    __slots__ = ("_enc", "_mac", "block", "max_bytes")
 
     def __init__(self, enc: TripleDesKey, mac: TripleDesKey, max_bytes: int | None = None) -> None:
         self._enc = enc
         self._mac = mac
         self.block = TripleDesKey.block
-        self.ssc_length = 8
         self.max_bytes = max_bytes
 
     def mac(self, message: bytes) -> bytes:

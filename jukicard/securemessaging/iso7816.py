@@ -20,7 +20,7 @@ from jukicard.crypto.padding import PaddingError, pad_80, unpad_80
 from jukicard.crypto.symmetric import equal
 from jukicard.errors import IsoError
 from jukicard.securemessaging.ciphers import SessionCipher, session_cipher
-from jukicard.securemessaging.session import ProtectionLevel
+from jukicard.securemessaging.session import KeyedSession, ProtectionLevel
 from jukicard.securemessaging.suites import MAC_LENGTH, SessionKeys
 
 MAX_COMMANDS: Final = 1 << 16
@@ -50,7 +50,7 @@ def _incorrect(reason: str) -> NoReturn:
     raise IsoError(StatusWord.SECURE_MESSAGING_OBJECTS_INCORRECT, f"secure messaging: {reason}")
 
 
-class Iso7816Session:
+class Iso7816Session(KeyedSession[SessionCipher]):
     """A session of the ISO scheme; see `SecureMessagingSession` for the contract.
 
     6987: no objects, or objects that are missing, unknown, repeated or out of order. 6988: wrong
@@ -58,65 +58,29 @@ class Iso7816Session:
     byte that leaves the header unauthenticated. 6985: the counter would overflow.
     """
 
-    __slots__ = (
-        "_answers_odd",
-        "_awaits_answer",
-        "_bytes",
-        "_cipher",
-        "_commands",
-        "_level",
-        "_ssc",
-    )
+    __slots__ = ("_answers_odd", "_bytes", "_commands", "_ssc")
 
     def __init__(self, cipher: SessionCipher, ssc: bytes) -> None:
         """Start from a cipher and the counter as it was before the first command."""
-        if len(ssc) != cipher.ssc_length:
-            raise ValueError(f"the counter has {cipher.ssc_length} bytes, not {len(ssc)}")
-        self._cipher: SessionCipher | None = cipher
+        super().__init__(cipher)
+        if len(ssc) != cipher.block:
+            raise ValueError(f"the counter has {cipher.block} bytes, not {len(ssc)}")
         self._ssc = int.from_bytes(ssc, "big")
         self._commands = 0
         self._bytes = 0
-        self._level = ProtectionLevel.NONE
         self._answers_odd = False
-        self._awaits_answer = False
 
     @classmethod
     def start(cls, keys: SessionKeys) -> Iso7816Session:
         """Start from what an authentication derived."""
         return cls(session_cipher(keys), keys.ssc)
 
-    @property
-    def alive(self) -> bool:
-        """False when the session has ended and its keys are gone."""
-        return self._cipher is not None
-
-    @property
-    def level(self) -> ProtectionLevel:
-        """The protection of the last command: MAC when its data came readable, else ENC."""
-        return self._level
-
-    def end(self) -> None:
-        """End the session and drop its keys; harmless when it has ended already."""
-        self._cipher = None
-        self._level = ProtectionLevel.NONE
-        self._awaits_answer = False
-
     # -- commands --------------------------------------------------------------------------------
 
-    def unprotect(self, command: CommandApdu) -> CommandApdu:
-        """Verify a protected command and return the plain one; IsoError ends the session.
-
-        Whether the plain command was extended shows in the length of DO 97 only; without one it
-        is taken as short.
-        """
-        try:
-            return self._unprotect(command)
-        except IsoError:
-            self.end()
-            raise
-
     def _unprotect(self, command: CommandApdu) -> CommandApdu:
-        cipher = self._cipher
+        # whether the plain command was extended shows in the length of DO 97 only; without one it
+        # is taken as short
+        cipher = self._keys
         if cipher is None:
             _incorrect("the session has ended")
         self._check_class(command)
@@ -132,7 +96,7 @@ class Iso7816Session:
             data = _open(cipher, ssc, objects.tag, data)
         self._level = ProtectionLevel.MAC if objects.tag in _READABLE else ProtectionLevel.ENC
         self._answers_odd = odd
-        self._awaits_answer = True
+        self._answers = True
         self._commands += 1
         self._bytes += len(data)
         return CommandApdu(
@@ -161,22 +125,20 @@ class Iso7816Session:
     def _next_command_counter(self, cipher: SessionCipher) -> bytes:
         """Count up for a command; there must be room for its answer's counter as well."""
         self._ssc += 1
-        if self._ssc + 1 >> 8 * cipher.ssc_length:
+        if self._ssc + 1 >> 8 * cipher.block:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
                 "secure messaging: the send sequence counter would overflow",
             )
-        return self._ssc.to_bytes(cipher.ssc_length, "big")
+        return self._ssc.to_bytes(cipher.block, "big")
 
     # -- answers ---------------------------------------------------------------------------------
 
     def protect(self, response: ResponseApdu) -> ResponseApdu:
         """Return the protected answer; RuntimeError when there is no command to answer."""
-        cipher = self._cipher
-        if cipher is None or not self._awaits_answer:
-            raise RuntimeError("there is no command of this session to answer")
+        cipher = self._to_answer()
         self._ssc += 1
-        ssc = self._ssc.to_bytes(cipher.ssc_length, "big")
+        ssc = self._ssc.to_bytes(cipher.block, "big")
         # ISO/IEC 7816-4:2020, 10.5: the cryptogram, the status, the MAC
         objects = b"\x99\x02" + response.status.to_bytes(2, "big")
         if response.data:
@@ -187,41 +149,25 @@ class Iso7816Session:
         return ResponseApdu(objects + b"\x8e\x08" + mac, response.status)
 
     def _close_exchange(self, cipher: SessionCipher, answered: int) -> None:
-        self._awaits_answer = False
         self._bytes += answered
         spent = cipher.max_bytes is not None and self._bytes >= cipher.max_bytes
         if spent or self._commands >= MAX_COMMANDS:
             self.end()
-
-    def overhead(self, length: int) -> int:
-        """Return by how many bytes protection lengthens an answer with `length` data bytes.
-
-        It depends on the instruction that was unprotected last. RuntimeError after the end.
-        """
-        fixed = 4 + 2 + MAC_LENGTH  # DO 99, DO 8E
-        if length == 0:
-            return fixed
-        block = self._block()
-        value = (length // block + 1) * block + (0 if self._answers_odd else 1)
-        return fixed + 1 + len(encode_length(value)) + value - length
 
     def max_plain_length(self, ne: int) -> int:
         """Return how many data bytes an answer may have that fits `ne` bytes when protected.
 
         0 when only a status fits, or not even that. RuntimeError after the end.
         """
-        block = self._block()
+        if self._keys is None:
+            raise RuntimeError("the session has ended")
+        block = self._keys.block
         most = 0
         for field_size, limit in ((1, 0x7F), (2, 0xFF), (3, 0xFFFF)):
             value = min(ne - (4 + 2 + MAC_LENGTH) - 1 - field_size, limit)
             blocks = (value - (0 if self._answers_odd else 1)) // block
             most = max(most, blocks * block - 1)
         return most
-
-    def _block(self) -> int:
-        if self._cipher is None:
-            raise RuntimeError("the session has ended")
-        return self._cipher.block
 
     def __repr__(self) -> str:
         state = "alive" if self.alive else "ended"

@@ -15,7 +15,7 @@ from jukicard.apdu import CommandApdu, ResponseApdu, SecureMessagingIndication, 
 from jukicard.crypto.padding import PaddingError, pad_80, unpad_80
 from jukicard.crypto.symmetric import AesKey, equal
 from jukicard.errors import IsoError
-from jukicard.securemessaging.session import ProtectionLevel
+from jukicard.securemessaging.session import KeyedSession, ProtectionLevel
 
 _BLOCK: Final = 16
 _OF_AN_ANSWER: Final = 1 << 127
@@ -45,49 +45,23 @@ class Scp03Keys(NamedTuple):
     rmac: AesKey
 
 
-class Scp03Session:
+class Scp03Session(KeyedSession[Scp03Keys]):
     """An open session; see `SecureMessagingSession` for the contract.
 
     6982, whatever is wrong with a command: its class, its MAC, its padding, or that the session
     has ended. `mac_length` is 8 or 16 bytes, `chaining` the whole C-MAC of EXTERNAL AUTHENTICATE.
     """
 
-    __slots__ = ("_answers", "_chaining", "_counter", "_keys", "_level", "_mac_length", "security")
+    __slots__ = ("_chaining", "_counter", "_mac_length", "security")
 
     def __init__(
         self, keys: Scp03Keys, security: SecurityLevel, mac_length: int, chaining: bytes
     ) -> None:
-        self._keys: Scp03Keys | None = keys
+        super().__init__(keys)
         self.security = security
         self._mac_length = mac_length
         self._chaining = chaining
         self._counter = 0
-        self._level = ProtectionLevel.NONE
-        self._answers = False
-
-    @property
-    def alive(self) -> bool:
-        """False when the session has ended and its keys are gone."""
-        return self._keys is not None
-
-    @property
-    def level(self) -> ProtectionLevel:
-        """The protection of the last command, the same for all of the session."""
-        return self._level
-
-    def end(self) -> None:
-        """End the session and drop its keys; harmless when it has ended already."""
-        self._keys = None
-        self._level = ProtectionLevel.NONE
-        self._answers = False
-
-    def unprotect(self, command: CommandApdu) -> CommandApdu:
-        """Verify a protected command and return the plain one; IsoError ends the session."""
-        try:
-            return self._unprotect(command)
-        except IsoError:
-            self.end()
-            raise
 
     def _unprotect(self, command: CommandApdu) -> CommandApdu:
         keys = self._keys
@@ -111,10 +85,7 @@ class Scp03Session:
 
         RuntimeError when there is no command to answer.
         """
-        keys = self._keys
-        if keys is None or not self._answers:
-            raise RuntimeError("there is no command of this session to answer")
-        self._answers = False
+        keys = self._to_answer()
         # Amendment D, 6.2.5: with an error there is nothing to protect
         if response.status.is_error or not self.security & SecurityLevel.R_MAC:
             return response

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import IntEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from jukicard.apdu import CommandApdu, ResponseApdu
+from jukicard.errors import IsoError
+
+_Keys = TypeVar("_Keys")
 
 
 class ProtectionLevel(IntEnum):
@@ -69,3 +73,53 @@ class SecureMessagingSession(Protocol):
     def end(self) -> None:
         """End the session and drop its keys; harmless when it has ended already."""
         ...
+
+
+class KeyedSession(ABC, Generic[_Keys]):
+    """What a session of every scheme does alike: at the first thing that is wrong it has ended.
+
+    Its keys are gone then, and it never comes back; see `SecureMessagingSession`.
+    """
+
+    __slots__ = ("_answers", "_keys", "_level")
+
+    def __init__(self, keys: _Keys) -> None:
+        self._keys: _Keys | None = keys
+        self._level = ProtectionLevel.NONE
+        self._answers = False
+
+    @property
+    def alive(self) -> bool:
+        """False when the session has ended and its keys are gone."""
+        return self._keys is not None
+
+    @property
+    def level(self) -> ProtectionLevel:
+        """The protection of the command that was unprotected last; NONE before the first."""
+        return self._level
+
+    def end(self) -> None:
+        """End the session and drop its keys; harmless when it has ended already."""
+        self._keys = None
+        self._level = ProtectionLevel.NONE
+        self._answers = False
+
+    def unprotect(self, command: CommandApdu) -> CommandApdu:
+        """Verify a protected command and return the plain one; IsoError ends the session."""
+        try:
+            return self._unprotect(command)
+        except IsoError:
+            self.end()
+            raise
+
+    @abstractmethod
+    def _unprotect(self, command: CommandApdu) -> CommandApdu:
+        """Verify a command, note its level and that it will be answered. IsoError."""
+
+    def _to_answer(self) -> _Keys:
+        """Return the keys for the one answer to a command; RuntimeError when there is none."""
+        keys = self._keys
+        if keys is None or not self._answers:
+            raise RuntimeError("there is no command of this session to answer")
+        self._answers = False
+        return keys

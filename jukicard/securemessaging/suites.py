@@ -42,17 +42,16 @@ class SuiteParameters(NamedTuple):
 
     key_type: type[AesKey] | type[TripleDesKey]
     key_length: int
-    ssc_length: int
     max_bytes: int | None
     """Data bytes after which a session ends; None for no such limit."""
 
 
 PARAMETERS: Final = {
     # 1 MiB under one key keeps 64-bit blocks far from the birthday bound (Sweet32)
-    Suite.TRIPLE_DES: SuiteParameters(TripleDesKey, 16, 8, 1 << 20),
-    Suite.AES128: SuiteParameters(AesKey, 16, 16, None),
-    Suite.AES192: SuiteParameters(AesKey, 24, 16, None),
-    Suite.AES256: SuiteParameters(AesKey, 32, 16, None),
+    Suite.TRIPLE_DES: SuiteParameters(TripleDesKey, 16, 1 << 20),
+    Suite.AES128: SuiteParameters(AesKey, 16, None),
+    Suite.AES192: SuiteParameters(AesKey, 24, None),
+    Suite.AES256: SuiteParameters(AesKey, 32, None),
 }
 
 
@@ -104,7 +103,7 @@ class SessionKeys:
         """TypeError for keys of another suite, ValueError for another counter length."""
         check_key(self.suite, self.enc)
         check_key(self.suite, self.mac)
-        if len(self.ssc) != PARAMETERS[self.suite].ssc_length:
+        if len(self.ssc) != PARAMETERS[self.suite].key_type.block:
             raise ValueError(f"the counter of {self.suite.value} has not {len(self.ssc)} bytes")
 
     @classmethod
@@ -114,5 +113,5 @@ class SessionKeys:
             suite,
             derive_key(suite, secret, ENCRYPTION),
             derive_key(suite, secret, AUTHENTICATION),
-            bytes(PARAMETERS[suite].ssc_length) if ssc is None else ssc,
+            bytes(PARAMETERS[suite].key_type.block) if ssc is None else ssc,
         )

@@ -84,7 +84,7 @@ class Counter:
         cipher = self._cipher
         if cipher is None:
             raise StateNotReached("nobody has authenticated")
-        ssc = (self._ssc + 1).to_bytes(cipher.ssc_length, "big")
+        ssc = (self._ssc + 1).to_bytes(cipher.block, "big")
         self._ssc += 2
         objects = b""
         if command.data:

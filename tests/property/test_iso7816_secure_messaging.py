@@ -21,7 +21,7 @@ TAGS = st.sampled_from((0x87, 0x85, 0x81, 0xB3, 0x97, 0x8E, 0x99, 0x53))
 def pair(suite: Suite, ssc: int = 0) -> tuple[Iso7816Session, NaiveReader]:
     size = PARAMETERS[suite].key_length
     enc, mac = bytes(range(size)), bytes(range(64, 64 + size))
-    counter = ssc.to_bytes(PARAMETERS[suite].ssc_length, "big")
+    counter = ssc.to_bytes(PARAMETERS[suite].key_type.block, "big")
     keys = SessionKeys(suite, make_key(suite, enc), make_key(suite, mac), counter)
     return Iso7816Session.start(keys), NaiveReader(enc, mac, ssc, des=suite is Suite.TRIPLE_DES)
 

@@ -34,7 +34,6 @@ class CountingCipher:
     def __init__(self, cipher: SessionCipher) -> None:
         self._cipher = cipher
         self.block = cipher.block
-        self.ssc_length = cipher.ssc_length
         self.max_bytes = cipher.max_bytes
         self.macs = self.encryptions = self.decryptions = 0
 

@@ -317,7 +317,7 @@ def test_a_key_serves_its_own_suite_only(suite: Suite, other: Suite) -> None:
         with pytest.raises(TypeError):
             MutualAuthentication(suite, *keys)
         with pytest.raises(TypeError):
-            SessionKeys(suite, *keys, bytes(PARAMETERS[suite].ssc_length))
+            SessionKeys(suite, *keys, bytes(PARAMETERS[suite].key_type.block))
 
 
 def engine_key(suite: Suite) -> BlockKey:

@@ -21,9 +21,9 @@ def count_ciphers(card: Card, channel: int = 0) -> CountingCipher:
     """Put a counting cipher under the session that is open on a channel."""
     session = session_of(card, channel)
     assert session is not None
-    assert session._cipher is not None
-    counting = CountingCipher(session._cipher)
-    session._cipher = counting
+    assert session._keys is not None
+    counting = CountingCipher(session._keys)
+    session._keys = counting
     return counting
 
 
