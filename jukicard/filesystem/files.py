@@ -130,6 +130,18 @@ class RecordFile(ElementaryFile):
                 f"1 to {MAX_RECORDS_SIZE} bytes"
             )
 
+    @property
+    def sizes(self) -> str:
+        """How long a record is, in words."""
+        most = "at most " if self.structure is RecordStructure.LINEAR_VARIABLE else ""
+        return f"{most}{self.record_size} bytes"
+
+    def takes(self, record: bytes) -> bool:
+        """Tell whether a record has a size that it can have here."""
+        size = len(record)
+        variable = self.structure is RecordStructure.LINEAR_VARIABLE
+        return size == self.record_size or (variable and size < self.record_size)
+
     def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
         """Refuse records that are too many, too long or cut off. ValueError."""
         records = unpack_records(content or b"")

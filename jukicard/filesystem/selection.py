@@ -111,21 +111,14 @@ def _along(start: DfNode, path: bytes) -> DfNode | EfNode:
     return here
 
 
-def _path_from_mf(selection: Selection, reference: bytes) -> DfNode | EfNode:
-    return _along(_root(selection), reference)  # 11.2.2: without the identifier of the MF
-
-
-def _path_from_df(selection: Selection, reference: bytes) -> DfNode | EfNode:
-    return _along(selection.df, reference)  # 11.2.2: without the identifier of the current DF
-
-
 _FINDERS: Final[dict[SelectBy, Callable[[Selection, bytes], DfNode | EfNode]]] = {
     SelectBy.IDENTIFIER: _by_identifier,
     SelectBy.CHILD_DF: _child_df,
     SelectBy.CHILD_EF: _child_ef,
     SelectBy.PARENT_DF: _parent,
-    SelectBy.PATH_FROM_MF: _path_from_mf,
-    SelectBy.PATH_FROM_DF: _path_from_df,
+    # 11.2.2: without the identifier of the MF, or of the current DF
+    SelectBy.PATH_FROM_MF: lambda selection, path: _along(_root(selection), path),
+    SelectBy.PATH_FROM_DF: lambda selection, path: _along(selection.df, path),
 }
 
 

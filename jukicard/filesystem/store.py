@@ -14,7 +14,6 @@ from jukicard.filesystem.files import (
     InternalFile,
     InternalKind,
     RecordFile,
-    RecordStructure,
     TransparentFile,
 )
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -133,13 +132,8 @@ class FileStore:
             raise TypeError(f"{ef.label} has no records")
         if len(records) > spec.record_count:
             raise ValueError(f"{ef.label} holds {spec.record_count} records, not {len(records)}")
-        fixed = spec.structure is not RecordStructure.LINEAR_VARIABLE
-        if any(
-            len(record) > spec.record_size or (fixed and len(record) != spec.record_size)
-            for record in records
-        ):
-            most = "" if fixed else "at most "
-            raise ValueError(f"a record of {ef.label} has {most}{spec.record_size} bytes")
+        if not all(map(spec.takes, records)):
+            raise ValueError(f"a record of {ef.label} has {spec.sizes}")
         self._put(ef.content_key, pack_records(records))
 
     def value(self, ef: EfNode) -> bytes | None:

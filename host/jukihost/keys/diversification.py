@@ -9,6 +9,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from jukihost.crypto.primitives import adjust_parity, xor
 from jukihost.keys.custody import CARD_NUMBER_BYTES, CardKeys, KeyUnfit, WeakKey, check_version
 
 MASTER_BYTES: Final = {"MA-AES128": 16, "MA-AES192": 24, "MA-AES256": 32, "MA-3DES": 16}
@@ -52,8 +53,7 @@ def diversify_aes(master: bytes, data: bytes) -> bytes:
     parts = [_mac(algorithm, 16, constant, data) for constant in constants]
     if len(master) == 24:
         first, second = parts
-        middle = bytes(a ^ b for a, b in zip(first[8:], second[:8], strict=True))
-        return first[:8] + middle + second[8:]
+        return first[:8] + xor(first[8:], second[:8]) + second[8:]
     return b"".join(parts)
 
 
@@ -85,8 +85,7 @@ def _mac(algorithm: BlockCipherAlgorithm, block: int, constant: int, data: bytes
     if len(message) < size:
         subkey = _double(subkey)
         message = (message + b"\x80").ljust(size, b"\0")
-    last = bytes(a ^ b for a, b in zip(message[block:], subkey, strict=True))
-    return _cbc(algorithm, zero, message[:block] + last)[block:]
+    return _cbc(algorithm, zero, message[:block] + xor(message[block:], subkey))[block:]
 
 
 def _cbc(algorithm: BlockCipherAlgorithm, iv: bytes, blocks: bytes) -> bytes:
@@ -104,7 +103,7 @@ def _double(value: bytes) -> bytes:
 
 def _as_triple_des(key: bytes) -> bytes:
     """Return the key with odd parity; WeakKey when its halves are the same (then it is DES)."""
-    key = bytes(byte if byte.bit_count() & 1 else byte ^ 1 for byte in key)
+    key = adjust_parity(key)
     if key[:8] == key[8:]:
         raise WeakKey("the derived 3DES key has two equal halves")
     return key

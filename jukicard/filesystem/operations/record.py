@@ -125,13 +125,8 @@ def change_record(store: FileStore, selection: Selection, command: ChangeRecord)
 
 
 def _check_size(spec: RecordFile, record: bytes, name: str, ef: EfNode) -> None:
-    fixed = spec.structure is not RecordStructure.LINEAR_VARIABLE
-    if (fixed and len(record) != spec.record_size) or len(record) > spec.record_size:
-        refuse(
-            StatusWord.WRONG_LENGTH,
-            f"{name} of {ef.label}: records have "
-            f"{'' if fixed else 'at most '}{spec.record_size} bytes",
-        )
+    if not spec.takes(record):
+        refuse(StatusWord.WRONG_LENGTH, f"{name} of {ef.label}: records have {spec.sizes}")
 
 
 def _append(
