@@ -18,6 +18,7 @@ PARTS: Final = {
     "secure": "mutual authentication, protected reading, a whole transaction",
     "kept": "a card in a file: opening, power on, a write",
     "signature": "signatures over PC/SC, and memory after many",
+    "testers": "a card for a test, a thousand tests, a start of pytest without any",
     "many": "very many cards: forks, and all of them behind one port",
 }
 """Every benchmark by its module's name."""

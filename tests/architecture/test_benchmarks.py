@@ -30,6 +30,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("inprocess", ["SELECT EF", "READ BINARY 256", "GET CHALLENGE", "VERIFY", "Refusals"]),
         ("kept", ["opening, the file open already", "power on", "a try lands (put_now)"]),
+        ("testers", ["What juki_card costs", "with the plugin, unused", "40 tests, -n 2"]),
         ("startup", ["until the reader has the ATR", "fork, power on", "every application used"]),
     ],
 )
