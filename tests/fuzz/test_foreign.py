@@ -30,7 +30,7 @@ TARGETS: Final = (
     *cardtargets.TARGETS,
     *clitargets.TARGETS,
 )
-MANY: Final = 200
+MANY: Final = 20
 """How much more the long run takes."""
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
