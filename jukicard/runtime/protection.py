@@ -15,7 +15,7 @@ from jukicard.errors import IsoError
 from jukicard.filesystem.access import MessagingLevel
 from jukicard.runtime.applet import ApplicationState
 from jukicard.runtime.boundary import Boundary
-from jukicard.securemessaging.session import SecureMessagingSession
+from jukicard.securemessaging.session import ProtectionLevel, SecureMessagingSession
 
 _LEVELS: Final = tuple(MessagingLevel)
 _SHORT: Final = 256
@@ -66,8 +66,9 @@ class SecureMessagingLayer:
         session: SecureMessagingSession,
     ) -> ResponseApdu:
         if not command.cla.secure:
-            # a plain command ends the session and is judged by what a stranger may do
-            _forget(state, channel)
+            if not _fetches_opening(command, channel, session):
+                # a plain command ends the session and is judged by what a stranger may do
+                _forget(state, channel)
             return self._next(command, channel)
         try:
             plain = session.unprotect(command)
@@ -99,6 +100,17 @@ def _forget(state: ApplicationState, channel: LogicalChannel) -> None:
         state.messaging.end()
     state.forget()
     channel.drop_transfers()
+
+
+def _fetches_opening(
+    command: CommandApdu, channel: LogicalChannel, session: SecureMessagingSession
+) -> bool:
+    """Tell whether it fetches the rest of the answer that opened the session, which came plain.
+
+    A terminal that leaves Le out is told 61XX. No command was protected yet.
+    """
+    opened = session.level is ProtectionLevel.NONE
+    return opened and command.ins == Ins.GET_RESPONSE and bool(channel.waiting)
 
 
 def _continues(channel: LogicalChannel) -> bool:

@@ -20,6 +20,7 @@ from jukicard.securemessaging.session import KeyedSession, ProtectionLevel
 _BLOCK: Final = 16
 _OF_AN_ANSWER: Final = 1 << 127
 """What tells the counter of an answer from that of its command: the first byte is 80."""
+_SHORT_NE: Final = 256
 _SECURE: Final = 0x04
 _PROPRIETARY: Final = 0x80
 
@@ -78,7 +79,10 @@ class Scp03Session(KeyedSession[Scp03Keys]):
             data = _decrypted(keys.enc, self._counter, data)
         self._level = ProtectionLevel.ENC if encrypted else ProtectionLevel.MAC
         self._answers = True
-        return command.replace(cla=command.cla.replace(secure=False), data=data)
+        # Le stands outside of the protection; known terminals leave it out and expect the answer
+        return command.replace(
+            cla=command.cla.replace(secure=False), data=data, ne=command.ne or _SHORT_NE
+        )
 
     def protect(self, response: ResponseApdu) -> ResponseApdu:
         """Return the answer as the level wants it; an error is its status word alone.

@@ -82,7 +82,9 @@ def test_every_exchange_comes_out(case: dict[str, Any]) -> None:
     for exchange in case["exchanges"]:
         plain = session.unprotect(CommandApdu.parse(h(exchange["capdu_protected"])))
         if "capdu_plain" in exchange:
-            assert plain.encode() == h(exchange["capdu_plain"]), exchange["name"]
+            expected = CommandApdu.parse(h(exchange["capdu_plain"]))
+            # Le stands outside of the protection: left out, it counts as 00
+            assert plain == expected.replace(ne=expected.ne or 256), exchange["name"]
         else:
             assert plain.cla.value == 0x80
             assert plain.data.hex() == "4f00"
