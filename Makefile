@@ -45,6 +45,7 @@ BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 PCSC := $(VENV)/.installed-pcsc
 FUZZ := $(VENV)/.installed-fuzz
+YUBIKIT := $(VENV)/yubikit/.installed
 
 $(BASE): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV)"
@@ -70,6 +71,14 @@ $(FUZZ): $(DEV)
 	@$(PIP) install -c constraints.txt atheris
 	@touch $@
 
+# A stranger's SCP03, for tests only: in an environment of its own, nothing of it comes near ours.
+$(YUBIKIT): $(PCSC)
+	@echo "Installing yubikey-manager into $(@D)"
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@PIP_CONSTRAINT=$(abspath constraints.txt) $(subst $(BIN),$(@D)/bin,$(PIP)) install -c constraints.txt yubikey-manager
+	@touch $@
+
 .PHONY: venv
 venv: $(BASE) ## make .venv with the base dependencies; nothing is compiled, no root needed
 
@@ -85,7 +94,7 @@ demo: $(BASE) ## show a card at work; needs Python only
 test: system-packages $(DEV) ## run all tests; installs what the interop tests need, when it may
 	@if type gcc swig &>/dev/null && test -e /usr/include/PCSC/winscard.h \
 		&& $(BIN)/python -c '$(HAS_HEADERS)' 2>/dev/null; then \
-		$(MAKE) --no-print-directory $(PCSC); \
+		$(MAKE) --no-print-directory $(PCSC) $(YUBIKIT); \
 	else \
 		echo "gcc, swig, libpcsclite-dev or Python's headers are missing: pyscard is not built, tests that need it are skipped."; \
 	fi
