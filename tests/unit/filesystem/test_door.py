@@ -95,6 +95,17 @@ OF_NO_EF: Final = {
     (0x00, Ins.PERFORM_SECURITY_OPERATION),  # VERIFY CERTIFICATE
     (0x00, Ins.GENERAL_AUTHENTICATE),
     (0x80, Ins.SET_SESSION_KEY),
+    # the issuer domain's, which are about applications and its own keys
+    (0x80, Ins.INITIALIZE_UPDATE),
+    (0x80, Ins.MUTUAL_AUTHENTICATE),  # EXTERNAL AUTHENTICATE
+    (0x80, Ins.GET_STATUS),
+    (0x80, Ins.SET_STATUS),
+    (0x80, Ins.GET_DATA),
+    (0x80, Ins.INSTALL),
+    (0x80, Ins.APPEND_RECORD),  # STORE DATA
+    (0x80, Ins.DELETE_FILE),  # DELETE
+    (0x80, Ins.PUT_KEY),
+    (0x80, Ins.RESET_RETRY_COUNTER),
 }
 """Commands of applications here that have to do with no EF, and none of which is in this suite."""
 
