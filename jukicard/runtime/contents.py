@@ -51,8 +51,12 @@ class Contents:
         """Return under which names applications can be installed that are there beside the card."""
         return sorted(self._registry.offers())
 
-    def install(self, module: bytes, aid: Aid, parameters: Mapping[str, str]) -> None:
+    def install(
+        self, module: bytes, aid: Aid, parameters: Mapping[str, str], reserved: int = 0
+    ) -> None:
         """Put an application on the card, not selectable yet: the one offered as `module`.
+
+        `reserved` bytes of the quota of memory are its own, with 0 it shares the rest.
 
         6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full.
         """
@@ -65,7 +69,9 @@ class Contents:
             )
         if self._registry.get(aid) is not None:
             raise IsoError(StatusWord.FILE_ALREADY_EXISTS, f"there is an application {aid} already")
-        self._registry.install(Placement(aid, kind, parameters), after_issue=True)
+        self._registry.install(
+            Placement(aid, kind, parameters), after_issue=True, reserved=reserved
+        )
 
     def change(self, aid: bytes, operation: Operation) -> None:
         """Make an application selectable, lock or unlock it; 6985 as the life cycle says."""

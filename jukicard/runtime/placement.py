@@ -61,13 +61,15 @@ class Entry(NamedTuple):
     package: what has to be installed for it; empty for kinds of this distribution, and for those
         that the process itself offered.
     state: initialisation until it is made selectable, deactivated while the issuer has it locked.
-    after_issue: whether it came to the card later and shares the quota of memory.
+    after_issue: whether it came to the card later and has part in the quota of memory.
+    reserved: how many bytes of the quota are its own; 0: it shares what nobody has reserved.
     """
 
     placement: Placement
     package: str = ""
     state: LifeCycleState = LifeCycleState.ACTIVATED
     after_issue: bool = False
+    reserved: int = 0
 
 
 def entries_to_bytes(entries: Sequence[Entry]) -> bytes:
@@ -89,6 +91,8 @@ def _written(entry: Entry) -> dict[str, object]:
         written["state"] = entry.state.byte
     if entry.after_issue:
         written["after_issue"] = True
+    if entry.reserved:
+        written["reserved"] = entry.reserved
     return written
 
 
@@ -121,4 +125,11 @@ def _read(written: Mapping[str, object], is_own: Callable[[str], bool]) -> Entry
         str(written.get("package", "")),
         LifeCycleState(written.get("state", LifeCycleState.ACTIVATED.byte)),
         written.get("after_issue") is True,
+        _count(written.get("reserved", 0)),
     )
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("a number of bytes is 0 or more")
+    return value

@@ -90,25 +90,32 @@ class Registry:
             if made.is_issuers:
                 made.contents = Contents(self)
         if entry.after_issue:
-            made.room = self._room
+            made.room = partial(self._room, placement.aid)
         if entry.state is LifeCycleState.ACTIVATED:
             return made
         return OutOfUseApplication(made, entry.state)
 
-    def _room(self) -> int:
-        """Return how many bytes of the quota are left."""
+    def _room(self, aid: Aid) -> int:
+        """Return how many bytes of the quota an application has left: its own, or the common."""
         memory = self._surroundings.environment.memory
-        parts = [
-            memory.partition(application.partition_name)
+        sizes = {
+            entry.placement.aid: used(memory.partition(application.partition_name))
             for entry, application in zip(self._entries, self._now(), strict=True)
-            if entry.after_issue
-        ]
-        return self._surroundings.options.quota - sum(map(used, parts))
+            if entry.after_issue and not (entry.reserved and entry.placement.aid != aid)
+        }
+        own = self.entry(aid).reserved
+        return own - sizes[aid] if own else self._unreserved() - sum(sizes.values())
 
-    def install(self, placement: Placement, *, after_issue: bool = False) -> Application:
+    def _unreserved(self) -> int:
+        return self._surroundings.options.quota - sum(one.reserved for one in self._entries)
+
+    def install(
+        self, placement: Placement, *, after_issue: bool = False, reserved: int = 0
+    ) -> Application:
         """Put an application on the card, behind all others, in the running transaction.
 
-        after_issue: it is not selectable before `change` makes it so, and shares the quota.
+        after_issue: it is not selectable before `change` makes it so, and has part in the quota of
+            memory; `reserved` is how many bytes of that are its own, 0 for a share in the rest.
 
         UnknownAppletError when there is no such kind here, ValueError when the card has an
         application of that name, IsoError 6A84 when it has as many as fit, TransactionError when no
@@ -120,8 +127,13 @@ class Registry:
             raise IsoError(
                 StatusWord.NOT_ENOUGH_MEMORY, f"a card holds {MOST_APPLICATIONS} applications"
             )
+        if reserved > self._unreserved():
+            raise IsoError(
+                StatusWord.NOT_ENOUGH_MEMORY,
+                f"{reserved} bytes of the quota of memory are not left",
+            )
         state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
-        entry = Entry(placement, find_kind(placement.kind).package, state, after_issue)
+        entry = Entry(placement, find_kind(placement.kind).package, state, after_issue, reserved)
         self._write([*self._entries, entry])
         installed = self._now()[-1]
         # what a rollback does not undo (`put_now`) may be left of an installation before

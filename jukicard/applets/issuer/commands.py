@@ -126,12 +126,16 @@ FOR_PERSONALISATION: Final = 0x20
 
 
 class Install(NamedTuple):
-    """11.5: what for (bits of P1), what of, under which name, with which parameters."""
+    """11.5: what for (bits of P1), what of, under which name, with which parameters.
+
+    `reserved` is how many bytes of memory are to be its own, 0 for a share in what is common.
+    """
 
     purpose: int
     module: bytes
     aid: Aid
     parameters: Mapping[str, str]
+    reserved: int
 
 
 def parse_install(command: CommandApdu) -> Install:
@@ -152,9 +156,10 @@ def parse_install(command: CommandApdu) -> Install:
         raise _wrong(name, "for personalisation there are no privileges and no parameters")
     if any(privileges) or len(privileges) not in (0, 1, 3) or (installs and not privileges):
         raise _wrong(name, "an application that comes after issue gets no privileges")
-    return Install(
-        command.p1, module, _aid(name, aid), _install_parameters(name, parameters, installs)
-    )
+    text, reserved = _install_parameters(name, parameters)
+    if not installs and (text or reserved):
+        raise _wrong(name, "parameters come with the installation")
+    return Install(command.p1, module, _aid(name, aid), text, reserved)
 
 
 def _fields(name: str, data: bytes) -> list[bytes]:
@@ -169,16 +174,23 @@ def _fields(name: str, data: bytes) -> list[bytes]:
     return fields
 
 
-def _install_parameters(name: str, raw: bytes, installs: bool) -> dict[str, str]:
-    """Read C9 (11.5.2.3.7): text, `name=value` joined by semicolons, empty for none."""
-    objects = _objects(name, raw)
-    if [one.tag for one in objects] not in ([0xC9], []) or (
-        objects and objects[0].value and not installs
-    ):
-        raise _wrong(name, "the parameters are C9 alone, empty where nothing is installed")
+def _install_parameters(name: str, raw: bytes) -> tuple[dict[str, str], int]:
+    """Read C9, text, `name=value` joined by semicolons; and EF with C8, bytes of memory.
+
+    # Card Specification 2.3.1, 11.5.2.3.7, table 11-49: C8 is the quota of non volatile data
+    """
+    objects = {one.tag: one for one in _objects(name, raw)}
+    if list(objects) not in ([], [0xC9], [0xC9, 0xEF]):
+        raise _wrong(name, "the parameters are C9, and perhaps EF")
+    reserved = 0
+    if 0xEF in objects:
+        quotas = _objects(name, objects[0xEF].value)
+        if [one.tag for one in quotas] != [0xC8] or len(quotas[0].value) not in (2, 4):
+            raise _wrong(name, "EF holds C8 with 2 or 4 bytes")
+        reserved = int.from_bytes(quotas[0].value, "big")
     try:
-        text = objects[0].value.decode() if objects else ""
-        return dict(part.split("=", 1) for part in text.split(";") if part)
+        text = objects[0xC9].value.decode() if objects else ""
+        return dict(part.split("=", 1) for part in text.split(";") if part), reserved
     except ValueError:
         raise _wrong(name, "C9 is text, name=value and semicolons between") from None
 

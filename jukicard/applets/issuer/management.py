@@ -202,7 +202,7 @@ class Management(SecureChannel[ManagementState]):
         wanted = commands.parse_install(command)
         state.personalised, state.blocks, contents = None, (), self._contents()
         if wanted.purpose & commands.FOR_INSTALL:
-            contents.install(wanted.module, wanted.aid, wanted.parameters)
+            contents.install(wanted.module, wanted.aid, wanted.parameters, wanted.reserved)
         if wanted.purpose & commands.FOR_SELECTABLE:
             if contents.state(wanted.aid) is not LifeCycleState.INITIALISATION:
                 raise IsoError(

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from jukicard import PROFILES, Card, issue_card
+from jukicard.apdu import Tlv
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.kinds import further_kinds
 from jukicard.testing.applets import FORBIDDEN_AID
@@ -260,6 +261,10 @@ def test_an_application_comes_is_personalised_and_goes_without_a_trace(card: Car
         ({"privileges": b"\x00\x00"}, "6A80"),
         ({"token": b"\x01"}, "6A80"),
         ({"parameters": b"\xef\x00"}, "6A80"),
+        ({"parameters": bytes.fromhex("C900EF00")}, "6A80"),
+        ({"parameters": bytes.fromhex("C900EF03C80101")}, "6A80"),
+        ({"parameters": bytes.fromhex("C900EF04C7020100")}, "6A80"),
+        ({"parameters": bytes.fromhex("C900EF06C80400010001")}, "6A84"),
         ({"parameters": b"\xc9\x01"}, "6A80"),
         ({"parameters": b"\xc9\x03abc"}, "6A80"),
         ({"parameters": b"\xc9\x02\xff\xff"}, "6A80"),
@@ -317,6 +322,30 @@ def test_the_quota_of_memory_is_shared(card: Card) -> None:
     host.send(delete(POINTS))
     host.send(install(0x20, aid=other))
     assert host.send("80E28800040001 01 AA".replace(" ", "")) == "9000", "what was freed"
+
+
+def test_memory_that_is_reserved_is_ones_own(card: Card) -> None:
+    host = session(card)
+    own, second, third = (bytes(POINTS) + bytes((n,)) for n in range(3))
+
+    def stores(aid: bytes, size: int) -> str:
+        """Write an object of so many bytes: its name, `object//C1`, takes ten."""
+        host.send(install(0x20, aid=aid))
+        value = Tlv(0xC1, bytes(size)).encode()
+        return host.send(apdu(0xE2, 0x80, 0, value))
+
+    reserving = bytes.fromhex("C900EF06C8040000FF00")  # all of 65536 but 256
+    assert host.send(install(aid=own, parameters=reserving)) == "009000"
+    assert host.send(install(aid=second, parameters=reserving)) == "6A84"
+    assert host.send(install(aid=second)) == "009000"
+    assert host.send(install(aid=third)) == "009000"
+    assert stores(second, 200) == "9000"
+    assert stores(third, 200) == "6A84", "the two share what nobody has reserved"
+    assert stores(own, 200) == "9000"
+    assert stores(third, 36) == "9000"
+    assert stores(third, 37) == "6A84"
+    host.send(delete(second))
+    assert stores(third, 200) == "9000"
 
 
 def _values(options: Any) -> dict[str, Any]:
