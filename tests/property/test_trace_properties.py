@@ -18,6 +18,9 @@ from jukicard.apdu import (
     parse_dump,
     write_dump,
 )
+from jukicard.apdu.trace.difference import compare_traces
+from jukicard.apdu.trace.formats import FORMATS, read_trace, write_trace
+from jukicard.apdu.trace.record import ApduTrace, TraceEntry
 
 SECRET = bytes.fromhex("C0FFEE5EC2E7D00D")
 """Eight bytes that nothing else in these tests contains."""
@@ -30,11 +33,14 @@ def watched(commands: list[tuple[bytes, bytes]], level: TraceLevel) -> str:
     trace = Trace(level)
     lines: list[str] = []
     writer = DumpWriter(lines.append, level)
+    kept, full = ApduTrace(level), ApduTrace(TraceLevel.FULL)
     for command, response in commands:
-        for observer in (trace, writer):
+        for observer in (trace, writer, kept, full):
             observer.command(command)
             observer.response(response)
-    return "".join((trace.text + "".join(lines)).split())
+    files = [write_trace(one, form) for one in (kept, full.at(level)) for form in FORMATS]
+    written = "".join(file.decode("latin-1") + file.hex().upper() for file in files)
+    return "".join((trace.text + "".join(lines) + written).split())
 
 
 def shows(text: str) -> bool:
@@ -124,3 +130,51 @@ blocks: st.SearchStrategy[tuple[DumpEvent, ...]] = st.one_of(
 def test_events_survive(given_blocks: list[tuple[DumpEvent, ...]]) -> None:
     events = tuple(event for block in given_blocks for event in block)
     assert parse_dump(write_dump(events)) == events
+
+
+@given(st.lists(blocks, max_size=6), st.sampled_from(TraceLevel), st.text(max_size=9))
+def test_a_kept_trace_survives(
+    given_blocks: list[tuple[DumpEvent, ...]], level: TraceLevel, text: str
+) -> None:
+    trace = ApduTrace(level, title=text)
+    for block in given_blocks:
+        trace.entries += map(TraceEntry, block)
+        trace.comment(text)
+    trace.reset(b"\x3b\x00")
+    read = read_trace(write_trace(trace, "json"))
+    assert (read.entries, read.level, read.title) == (trace.entries, level, text)
+    assert read_trace(write_trace(trace, "dump")).events == trace.events
+    assert compare_traces(trace, read) == []
+    for form in FORMATS:
+        for shown in TraceLevel:
+            write_trace(trace.at(shown), form)
+
+
+@given(st.lists(blocks, max_size=6), st.sampled_from(TraceLevel), st.sampled_from(TraceLevel))
+def test_what_is_hidden_once_is_hidden(
+    given_blocks: list[tuple[DumpEvent, ...]], first: TraceLevel, second: TraceLevel
+) -> None:
+    """Whatever is hidden in it already, a lower level shows no more than a higher one."""
+    trace = ApduTrace(TraceLevel.FULL)
+    for block in given_blocks:
+        trace.entries += map(TraceEntry, block)
+    lower, higher = sorted((first, second), key=[*TraceLevel].index)
+    assert trace.at(higher).at(lower).events == trace.at(lower).events
+    for less, more in zip(trace.at(lower).events, trace.at(higher).events, strict=True):
+        if not isinstance(less, DumpReset) and not isinstance(more, DumpReset):
+            assert all(
+                one is None or one == other
+                for one, other in zip(less.pattern.values, more.pattern.values, strict=True)
+            )
+
+
+@given(st.lists(blocks, max_size=5), st.lists(blocks, max_size=5))
+def test_a_difference_is_one_from_both_sides(
+    left: list[tuple[DumpEvent, ...]], right: list[tuple[DumpEvent, ...]]
+) -> None:
+    one, other = (
+        ApduTrace(entries=[TraceEntry(event) for block in blocks for event in block])
+        for blocks in (left, right)
+    )
+    assert bool(compare_traces(one, other)) is bool(compare_traces(other, one))
+    assert compare_traces(one, one) == []

@@ -18,7 +18,7 @@ from jukicard.apdu.trace.readable import (
     status_of,
     status_text,
 )
-from jukicard.apdu.trace.record import REMARK, ApduTrace, TraceEvent, printable
+from jukicard.apdu.trace.record import ApduTrace, TraceEvent, printable
 from jukicard.apdu.trace.redaction import parse_pattern
 
 _LEVELS: Final = {
@@ -44,6 +44,7 @@ pre {{ white-space: pre-wrap }}
 .command {{ font-weight: 600 }}
 .refused {{ color: #b3261e; font-weight: 600 }}
 .note, .reset, time {{ color: #666 }}
+time {{ font-weight: normal; white-space: nowrap }}
 </style>
 </head>
 <body>
@@ -97,8 +98,7 @@ def _cells(event: TraceEvent) -> tuple[str, str, str]:
                 shown += f"<pre>{_text(chr(10).join(tree))}</pre>"
             return kind, f"← {status_text(status)}", shown
         case _:
-            said = event.text if event.kind == REMARK else f"{event.kind}: {event.text}"
-            return "note", said, ""
+            return "note", str(event), ""
 
 
 def _time(time: datetime.datetime | None) -> str:

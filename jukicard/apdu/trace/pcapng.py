@@ -14,7 +14,7 @@ from typing import Final
 
 from jukicard.apdu.trace.dump import DumpCommand, DumpReset
 from jukicard.apdu.trace.readable import count
-from jukicard.apdu.trace.record import REMARK, ApduTrace, TraceNote, printable
+from jukicard.apdu.trace.record import ApduTrace, TraceNote, printable
 from jukicard.apdu.trace.redaction import BytePattern
 
 LINK_TYPE: Final = 252
@@ -58,8 +58,7 @@ def _packets(trace: ApduTrace) -> Iterator[_Packet]:
     early = [trace.title] if trace.title else []
     for event, time in trace.entries:
         if isinstance(event, TraceNote):
-            said = event.text if event.kind == REMARK else f"{event.kind}: {event.text}"
-            (waiting[1] if waiting is not None else early).append(said)
+            (waiting[1] if waiting is not None else early).append(str(event))
             continue
         if waiting is not None:
             yield waiting

@@ -38,6 +38,10 @@ class TraceNote:
     text: str
     kind: str = REMARK
 
+    def __str__(self) -> str:
+        """Return it for people, as it was given: it may hold what controls a terminal."""
+        return f"from here on: {self.text}" if self.kind == HAZARD else self.text
+
 
 TraceEvent = DumpEvent | TraceNote
 
@@ -149,9 +153,8 @@ def event_lines(event: TraceEvent) -> list[str]:
             return command_lines(pattern, parse_pattern(pattern))
         case DumpResponse(pattern):
             return [response_line(pattern)]
-        case TraceNote(text, kind):
-            said = f"{kind}: {text}" if kind != REMARK else text
-            return [f"# {printable(line)}" for line in said.splitlines()]
+        case TraceNote():
+            return [f"# {printable(line)}" for line in str(event).splitlines()]
 
 
 def printable(text: str) -> str:

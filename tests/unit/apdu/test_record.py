@@ -122,7 +122,7 @@ def test_text_for_people() -> None:
         "< 9000 done",
         "> VERIFY, reference 00 of the application",
     ]
-    assert "# hazard: Pulled(at=3)\n" in write_trace(trace(), "text").decode()
+    assert "# from here on: Pulled(at=3)\n" in write_trace(trace(), "text").decode()
 
 
 def test_an_unknown_form() -> None:

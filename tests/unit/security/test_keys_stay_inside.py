@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jukicard import Card, issue_card
 from jukicard.apdu import CommandApdu
 from jukicard.apdu.trace import Trace
+from jukicard.apdu.trace.difference import compare_traces
+from jukicard.apdu.trace.formats import FORMATS, write_trace
+from jukicard.apdu.trace.record import ApduTrace
 from jukicard.apdu.trace.redaction import TraceLevel
 from jukicard.cli import main
 from jukicard.crypto.asymmetric import EcPrivateKey
@@ -104,9 +107,12 @@ class Watch:
         self.texts: list[str] = []
         self.events: list[CardEvent] = []
         self.card.subscribe(self.events.append)
-        traced = TracedCard(self.card, self.traces[TraceLevel.REDACTED])
+        self.kept = {level: ApduTrace(level) for level in (TraceLevel.REDACTED, TraceLevel.FULL)}
+        watched = TracedCard(self.card, self.kept[TraceLevel.REDACTED])
+        traced = TracedCard(watched, self.traces[TraceLevel.REDACTED])
         self.reader = LocalReader(TracedCard(traced, self.traces[TraceLevel.HEADERS]))
         self.reader.open()
+        self.kept[TraceLevel.FULL].reset(self.reader.atr)
 
     def look(self) -> None:
         """Take down what every object that can be reached says of itself now."""
@@ -116,9 +122,12 @@ class Watch:
 
     def transmit(self, command: bytes) -> bytes:
         """Send a command, and look at the card afterwards."""
-        self.full.command(command)
+        everything = (self.full, self.kept[TraceLevel.FULL])
+        for observer in everything:
+            observer.command(command)
         answer = self.reader.transmit(command)
-        self.full.response(answer)
+        for observer in everything:
+            observer.response(answer)
         self.look()
         return answer
 
@@ -146,7 +155,16 @@ class Watch:
         traces = [self.traces[level].text for level in (TraceLevel.HEADERS, TraceLevel.REDACTED)]
         assert told
         assert all(traces)
-        return [*self.texts, *told, *traces]
+        return [*self.texts, *told, *traces, *self.written()]
+
+    def written(self) -> list[str]:
+        """What was kept, in every form; what was kept in full, as it is shown."""
+        kept = self.kept[TraceLevel.REDACTED]
+        shown = self.kept[TraceLevel.FULL].at(TraceLevel.REDACTED)
+        files = [write_trace(trace, form) for trace in (kept, shown) for form in FORMATS]
+        assert files[: len(FORMATS)] == files[len(FORMATS) :]
+        same = compare_traces(kept, self.kept[TraceLevel.FULL])
+        return [*(file.decode("latin-1") for file in files), *(file.hex() for file in files), *same]
 
 
 def sign_with(watch: Watch, pin: str, sfi: int, key: int) -> None:
