@@ -35,6 +35,7 @@ EXAMPLES: Final = """\
   jukicard serve juki-v1:1 juki-v1:2          two cards in two slots, the same ones every time
   jukicard serve --profile juki-v2 --compat   what OpenSC binds: it asks for the second key pair
   jukicard serve --image card.juki --trace    a card from a file, and what is said to it
+  jukicard serve juki-v1:1 --record all.json  keeps what is said, for jukicard trace
   jukicard serve --tcp 127.0.0.1:4000         without pcscd
   jukicard serve --tcp 127.0.0.1:4000 --many cards.juki
                                               very many: jukihost status --tcp 127.0.0.1:4000#17
@@ -74,6 +75,12 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="every card of a file behind the one port of --tcp: a terminal names its card",
     )
     command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
+    command.add_argument(
+        "--record",
+        metavar="FILE",
+        help="keep the session and the card in a new file, with all keys and PINs, so that jukicard"
+        " trace replay repeats it",
+    )
     command.add_argument(
         "--control",
         action="store_true",
@@ -119,8 +126,10 @@ def serve(arguments: argparse.Namespace) -> int:
             if sources[slot].image:
                 _tell_of_memory(card, slot)
         cards: list[CardPort] = list(made)
+        if arguments.record:
+            cards = [_recorded(made, arguments.record, stack)]
         if arguments.trace:
-            cards = [_traced(card, slot) for slot, card in enumerate(made)]
+            cards = [_traced(made[slot], card, slot) for slot, card in enumerate(cards)]
         desk = _desk([source.label for source in sources], over_tcp=arguments.tcp is not None)
         start = serve_vpcd if arguments.tcp is None else serve_tcp
         desk.slots = start(stack, cards, arguments, desk.tell)
@@ -200,7 +209,33 @@ def _tell_of_memory(card: Card, slot: int) -> None:
     card.subscribe(hear)
 
 
-def _traced(card: Card, slot: int) -> CardPort:
+def _recorded(cards: Sequence[Card], path: str, stack: contextlib.ExitStack) -> CardPort:
+    """Return the only card behind a recording, which is written when all is over. UserError."""
+    from jukicard.apdu.trace.formats import write_trace
+    from jukicard.testing.recording import RecordingCard, recording_of
+
+    if len(cards) > 1:
+        raise UsageProblem("--record keeps the session of one card: name one")
+    [card] = cards
+    recording = recording_of(card, f"{card.profile}, served", card.environment.clock.today())
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {error.strerror}; choose another name") from None
+    file = stack.enter_context(os.fdopen(number, "wb"))
+
+    def write() -> None:
+        try:
+            file.write(write_trace(recording, "json"))
+            file.flush()
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+    stack.callback(write)
+    return RecordingCard(card, recording)
+
+
+def _traced(card: Card, outer: CardPort, slot: int) -> CardPort:
     """Return the card behind a trace that also says why a command was refused."""
     from jukicard.apdu.trace import Trace
     from jukicard.runtime.events import CardEvent, Refusal
@@ -213,7 +248,7 @@ def _traced(card: Card, slot: int) -> CardPort:
             trace.comment(f"why: {event}")
 
     card.subscribe(explain)
-    return TracedCard(card, trace)
+    return TracedCard(outer, trace)
 
 
 def serve_vpcd(
@@ -277,7 +312,8 @@ def _serve_many(arguments: argparse.Namespace) -> None:
 
     if arguments.tcp is None:
         raise UsageProblem("--many puts its cards behind one port: name it with --tcp HOST[:PORT]")
-    if arguments.positional or arguments.cards or arguments.trace or arguments.control:
+    rest = (arguments.cards, arguments.trace, arguments.control, arguments.record)
+    if arguments.positional or any(rest):
         raise UsageProblem("--many serves the cards of its file as they are: leave the rest out")
     refuse_issuing(arguments, arguments.many)
     host, port = _address(arguments.tcp, 0)

@@ -18,7 +18,9 @@ from jukicard.memory import MemorySnapshot
 from jukicard.runtime.card import Card
 from jukicard.testing.hazardous import HazardousCard
 from jukicard.testing.hazards import HAZARDS, Hazard
+from jukicard.transport import CardPort
 from jukicard.transport.inprocess import LocalReader
+from jukicard.transport.traced import TracedCard
 
 POWER_OFF: Final = "the power is off"
 PUT_BACK: Final = "the card is put back"
@@ -31,6 +33,19 @@ def recording_of(card: Card, title: str, today: datetime.date) -> ApduTrace:
     at = datetime.datetime.combine(today, datetime.time(), datetime.UTC)
     taken = card.snapshot().export_with_keys()
     return ApduTrace(TraceLevel.FULL, title=title, clock=lambda: at, card=taken)
+
+
+class RecordingCard(TracedCard):
+    """A card in front of a recording, which is told of its power, too."""
+
+    def __init__(self, card: CardPort, recording: ApduTrace) -> None:
+        super().__init__(card, recording)
+        self._recording = recording
+
+    def power_off(self) -> None:
+        """Take the power; tell of it."""
+        super().power_off()
+        self._recording.comment(POWER_OFF, POWER)
 
 
 def recorded_card(trace: ApduTrace) -> Card:

@@ -10,7 +10,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jukicard.apdu.trace import DumpCommand, DumpResponse, TraceLevel, parse_dump
+from jukicard.apdu.trace import (
+    BytePattern,
+    DumpCommand,
+    DumpReset,
+    DumpResponse,
+    TraceLevel,
+    parse_dump,
+)
 from jukicard.apdu.trace.formats import (
     FORMATS,
     MAX_BYTES,
@@ -18,7 +25,7 @@ from jukicard.apdu.trace.formats import (
     read_trace,
     write_trace,
 )
-from jukicard.apdu.trace.record import HAZARD, ApduTrace, TraceError, TraceNote
+from jukicard.apdu.trace.record import HAZARD, POWER, ApduTrace, TraceError, TraceNote
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 PIN = b"7391"
@@ -135,6 +142,33 @@ def test_an_unknown_form() -> None:
         None,
         None,
     ]
+
+
+VERSION_1 = """\
+{"format": "jukicard-trace", "version": 1, "level": "full", "title": "kept", "card": "C0FFEE", "events": [
+ {"note": "Pulled(at=3)", "kind": "hazard"},
+ {"reset": "3BE000FF8131FE4514", "time": "2026-04-01T12:00:00+00:00"},
+ {"command": "0020008004????????", "says": "VERIFY, reference 00 of the application"},
+ {"answer": "63C2", "says": "63C2 failed, 2 tries left"},
+ {"note": "the power is off", "kind": "power"},
+ {"note": "why: wrong value", "kind": "remark"}
+]}
+"""  # noqa: E501 - as it was written
+
+
+def test_the_first_version_is_read_for_good() -> None:
+    read = read_trace(VERSION_1.encode())
+    assert (read.level, read.title, read.card) == (TraceLevel.FULL, "kept", b"\xc0\xff\xee")
+    assert [entry.event for entry in read.entries] == [
+        TraceNote("Pulled(at=3)", HAZARD),
+        DumpReset(ATR),
+        DumpCommand(BytePattern((0, 0x20, 0, 0x80, 4, None, None, None, None))),
+        DumpResponse(BytePattern.of(b"\x63\xc2")),
+        TraceNote("the power is off", POWER),
+        TraceNote("why: wrong value"),
+    ]
+    assert read.entries[1].time == NOON
+    assert write_trace(read, "json").decode() == VERSION_1
 
 
 # -- what cannot be read ---------------------------------------------------------------------------

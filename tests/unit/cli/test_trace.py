@@ -215,16 +215,15 @@ class Playing:
         self.code: int | None = None
         monkeypatch.setattr("jukicard.cli.serve.say", self.hear)
         monkeypatch.setattr("jukicard.cli.serve.ended_by_signals", contextlib.nullcontext)
-        self.thread = threading.Thread(
-            target=self.play, args=(["trace", "replay", file, "--tcp", "127.0.0.1:0"],)
-        )
+        self.arguments = ["trace", "replay", file, "--tcp", "127.0.0.1:0"]
+        self.thread = threading.Thread(target=self.play)
 
     def hear(self, line: str) -> None:
         self.said.append(line)
         self.address.set()
 
-    def play(self, arguments: list[str]) -> None:
-        self.code = main(arguments)
+    def play(self) -> None:
+        self.code = main(self.arguments)
 
     def __enter__(self) -> TcpConnection:
         self.thread.start()
@@ -255,3 +254,64 @@ def test_a_terminal_that_strays_ends_it_in_words(
     said = capsys.readouterr().err
     assert "the program sent 00200080 (9 bytes)" in said
     assert "1234" not in said
+
+
+# -- recorded while it is served -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("session", [ask, protected])
+@pytest.mark.parametrize("more", [(), ("--trace",), ("--contactless",)])
+def test_what_is_served_is_recorded_and_repeated(
+    session: Callable[[Connection], int],
+    more: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Run,
+) -> None:
+    file = tmp_path / "all.json"
+    serving = Playing(str(file), monkeypatch)
+    serving.arguments = [
+        "serve",
+        "--seed",
+        "1",
+        "--tcp",
+        "127.0.0.1:0",
+        "--record",
+        str(file),
+        *more,
+    ]
+    until = threading.Event()
+    monkeypatch.setattr("jukicard.cli.serve._work", lambda desk, control: until.wait(20))
+    with serving as connection:
+        for _ in range(2):
+            with connection:
+                session(connection)
+        until.set()
+    assert serving.code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "answered as then" in run("replay", str(file))[0]
+    assert run("diff", str(file), str(file)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (("juki-v1:1", "juki-v1:2", "--record", "new.json"), "name one", 2),
+        (("--record", "old.json"), "old.json cannot be made: File exists", 1),
+        (("--record", "no/new.json"), "cannot be made: No such file", 1),
+    ],
+)
+def test_what_cannot_be_recorded(
+    arguments: tuple[str, ...],
+    said: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.json").write_text("mine")
+    assert main(["serve", "--tcp", "127.0.0.1:0", *arguments]) == code
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "old.json").read_text() == "mine"
+    assert not (tmp_path / "new.json").exists()
