@@ -220,7 +220,7 @@ def add_keys(
     parser.add_argument(
         "--purpose",
         metavar="PURPOSE",
-        type=_purpose,
+        type=purpose_of,
         default=purpose,
         required=purpose is None,
         help="what the card is used for: "
@@ -279,7 +279,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _purpose(text: str) -> Purpose:
+def purpose_of(text: str) -> Purpose:
+    """Return the purpose that an argument names."""
     try:
         return Purpose[text.upper().replace("-", "_")]
     except KeyError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from jukihost.cli import output, prompts
 from jukihost.cli.arguments import (
@@ -15,6 +15,7 @@ from jukihost.cli.arguments import (
     add_group,
     add_passphrase,
     key_version,
+    purpose_of,
 )
 from jukihost.cli.output import UsageError
 from jukihost.cli.reach import connected
@@ -22,7 +23,7 @@ from jukihost.cli.reach import connected
 if TYPE_CHECKING:
     from jukicard.apdu import Aid
     from jukihost.conversation.issuerdata import RegistryEntry
-    from jukihost.keys import IssuerKeys
+    from jukihost.keys import IssuerKeys, KeyCustody
     from jukihost.sessions.issuer import IssuerSession
 
     Source = Callable[[IssuerSession], IssuerKeys]
@@ -42,16 +43,17 @@ def add(commands: Commands) -> None:
     install = _action(actions, "install", "install an application that the card offers", _install)
     install.add_argument("aid", metavar="AID", type=_aid, help="the name to select it by")
     install.add_argument(
-        "--package", metavar="AID", type=_aid, required=True, help="what it is made of, see list"
+        "--module",
+        metavar="AID",
+        type=_aid,
+        help="what it is made of, one of the packages in list (default: of the same name)",
     )
     install.add_argument(
-        "--module", metavar="AID", type=_aid, help="the part of the package (default: the same)"
-    )
-    install.add_argument(
-        "--privileges", metavar="HEX", type=_bytes, default=b"\0", help="what it may (default: 00)"
-    )
-    install.add_argument(
-        "--parameters", metavar="HEX", type=_bytes, default=b"", help="what it is told"
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="what it is told; may be repeated",
     )
     delete = _action(
         actions, "delete", "delete an application and all it holds, or a key set", _delete
@@ -67,7 +69,12 @@ def add(commands: Commands) -> None:
         _action(actions, name, text, run).add_argument(
             "aid", metavar="AID", nargs="?", type=_aid, help="the application (default: the card)"
         )
-    put = _action(actions, "put-key", "give the issuer domain a new key set", _put_key)
+    put = _action(
+        actions,
+        "put-key",
+        "give the issuer domain, or a purpose of an application, new keys",
+        _put_key,
+    )
     _add_source(put, "new-", "the new keys: ")
     put.add_argument(
         "--new-version",
@@ -82,6 +89,23 @@ def add(commands: Commands) -> None:
         type=_set_version,
         help="the version that they take the place of (default: they are added)",
     )
+    put.add_argument(
+        "--purpose",
+        metavar="PURPOSE",
+        type=purpose_of,
+        help="whose keys they are, derived for this card (default: the issuer domain's)",
+    )
+    unblock = _action(
+        actions, "unblock-key", "give the keys of a purpose all their tries again", _unblock_key
+    )
+    unblock.add_argument("purpose", metavar="PURPOSE", type=purpose_of, help="whose keys they are")
+    for action in (put, unblock):
+        action.add_argument(
+            "--aid",
+            metavar="AID",
+            type=_aid,
+            help="the application of the purpose (default: the Juki application)",
+        )
 
 
 def _action(
@@ -136,13 +160,6 @@ def _aid(text: str) -> Aid:
         raise argparse.ArgumentTypeError("no AID; it has 5 to 16 bytes, in hexadecimal") from None
 
 
-def _bytes(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("not hexadecimal") from None
-
-
 def _set_version(text: str) -> int:
     version = key_version(text)
     if version > 127:
@@ -157,13 +174,12 @@ def _source(
     arguments: argparse.Namespace, stack: ExitStack, prefix: str, version: int | None
 ) -> Source:
     """Open where the keys come from, before the card is reached: what fails costs no command."""
-    from jukihost.keys import IssuerKeys, SoftwareCustody
+    from jukihost.keys import IssuerKeys
     from jukihost.keys.issuer import ISSUER_TEST_KEYS
 
-    store = getattr(arguments, f"{prefix}keys")
     file = getattr(arguments, f"{prefix}key_file")
-    if store is not None:
-        custody = stack.enter_context(SoftwareCustody(store, prompts.passphrase(arguments)))
+    if getattr(arguments, f"{prefix}keys") is not None:
+        custody = _custody(arguments, stack, prefix)
         return lambda issuer: IssuerKeys.from_custody(custody, issuer.card_number(), version or 1)
     if file == "-":
         raw = output.read_file(file, "the key file", _MAX_KEY_FILE)
@@ -173,6 +189,18 @@ def _source(
     else:
         found = IssuerKeys(*ISSUER_TEST_KEYS.keys, version or 0)
     return lambda _: found
+
+
+def _custody(arguments: argparse.Namespace, stack: ExitStack, prefix: str) -> KeyCustody:
+    """Open the key store that was named; the published keys where they were asked for."""
+    from jukihost.keys import PublishedKeys, SoftwareCustody
+
+    store = getattr(arguments, f"{prefix}keys")
+    if store is not None:
+        return stack.enter_context(SoftwareCustody(store, prompts.passphrase(arguments)))
+    if getattr(arguments, f"{prefix}test_keys"):
+        return PublishedKeys()
+    raise UsageError("the keys of a purpose come from a key store: use --new-keys")
 
 
 @contextmanager
@@ -239,15 +267,11 @@ def _row(entry: RegistryEntry) -> dict[str, str | None]:
 
 
 def _install(arguments: argparse.Namespace) -> int:
+    module = arguments.module or arguments.aid
+    parameters = ";".join(arguments.parameter).encode()
     return _with_issuer(
         arguments,
-        lambda issuer: issuer.install(
-            arguments.package,
-            arguments.module or arguments.package,
-            arguments.aid,
-            privileges=arguments.privileges,
-            parameters=arguments.parameters,
-        ),
+        lambda issuer: issuer.install(module, module, arguments.aid, parameters=parameters),
         "the application is installed",
     )
 
@@ -293,11 +317,54 @@ def _put_key(arguments: argparse.Namespace) -> int:
     if arguments.key_file == arguments.new_key_file == "-":
         raise UsageError("standard input cannot be both key files; name one of them")
     with ExitStack() as stack:
-        new = _source(arguments, stack, "new_", arguments.new_version)
+        put = (_put_set if arguments.purpose is None else _put_purpose)(arguments, stack)
         with _issuer(arguments, stack) as issuer:
-            keys = new(issuer)
-            issuer.put_keys(keys, replace=arguments.replace)
-    values = ", ".join(value.hex().upper() for value in keys.check_values)
+            values = put(issuer)
+    shown = ", ".join(value.hex().upper() for value in values)
     return output.done(
-        arguments, f"the card has the key set of version {keys.version}, check values {values}"
+        arguments, f"the card has the keys of version {arguments.new_version}, check values {shown}"
     )
+
+
+Put: TypeAlias = "Callable[[IssuerSession], Sequence[bytes]]"
+"""Puts keys into a card and returns their check values."""
+
+
+def _put_set(arguments: argparse.Namespace, stack: ExitStack) -> Put:
+    new = _source(arguments, stack, "new_", arguments.new_version)
+
+    def put(issuer: IssuerSession) -> Sequence[bytes]:
+        keys = new(issuer)
+        issuer.put_keys(keys, replace=arguments.replace)
+        return keys.check_values
+
+    return put
+
+
+def _put_purpose(arguments: argparse.Namespace, stack: ExitStack) -> Put:
+    from jukihost.crypto.primitives import check_value
+
+    custody = _custody(arguments, stack, "new_")
+    aid, purpose, version = _application(arguments), arguments.purpose, arguments.new_version
+
+    def put(issuer: IssuerSession) -> Sequence[bytes]:
+        keys = custody.derive_card_keys(purpose.name, issuer.card_number(), aid, version)
+        issuer.put_purpose_keys(aid, purpose, keys, replace=arguments.replace)
+        return [check_value(key) for key in (keys.k_enc, keys.k_mac)]
+
+    return put
+
+
+def _unblock_key(arguments: argparse.Namespace) -> int:
+    aid = _application(arguments)
+    return _with_issuer(
+        arguments,
+        lambda issuer: issuer.unblock_key(aid, arguments.purpose),
+        f"the keys of {arguments.purpose.name} have all their tries again",
+    )
+
+
+def _application(arguments: argparse.Namespace) -> Aid:
+    from jukihost.sessions.juki import JukiSession
+
+    return arguments.aid or JukiSession.AID

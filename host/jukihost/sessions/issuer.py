@@ -5,7 +5,7 @@ GlobalPlatform Card Specification 2.3.1, section 11, over SCP03 (Amendment D 1.2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar, Final
 
@@ -31,10 +31,12 @@ from jukihost.errors import (
     CardError,
     ConditionsNotSatisfied,
     FileNotFound,
+    PinBlocked,
     ProtocolError,
     ReferenceNotFound,
     StatusError,
 )
+from jukihost.keys.custody import CardKeys, KeyUnfit
 from jukihost.keys.issuer import ISSUER_DOMAIN, IssuerKeys
 from jukihost.securemessaging.scp03 import SESSION_REFUSED, SecurityLevel
 
@@ -50,6 +52,8 @@ _PRODUCTION: Final = 0x9F7F
 _SECURED: Final = 0x0F
 _CARD_LOCKED: Final = 0x7F
 _TERMINATED: Final = 0xFF
+_EF_KEYS: Final = 0x0100
+"""Where an application's keys lie: this and their reference."""
 
 
 class IssuerNotAuthenticated(TerminalNotAuthenticated):
@@ -74,6 +78,7 @@ _NO_SUCH: Final = {FileNotFound: AppletNotFound, ReferenceNotFound: AppletNotFou
 _MEANT: Final[Mapping[int, Mapping[type[StatusError], type[StatusError]]]] = {
     Ins.DELETE_FILE: {ConditionsNotSatisfied: StillInUse, **_NO_SUCH},
     Ins.SET_STATUS: _NO_SUCH,
+    Ins.RESET_RETRY_COUNTER: {PinBlocked: ReferenceNotFound},  # 6984: there is none
 }
 """What a refusal of an instruction means here, where it means more than elsewhere."""
 
@@ -217,8 +222,12 @@ class IssuerSession(ProtectedSession):
     @under_purpose(Ins.INSTALL)
     def personalise(self, aid: Aid, data: bytes, form: StoreForm = StoreForm.PLAIN) -> None:
         """Hand data to an application, which takes what it knows of (11.5.2.3.6, 11.11)."""
-        self._install(0x20, (b"", b"", aid, b"", b"", b""))
+        self._target(aid)
         self.store_data(data, form)
+
+    def _target(self, aid: Aid) -> None:
+        """INSTALL [for personalization]: what follows is for this application."""
+        self._install(0x20, (b"", b"", aid, b"", b"", b""))
 
     def _install(self, what: int, fields: tuple[bytes, ...]) -> None:
         data = b"".join(bytes((len(field),)) + field for field in fields)
@@ -288,15 +297,34 @@ class IssuerSession(ProtectedSession):
         """
         if not new.version:
             raise ValueError("a key set that is put into a card has a version, 1 to 127")
-        fields = b"".join(self._key_field(key) for key in new.keys)
-        data = bytes((new.version,)) + fields
-        # P2 81: several keys, the first has the identifier 1
-        command = CommandApdu(_CLA, Ins.PUT_KEY, replace or 0, 0x81, data, 256)
+        self._put(0x01, new.version, new.keys, replace)
+
+    @under_purpose(Ins.PUT_KEY)
+    def put_purpose_keys(
+        self, aid: Aid, purpose: int, new: CardKeys, *, replace: int | None = None
+    ) -> None:
+        """Give an application a purpose's keys: its first, or others than those of `replace`.
+
+        `purpose` is the key's reference, a member of `Purpose` in the Juki application; `new` comes
+        from a key custody, as those that `authenticate` uses. The keys have all their tries then,
+        and sessions from the old ones are over. KeyUnfit for keys that are not for AES;
+        KeysNotConfirmed, ReferenceNotFound for a purpose or version that is not there,
+        IncorrectData for keys that the card would not take when it is made.
+        """
+        if "AES" not in new.suite:
+            raise KeyUnfit("PUT KEY takes AES keys only; draw the system's master for AES")
+        self._target(aid)
+        self._put(purpose, new.version, (new.k_enc, new.k_mac), replace)
+
+    def _put(self, first: int, version: int, keys: Sequence[bytes], replace: int | None) -> None:
+        """PUT KEY of several keys, of which the first has the identifier `first`."""
+        data = bytes((version,)) + b"".join(map(self._key_field, keys))
+        command = CommandApdu(_CLA, Ins.PUT_KEY, replace or 0, 0x80 | first, data, 256)
         answer = self.ask(command).data
-        if answer != bytes((new.version,)) + b"".join(new.check_values):
+        if answer != bytes((version,)) + b"".join(map(check_value, keys)):
             raise KeysNotConfirmed(
-                "the card confirmed other keys than were sent; keep the old set, and look at the "
-                "domain's key information before this card is used again"
+                "the card confirmed other keys than were sent; keep the old ones, and try what it "
+                "has before this card is used again"
             )
 
     def _key_field(self, key: bytes) -> bytes:
@@ -305,6 +333,27 @@ class IssuerSession(ProtectedSession):
         hidden = aes_cbc(self._k_dek).encrypt(bytes(AES_BLOCK), whole)
         block = bytes((len(key),)) + hidden
         return bytes((_AES, len(block))) + block + b"\x03" + check_value(key)
+
+    def unblock_key(self, aid: Aid, purpose: int) -> None:
+        """Give the keys of an application's purpose all their tries again; they stay as they are.
+
+        `purpose` as in `put_purpose_keys`. ReferenceNotFound when there are none.
+        """
+        self._unblock(aid, _EF_KEYS + purpose)
+
+    def unblock_pin(self, aid: Aid, identifier: int) -> None:
+        """Give the PIN in an EF of an application all its tries again, with its value.
+
+        001C in the Juki application. ReferenceNotFound when there is none.
+        """
+        self._unblock(aid, identifier)
+
+    @under_purpose(Ins.RESET_RETRY_COUNTER)
+    def _unblock(self, aid: Aid, identifier: int) -> None:
+        self._target(aid)
+        # ISO/IEC 7816-4:2020, 11.6.10: P1 = 03, neither reset code nor new value
+        data = identifier.to_bytes(2, "big")
+        self.ask(CommandApdu(_CLA, Ins.RESET_RETRY_COUNTER, 0x03, 0x00, data))
 
     @under_purpose(Ins.DELETE_FILE)
     def delete_keys(self, version: int) -> None:

@@ -16,11 +16,12 @@ NOWHERE = ("--tcp", "127.0.0.1:9")
 AID = "D3921000310001010402"
 ACTIONS = {
     "list": (),
-    "install": (AID, "--package", "F04A554B49"),
+    "install": (AID, "--module", "F04A554B49", "--parameter", "a=1"),
     "delete": (AID, "--yes"),
     "lock": (AID,),
     "unlock": (AID,),
     "put-key": ("--new-test-keys", "--new-version", "2"),
+    "unblock-key": ("COUNTER",),
 }
 
 
@@ -90,8 +91,10 @@ def test_a_key_file_that_is_none(
     [
         ("lock", SECRET * 2, "--test-keys"),
         ("lock", "D392", "--test-keys"),
-        ("install", AID, "--package", SECRET * 2, "--test-keys"),
-        ("install", AID, "--package", AID, "--parameters", SECRET + "0", "--test-keys"),
+        ("install", AID, "--module", SECRET * 2, "--test-keys"),
+        ("install", "--test-keys"),
+        ("unblock-key", "--test-keys"),
+        ("unblock-key", "COUNTER", "--aid", SECRET * 2, "--test-keys"),
         ("put-key", "--test-keys", "--new-test-keys", "--new-version", "128"),
         ("put-key", "--test-keys", "--new-test-keys"),
         ("list", "--test-keys", "--level", "00"),
@@ -107,6 +110,14 @@ def test_what_cannot_be_meant_is_refused_without_repeating_a_secret(
 ) -> None:
     assert run(*wrong) == USAGE
     assert SECRET not in capsys.readouterr().err
+
+
+def test_the_keys_of_a_purpose_come_from_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = ("--new-key-file", key_file(tmp_path), "--new-version", "1")
+    assert run("put-key", "--test-keys", "--purpose", "COUNTER", *new) == USAGE
+    assert "--new-keys" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", [(AID,), ("--key-set", "1")])

@@ -6,7 +6,7 @@ commands of GlobalPlatform Card Specification 2.3.1, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -32,6 +32,7 @@ from jukihost.errors import (
     ReferenceNotFound,
     SecureMessagingError,
 )
+from jukihost.keys.custody import CardKeys, KeyUnfit
 from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
 from jukihost.securemessaging import SessionOver
 from jukihost.securemessaging.scp03 import SecurityLevel
@@ -48,6 +49,9 @@ from tests.support.naive.sm_reader import aes_cbc
 
 APPLICATION = Aid("D3921000310001010402")
 PACKAGE = Aid("F04A554B49")
+PURPOSE_KEYS = CardKeys("MA-AES128", 2, bytes(range(16)), bytes(range(16, 32)))
+FOR_THE_APPLICATION = ("80E6200010" + "00000AD3921000310001010402" + "00000000", "009000")
+"""INSTALL [for personalization]."""
 RECOGNITION = (
     "6631732F06072A864886FC6B01600C060A2A864886FC6B02020301"
     "630906072A864886FC6B03640B06092A864886FC6B04"
@@ -164,6 +168,9 @@ NEEDS_THE_ISSUER = {
     "terminate_card": lambda it: it.terminate_card(nothing_brings_it_back=True),
     "put_keys": lambda it: it.put_keys(IssuerKeys(*ISSUER_TEST_KEYS.keys, version=2)),
     "delete_keys": lambda it: it.delete_keys(2),
+    "put_purpose_keys": lambda it: it.put_purpose_keys(APPLICATION, 4, PURPOSE_KEYS),
+    "unblock_key": lambda it: it.unblock_key(APPLICATION, 4),
+    "unblock_pin": lambda it: it.unblock_pin(APPLICATION, 0x1C),
 }
 FREE = {"open", "close", "authenticate", "recognition", "key_information", "production_data"}
 
@@ -331,10 +338,7 @@ def test_an_installation_that_is_refused(status: str, kind: type[Exception]) -> 
 
 
 def test_an_application_is_personalised() -> None:
-    name = "0AD3921000310001010402"
-    with issuer(
-        (f"80E6200010{'0000'}{name}{'000000'}00", "009000"), ("80E2880003" + "01010500", "9000")
-    ) as session:
+    with issuer(FOR_THE_APPLICATION, ("80E2880003" + "01010500", "9000")) as session:
         session.personalise(APPLICATION, bytes.fromhex("010105"), StoreForm.GROUPS)
 
 
@@ -405,7 +409,7 @@ def test_keys_go_encrypted_and_are_confirmed(size: int, replace: int | None) -> 
     for wrong in ("", "02", "01" + right[2:], right[:-2] + "00", right + "00"):
         with (
             issuer((command.hex().upper(), wrong + "9000")) as session,
-            pytest.raises(KeysNotConfirmed, match="keep the old set"),
+            pytest.raises(KeysNotConfirmed, match="keep the old ones"),
         ):
             session.put_keys(new, replace=replace)
 
@@ -413,6 +417,49 @@ def test_keys_go_encrypted_and_are_confirmed(size: int, replace: int | None) -> 
 def test_keys_without_a_version_are_not_put() -> None:
     with issuer() as session, pytest.raises(ValueError, match="version"):
         session.put_keys(ISSUER_TEST_KEYS)
+
+
+@pytest.mark.parametrize("replace", [None, 1])
+def test_the_keys_of_a_purpose_go_encrypted_and_are_confirmed(replace: int | None) -> None:
+    data, checks = b"\x02", b""
+    for key in (PURPOSE_KEYS.k_enc, PURPOSE_KEYS.k_mac):
+        check = aes_cbc(key, bytes(16), b"\x01" * 16)[:3]
+        hidden = aes_cbc(ISSUER_TEST_KEYS.k_dek, bytes(16), key)
+        data += b"\x88\x11\x10" + hidden + b"\x03" + check
+        checks += check
+    command = bytes((0x80, 0xD8, replace or 0, 0x84, len(data))) + data + b"\0"
+    right = "02" + checks.hex()
+    with issuer(FOR_THE_APPLICATION, (command.hex().upper(), right + "9000")) as session:
+        session.put_purpose_keys(APPLICATION, 4, PURPOSE_KEYS, replace=replace)
+    with (
+        issuer(FOR_THE_APPLICATION, (command.hex().upper(), right[:-2] + "009000")) as session,
+        pytest.raises(KeysNotConfirmed),
+    ):
+        session.put_purpose_keys(APPLICATION, 4, PURPOSE_KEYS, replace=replace)
+
+
+def test_the_keys_of_a_purpose_are_for_aes() -> None:
+    keys = CardKeys("MA-3DES", 1, bytes(16), bytes(range(16)))
+    with issuer() as session, pytest.raises(KeyUnfit, match="AES"):
+        session.put_purpose_keys(APPLICATION, 4, keys)
+
+
+@pytest.mark.parametrize(
+    ("act", "file"),
+    [
+        (lambda it: it.unblock_key(APPLICATION, 4), "0104"),
+        (lambda it: it.unblock_pin(APPLICATION, 0x1C), "001C"),
+    ],
+)
+def test_what_is_blocked_lives_again(act: Callable[[IssuerSession], None], file: str) -> None:
+    with issuer(FOR_THE_APPLICATION, (f"802C030002{file}", "9000")) as session:
+        act(session)
+    for status in ("6A88", "6984"):
+        with (
+            issuer(FOR_THE_APPLICATION, (f"802C030002{file}", status)) as session,
+            pytest.raises(ReferenceNotFound),
+        ):
+            act(session)
 
 
 def test_keys_are_deleted() -> None:

@@ -1,0 +1,120 @@
+"""`jukihost issuer` on a card: each action, and what the card then does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jukicard import Card
+from jukihost import cli
+from jukihost.cli.output import OK, REFUSED
+from tests.support.cards.issuer_desk import JPKI, POINTS
+from tests.support.host.cli import Run, as_json
+from tests.unit.host_against_card.test_issuer_purposes import block
+
+JUKI = "D3921000310001010401"
+
+
+def said(run: Run, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert run("issuer", *arguments, "--test-keys") == OK
+    return capsys.readouterr().out
+
+
+def states(run: Run, capsys: pytest.CaptureFixture[str], *keys: str) -> dict[str, str]:
+    """What `issuer list` says of each application, the domain and what could be installed."""
+    capsys.readouterr()
+    assert run("issuer", "list", "--json", *(keys or ("--test-keys",))) == OK
+    found = as_json(capsys)
+    listed = [row for row in found["registry"] if row["part"] != "package"]
+    return {row["aid"]: row["state"] for row in listed}
+
+
+@pytest.mark.parametrize("level", ["01", "03", "11", "13", "33"])
+def test_list(run: Run, capsys: pytest.CaptureFixture[str], level: str) -> None:
+    text = said(run, capsys, "list", "--level", level)
+    assert "A0000001510000" in text
+    assert "secured" in text
+    assert JPKI in text
+    assert "key sets: 1" in text
+    assert run("issuer", "list", "--json", "--test-keys") == OK
+    found = as_json(capsys)
+    assert found["key_sets"] == [1]
+    assert {row["part"] for row in found["registry"]} == {"domain", "application", "package"}
+
+
+def test_install_and_delete(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    aid = f"{POINTS}01"
+    said(run, capsys, "install", str(POINTS))
+    said(run, capsys, "install", aid, "--module", str(POINTS), "--parameter", "name=value")
+    assert states(run, capsys)[aid] == "selectable"
+    assert run("issuer", "install", aid, "--module", str(POINTS), "--test-keys") == REFUSED
+    said(run, capsys, "delete", aid, "--yes")
+    assert aid not in states(run, capsys)
+    assert run("issuer", "delete", aid, "--yes", "--test-keys") == REFUSED
+    assert "no such application" in capsys.readouterr().err
+
+
+def test_lock_and_unlock(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    said(run, capsys, "lock", JUKI)
+    assert states(run, capsys)[JUKI] == "locked"
+    said(run, capsys, "unlock", JUKI)
+    assert states(run, capsys)[JUKI] == "selectable"
+    said(run, capsys, "lock")
+    assert states(run, capsys)["A0000001510000"] == "locked"
+    said(run, capsys, "unlock")
+    assert states(run, capsys)["A0000001510000"] == "secured"
+
+
+def test_put_key_from_a_key_store(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "issuer.keys")
+    systems = ("--system", "ISSUER", "--system", "ISSUER_DEK")
+    assert cli.main(["keys", "new", store, *systems]) == OK
+    new = ("--new-keys", store, "--new-version", "1", "--replace", "1")
+    said(run, capsys, "put-key", *new)
+    assert run("issuer", "list", "--test-keys") == REFUSED
+    assert "does not hold this key set" in capsys.readouterr().err
+    assert states(run, capsys, "--keys", store)[JUKI] == "selectable"
+
+
+def test_put_key_from_a_file(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "issuer.hex"
+    path.write_text("\n".join(f"{n:02X}" * 32 for n in (1, 2, 3)))
+    path.chmod(0o600)
+    text = said(run, capsys, "put-key", "--new-key-file", str(path), "--new-version", "7")
+    assert "version 7" in text
+    assert "01" * 32 not in text
+    file = ("--key-file", str(path), "--key-version", "7")
+    assert states(run, capsys, *file)[JUKI] == "selectable"
+    assert run("issuer", "delete", "--key-set", "1", "--yes", *file) == OK
+    assert run("issuer", "list", "--test-keys") == REFUSED
+    assert run("issuer", "delete", "--key-set", "7", "--yes", *file) == REFUSED
+
+
+def test_unblock_key_and_put_key_of_a_purpose(
+    card: Card, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], keys: str
+) -> None:
+    resume = ("card", "resume", "--keys", keys)
+    block(card)
+    assert run(*resume) == REFUSED
+    assert "blocked" in capsys.readouterr().err
+    text = said(run, capsys, "unblock-key", "COUNTER")
+    assert text == "the keys of COUNTER have all their tries again\n"
+    assert run("pin", "unblock", "--keep", "--keys", keys) == OK
+    store = str(tmp_path / "town.keys")
+    assert cli.main(["keys", "new", store]) == OK
+    new = ("--new-keys", store, "--new-version", "1", "--replace", "1")
+    said(run, capsys, "put-key", "--purpose", "COUNTER", *new)
+    assert run("pin", "unblock", "--keep", "--keys", keys) == REFUSED
+    assert run("pin", "unblock", "--keep", "--keys", store) == OK
+
+
+def test_a_trace_shows_no_key(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    new = ("--new-test-keys", "--new-version", "2")
+    assert run("issuer", "put-key", "--test-keys", *new, "--level", "01", "--trace") == OK
+    shown = capsys.readouterr()
+    assert "PUT KEY" in shown.err
+    assert "404142" not in shown.err + shown.out
