@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from jukicard.apdu.trace.dump import DumpReset
 from jukicard.apdu.trace.record import ApduTrace
 from jukicard.apdu.trace.replay import NothingAnswered, Playback, Strayed, check_playable
@@ -11,9 +14,10 @@ from jukicard.transport import CardFault
 class RecordedCard:
     """Fits CardPort: answers what a card answered then, to the same commands in the same order.
 
-    A program that strays from the trace gets `Strayed` with where and how, in the same process;
-    over a server the card is mute, and `problem` has the words. A reset where none was recorded
-    is answered as long as no command came since the last one: readers reset a card as they like.
+    A program that strays from the trace gets `Strayed` with where and how, then and ever after, in
+    the same process; over a server the card is mute, and `problem` has the words. A reset where
+    none was recorded is answered as long as no command came since the last one: readers reset a
+    card as they like.
     """
 
     def __init__(self, trace: ApduTrace) -> None:
@@ -55,11 +59,8 @@ class RecordedCard:
             self._reset_at,
         ):
             return self._atr
-        try:
+        with self._noting():
             self._atr = self._playback.reset() or self._atr
-        except Strayed as strayed:
-            self.problem = str(strayed)
-            raise
         self._reset_at = self._playback.played
         return self._atr
 
@@ -69,9 +70,18 @@ class RecordedCard:
     def transmit(self, command: bytes, /) -> bytes:
         """Return the recorded answer. Strayed; CardFault where none was recorded."""
         try:
-            return self._playback.transmit(command)
+            with self._noting():
+                return self._playback.transmit(command)
+        except NothingAnswered:
+            raise CardFault("the card did not answer here when it was recorded") from None
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note where the program strays first: what it does after that says no more."""
+        if self.problem:
+            raise Strayed(self.problem)
+        try:
+            yield
         except Strayed as strayed:
             self.problem = str(strayed)
             raise
-        except NothingAnswered:
-            raise CardFault("the card did not answer here when it was recorded") from None

@@ -21,6 +21,10 @@ from jukicard.apdu.trace.redaction import (
 )
 
 _AGAIN: Final = "record it again if the program is right"
+_CHANCE: Final = (
+    "both are made of the program's random numbers, which are other ones each time: an "
+    "authentication or a protected session cannot be played, only sent again"
+)
 
 
 class Strayed(Exception):
@@ -56,7 +60,7 @@ class Playback:
             raise Strayed(
                 f"the trace goes on with {_named(event)} (event {self.played + 1} "
                 f"of {len(self._events)}), the program sent {_header(BytePattern.of(command))}; "
-                f"{_AGAIN}"
+                f"{_CHANCE if _by_chance(event, command) else _AGAIN}"
             )
         after = self._events[self.played + 1 : self.played + 2]
         if not after or not isinstance(after[0], DumpResponse):
@@ -220,6 +224,20 @@ class _Terminal:
             *(f"  then: {line}" for line in event_lines(then)),
             *(f"  now:  {line}" for line in event_lines(now)),
         ]
+
+
+def _by_chance(event: DumpEvent | None, sent: bytes) -> bool:
+    """Tell whether a command is another one only by what was made of random numbers."""
+    if not isinstance(event, DumpCommand):
+        return False
+    command, now = parse_pattern(event.pattern), parse_pattern(BytePattern.of(sent))
+    return (
+        command is not None
+        and now is not None
+        and event.pattern.part(0, 4).matches(sent[:4])
+        and depends_on_chance(command)
+        and depends_on_chance(now)
+    )
 
 
 def _shown(command: BytePattern) -> DumpCommand:

@@ -47,6 +47,7 @@ from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
+from jukihost.testing import InProcess, VectorError, card_cases, run_vectors
 from jukihost.transport.replay import ReplayConnection
 from tests.fuzz.foreign.der import structure
 from tests.fuzz.foreign.mutations import BYTES, json_values, line_ends, lines, numbers, spoil, words
@@ -184,6 +185,27 @@ def kept_trace(data: bytes, original: bytes) -> None:
         RecordedCard(found)
     with suppress(TraceError):
         repeat(found, lambda command: b"\x90\x00", lambda: b"\x3b\x00")
+
+
+VECTORS: Final = b"""{"cases": [
+ {"tcId": 1, "flags": ["A"], "result": "valid", "sendTo": "card", "extended": true,
+  "encoded_parts": [{"hex": "0102030400FFFF"}, {"repeat": "42", "count": 65535}]},
+ {"tcId": 2, "flags": ["B"], "result": "invalid", "sendTo": "card", "apdu": "000000000200"}
+]}
+"""
+
+
+def vector_file(data: bytes, original: bytes) -> None:
+    """A case is a command that a connection can carry, and has a verdict."""
+    (_FOLDER / "index.json").write_text(json.dumps({"cases": [{"file": "vectors.json"}]}))
+    (_FOLDER / "vectors.json").write_bytes(data)
+    found = card_cases(_FOLDER)
+    if not all(0 < len(case.command) <= 65_544 for case in found):
+        raise Found("a command that is none")
+    reader = InProcess(LocalReader(issue_card(seed=1)))
+    with reader:
+        if len(list(run_vectors(found, reader))) != len(found):
+            raise Found("a case without a verdict")
 
 
 def _play(connection: ReplayConnection) -> None:
@@ -348,6 +370,14 @@ TARGETS: Final = (
         (TraceError,),
         (json_values, json_values, lines, numbers, words((b"??", b"note", b"hazard")), *BYTES),
         part=150,
+    ),
+    Target(
+        "vectors",
+        lambda: [VECTORS],
+        vector_file,
+        (VectorError,),
+        (json_values, json_values, numbers, lines, *BYTES),
+        part=60,
     ),
     Target(
         "trace",

@@ -27,7 +27,7 @@ from jukicard.testing import (
     today_in,
 )
 from jukicard.testing.recording import hazard_of, recorded_card, repeat_session
-from jukihost import CardError, JukiSession, PublishedKeys, Purpose, build_channel
+from jukihost import CardError, JukiSession, PublishedKeys, Purpose, ReplayMismatch, build_channel
 from jukihost.connection import Connection
 from jukihost.testing import InProcess
 from jukihost.transport.replay import ReplayConnection
@@ -171,7 +171,21 @@ def test_a_program_that_strays_is_told_in_words() -> None:
         assert card.problem == str(caught.value)
         assert "the program sent 00200080 (9 bytes)" in card.problem
         assert "1234" not in card.problem
-        assert ask(reader) == 3
+        with pytest.raises(Strayed, match="the program sent 00200080"):
+            ask(reader)
+
+
+def test_a_protected_session_cannot_be_played_and_the_reason_is_said() -> None:
+    card = RecordedCard(recorded())
+    with InProcess(LocalReader(card)) as reader, pytest.raises(Strayed) as caught:
+        read_code(reader)
+    assert "the program sent 00820081" in str(caught.value)
+    assert "both are made of the program's random numbers" in str(caught.value)
+    with (
+        pytest.raises(ReplayMismatch, match="cannot be played, only sent again"),
+        ReplayConnection(recorded()) as replayed,
+    ):
+        read_code(replayed)
 
 
 def test_a_reader_resets_as_it_likes_before_a_program_comes() -> None:
