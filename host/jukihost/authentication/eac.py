@@ -187,17 +187,15 @@ def establish(
     curve: Curve,
     *,
     oid: bytes = CA_ECDH_AES128,
-    key_reference: int | None = None,
-    random: RandomSource = os.urandom,
 ) -> SecureChannel:
     """Do terminal and chip authentication, one after the other, with one ephemeral key."""
     try:
         curve.decode(card_key)
     except PointError as error:
         raise CardNotAuthentic(f"the card's public key is of no use: {error}") from None
-    ephemeral = EphemeralKey(curve, random)
+    ephemeral = EphemeralKey(curve)
     authenticate_terminal(channel, identity, card_identifier, ephemeral)
-    return authenticate_chip(channel, card_key, ephemeral, oid=oid, key_reference=key_reference)
+    return authenticate_chip(channel, card_key, ephemeral, oid=oid)
 
 
 def authentication_token(k_mac: bytes, oid: bytes, public: bytes) -> bytes:
