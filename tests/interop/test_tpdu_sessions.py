@@ -6,19 +6,26 @@ its twin directly; the answers have to be the same, byte by byte.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
-from jukicard import Card, Printed, issue_card
+from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tpdu import Iso14443Card, Iso14443TypeACard, T0Card, T1Card
 from jukihost.channel import build_channel
+from jukihost.conversation.issuerdata import RegistryPart
 from jukihost.errors import PinRejected
+from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.models import Purpose
+from jukihost.securemessaging.scp03 import SecurityLevel
+from jukihost.sessions.issuer import IssuerSession
 from jukihost.sessions.juki import JukiSession
+from tests.support.cards.issuer_desk import POINTS
 from tests.support.host.certificates import CHIP_KEY, identity, trust
 from tests.support.host.custody import PublicMasters
+from tests.support.naive.scp03_host import Host, without_le
 from tests.support.readers.card_views import Exchange, Through
 from tests.support.readers.iso14443_reader import Pcd, Type
 from tests.support.readers.t0_reader import T0Reader
@@ -165,3 +172,37 @@ def test_the_code_is_read_through_every_view(
             juki.authenticate(Purpose.MOVE_IN, PublicMasters())
         juki.verify_pin("1234")
         assert juki.read_code().reveal() == CODE
+
+
+@pytest.mark.parametrize("level", SecurityLevel)
+@pytest.mark.parametrize("variant", [0x70, 0x71])
+@pytest.mark.parametrize("open_view", [*BLOCKS, t0])
+def test_the_issuer_manages_the_card_through_every_view(
+    open_view: Callable[[Card], Exchange], variant: int, level: SecurityLevel
+) -> None:
+    profile = dataclasses.replace(PROFILES["juki-v1"], secure_channel=variant)
+    card = issue_card(profile, seed=1, contactless=open_view in (type_a, type_b))
+    with (
+        LocalReader(Through(card, open_view)) as connection,
+        IssuerSession(build_channel(connection)) as issuer,
+    ):
+        issuer.authenticate(ISSUER_TEST_KEYS, level=level)
+        issuer.install(POINTS, POINTS, POINTS)
+        there = issuer.registry(RegistryPart.APPLICATIONS)
+        assert POINTS in [entry.aid for entry in there]
+        issuer.put_keys(dataclasses.replace(ISSUER_TEST_KEYS, version=2))
+        assert {key.version for key in issuer.key_information()} == {1, 2}
+        issuer.delete(POINTS)
+        assert issuer.registry(RegistryPart.APPLICATIONS, POINTS) == ()
+
+
+@pytest.mark.parametrize("open_view", [*BLOCKS, t0])
+def test_a_host_that_leaves_le_out_is_answered_through_every_view(
+    open_view: Callable[[Card], Exchange],
+) -> None:
+    card = issue_card("juki-v1", seed=1, contactless=open_view in (type_a, type_b))
+    host = Host(without_le(open_view(card), 256)).open()
+    for command in ("80CA005A00", "80CA9F7F00", "80F24002024F0000"):
+        answer = host.send(command)
+        assert answer[-4:] == "9000"
+        assert len(answer) > 10

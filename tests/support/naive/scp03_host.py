@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from jukicard.apdu import CommandApdu
+
 TEST_KEYS = (bytes.fromhex("404142434445464748494A4B4C4D4E4F"),) * 3
 Transmit = Callable[[bytes], bytes]
 
@@ -40,6 +42,24 @@ def check_value(key: bytes) -> bytes:
 
 def pad(data: bytes) -> bytes:
     return (data + b"\x80").ljust((len(data) // 16 + 1) * 16, b"\0")
+
+
+def without_le(transmit: Transmit, piece: int) -> Transmit:
+    """Send what has data without Le, and fetch the answer in pieces of so many bytes."""
+
+    def send(raw: bytes) -> bytes:
+        command = CommandApdu.parse(raw)
+        if command.data:
+            raw = command.replace(ne=0, extended=False).encode()
+        answer = transmit(raw)
+        data = answer[:-2]
+        while answer[-2] == 0x61:
+            wanted = min(piece, answer[-1] or 256)
+            answer = transmit(bytes((0x00, 0xC0, 0x00, 0x00, wanted & 0xFF)))
+            data += answer[:-2]
+        return data + answer[-2:]
+
+    return send
 
 
 @dataclass

@@ -6,36 +6,15 @@ behind a protected command, it does. All other ways into a session refuse a comm
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from jukicard import PROFILES, Card, issue_card
-from jukicard.apdu import CommandApdu
 from jukicard.runtime.boundary import raise_bug
-from tests.support.naive.scp03_host import Host
+from tests.support.naive.scp03_host import Host, without_le
 
-Transmit = Callable[[bytes], bytes]
 NUMBER = "80CA005A00"
-
-
-def without_le(transmit: Transmit, piece: int) -> Transmit:
-    """Send what has data without Le, and fetch the answer in pieces of so many bytes."""
-
-    def send(raw: bytes) -> bytes:
-        command = CommandApdu.parse(raw)
-        if command.data:
-            raw = command.replace(ne=0, extended=False).encode()
-        answer = transmit(raw)
-        data = answer[:-2]
-        while answer[-2] == 0x61:
-            wanted = min(piece, answer[-1] or 256)
-            answer = transmit(bytes((0x00, 0xC0, 0x00, 0x00, wanted & 0xFF)))
-            data += answer[:-2]
-        return data + answer[-2:]
-
-    return send
 
 
 def issued(variant: int = 0x70) -> Card:
