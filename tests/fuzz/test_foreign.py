@@ -16,6 +16,7 @@ from cryptography import x509
 from tests.fuzz.foreign import (
     cardtargets,
     clitargets,
+    issuertargets,
     signingtargets,
     terminaltargets,
     x509targets,
@@ -27,6 +28,7 @@ TARGETS: Final = (
     *x509targets.TARGETS,
     *signingtargets.TARGETS,
     *terminaltargets.TARGETS,
+    *issuertargets.TARGETS,
     *cardtargets.TARGETS,
     *clitargets.TARGETS,
 )
