@@ -8,10 +8,13 @@ the card's events; nothing of any command's data is kept.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import jukicard
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.status import StatusWord
@@ -43,12 +46,9 @@ LIFE_CYCLE: Final = "life cycle"
 SECTIONS: Final = (COMMANDS, STATUS_WORDS, CARD_STATES, ACCESS, HAZARDS_MET, LIFE_CYCLE)
 """What is counted, in the order of the report."""
 
-NOT_ANSWERED: Final = frozenset(
-    {0x6200, 0x6281, 0x6284, 0x6381, 0x6400, 0x6900, 0x6A85, 0x6A87, 0x6A89, 0x6A8A}
-)
-"""Status words of the standard that no card of this project answers."""
 _FAMILIES: Final = {0x61: "61XX", 0x6C: "6CXX"}
 _TRIES: Final = "63CX"
+_NOT_THE_CARD: Final = {"apdu", "testing", "cli"}
 _DONE: Final = "done"
 _REFUSED: Final = "refused"
 _OF_CARD: Final = "card"
@@ -69,11 +69,12 @@ class Coverage:
     def __init__(self, applications: Iterable[str] = ()) -> None:
         self._only = frozenset(applications)
         self._offered: set[object] = set()
+        self.applications: set[str] = set()
+        """The kinds of application that the cards had, those that do not count too."""
         self.possible: dict[str, set[Cell]] = {section: set() for section in SECTIONS}
         self._seen: dict[str, set[Cell]] = {section: set() for section in SECTIONS}
-        named = [value for value in vars(StatusWord).values() if isinstance(value, StatusWord)]
-        names = [status.hex for status in named if status not in NOT_ANSWERED]
-        self.possible[STATUS_WORDS] |= {(name,) for name in (*names, *_FAMILIES.values(), _TRIES)}
+        words = (*answered(), *_FAMILIES.values(), _TRIES)
+        self.possible[STATUS_WORDS] |= {(word,) for word in words}
         self.possible[CARD_STATES] |= {(state,) for state in STATES}
         self.possible[HAZARDS_MET] |= {(getattr(kind, "__name__", ""),) for kind in HAZARDS}
         self.possible[LIFE_CYCLE] |= {_in_words(cell) for cell in TABLE}
@@ -86,6 +87,7 @@ class Coverage:
         """Count what this card can do, and listen to it from now on."""
         self._see(CARD_STATES, state)
         for application in card.applications:
+            self.applications.add(application.type_name)
             self._offer(application)
             applet = application.applet
             if isinstance(applet, FileApplet):
@@ -158,16 +160,17 @@ class Coverage:
         seen = sum(len(self.seen(section)) for section in SECTIONS)
         return 100 * seen / sum(map(len, self.possible.values()))
 
-    def export(self) -> list[list[list[Cell]]]:
+    def export(self) -> tuple[list[str], list[list[list[Cell]]]]:
         """Return all of it as lists and texts, for `merge` in another process."""
-        return [
+        return sorted(self.applications), [
             [sorted(found[section]) for section in SECTIONS]
             for found in (self.possible, self._seen)
         ]
 
-    def merge(self, exported: Sequence[Sequence[Sequence[Cell]]]) -> None:
+    def merge(self, exported: tuple[Sequence[str], Sequence[Sequence[Sequence[Cell]]]]) -> None:
         """Add what another process has counted."""
-        for found, more in zip((self.possible, self._seen), exported, strict=True):
+        self.applications |= set(exported[0])
+        for found, more in zip((self.possible, self._seen), exported[1], strict=True):
             for section, cells in zip(SECTIONS, more, strict=True):
                 found[section] |= {tuple(cell) for cell in cells}
 
@@ -232,6 +235,15 @@ class _Listener:
             operation = Operation.READ_STATE
         if not refused or not usable:
             self._coverage.saw_cell(ObjectKind.CARD, state, operation)
+
+
+def answered() -> set[str]:
+    """Return the status words that the card's own code names, whatever the standard has besides."""
+    home, named = Path(jukicard.__file__).parent, set[str]()
+    for path in home.rglob("*.py"):
+        if path.relative_to(home).parts[0] not in _NOT_THE_CARD:
+            named |= set(re.findall(r"\bStatusWord\.([A-Z_0-9]+)\b", path.read_text("utf-8")))
+    return {vars(StatusWord)[name].hex for name in named}
 
 
 def _in_words(cell: tuple[ObjectKind, LifeCycleState, Operation]) -> Cell:

@@ -20,7 +20,9 @@ class CoveragePlugin:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._coverage = Coverage(config.getoption("--jukicard-cov-of"))
+        self._only: list[str] = config.getoption("--jukicard-cov-of")
         self._least: float | None = config.getoption("--jukicard-cov-fail-under")
+        self._problems: list[str] = []
 
     def pytest_sessionstart(self) -> None:
         """Watch the cards from here on."""
@@ -40,23 +42,34 @@ class CoveragePlugin:
         if output is not None:
             output[_KEY] = self._coverage.export()
             return
-        if self._is_too_little and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._judge()
         if path := self._config.getoption("--jukicard-cov-html"):
-            Path(path).write_text(page(self._coverage), "utf-8")
+            try:
+                Path(path).write_text(page(self._coverage), "utf-8")
+            except OSError as error:
+                self._problems.append(f"{path} cannot be written: {error.strerror}")
+        if self._problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    @property
-    def _is_too_little(self) -> bool:
-        return self._least is not None and self._coverage.percent < self._least
+    def _judge(self) -> None:
+        percent, least = self._coverage.percent, self._least
+        if least is not None and percent < least:
+            self._problems.append(
+                f"{percent:.1f} % is less than the {least:g} % that --jukicard-cov-fail-under asks "
+                "for; -v lists what is missing"
+            )
+        had = self._coverage.applications
+        for name in self._only:
+            if had and name not in had:
+                self._problems.append(
+                    f"--jukicard-cov-of {name}: no card of the tests has such an application; "
+                    f"there is {', '.join(sorted(had))}"
+                )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, with -v also what is missing."""
         terminalreporter.section("coverage of the terminal", sep="-")
         for line in table(self._coverage, missing=self._config.get_verbosity() > 0):
             terminalreporter.write_line(line)
-        if self._is_too_little:
-            terminalreporter.write_line(
-                f"FAILED: {self._coverage.percent:.1f} % is less than the {self._least:g} % that "
-                "--jukicard-cov-fail-under asks for; -v lists what is missing",
-                red=True,
-            )
+        for problem in self._problems:
+            terminalreporter.write_line(f"FAILED: {problem}", red=True)

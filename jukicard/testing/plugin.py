@@ -6,6 +6,8 @@ until a test asks for a card.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import traceback
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -46,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--jukicard-cov-fail-under",
-        type=float,
+        type=_percent,
         metavar="PERCENT",
         help="fail when less than this of all there is was exercised",
     )
@@ -67,6 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="store the sessions of juki_transcript as they are now",
     )
+
+
+def _percent(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (number := float(text)) <= 100:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no percentage: 0 to 100")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -66,5 +66,5 @@ def test_the_script_says_what_is_missing(tmp_path: Path) -> None:
         (tools / name).symlink_to(found)
     done = run(tmp_path, PATH=str(tools), JUKI_NEEDS_PCSCD="1")
     assert done.returncode == 1
-    assert "No pcscd for the tests, missing: pcscd, unshare, mount" in done.stdout
+    assert "No pcscd for the tests, missing: pcscd, unshare, mount, setpriv" in done.stdout
     assert "Traceback" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,20 @@ def test_a_real_reader_keeps_harm_away(pytester: pytest.Pytester) -> None:
         "it uses what only a software card can do",
     ):
         assert f"not with a real card: {why}" in told
+
+
+def test_it_goes_with_the_process_that_was_killed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import os, signal
+
+        def test_it(juki_pcscd):
+            print("PID", juki_pcscd._process.pid, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    result = pytester.runpytest_subprocess("--juki-reader", "pcscd", "-s")
+    assert result.ret == -9
+    (pid,) = re.findall(r"PID (\d+)", lines(result))
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()

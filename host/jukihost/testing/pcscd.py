@@ -61,7 +61,9 @@ class PcscdInUse(PcscdUnavailable):
 
 def missing_for_pcscd() -> list[str]:
     """Return what this machine lacks for a pcscd of the tests' own; empty when it can start."""
-    missing = [name for name in ("pcscd", "unshare", "mount") if shutil.which(name) is None]
+    missing = [
+        name for name in ("pcscd", "unshare", "mount", "setpriv") if shutil.which(name) is None
+    ]
     if not _DRIVER.exists():
         missing.append("vsmartcard-vpcd (the virtual reader's driver)")
     if importlib.util.find_spec("smartcard") is None:
@@ -131,14 +133,25 @@ class Pcscd:
         sockets, config, log = folder / "run", folder / "readers", folder / "log"
         sockets.mkdir()
         config.mkdir()
-        os.environ[_SOCKET] = str(sockets / "pcscd.comm")
-        self._ending.callback(os.environ.pop, _SOCKET, None)
+        self._ending.callback(_set, _SOCKET, os.environ.get(_SOCKET))
+        _set(_SOCKET, str(sockets / "pcscd.comm"))
         self.address = ("127.0.0.1", _free_ports(2))
         (config / "vpcd").write_text(_READER.format(port=self.address[1]))
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _START, "sh"]
+        # with this process, killed or not, the daemon goes as well
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "TERM",
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+        ]
         with log.open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
-                [*command, str(sockets), str(config)],
+                [*command, _START, "sh", str(sockets), str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -174,6 +187,13 @@ class Pcscd:
                 process.kill()
                 process.wait(10)
         self._ending.close()
+
+
+def _set(name: str, value: str | None) -> None:
+    """Set an environment variable; None takes it away."""
+    os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
 
 
 def _lock_machine() -> BaseFileLock:
