@@ -136,7 +136,9 @@ def issue_card(
     if not order.systems.published:
         _check_not_printed(order)
     legacy = order.systems.triple_des
-    card_options = CardOptions(atr=atr, contactless=contactless, triple_des=legacy)
+    card_options = CardOptions(
+        atr=atr, contactless=contactless, triple_des=legacy, quota=chosen.quota
+    )
     environment = CardEnvironment(random=random, clock=FixedClock(day), memory=memory)
     if options is not None:
         card_options = options(card_options)

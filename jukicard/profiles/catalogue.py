@@ -24,7 +24,8 @@ class Profile:
 
     `issued` is when a synthetic card of it was made unless told. `secure_channel` is the parameter
     i of the issuer domain's SCP03: 70, 71 (longer challenges, cryptograms and MACs) or 60 (the
-    card's challenges are drawn, not counted).
+    card's challenges are drawn, not counted). `quota` is how many bytes the applications may keep
+    that come after issue, all together.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Profile:
     generation: Generation = Generation.JUKI
     issued: datetime.date = datetime.date(2015, 4, 1)
     secure_channel: int = 0x70
+    quota: int = 65_536
 
 
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")

@@ -14,6 +14,7 @@ from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.placement import Placement, Privilege
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Contents:
 
         `reserved` bytes of the quota of memory are its own, with 0 it shares the rest.
 
-        6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full.
+        6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full, 6A80 when
+        the application cannot be made, with these parameters or at all.
         """
         offered = self._registry.offers()
         kind = next((kind for lies, kind in offered.items() if lies == module), None)
@@ -72,6 +74,12 @@ class Contents:
         self._registry.install(
             Placement(aid, kind, parameters), after_issue=True, reserved=reserved
         )
+        try:
+            self.administer(aid, lambda applet: None)  # made now: later it would only fail
+        except (AppletMisbehavedError, LookupError, TypeError, ValueError):
+            raise IsoError(
+                StatusWord.INCORRECT_DATA, f"{kind} cannot be made with these parameters"
+            ) from None
 
     def change(self, aid: bytes, operation: Operation) -> None:
         """Make an application selectable, lock or unlock it; 6985 as the life cycle says."""

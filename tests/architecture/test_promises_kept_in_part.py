@@ -24,10 +24,13 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.conversation.refusals import HolderMovedOut, PinNotVerified
 from jukihost.errors import PinBlocked, StatusError
+from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.models import Purpose, Residence, ResidentCode
+from jukihost.sessions.issuer import IssuerSession, StoreForm
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
 from tests.architecture.test_promises import CUSTODY, PIN, desk, issued, juki
+from tests.support.cards.issuer_desk import POINTS
 from tests.support.cards.juki_desk import CODE, READ_CODE
 from tests.support.naive.terminal import PURPOSES, keys_of
 
@@ -207,6 +210,25 @@ def test_p13_the_visit_at_move_in_identifies_the_holder_by_the_card() -> None:
         assert session.card_info().municipality == "13221", "the town that was left"
         session.verify_pin(PIN)
         assert session.read_code() == ResidentCode(CODE)
+
+
+# --- P15: municipal services by ordinance ---
+
+
+def test_p15_a_service_comes_to_the_card_after_issue_and_goes_without_a_trace() -> None:
+    card = issued()
+    before = card.snapshot().partitions.keys()
+    with LocalReader(card) as reader:
+        with IssuerSession(build_channel(reader)) as issuer:
+            issuer.authenticate(ISSUER_TEST_KEYS)
+            issuer.install(POINTS, POINTS, POINTS)
+            issuer.personalise(POINTS, bytes.fromhex("0001 08 4142434445464748"), StoreForm.GROUPS)
+        assert _status(card, f"00A4040C08{POINTS}", "00B0810000") == "9000"
+        with IssuerSession(build_channel(reader)) as issuer:
+            issuer.authenticate(ISSUER_TEST_KEYS)
+            issuer.delete(POINTS)
+        assert _status(card, f"00A4040C08{POINTS}") == "6A82"
+    assert card.snapshot().partitions.keys() == before
 
 
 # --- P21: foreign residents hold a code and a card too ---

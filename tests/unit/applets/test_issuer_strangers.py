@@ -8,7 +8,7 @@ import pytest
 
 from jukicard import Card, Placement, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
-from jukicard.kit import Applet, BasicState, IsoError, StatusWord
+from jukicard.kit import Applet, AppletContext, BasicState, IsoError, StatusWord
 from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.kinds import further_kinds, is_own, offer_applet
 from jukicard.runtime.placement import Privilege
@@ -28,6 +28,7 @@ from tests.support.published.transcript import send
 
 RUDE: Final = Aid("F0525544450101")
 SELECT_RUDE: Final = f"00A4040C07{RUDE}"
+PICKY: Final = Aid("F0525544450103")
 MANAGER: Final = Aid("F0525544450102")
 
 
@@ -80,6 +81,22 @@ class NamelessApplet(RudeApplet):
             pass
 
 
+class PickyApplet(RudeApplet):
+    """Wants a parameter that is a number, and says where it lies."""
+
+    type_name = "test-picky"
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        context.memory.put("made", b"")
+        int(context.parameters["number"])
+
+    @classmethod
+    def usual_aid(cls, parameters: object) -> Aid | None:
+        return PICKY
+
+
+offer_applet(PickyApplet)
 offer_applet(RudeApplet)
 offer_applet(NamelessApplet)
 
@@ -168,3 +185,16 @@ def test_what_others_have_is_not_told_by_status(card: Card) -> None:
     for command in ("80F24002024F00", install().hex(), delete(POINTS).hex()):
         assert send(card, command) == "6982"
     assert Host(card.transmit).open().send("80F24002024F00")[-4:] == "9000"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"), [("", "6A80"), ("number=no", "6A80"), ("number=7;more=x", "009000")]
+)
+def test_one_that_cannot_be_made_is_not_installed(card: Card, parameters: str, status: str) -> None:
+    host = session(card)
+    before = contents(card)
+    text = parameters.encode()
+    sent = install(module=PICKY, aid=PICKY, parameters=bytes((0xC9, len(text))) + text)
+    assert host.send(sent) == status
+    assert (contents(card) == before) is (status == "6A80")
+    assert send(card, f"00A4040C07{PICKY}") == ("6A82" if status == "6A80" else "9000")
