@@ -12,15 +12,20 @@ from jukicard import issue_card
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukicard.applets.counter import COUNTER_REFERENCE
 from jukicard.applets.jpki.files import SIGN_CA_CERTIFICATE
-from jukicard.applets.names import JPKI as JPKI_AID, JUKI as JUKI_AID
+from jukicard.applets.names import ISSUER as ISSUER_AID, JPKI as JPKI_AID, JUKI as JUKI_AID
 from jukicard.profiles.masters import TEST_MASTERS
+from jukihost.authentication import scp03
 from jukihost.authentication.mutual import authenticate
 from jukihost.keys.custody import CardKeys
 from jukihost.keys.diversification import derive_card_keys
+from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.securemessaging.secure_channel import SecureChannel
 
 PROTECTION: Final = 40e-6
 TRANSACTION: Final = 250e-6
+ISSUER_SESSION: Final = 2.0
+ISSUER_COMMAND: Final = 1.5
+"""How many times as long as mutual authentication, and as a command protected as ISO has it."""
 _IDENTIFICATION: Final = 1
 
 
@@ -85,30 +90,47 @@ def _works(transmit: Transmit) -> dict[str, Callable[[], object]]:
         terminal.transmit(select_file)
         return lambda: terminal.transmit(read)
 
+    number = CommandApdu(0x00, 0xCA, 0x00, 0x5A, ne=256)
+
+    def issuer() -> SecureChannel:
+        terminal.select(ISSUER_AID)
+        return SecureChannel(terminal, scp03.authenticate(terminal, ISSUER_TEST_KEYS))
+
+    def issuer_authentication() -> Callable[[], object]:
+        terminal.select(ISSUER_AID)
+        return lambda: scp03.authenticate(terminal, ISSUER_TEST_KEYS)
+
     return {
         "mutual authentication": _Prepared(authentication),
+        "session of the issuer (SCP03)": _Prepared(issuer_authentication),
+        "protected GET DATA": _Prepared(lambda: _protected(authenticated, number)),
+        "protected GET DATA of the issuer": _Prepared(lambda: _protected(issuer, number)),
         "whole transaction": lambda: transaction(terminal, keys),
         "plain READ BINARY 256": _Prepared(plain_read),
         "protected READ BINARY 256": _Prepared(
-            lambda: _protected(authenticated, select_file, read)
+            lambda: _protected(authenticated, read, select_file)
         ),
     }
 
 
 def _protected(
-    authenticated: Callable[[], SecureChannel], select_file: CommandApdu, read: CommandApdu
+    authenticated: Callable[[], SecureChannel], read: CommandApdu, *before: CommandApdu
 ) -> Callable[[], object]:
-    session, sent = authenticated(), 0
-    session.transmit(select_file)
+    def opened() -> SecureChannel:
+        session = authenticated()
+        for command in before:
+            session.transmit(command)
+        return session
+
+    session, sent = opened(), 0
 
     def again() -> object:
         nonlocal session, sent
         sent += 1
         if sent > 60_000:  # a session ends after 65,536 commands
-            session, sent = authenticated(), 0
-            session.transmit(select_file)
+            session, sent = opened(), 0
         answer = session.transmit(read)
-        assert len(answer.data) == FILE_BYTES
+        assert len(answer.data) in (FILE_BYTES, 10)
         return answer
 
     return again
@@ -156,6 +178,10 @@ def _show(
         met = {
             "whole transaction": seconds["whole transaction"] <= TRANSACTION,
             "protection of a read, above the plain one": above <= PROTECTION,
+            "session of the issuer (SCP03)": seconds["session of the issuer (SCP03)"]
+            <= ISSUER_SESSION * seconds["mutual authentication"],
+            "protected GET DATA of the issuer": seconds["protected GET DATA of the issuer"]
+            <= ISSUER_COMMAND * seconds["protected GET DATA"],
         }
         rows = [
             (*row[:3], ("met" if met[row[0]] else "NOT met") if row[0] in met else "")
