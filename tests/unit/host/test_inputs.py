@@ -26,6 +26,10 @@ from tests.support.interrupts import at_every_line
 FILE = "{file}"
 """In a command line, the file that is tried; the others are right."""
 VERIFY = ["jpki", "verify", "{good}", "--anchor", "{good}"]
+PUT_KEY = [
+    *("issuer", "put-key", "--tcp", "127.0.0.1:1", "--test-keys", "--new-version", "2"),
+    *("--replace", "1"),
+]
 READ = {
     "keys list FILE": ["keys", "list", FILE],
     "keys new FILE": ["keys", "new", FILE],
@@ -42,9 +46,13 @@ READ = {
     "--content": [*VERIFY, "--content", FILE],
     "--crl": [*VERIFY, "--crl", FILE],
     "--ocsp": [*VERIFY, "--ocsp", FILE],
+    "--file": ["apdu", "--file", FILE, "--tcp", "127.0.0.1:1"],
+    "replay FILE": ["replay", FILE, "--tcp", "127.0.0.1:1"],
+    "--new-keys": [*PUT_KEY, "--new-keys", FILE],
+    "--new-key-file": [*PUT_KEY, "--new-key-file", FILE],
     "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],
 }
-WRITTEN = {"--out"}
+WRITTEN = {"--out", "--record"}
 PASSPHRASE = "correct horse"
 
 
