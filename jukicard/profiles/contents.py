@@ -12,6 +12,7 @@ from jukicard.profiles.cardorder import CardOrder
 from jukicard.profiles.catalogue import Generation
 from jukicard.runtime.confined import exactly
 from jukicard.runtime.firewall import Grants
+from jukicard.runtime.kinds import is_issuers
 from jukicard.runtime.placement import Placement, Privilege
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class ApplicationOrder:
         "_aid",
         "_card",
         "_grants",
+        "_is_issuers",
         "_privileges",
         "access_number",
         "card_number",
@@ -50,6 +52,7 @@ class ApplicationOrder:
         self._card = card
         self._aid: Aid = placement.aid
         self._privileges = placement.privileges
+        self._is_issuers = is_issuers(placement)
         self._grants = grants
 
     @property
@@ -70,9 +73,11 @@ class ApplicationOrder:
 
     def domain_keys(self) -> tuple[bytes, bytes, bytes]:
         """Return the issuer's keys; IsoError, a denial, without the privilege."""
-        if Privilege.APPLICATIONS not in self._privileges:
+        if not self._is_issuers:
             raise self._grants.denial(
-                self._aid, "the issuer's keys", "it was not given Privilege.APPLICATIONS"
+                self._aid,
+                "the issuer's keys",
+                "it was not given Privilege.APPLICATIONS, or is no kind of this distribution",
             )
         enc, mac, dek = self._card.trust.issuer
         return enc, mac, dek

@@ -35,7 +35,7 @@ from jukicard.runtime.firewall import (
     StepBudget,
     check_answer,
 )
-from jukicard.runtime.kinds import Kind
+from jukicard.runtime.kinds import Kind, is_issuers
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.placement import Placement, Privilege
 from jukicard.runtime.quota import LimitedMemory
@@ -95,8 +95,8 @@ class Application:
 
     @property
     def is_issuers(self) -> bool:
-        """True when the issuer manages the card through this application."""
-        return Privilege.APPLICATIONS in self.placement.privileges
+        """True when the issuer manages the card through this application, one of our own kinds."""
+        return is_issuers(self.placement)
 
     @property
     def selectable(self) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from jukicard.runtime.placement import Placement, Privilege
+
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
@@ -71,6 +73,11 @@ def _own_kinds() -> Mapping[str, str]:
 def is_own(name: str) -> bool:
     """Tell whether a kind is of this distribution."""
     return name in _own_kinds()
+
+
+def is_issuers(placement: Placement) -> bool:
+    """Tell whether a placement makes an application the issuer's: its privilege, and its kind."""
+    return Privilege.APPLICATIONS in placement.privileges and is_own(placement.kind)
 
 
 def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[Applet[Any]]:

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from jukicard import Card, Placement, issue_card
+from jukicard import Card, Placement, ProfileError, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
-from jukicard.kit import Applet, AppletContext, BasicState, IsoError, StatusWord
+from jukicard.kit import Applet, AppletContext, BasicState, IsoError, Order, StatusWord
 from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.kinds import further_kinds, is_own, offer_applet
 from jukicard.runtime.placement import Privilege
@@ -171,6 +171,24 @@ def test_nobody_from_elsewhere_manages_a_card(bugs: list[Exception]) -> None:
     send(made, f"00A4040C07{MANAGER}")
     assert send(made, "00030000") == "61" + "01", "it has no contents to manage"
     assert send(made, "00C0000001") == "019000"
+    with made.environment.memory.transaction():
+        made.environment.memory.partition("card").put("state", b"\x04")
+    for ins in ("50", "82", "F0", "F2", "CA"):
+        assert send(made, f"80{ins}006600") == "6985", "a suspended card lets the issuer in alone"
+
+
+def test_nobody_from_elsewhere_is_told_the_issuers_keys() -> None:
+    class Curious(RudeApplet):
+        type_name = "test-curious"
+
+        def personalise(self, order: Order) -> None:
+            order.domain_keys()
+
+    offer_applet(Curious)
+    for privileges in (frozenset(), frozenset({Privilege.APPLICATIONS})):
+        curious = Placement(MANAGER, "test-curious", {}, privileges)
+        with pytest.raises(ProfileError, match="firewall"):
+            issue_card("juki-v1", seed=1, applications=[curious])
 
 
 def test_applications_do_not_see_what_the_issuer_does(card: Card) -> None:
