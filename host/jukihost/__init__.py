@@ -56,15 +56,22 @@ if TYPE_CHECKING:
     from jukihost.conversation.protection import PrivateSessionOver as PrivateSessionOver
     from jukihost.conversation.refusals import (
         HolderMovedOut as HolderMovedOut,
+        IssuerNotAuthenticated as IssuerNotAuthenticated,
+        KeysAlreadyThere as KeysAlreadyThere,
+        ModuleNotOffered as ModuleNotOffered,
         NoCertificate as NoCertificate,
         NoKeyPair as NoKeyPair,
+        NoRoomForKeys as NoRoomForKeys,
         OnlyTheCounter as OnlyTheCounter,
         PasswordBlocked as PasswordBlocked,
         PasswordRejected as PasswordRejected,
         PinNotVerified as PinNotVerified,
         PrivacyNotOffered as PrivacyNotOffered,
         PurposeNotEntitled as PurposeNotEntitled,
+        StateForbids as StateForbids,
+        StillInUse as StillInUse,
         TerminalNotAuthenticated as TerminalNotAuthenticated,
+        UnlockFirst as UnlockFirst,
         WrongAccessNumber as WrongAccessNumber,
     )
     from jukihost.conversation.secured import SecuredSession as SecuredSession
@@ -219,10 +226,8 @@ if TYPE_CHECKING:
         CommonSession as CommonSession,
     )
     from jukihost.sessions.issuer import (
-        IssuerNotAuthenticated as IssuerNotAuthenticated,
         IssuerSession as IssuerSession,
         KeysNotConfirmed as KeysNotConfirmed,
-        StillInUse as StillInUse,
         StoreForm as StoreForm,
     )
     from jukihost.sessions.jpki import (
@@ -319,10 +324,11 @@ _HOMES: Final = {
     "jukihost.conversation.issuerdata": "KeyInformation Recognition RegistryEntry RegistryPart",
     "jukihost.conversation.probe": "card_probe",
     "jukihost.conversation.protection": "PrivateSessionOver",
-    "jukihost.conversation.refusals": "HolderMovedOut NoCertificate NoKeyPair "
+    "jukihost.conversation.refusals": "HolderMovedOut IssuerNotAuthenticated KeysAlreadyThere "
+    "ModuleNotOffered NoCertificate NoKeyPair NoRoomForKeys "
     "OnlyTheCounter PasswordBlocked PasswordRejected "
-    "PinNotVerified PrivacyNotOffered "
-    "PurposeNotEntitled TerminalNotAuthenticated "
+    "PinNotVerified PrivacyNotOffered PurposeNotEntitled "
+    "StateForbids StillInUse TerminalNotAuthenticated UnlockFirst "
     "WrongAccessNumber",
     "jukihost.conversation.secured": "SecuredSession",
     "jukihost.conversation.session": "AppletSession",
@@ -372,8 +378,7 @@ _HOMES: Final = {
     "jukihost.securemessaging": "AnswerNotAuthentic SessionOver",
     "jukihost.securemessaging.scp03": "SecurityLevel",
     "jukihost.sessions.common": "CommonRecord CommonSession",
-    "jukihost.sessions.issuer": "IssuerNotAuthenticated IssuerSession KeysNotConfirmed "
-    "StillInUse StoreForm",
+    "jukihost.sessions.issuer": "IssuerSession KeysNotConfirmed StoreForm",
     "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession "
     "SignatureVariant TokenInfo TokenKind",
     "jukihost.sessions.juki": "JukiSession TERMINAL_TYPE",

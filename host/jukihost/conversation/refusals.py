@@ -8,7 +8,9 @@ from jukicard.apdu import StatusWord
 from jukihost.errors import (
     AuthenticationRejected,
     CardError,
+    CardFull,
     CardSuspended,
+    ConditionsNotSatisfied,
     FileNotFound,
     PinBlocked,
     PinRejected,
@@ -61,6 +63,54 @@ class HolderMovedOut(ReferenceNotUsable):
 
     what = "the holder has moved out, the card does not serve this purpose any more"
     advice = "only the move-in procedure works; continued use is set at the new counter"
+
+
+class IssuerNotAuthenticated(TerminalNotAuthenticated):
+    """The issuer's secure channel must be open first, and still be alive."""
+
+    what = "no secure channel with the issuer domain is open"
+    advice = "authenticate with the domain's keys first"
+
+
+class UnlockFirst(CardSuspended):
+    """The card is locked: it lets the issuer change and read its state, and nothing else."""
+
+    advice = "unlock it first; while it is locked only its state can be changed and listed"
+
+
+class StillInUse(ConditionsNotSatisfied):
+    """What should be deleted is still used, or is the card's last of its kind."""
+
+    what = "the card does not let go of it"
+    advice = "leave what uses it first; the issuer domain itself and its last key set always stay"
+
+
+class StateForbids(ConditionsNotSatisfied):
+    """What should be changed is in a state that does not allow it."""
+
+    what = "its state does not allow this"
+    advice = "see in the registry in which state it is"
+
+
+class ModuleNotOffered(ReferenceNotFound):
+    """The card has nothing of this name that an application could be made of."""
+
+    what = "the card offers nothing of this name to make an application of"
+    advice = "see in the registry which packages it offers, or install the one that brings it"
+
+
+class KeysAlreadyThere(ConditionsNotSatisfied):
+    """Keys would be added where there are some."""
+
+    what = "the card has these keys already, in this or another version"
+    advice = "name the version that the new ones take the place of, or give them another"
+
+
+class NoRoomForKeys(CardFull):
+    """The issuer domain has as many key sets as it can hold."""
+
+    what = "the card has no room for another key set"
+    advice = "delete one that is not used any more, or replace it"
 
 
 class WrongAccessNumber(AuthenticationRejected):

@@ -23,12 +23,21 @@ from jukihost.conversation.issuerdata import (
     parse_short_registry,
 )
 from jukihost.conversation.protection import under_purpose
-from jukihost.conversation.refusals import TerminalNotAuthenticated
+from jukihost.conversation.refusals import (
+    IssuerNotAuthenticated,
+    KeysAlreadyThere,
+    ModuleNotOffered,
+    NoRoomForKeys,
+    StateForbids,
+    StillInUse,
+    UnlockFirst,
+)
 from jukihost.conversation.secured import ProtectedSession
 from jukihost.crypto.primitives import AES_BLOCK, aes_cbc, check_value
 from jukihost.errors import (
     AppletNotFound,
     CardError,
+    CardFull,
     ConditionsNotSatisfied,
     FileNotFound,
     PinBlocked,
@@ -56,20 +65,6 @@ _EF_KEYS: Final = 0x0100
 """Where an application's keys lie: this and their reference."""
 
 
-class IssuerNotAuthenticated(TerminalNotAuthenticated):
-    """The issuer's secure channel must be open first, and still be alive."""
-
-    what = "no secure channel with the issuer domain is open"
-    advice = "authenticate with the domain's keys first"
-
-
-class StillInUse(ConditionsNotSatisfied):
-    """What should be deleted is still used by something else on the card."""
-
-    what = "the card does not let go of it"
-    advice = "delete first what uses it; an application of the card's own make-up stays"
-
-
 class KeysNotConfirmed(CardError):
     """The card confirmed other keys than were sent to it."""
 
@@ -77,7 +72,9 @@ class KeysNotConfirmed(CardError):
 _NO_SUCH: Final = {FileNotFound: AppletNotFound, ReferenceNotFound: AppletNotFound}
 _MEANT: Final[Mapping[int, Mapping[type[StatusError], type[StatusError]]]] = {
     Ins.DELETE_FILE: {ConditionsNotSatisfied: StillInUse, **_NO_SUCH},
-    Ins.SET_STATUS: _NO_SUCH,
+    Ins.SET_STATUS: {ConditionsNotSatisfied: StateForbids, **_NO_SUCH},
+    Ins.INSTALL: {ConditionsNotSatisfied: StateForbids, ReferenceNotFound: ModuleNotOffered},
+    Ins.PUT_KEY: {ConditionsNotSatisfied: KeysAlreadyThere, CardFull: NoRoomForKeys},
     Ins.RESET_RETRY_COUNTER: {PinBlocked: ReferenceNotFound},  # 6984: there is none
 }
 """What a refusal of an instruction means here, where it means more than elsewhere."""
@@ -116,6 +113,8 @@ class IssuerSession(ProtectedSession):
     def explain(self, refusal: StatusError) -> StatusError:
         """Return what a refusal means here."""
         kind = _MEANT.get(refusal.ins, {}).get(type(refusal))
+        if self.suspended and isinstance(refusal, ConditionsNotSatisfied):
+            kind = UnlockFirst
         if refusal.status in SESSION_REFUSED and not self.authenticated:
             kind = IssuerNotAuthenticated
         return refusal if kind is None else kind(refusal.status, refusal.ins)
@@ -212,8 +211,8 @@ class IssuerSession(ProtectedSession):
         """Install an application and let it be selected (11.5.2.3.2).
 
         `package` and `module` name what it is made of, `aid` how it is selected, `privileges` (1 or
-        3 bytes) what it may; `parameters` are its own. AlreadyExists, CardFull, ReferenceNotFound
-        when the card has nothing to make it of, IncorrectData.
+        3 bytes) what it may; `parameters` are its own. AlreadyExists, CardFull, ModuleNotOffered,
+        IncorrectData.
         """
         specific = Tlv(0xC9, parameters).encode()
         fields = (package, module, aid, privileges, specific, b"")
@@ -226,8 +225,11 @@ class IssuerSession(ProtectedSession):
         self.store_data(data, form)
 
     def _target(self, aid: Aid) -> None:
-        """INSTALL [for personalization]: what follows is for this application."""
-        self._install(0x20, (b"", b"", aid, b"", b"", b""))
+        """INSTALL [for personalization]: what follows is for this application. AppletNotFound."""
+        try:
+            self._install(0x20, (b"", b"", aid, b"", b"", b""))
+        except ModuleNotOffered as refusal:
+            raise AppletNotFound(refusal.status, refusal.ins) from None
 
     def _install(self, what: int, fields: tuple[bytes, ...]) -> None:
         data = b"".join(bytes((len(field),)) + field for field in fields)

@@ -21,7 +21,17 @@ from jukihost.conversation.issuerdata import (
     parse_registry,
     parse_short_registry,
 )
+from jukihost.conversation.refusals import (
+    IssuerNotAuthenticated,
+    KeysAlreadyThere,
+    ModuleNotOffered,
+    NoRoomForKeys,
+    StateForbids,
+    StillInUse,
+    UnlockFirst,
+)
 from jukihost.errors import (
+    AlreadyExists,
     AppletNotFound,
     AuthenticationRejected,
     CardFull,
@@ -36,13 +46,7 @@ from jukihost.keys.custody import CardKeys, KeyUnfit
 from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
 from jukihost.securemessaging import SessionOver
 from jukihost.securemessaging.scp03 import SecurityLevel
-from jukihost.sessions.issuer import (
-    IssuerNotAuthenticated,
-    IssuerSession,
-    KeysNotConfirmed,
-    StillInUse,
-    StoreForm,
-)
+from jukihost.sessions.issuer import IssuerSession, KeysNotConfirmed, StoreForm
 from tests.support.host.fakes import OneUser
 from tests.support.naive.scp03_card import Scp03Card
 from tests.support.naive.sm_reader import aes_cbc
@@ -326,7 +330,13 @@ def test_an_application_is_installed() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [("6A80", IncorrectData), ("6A84", CardFull), ("6A88", ReferenceNotFound)],
+    [
+        ("6A80", IncorrectData),
+        ("6A84", CardFull),
+        ("6A88", ModuleNotOffered),
+        ("6A89", AlreadyExists),
+        ("6985", StateForbids),
+    ],
 )
 def test_an_installation_that_is_refused(status: str, kind: type[Exception]) -> None:
     data = "05F04A554B49" * 2 + "0AD3921000310001010402" + "010002C90000"
@@ -340,6 +350,12 @@ def test_an_installation_that_is_refused(status: str, kind: type[Exception]) -> 
 def test_an_application_is_personalised() -> None:
     with issuer(FOR_THE_APPLICATION, ("80E2880003" + "01010500", "9000")) as session:
         session.personalise(APPLICATION, bytes.fromhex("010105"), StoreForm.GROUPS)
+
+
+def test_an_application_that_is_not_there_takes_no_data() -> None:
+    command = FOR_THE_APPLICATION[0]
+    with issuer((command, "6A88")) as session, pytest.raises(AppletNotFound):
+        session.personalise(APPLICATION, b"\1")
 
 
 @pytest.mark.parametrize("level", SecurityLevel)
@@ -412,6 +428,39 @@ def test_keys_go_encrypted_and_are_confirmed(size: int, replace: int | None) -> 
             pytest.raises(KeysNotConfirmed, match="keep the old ones"),
         ):
             session.put_keys(new, replace=replace)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("6985", KeysAlreadyThere),
+        ("6A84", NoRoomForKeys),
+        ("6A88", ReferenceNotFound),
+        ("6A80", IncorrectData),
+    ],
+)
+def test_keys_that_are_refused(status: str, kind: type[Exception]) -> None:
+    card = Card()
+    with IssuerSession(card) as session:
+        session.authenticate(ISSUER_TEST_KEYS)
+        inner, card.card.handler = card.card.handler, lambda _: answered(status)
+        with pytest.raises(kind, match=status):
+            session.put_keys(IssuerKeys(*ISSUER_TEST_KEYS.keys, version=2))
+        card.card.handler = inner
+
+
+def answered(status: str) -> ResponseApdu:
+    return ResponseApdu.parse(bytes.fromhex(status))
+
+
+@pytest.mark.parametrize(("suspended", "kind"), [(False, StateForbids), (True, UnlockFirst)])
+def test_a_state_that_does_not_allow_it(suspended: bool, kind: type[Exception]) -> None:
+    card = Card(("80F040800AD3921000310001010402", "6985"))
+    card.free["00A4040C07A0000001510000"] = "6283" if suspended else "9000"
+    with IssuerSession(card, allow_suspended=True) as session:
+        session.authenticate(ISSUER_TEST_KEYS)
+        with pytest.raises(kind):
+            session.lock(APPLICATION)
 
 
 def test_keys_without_a_version_are_not_put() -> None:

@@ -16,6 +16,7 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost.authentication.scp03 import ChannelNotOffered
 from jukihost.channel import build_channel
 from jukihost.conversation.issuerdata import RegistryPart
+from jukihost.conversation.refusals import StillInUse
 from jukihost.errors import (
     AlreadyExists,
     AppletNotFound,
@@ -27,7 +28,7 @@ from jukihost.errors import (
 )
 from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
 from jukihost.securemessaging.scp03 import SecurityLevel
-from jukihost.sessions.issuer import IssuerSession, StillInUse, StoreForm
+from jukihost.sessions.issuer import IssuerSession, StoreForm
 from tests.support.cards.issuer_desk import JPKI, POINTS
 from tests.support.cards.issuing import issue
 
