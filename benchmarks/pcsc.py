@@ -12,6 +12,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from jukicard.transport.vpcd import DEFAULT_PORT
 from tests.support.interop.pcscd import READERS, Pcscd, missing_parts, scard
 
 _HERE: Final = Path(__file__).parent
+_SCHEDULED: Final = 2  # with a process, Linux's number of the clock that its threads share
 OURS: Final = (
     sys.executable, "-m", "jukicard", "serve", "--profile", "juki-v1", "--seed", "1",
     "--vpcd", "localhost:{port}",
@@ -28,6 +30,21 @@ OURS: Final = (
 """A `juki-v1` card; its PIN is 1234."""
 BARE: Final = (sys.executable, str(_HERE / "bare_card.py"), "localhost", "{port}")
 VICC: Final = (sys.executable, str(_HERE / "vicc_card.py"), "localhost", "{port}")
+
+
+class CardProcess:
+    """A card in a reader, in a process of its own: called with a command, it answers."""
+
+    def __init__(self, transmit: Transmit, process: int) -> None:
+        self._transmit = transmit
+        self._clock = ~process << 3 | _SCHEDULED
+
+    def __call__(self, command: bytes) -> bytes:
+        return self._transmit(command)
+
+    def processor_seconds(self) -> float:
+        """Return how long its process has run so far, in its own code and in the kernel's."""
+        return time.clock_gettime(self._clock)
 
 
 class _NoSlots:
@@ -57,19 +74,19 @@ def daemon() -> Iterator[Pcscd | None]:
 
 
 @contextlib.contextmanager
-def cards(running: Pcscd, *programs: Sequence[str]) -> Iterator[list[Transmit]]:
+def cards(running: Pcscd, *programs: Sequence[str]) -> Iterator[list[CardProcess]]:
     """Put a card program into each reader and return what transmits to each."""
     with contextlib.ExitStack() as stack:
-        transmits = []
+        found = []
         for slot, program in enumerate(programs):
-            stack.enter_context(_process(running, slot, program))
+            process = stack.enter_context(_process(running, slot, program))
             running.wait_for_card(slot)
-            transmits.append(stack.enter_context(_connected(slot)))
-        yield transmits
+            found.append(CardProcess(stack.enter_context(_connected(slot)), process))
+        yield found
 
 
 @contextlib.contextmanager
-def _process(running: Pcscd, slot: int, program: Sequence[str]) -> Iterator[None]:
+def _process(running: Pcscd, slot: int, program: Sequence[str]) -> Iterator[int]:
     command = [part.format(port=DEFAULT_PORT + slot) for part in program]
     process = running.network.run(
         lambda: subprocess.Popen(
@@ -77,7 +94,7 @@ def _process(running: Pcscd, slot: int, program: Sequence[str]) -> Iterator[None
         )
     )
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait(10)
