@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 MAX_TAG_BYTES: Final = 3
@@ -35,7 +36,7 @@ class Tlv:
 
         ValueError when the tag is none, or children are given to a primitive tag.
         """
-        _check_tag(tag)
+        encode_tag(tag)
         if not isinstance(value, (bytes, bytearray, memoryview)):
             if not is_constructed(tag):
                 raise ValueError(f"tag {tag:X} is primitive and has no children")
@@ -139,10 +140,17 @@ def is_constructed(tag: int) -> bool:
     return bool(tag >> 8 * (tag_bytes_of(tag) - 1) & 0x20)
 
 
+@lru_cache(maxsize=256, typed=True)
 def encode_tag(tag: int) -> bytes:
-    """Return the bytes of a tag; ValueError when they are no tag."""
-    _check_tag(tag)
-    return tag.to_bytes(tag_bytes_of(tag), "big")
+    """Return the bytes of a tag; ValueError unless the number spells exactly one tag field."""
+    if tag > 0:
+        raw = tag.to_bytes(tag_bytes_of(tag), "big")
+        try:
+            if _read_tag(raw, 0) == (tag, len(raw)):
+                return raw
+        except TlvError:
+            pass
+    raise ValueError(f"{tag:X} is no BER-TLV tag of one to {MAX_TAG_BYTES} bytes")
 
 
 def encode_length(length: int) -> bytes:
@@ -198,18 +206,6 @@ def _read_tag(raw: bytes, offset: int) -> tuple[int, int]:
             return tag, offset
         if offset - start >= MAX_TAG_BYTES:
             raise TlvError(f"the tag at {start} has more than {MAX_TAG_BYTES} bytes")
-
-
-def _check_tag(tag: int) -> None:
-    """ValueError unless the number spells exactly one tag field."""
-    if tag > 0:
-        raw = tag.to_bytes(tag_bytes_of(tag), "big")
-        try:
-            if _read_tag(raw, 0) == (tag, len(raw)):
-                return
-        except TlvError:
-            pass
-    raise ValueError(f"{tag:X} is no BER-TLV tag of one to {MAX_TAG_BYTES} bytes")
 
 
 def encode_simple(number: int, value: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets  # noqa: TID251  (the name of a file on this machine, nothing of a card)
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +47,8 @@ class Place:
 
         UserError, in words about the file that was asked for, when it cannot be written.
         """
+        import secrets  # noqa: TID251  (the name of a file on this machine, nothing of a card)
+
         # Named before it is made, and removed twice: Ctrl-C at whatever instant leaves nothing.
         draft = self.path.with_name(f".jukicard-{secrets.token_hex(8)}")
         try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
-from jukicard.apdu.trace.describe import describe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +44,8 @@ class Story:
     def exchange(self, command: CommandApdu, response: ResponseApdu, why: str) -> None:
         """Show a command and its answer, and why it was refused."""
         from rich.markup import escape
+
+        from jukicard.apdu.trace.describe import describe
 
         words = escape(describe(command))
         self.console.print(f"  [blue]→ {shown(command):<44}[/] {words}")

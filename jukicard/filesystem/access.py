@@ -21,6 +21,9 @@ Proof: TypeAlias = int | str
 or a secret that stands in no file."""
 
 
+_NOTHING: Final[frozenset[Proof]] = frozenset()
+
+
 class SecurityStatus:
     """What has been proven to one application on one logical channel.
 
@@ -35,7 +38,7 @@ class SecurityStatus:
     def __init__(self) -> None:
         self.verified: set[int] = set()
         self.authenticated: set[str] = set()
-        self.rests_on: frozenset[Proof] = frozenset()
+        self.rests_on: frozenset[Proof] = _NOTHING
         self.messaging = MessagingLevel.NONE
 
     def describe(self) -> str:

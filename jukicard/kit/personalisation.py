@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jukicard.kit.keys import KeyPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Holder:
     """Whom a card is for; the repr shows nothing of it. ValueError for a sex that is none.
 
@@ -49,7 +49,7 @@ class Holder:
         return "<Holder>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Numbers:
     """The numbers that the law keeps to who is entitled to them; the repr shows none.
 
@@ -63,7 +63,7 @@ class Numbers:
         return "<Numbers>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CertifiedKey:
     """A key pair of the holder: private key (PKCS #8), certificate and its authority's (DER)."""
 

@@ -13,7 +13,6 @@ from jukicard.apdu.tlv import Tlv
 from jukicard.crypto.asymmetric import HASH_SIZES, EcPrivateKey, RsaPrivateKey
 from jukicard.crypto.curves import P256, P384
 from jukicard.crypto.private import SALT_BYTES, PrivateKey, load_private_key, sign_pss_sha256
-from jukicard.crypto.rsa_generation import generate_rsa
 from jukicard.environment import RandomSource
 from jukicard.errors import IsoError
 from jukicard.filesystem.access import NEVER, AccessCondition, Proof
@@ -195,6 +194,8 @@ def make_private_key(algorithm: KeyAlgorithm, random: Callable[[int], bytes]) ->
     """Make a key pair from passed-in randomness; RSA of 2048 bits takes about a second."""
     bits = _RSA_BITS.get(algorithm)
     if bits is not None:
+        from jukicard.crypto.rsa_generation import generate_rsa
+
         return generate_rsa(bits, random)
     return EcPrivateKey.generate(_CURVES[algorithm], random)
 

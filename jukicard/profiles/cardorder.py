@@ -44,13 +44,16 @@ class KeyPool:
                 return key
 
 
+_PINS: Final = asdict(Pins())
+
+
 class ChosenPins:
     """The PINs that were chosen for a card, and which of them its applications have asked for."""
 
     __slots__ = ("_asked", "_chosen")
 
     def __init__(self, chosen: Mapping[str, str]) -> None:
-        self._chosen: dict[str, str] = {**asdict(Pins()), **chosen}
+        self._chosen: dict[str, str] = {**_PINS, **chosen}
         self._asked: list[str] = []
 
     def of(self, name: str) -> str:
@@ -60,14 +63,14 @@ class ChosenPins:
 
     def check_used(self) -> None:
         """Refuse one that no application has asked for; the name is not shown: it may be a PIN."""
-        if self._chosen.keys() - asdict(Pins()).keys() - set(self._asked):
+        if self._chosen.keys() - _PINS.keys() - set(self._asked):
             raise ProfileError(
                 "one of the PINs is for no application on this card, where their names are "
                 f"{', '.join(dict.fromkeys(self._asked)) or 'none'}"
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CardOrder:
     """One card to be made: what all its applications share. `serial` is its number in 15 digits.
 

@@ -44,7 +44,7 @@ Layers: TypeAlias = Callable[[CommandApdu, LogicalChannel], ResponseApdu]
 OnBug: TypeAlias = Callable[[Exception], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Surroundings:
     """What the applications of one card have around them; each gets its own part of it."""
 

@@ -7,7 +7,7 @@ dispatcher ends what rests on that (docs/card.md, section 3).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from jukicard.apdu.aid import Aid
 from jukicard.filesystem.access import Proof
@@ -26,6 +26,9 @@ class Ended(NamedTuple):
     blocked: frozenset[tuple[Aid, Proof]]
 
 
+_NONE: Final[frozenset[Any]] = frozenset()
+
+
 class Endings:
     """Collects what ends while a command runs; `pending` while there is any."""
 
@@ -37,8 +40,8 @@ class Endings:
     def clear(self) -> None:
         """Forget all of it, as when there are no channels any more that it could end on."""
         self._everything = False
-        self._applications: set[Aid] = set()
-        self._written: set[tuple[Aid, Proof]] = set()
+        self._applications: frozenset[Aid] = _NONE
+        self._written: frozenset[tuple[Aid, Proof]] = _NONE
         self._counters: dict[tuple[Aid, Proof], tuple[ApplicationMemory, str]] = {}
         self.pending = False
 
@@ -48,12 +51,12 @@ class Endings:
 
     def end_all_of(self, aid: Aid) -> None:
         """End all that other channels have proven to one application."""
-        self._applications.add(aid)
+        self._applications |= {aid}
         self.pending = True
 
     def end(self, aid: Aid, of: Proof) -> None:
         """End what other channels have proven to an application with this one thing."""
-        self._written.add((aid, of))
+        self._written |= {(aid, of)}
         self.pending = True
 
     def end_if_blocked(self, aid: Aid, of: Proof, memory: ApplicationMemory, counter: str) -> None:
@@ -72,8 +75,8 @@ class Endings:
         """
         ended = Ended(
             self._everything,
-            frozenset(self._applications),
-            frozenset(self._written),
+            self._applications,
+            self._written,
             frozenset(
                 proof
                 for proof, (memory, counter) in self._counters.items()

@@ -9,9 +9,9 @@ whether an application is run as it is or confined as one from elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jukicard.runtime.placement import Placement, Privilege
 
@@ -34,8 +34,7 @@ class UnknownAppletError(LookupError):
     """The card holds a kind of application that is not installed here; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of application that a card can have here.
 
     confined: it is run within a budget, with a context that trusts it with nothing.
@@ -116,7 +115,7 @@ def find_kind(name: str, package: str = "") -> Kind:
         return Kind(name, name not in _TRUSTED, "", lambda: offered)
     place = _own_kinds().get(name)
     if place is not None:
-        return Kind(name, confined=False, package="", load=lambda: _class_at(place))
+        return _own_kind(name, place)
     point = _entry_point(name, package)
     found = _loaded(point)
     return Kind(name, confined=True, package=_package(point), load=lambda: found)
@@ -128,6 +127,11 @@ def further_kinds() -> list[str]:
 
     names = {point.name for point in metadata.entry_points(group=ENTRY_POINTS)}
     return sorted(names.union(_OFFERED) - _own_kinds().keys())
+
+
+@cache
+def _own_kind(name: str, place: str) -> Kind:
+    return Kind(name, confined=False, package="", load=lambda: _class_at(place))
 
 
 def applet_class(name: str) -> type[Applet[Any]]:

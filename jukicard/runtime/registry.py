@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from jukicard.apdu.aid import Aid
@@ -33,6 +33,12 @@ MOST_APPLICATIONS: Final = 64
 _KEY: Final = "applications"
 
 
+@lru_cache(maxsize=64)
+def _entries(raw: bytes) -> tuple[Entry, ...]:
+    """Return what is on a card; the forks of one card share it."""
+    return tuple(entries_from_bytes(raw, is_own))
+
+
 class Registry:
     """The applications in the order they were installed; the first is selected by default.
 
@@ -59,7 +65,7 @@ class Registry:
         self._memory = memory
         self._surroundings = surroundings
         self._budget = StepBudget(STEP_BUDGET)
-        self._entries: list[Entry] = []
+        self._entries: tuple[Entry, ...] = ()
         self._applications: list[Application] = []
         self._raw: bytes | None = None
         self.selected: Callable[[], Iterable[Application | None]] = list
@@ -70,7 +76,7 @@ class Registry:
         """Return the applications; read anew when anything but the last reading is in memory."""
         raw = self._memory.get(_KEY)
         if raw != self._raw:
-            entries = [] if raw is None else entries_from_bytes(raw, is_own)
+            entries = () if raw is None else _entries(raw)
             known = list(zip(self._entries, self._applications, strict=True))
             self._applications = [
                 next((one for entry, one in known if entry == wanted), None) or self._make(wanted)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from jukicard.apdu.trace import TraceObserver
+from typing import TYPE_CHECKING
+
 from jukicard.transport import CardPort
+
+if TYPE_CHECKING:
+    from jukicard.apdu.trace import TraceObserver
 
 
 class TracedCard:
