@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
+from jukicard.filesystem.lifecycle_table import Operation
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
 from jukicard.runtime.events import CardEvent, FirewallDenial
@@ -81,6 +82,8 @@ class HostileApplet(Applet[Any]):
 
     type_name = "test-hostile"
     plan: ClassVar[dict[str, Act]] = {}
+    comes_later: ClassVar[bool] = False
+    """Whether it is on a card since issue, or installed after it."""
     kept: ClassVar[list[Any]] = []
     """References that outlive every deselect."""
 
@@ -199,15 +202,13 @@ def world(memory: PersistentMemory | None = None) -> World:
     HostileApplet.plan.clear()
     HostileApplet.kept.clear()
     juki = PROFILES["juki-v1"]
-    profile = replace(
-        juki,
-        applications=(
-            *juki.applications,
-            Placement(HOSTILE, HostileApplet.type_name),
-            Placement(ACCOMPLICE, Accomplice.type_name),
-            Placement(CLIENT, ClientApplet.type_name),
-        ),
+    strangers = (
+        Placement(HOSTILE, HostileApplet.type_name),
+        Placement(ACCOMPLICE, Accomplice.type_name),
+        Placement(CLIENT, ClientApplet.type_name),
     )
+    on_it = () if HostileApplet.comes_later else strangers
+    profile = replace(juki, applications=(*juki.applications, *on_it))
     bugs: list[Exception] = []
     card = issue_card(
         with_forbidden(profile),
@@ -217,6 +218,11 @@ def world(memory: PersistentMemory | None = None) -> World:
         memory=memory,
         on_bug=bugs.append,
     )
+    if HostileApplet.comes_later:
+        with card.environment.memory.transaction():
+            for one in strangers:
+                card.applications.install(one, after_issue=True)
+                card.applications.change(one.aid, Operation.ACTIVATE)
     denials: list[FirewallDenial] = []
 
     def note(event: CardEvent) -> None:

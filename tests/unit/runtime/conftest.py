@@ -11,9 +11,13 @@ from jukicard.runtime import registry
 from tests.support.applets.hostile import HostileApplet
 
 
-@pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stop applications soon; afterwards the trace function is back and nothing is planned."""
+@pytest.fixture(params=[False, True], ids=["since issue", "after issue"])
+def few_steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop applications soon; afterwards the trace function is back and nothing is planned.
+
+    They are on the card since it was issued, and installed after that.
+    """
+    monkeypatch.setattr(HostileApplet, "comes_later", request.param)
     monkeypatch.setattr(registry, "STEP_BUDGET", 20_000)
     before = sys.gettrace()
     yield
