@@ -1,6 +1,7 @@
 """A program that lends a book with the library card: `library_scene.py WHERE FOLDER [FILE]`.
 
-WHERE is `in-process`, `tcp`, `file` (make a card in FILE) or `reader` (use the one in a reader).
+WHERE is `in-process`, `after-issue` (the application comes later, to a card that had none), `tcp`,
+`file` (make a card in FILE) or `reader` (use the one in a reader).
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from pathlib import Path
 
 from jukicard import LocalReader, TcpServer, create_card, issue_card
 from jukihost import (
+    ISSUER_TEST_KEYS,
     Connection,
+    IssuerSession,
     PcscConnection,
     SecurityStatusNotSatisfied,
     SoftwareCustody,
+    StoreForm,
     TcpConnection,
     build_channel,
     published_master,
 )
+from librarycard import AID, RECORD_SIZE
 from librarycard.host import LibrarySession, Loan, LoanError
 
 BOOK = Loan("4000000001", date(2026, 12, 12))
@@ -50,6 +55,26 @@ def lend(connection: Connection, custody: SoftwareCustody) -> None:
     print("lent, read by a stranger, given back")
 
 
+def bring(connection: Connection, custody: SoftwareCustody) -> None:
+    """Put the application on the card as its issuer: its keys, its number, free places."""
+    with IssuerSession(build_channel(connection)) as issuer:
+        number = issuer.card_number()
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        issuer.install(AID, AID, AID)
+        keys = custody.derive_card_keys("LIBRARY", number, AID, 1)
+        issuer.put_purpose_keys(AID, 1, keys)
+        issuer.personalise(AID, b"\x5a\x08" + number)
+        free = b"\x00\x01" + bytes((RECORD_SIZE,)) + bytes(RECORD_SIZE)
+        issuer.personalise(AID, 10 * free, StoreForm.GROUPS)
+
+
+def take_off(connection: Connection) -> None:
+    """Remove it again."""
+    with IssuerSession(build_channel(connection)) as issuer:
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        issuer.delete(AID)
+
+
 def main(where: str, folder: str, *more: str) -> None:
     """Do what the arguments say."""
     store = Path(folder) / "library.keys"
@@ -62,7 +87,8 @@ def main(where: str, folder: str, *more: str) -> None:
         if where == "reader":
             with PcscConnection(wait=20) as reader:
                 return lend(reader, custody)
-        card = issue_card("juki-v1", seed=1, applications=["library"])
+        later = where == "after-issue"
+        card = issue_card("juki-v1", seed=1, applications=() if later else ["library"])
         if where == "file":
             return create_card(more[0], "card", card.snapshot())
         card.subscribe(lambda event: print(event) if "Refusal" in type(event).__name__ else None)
@@ -70,7 +96,13 @@ def main(where: str, folder: str, *more: str) -> None:
             with TcpServer(card) as server, TcpConnection(server.host, server.port) as connection:
                 return lend(connection, custody)
         with LocalReader(card) as connection:
+            kept = dict(card.snapshot().partitions)
+            if later:
+                bring(connection, custody)
             lend(connection, custody)
+            if later:
+                take_off(connection)
+                assert card.snapshot().partitions.keys() == kept.keys()
 
 
 if __name__ == "__main__":

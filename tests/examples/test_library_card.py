@@ -30,7 +30,7 @@ def scene(installed: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("where", ["in-process", "tcp"])
+@pytest.mark.parametrize("where", ["in-process", "after-issue", "tcp"])
 def test_it_is_lent_and_given_back(installed: Path, tmp_path: Path, where: str) -> None:
     said = scene(installed, where, str(tmp_path))
     assert "lent, read by a stranger, given back" in said
