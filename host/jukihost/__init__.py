@@ -240,6 +240,7 @@ if TYPE_CHECKING:
         TokenKind as TokenKind,
     )
     from jukihost.sessions.juki import TERMINAL_TYPE as TERMINAL_TYPE, JukiSession as JukiSession
+    from jukihost.sessions.municipal import MunicipalSession as MunicipalSession
     from jukihost.sessions.surface import (
         BirthRecord as BirthRecord,
         Face as Face,
@@ -382,6 +383,7 @@ _HOMES: Final = {
     "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession "
     "SignatureVariant TokenInfo TokenKind",
     "jukihost.sessions.juki": "JukiSession TERMINAL_TYPE",
+    "jukihost.sessions.municipal": "MunicipalSession",
     "jukihost.sessions.surface": "BirthRecord Face NumberImage SurfaceInfo SurfaceSession",
     "jukihost.sessions.text": "Attributes MyNumber TextInfo TextSession TextSignature",
     "jukihost.signing.certificates": "CertificateKind CertificateMalformed "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
@@ -126,6 +126,8 @@ class FileApplet(Applet[State]):
 
     descriptions: Final[Mapping[type[ElementaryFile], _Describer[Any]]] = {}
     """What `describes` has declared, by the kind of file."""
+    pin_waiver: ClassVar[str] = ""
+    """Why the application asks its holder for no PIN, in words; empty where it has one."""
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
@@ -270,8 +272,9 @@ class FileApplet(Applet[State]):
 
     @property
     def description(self) -> list[tuple[str, str]]:
-        """Files with sizes, states and who may read and update them; counters of PINs and keys."""
-        return [
+        """Files with sizes, states, who may read and update them; counters; a waiver's reason."""
+        waiver = [("no PIN", self.pin_waiver)] if self.pin_waiver else []
+        return waiver + [
             (node.label, f"{self.describe(node)}, {self.files.state(node).name.lower()}")
             for node in self.tree.walk()
             if isinstance(node, EfNode)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +11,36 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PACKAGES = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
+FACES = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost"}
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the example is installed, as whoever uses it would: with its entry points."""
-    import shutil
-
-    source = tmp_path_factory.mktemp("source") / "library-card"
-    shutil.copytree(EXAMPLES / "library-card", source)  # building leaves files behind
+    """Where the examples are installed, as whoever uses them would: with their entry points."""
+    sources = tmp_path_factory.mktemp("source")
+    for name in PACKAGES:
+        shutil.copytree(EXAMPLES / name, sources / name)  # building leaves files behind
     target = tmp_path_factory.mktemp("installed")
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
+    paths = [str(sources / name) for name in PACKAGES]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)],
+        [sys.executable, "-m", "pip", "install", *options, "--target", str(target), *paths],
         check=True,
     )
     return target
+
+
+def run(installed: Path, *arguments: str, expect: int = 0) -> str:
+    """Run Python with the installed packages at hand; return what it said, errors too."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr

@@ -11,6 +11,7 @@ class LibraryApplet(kit.Files[kit.KeyState], kit.Keys[kit.KeyState]):
     """Loans: anybody reads them, the library's system writes them; there is no PIN."""
 
     type_name = "library"
+    pin_waiver = "what is lent is no secret, and only the library writes"
     tree = kit.FileTree(
         kit.DedicatedFile(
             name=AID,

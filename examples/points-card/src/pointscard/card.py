@@ -1,0 +1,83 @@
+"""The card's side: a purse that is never negative, and a log that agrees with it."""
+
+from jukicard import kit
+from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, LOG_SIZE, PIN
+
+SECURED = kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED)
+HOLDER = kit.Verified(PIN)
+SHOP = kit.AllOf(kit.Authenticated("POINTS_CREDIT"), SECURED)
+TILL = kit.AllOf(kit.Authenticated("POINTS_DEBIT"), HOLDER, SECURED)
+DESK = kit.AllOf(kit.Authenticated("POINTS_DESK"), SECURED)
+SHOWN = kit.AccessRules(read=kit.AnyOf(HOLDER, SHOP, DESK))
+
+
+class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit.KeyState]):
+    """Points: shops credit them, tills debit them with the holder's PIN, a desk unblocks it."""
+
+    type_name = "town-points"
+    tree = kit.FileTree(
+        kit.DedicatedFile(
+            name=AID,
+            files=(
+                kit.TransparentFile(fid=BALANCE, size=2, fill=0, access=SHOWN),
+                kit.RecordFile(
+                    fid=LOG,
+                    access=SHOWN,
+                    structure=kit.RecordStructure.CYCLIC,
+                    record_size=ENTRY_SIZE,
+                    record_count=LOG_SIZE,
+                ),
+                kit.PinFile(fid=PIN, change=HOLDER, unblock=DESK),
+                kit.KeyFile(fid=0x0101, reference=1, right="POINTS_CREDIT"),
+                kit.KeyFile(fid=0x0102, reference=2, right="POINTS_DEBIT"),
+                kit.KeyFile(fid=0x0103, reference=3, right="POINTS_DESK"),
+            ),
+            objects=(kit.CARD_NUMBER,),
+        )
+    )
+
+    def personalise(self, order: kit.Order) -> None:
+        """Begin without points, with the PIN that was chosen."""
+        super().personalise(order)
+        self.pins.set_value(self.tree.ef(PIN), order.pin("points").encode())
+
+    def store(self, file: int, value: bytes) -> None:
+        """Take a PIN from the issuer after issue, never points: these come by credit alone."""
+        if file in (BALANCE, LOG):
+            raise kit.IsoError(kit.StatusWord.CONDITIONS_NOT_SATISFIED, "points are credited")
+        super().store(file, value)
+
+    @kit.command(CREDIT, proprietary=True)
+    def credit(self, command: kit.CommandApdu, state: kit.KeyState) -> kit.ResponseApdu:
+        """`80 40`: add points; 6985 where more than 65535 would be there."""
+        return self._book(command, state, SHOP, +1)
+
+    @kit.command(DEBIT, proprietary=True)
+    def debit(self, command: kit.CommandApdu, state: kit.KeyState) -> kit.ResponseApdu:
+        """`80 42`: take points off; 6985 where there are not so many."""
+        return self._book(command, state, TILL, -1)
+
+    def _book(
+        self, command: kit.CommandApdu, state: kit.KeyState, who: kit.AccessCondition, sign: int
+    ) -> kit.ResponseApdu:
+        """Write balance and entry, both in the command's one transaction: both land, or none."""
+        if command.p1 or command.p2:
+            raise kit.IsoError(kit.StatusWord.INCORRECT_P1_P2, "P1-P2 are 0000")
+        if len(command.data) != 2:
+            raise kit.IsoError(kit.StatusWord.WRONG_LENGTH, "an amount has two bytes")
+        if not who.holds(state.security):
+            needed = f"booking needs {who.missing(state.security)}"
+            raise kit.IsoError(kit.StatusWord.SECURITY_STATUS_NOT_SATISFIED, needed)
+        amount = int.from_bytes(command.data)
+        if not amount:
+            raise kit.IsoError(kit.StatusWord.INCORRECT_DATA, "an amount is 1 to 65535")
+        balance, log = self.tree.ef(BALANCE), self.tree.ef(LOG)
+        left = int.from_bytes(self.files.content(balance)) + sign * amount
+        if not 0 <= left <= 0xFFFF:
+            raise kit.IsoError(kit.StatusWord.CONDITIONS_NOT_SATISFIED, "0 to 65535 points fit")
+        kept = self.files.records(log)
+        number = int.from_bytes(kept[0][:4]) + 1 if kept else 1
+        entry = number.to_bytes(4) + bytes((command.ins,)) + command.data + left.to_bytes(2)
+        self.files.put_content(balance, left.to_bytes(2))
+        self.files.put_records(log, [entry, *kept][:LOG_SIZE])
+        return kit.ResponseApdu(entry)

@@ -1,0 +1,224 @@
+"""A program that books points: `points_scene.py WHERE`.
+
+WHERE is `in-process`, `tcp`, `tear` (the power cut at every write) or `later` (installed after
+issue).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count, pairwise
+
+from jukicard import Card, LocalReader, TcpServer, issue_card
+from jukicard.memory import PowerLoss
+from jukicard.testing import HazardousCard, PowerCut
+from jukihost import (
+    ISSUER_TEST_KEYS,
+    CardMute,
+    CommandApdu,
+    ConditionsNotSatisfied,
+    Connection,
+    IssuerSession,
+    PinBlocked,
+    PinRejected,
+    PublishedKeys,
+    SecurityStatusNotSatisfied,
+    StatusError,
+    StatusWord,
+    StoreForm,
+    TcpConnection,
+    build_channel,
+)
+from pointscard import AID, BALANCE, DEBIT, LOG, PIN
+from pointscard.host import Entry, PointsPurpose, PointsSession
+
+KEYS = PublishedKeys()
+OWN_PIN = "4711"
+
+
+@contextmanager
+def points(
+    connection: Connection, purpose: PointsPurpose | None, pin: str = ""
+) -> Iterator[PointsSession]:
+    """Open a session of a system, of the holder, of both, or of nobody."""
+    with PointsSession(build_channel(connection)) as session:
+        if purpose is not None:
+            session.authenticate(purpose, KEYS)
+        if pin:
+            session.verify_pin(pin)
+        yield session
+
+
+def refused(kind: type[StatusError], session: PointsSession, booking: str, amount: int) -> None:
+    """Book what must be refused, and see that nothing has changed."""
+    try:
+        getattr(session, booking)(amount)
+    except kind:
+        return
+    raise AssertionError(f"{booking} {amount} was not refused")
+
+
+def check_agreement(balance: int, log: list[Entry]) -> None:
+    """Hold balance and log against each other, and the log's entries."""
+    assert len(log) <= 10
+    assert balance == (log[0].balance if log else 0)
+    for newer, older in pairwise(log):
+        assert newer.number == older.number + 1
+        assert newer.balance == older.balance + newer.change
+
+
+def look(connection: Connection) -> list[Entry]:
+    """Read all as the holder; what is read agrees."""
+    with points(connection, None, OWN_PIN) as holder:
+        balance, log = holder.balance(), holder.log()
+    check_agreement(balance, log)
+    return log
+
+
+def story(connection: Connection) -> None:
+    """Who may do what, and the limits."""
+    shop, till, desk = PointsPurpose
+    with points(connection, None) as stranger:
+        for booking in ("credit", "debit"):
+            refused(SecurityStatusNotSatisfied, stranger, booking, 1)
+        for read in (stranger.balance, stranger.log):
+            try:
+                read()
+            except SecurityStatusNotSatisfied:
+                continue
+            raise AssertionError("a stranger reads")
+    with points(connection, shop) as session:
+        assert session.credit(300) == (1, 300, 300)
+        refused(SecurityStatusNotSatisfied, session, "debit", 1)
+        refused(ConditionsNotSatisfied, session, "credit", 0xFFFF - 299)
+    with points(connection, till) as session:
+        refused(SecurityStatusNotSatisfied, session, "debit", 1)
+        session.verify_pin(OWN_PIN)
+        refused(SecurityStatusNotSatisfied, session, "credit", 1)
+        assert session.debit(100) == (2, -100, 200)
+        refused(ConditionsNotSatisfied, session, "debit", 201)
+        status = session.transmit(CommandApdu(0x80, DEBIT, 0, 0, bytes(2), 256)).status
+        assert status == StatusWord.INCORRECT_DATA, "nothing was booked"
+        assert session.debit(200) == (3, -200, 0)
+        refused(ConditionsNotSatisfied, session, "debit", 1)
+    with points(connection, shop) as session:
+        for number in range(4, 16):
+            assert session.credit(number).number == number
+    assert [entry.number for entry in look(connection)] == list(range(15, 5, -1))
+    with points(connection, None) as thief:
+        for _ in range(3):
+            try:
+                thief.verify_pin("0000")
+            except (PinRejected, PinBlocked):
+                continue
+            raise AssertionError("a wrong PIN was taken")
+        assert thief.pin_retries() == 0
+    with points(connection, desk) as session:
+        session.unblock_pin()
+        assert session.balance() == sum(range(4, 16))
+    with points(connection, None, OWN_PIN) as holder:
+        holder.change_pin("0815")
+        holder.verify_pin("0815")
+        holder.change_pin(OWN_PIN)
+    look(connection)
+    print("credited, spent, refused, unblocked")
+
+
+def book(connection: Connection, done: list[int]) -> None:
+    """Book some points both ways; `done` is what has been answered."""
+    with points(connection, PointsPurpose.POINTS_CREDIT) as shop:
+        for amount in (50, 7):
+            done.append(shop.credit(amount).change)
+    with points(connection, PointsPurpose.POINTS_DEBIT, OWN_PIN) as till:
+        for amount in (20, 37):
+            done.append(till.debit(amount).change)
+
+
+def tear(card: Card) -> None:
+    """Cut the power at every write of four bookings, a full log behind them; look what is there."""
+    with LocalReader(card) as connection, points(connection, PointsPurpose.POINTS_CREDIT) as shop:
+        for _ in range(9):
+            shop.credit(1)
+    snapshot = card.snapshot()
+    whole: list[int] = []
+    for landed in (False, True):
+        for at in count(1):
+            torn = Card.restore(snapshot)
+            done: list[int] = []
+            hazardous = HazardousCard(torn, PowerCut(at=at, landed=landed))
+            with suppress(CardMute, PowerLoss), LocalReader(hazardous) as connection:
+                book(connection, done)
+            if not hazardous.happened:
+                whole = done
+                break
+            with LocalReader(torn) as connection:
+                log = look(connection)
+            changes = [entry.change for entry in reversed(log) if entry.number > 9]
+            assert changes[: len(done)] == done, "what was answered is not there"
+            assert len(changes) <= len(done) + 1, "more is there than was sent"
+            assert log[0].balance == 9 + sum(changes)
+        print(f"{at - 1} cuts, landed: {landed}")
+    assert whole == [50, 7, -20, -37]
+
+
+def partitions(card: Card) -> dict[str, object]:
+    """Return all that the card keeps, without its issuer domain's counters and the generator."""
+    kept = card.snapshot().partitions
+    return {name: values for name, values in kept.items() if str(AID) in name}
+
+
+def later(card: Card) -> None:
+    """Install after issue, personalise, use, take away, install again."""
+    number = b""
+    for _ in range(2):
+        assert not partitions(card)
+        with LocalReader(card) as connection:
+            with IssuerSession(build_channel(connection)) as issuer:
+                number = issuer.card_number()
+                issuer.authenticate(ISSUER_TEST_KEYS)
+                issuer.install(AID, AID, AID)
+            with points(connection, None) as nobody:
+                assert nobody.pin_retries() == 0, "there is a PIN before one was given"
+            with IssuerSession(build_channel(connection)) as issuer:
+                issuer.authenticate(ISSUER_TEST_KEYS)
+                issuer.personalise(AID, b"\x5a\x08" + number)
+                group = PIN.to_bytes(2) + bytes((len(OWN_PIN),)) + OWN_PIN.encode()
+                issuer.personalise(AID, group, StoreForm.GROUPS)
+                for file, value in ((BALANCE, b"\xff\xff"), (LOG, bytes(9))):
+                    try:
+                        issuer.personalise(
+                            AID, file.to_bytes(2) + bytes((len(value),)) + value, StoreForm.GROUPS
+                        )
+                    except ConditionsNotSatisfied:
+                        continue
+                    raise AssertionError("the issuer gave points")
+                for purpose in PointsPurpose:
+                    keys = KEYS.derive_card_keys(purpose.name, number, AID, 1)
+                    issuer.put_purpose_keys(AID, purpose, keys)
+            assert look(connection) == []
+            story(connection)
+            with IssuerSession(build_channel(connection)) as issuer:
+                issuer.authenticate(ISSUER_TEST_KEYS)
+                issuer.delete(AID)
+    assert not partitions(card)
+    print("installed, removed, installed again, removed")
+
+
+def main(where: str) -> None:
+    """Do what the argument says."""
+    if where == "later":
+        return later(issue_card("juki-v1", seed=1))
+    card = issue_card("juki-v1", seed=1, applications=["town-points"], pins={"points": OWN_PIN})
+    if where == "tear":
+        return tear(card)
+    if where == "tcp":
+        with TcpServer(card) as server, TcpConnection(server.host, server.port) as connection:
+            return story(connection)
+    with LocalReader(card) as connection:
+        story(connection)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
