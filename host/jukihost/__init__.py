@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         NoCertificate as NoCertificate,
         NoKeyPair as NoKeyPair,
         NoRoomForKeys as NoRoomForKeys,
+        NoSuchKeySet as NoSuchKeySet,
         OnlyTheCounter as OnlyTheCounter,
         PasswordBlocked as PasswordBlocked,
         PasswordRejected as PasswordRejected,
@@ -327,7 +328,7 @@ _HOMES: Final = {
     "jukihost.conversation.protection": "PrivateSessionOver",
     "jukihost.conversation.refusals": "HolderMovedOut IssuerNotAuthenticated KeysAlreadyThere "
     "ModuleNotOffered NoCertificate NoKeyPair NoRoomForKeys "
-    "OnlyTheCounter PasswordBlocked PasswordRejected "
+    "NoSuchKeySet OnlyTheCounter PasswordBlocked PasswordRejected "
     "PinNotVerified PrivacyNotOffered PurposeNotEntitled "
     "StateForbids StillInUse TerminalNotAuthenticated UnlockFirst "
     "WrongAccessNumber",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from jukicard.apdu import CommandApdu, Ins, StatusWord
-from jukihost.authentication.mutual import ask
 from jukihost.crypto.curves import RandomSource
 from jukihost.crypto.primitives import derive_in_counter_mode
 from jukihost.errors import CardError, CardNotAuthentic, check
@@ -126,7 +125,14 @@ def authenticate(
     _check_asked(level, variant)
     host_challenge = random(challenge_bytes(variant))
     command = CommandApdu(0x80, Ins.INITIALIZE_UPDATE, keys.version, 0x00, host_challenge, 256)
-    offer = CardOffer.parse(ask(channel, command).data, variant)
+    answer = channel.transmit(command)
+    if answer.status == StatusWord.WRONG_LENGTH:
+        raise ChannelNotOffered(
+            f"the card takes no challenge of {len(host_challenge)} bytes, so it has not SCP03 with "
+            f"i = {variant:02X}; check what its recognition data say"
+        )
+    check(command, answer.status)
+    offer = CardOffer.parse(answer.data, variant)
     if keys.version not in (0, offer.key_version):
         raise ChannelNotOffered(
             f"the card took its key of version {offer.key_version}, {keys.version} was asked for"

@@ -78,6 +78,13 @@ class UnlockFirst(CardSuspended):
     advice = "unlock it first; while it is locked only its state can be changed and listed"
 
 
+class NoSuchKeySet(ReferenceNotFound):
+    """The issuer domain has no keys of the version that was named."""
+
+    what = "the issuer domain has no key set of this version"
+    advice = "see in its key information which it has"
+
+
 class StillInUse(ConditionsNotSatisfied):
     """What should be deleted is still used, or is the card's last of its kind."""
 

@@ -28,6 +28,7 @@ from jukihost.conversation.refusals import (
     KeysAlreadyThere,
     ModuleNotOffered,
     NoRoomForKeys,
+    NoSuchKeySet,
     StateForbids,
     StillInUse,
     UnlockFirst,
@@ -71,6 +72,7 @@ class KeysNotConfirmed(CardError):
 
 _NO_SUCH: Final = {FileNotFound: AppletNotFound, ReferenceNotFound: AppletNotFound}
 _MEANT: Final[Mapping[int, Mapping[type[StatusError], type[StatusError]]]] = {
+    Ins.INITIALIZE_UPDATE: {ReferenceNotFound: NoSuchKeySet},
     Ins.DELETE_FILE: {ConditionsNotSatisfied: StillInUse, **_NO_SUCH},
     Ins.SET_STATUS: {ConditionsNotSatisfied: StateForbids, **_NO_SUCH},
     Ins.INSTALL: {ConditionsNotSatisfied: StateForbids, ReferenceNotFound: ModuleNotOffered},
@@ -145,8 +147,8 @@ class IssuerSession(ProtectedSession):
         """Open SCP03 with the domain's keys; from here on it protects every command.
 
         `variant` is the parameter i that the card must have; without it the card's recognition data
-        say. Neither it nor `level` is lowered: ChannelNotOffered. ReferenceNotFound when the card
-        has no keys of that version, CardNotAuthentic when it does not hold these keys,
+        say. Neither it nor `level` is lowered: ChannelNotOffered. NoSuchKeySet when the card has no
+        keys of that version, CardNotAuthentic when it does not hold these keys,
         AuthenticationRejected.
         """
         self._begin()
