@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -13,7 +14,7 @@ from benchmarks import layers, pcsc
 from benchmarks.resident import resident
 from benchmarks.tasks import Task, Transmit
 from benchmarks.timing import Effort, micro, rate, ratio, table
-from jukicard import Card, issue_card
+from jukicard import PROFILES, Card, issue_card
 from jukicard.applets.jpki import AID, JpkiApplet
 from jukicard.applets.jpki.files import SIGN_KEY, SIGN_PIN
 
@@ -35,7 +36,7 @@ def measure(effort: Effort) -> None:
 
 def _measure(effort: Effort, bits: int) -> _Ready:
     """Measure one length of key and return what signs with it."""
-    card = issue_card("juki-v1", seed=1, rsa_bits=bits)
+    card = issue_card(replace(PROFILES["juki-v1"], rsa_bits=bits), seed=1)
     card.power_on()
     command, start = _command(card)
     key = _key(card)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jukicard.cli.pinfile import read_further_pins, read_pins
@@ -85,18 +86,17 @@ def image_source(text: str) -> CardSource:
 def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card:
     """Issue a card as the arguments of `add_issue_arguments` say. ProfileError, UserError."""
     from jukicard.profiles import CardKeys, Printed, issue_card
+    from jukicard.profiles.builder import find_profile
     from jukicard.profiles.placing import place
 
     further = arguments.application
     read = read_further_pins if further else read_pins
     return issue_card(
-        profile,
+        replace(find_profile(profile), compat=arguments.compat, rsa_bits=arguments.rsa_bits),
         applications=[place(one.kind, one.parameters, one.aid) for one in further],
         seed=seed,
         pins=None if arguments.pin_file is None else read(arguments.pin_file),
         contactless=arguments.contactless,
-        compat=arguments.compat,
-        rsa_bits=arguments.rsa_bits,
         municipality=arguments.municipality,
         issued=arguments.issued,
         printed=Printed(

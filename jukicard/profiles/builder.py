@@ -22,7 +22,7 @@ from jukicard.kit.keys import WeakKeyError
 from jukicard.kit.personalisation import Order
 from jukicard.memory import PersistentMemory
 from jukicard.profiles.cardorder import CardOrder, ChosenPins, KeyPool
-from jukicard.profiles.catalogue import PROFILES, Generation, Profile, adapted
+from jukicard.profiles.catalogue import PROFILES, Generation, Profile, adapted, rsa_bits
 from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.contents import ApplicationOrder
 from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
@@ -63,15 +63,14 @@ def issue_card(
     contactless: bool = False,
     printed: Printed | None = None,
     keys: CardKeys | None = None,
-    rsa_bits: int | None = None,
-    compat: bool = False,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
     on_bug: Callable[[Exception], None] = log_bug,
 ) -> Card:
     """Issue a synthetic card of a profile and return it, personalised and without power.
 
-    profile: a name in `PROFILES`, or a `Profile` of one's own.
+    profile: a name in `PROFILES`, or a `Profile`, for example one of these with other parameters
+        of JPKI: `replace(PROFILES["juki-v2"], rsa_bits=2048, compat=True)`.
     applications: further applications, behind those of the profile: each a `Placement`, or the name
         of a kind that says itself where it lies. They get their contents as all others do.
     seed: the same seed gives the same card, and with the same commands the same bytes. None draws
@@ -86,8 +85,6 @@ def issue_card(
     contactless: the card is read through the air, with the ATR readers then make.
     printed: what is printed on the card: its form, its number, its access number.
     keys: master keys, suites and certificates; those published for synthetic cards unless given.
-    rsa_bits: the length of a Juki card's JPKI keys, 1024 as on real ones, or 2048.
-    compat: gives a Juki card the authentication pair too, which today's clients ask for.
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
@@ -95,12 +92,12 @@ def issue_card(
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
     UnknownAppletError for a kind of application that is not installed here.
     """
-    chosen = _profile(profile)
+    chosen = find_profile(profile)
     further = [place(one) if isinstance(one, str) else one for one in applications]
     chosen = replace(chosen, applications=(*chosen.applications, *further))
     printed = Printed() if printed is None else printed
     keys = CardKeys() if keys is None else keys
-    _check_kind(chosen, printed.form, compat)
+    _check_form(chosen, printed.form)
     if memory is not None and CARD_PARTITION in memory.partitions():
         raise ProfileError("this memory holds a card already: give an empty one")
     if seed is not None and not isinstance(seed, (int, str, bytes)):
@@ -112,9 +109,8 @@ def issue_card(
     drawn_number = _ISSUER_NUMBER + random.take(5)
     given_number = printed.card_number
     number = drawn_number if given_number is None else _checked_number(given_number)
-    bits = _rsa_bits(chosen, rsa_bits)
     order = CardOrder(
-        profile=adapted(chosen, _jpki_layout(chosen, bits, compat=compat)),
+        profile=adapted(chosen),
         person=holder,
         pins=ChosenPins(secrets),
         form=printed.form,
@@ -128,7 +124,7 @@ def issue_card(
         else checked_certificate(keys.chip_certificate, keys.chip_key, number),
         access_number=_checked_access_number(printed.access_number),
         serial=random_digits(random, 15),
-        rsa_bits=bits,
+        rsa_bits=rsa_bits(chosen),
         random=random,
         keys=KeyPool(random),
     )
@@ -146,7 +142,8 @@ def issue_card(
     return _make(order, environment, card_options, on_bug)
 
 
-def _profile(name: str | Profile) -> Profile:
+def find_profile(name: str | Profile) -> Profile:
+    """Return the profile of a name, or the one that is given. ProfileError."""
     if isinstance(name, Profile):
         return name
     profile = PROFILES.get(name)
@@ -155,18 +152,10 @@ def _profile(name: str | Profile) -> Profile:
     return profile
 
 
-def _check_kind(profile: Profile, form: int, compat: bool) -> None:
-    """Refuse what no card has, and what only a Juki card has of another."""
+def _check_form(profile: Profile, form: int) -> None:
     if form not in (1, 2):
         raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
-    if profile.generation is not Generation.MY_NUMBER:
-        return
-    if compat:
-        raise ProfileError(
-            "compat gives a Juki card the authentication pair, which a My Number card has: leave it"
-            " out"
-        )
-    if form != 2:
+    if form != 2 and profile.generation is Generation.MY_NUMBER:
         raise ProfileError("a My Number card has one form, with photo: form 1 is a Juki card's")
 
 
@@ -222,15 +211,6 @@ def _checked_pins(pins: Pins | Mapping[str, str], pin: str | None) -> Mapping[st
     return chosen
 
 
-def _rsa_bits(profile: Profile, bits: int | None) -> int:
-    successor = profile.generation is Generation.MY_NUMBER
-    if bits is None:
-        return 2048 if successor else 1024
-    if bits not in (1024, 2048) or (successor and bits != 2048):
-        raise ProfileError("JPKI keys have 2048 bits, on a Juki card 1024 or 2048")
-    return bits
-
-
 def _check_not_printed(order: CardOrder) -> None:
     from jukicard.profiles.printed import printed_items, printed_purpose
 
@@ -242,13 +222,6 @@ def _check_not_printed(order: CardOrder) -> None:
         raise ProfileError(
             f"the master key for {purpose} is derived from what is printed on the card: draw one"
         )
-
-
-def _jpki_layout(profile: Profile, bits: int, *, compat: bool) -> str:
-    """Return the name of the JPKI application's files on a card with keys of this length."""
-    if profile.generation is Generation.MY_NUMBER:
-        return "mynumber"
-    return f"juki-{bits}{'-compat' if compat else ''}"
 
 
 def _checked_trust(keys: CardKeys) -> CardKeys:

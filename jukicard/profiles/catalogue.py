@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from jukicard.applets import names
+from jukicard.profiles.order import ProfileError
 from jukicard.runtime.placement import Placement, Privilege
 
 
@@ -26,6 +27,12 @@ class Profile:
     i of the issuer domain's SCP03: 70, 71 (longer challenges, cryptograms and MACs) or 60 (the
     card's challenges are drawn, not counted). `quota` is how many bytes the applications may keep
     that come after issue, all together.
+
+    Parameters of a Juki card's JPKI: `rsa_bits` is the length of its keys, and of the key that the
+    card itself is known by: 1024 as on real ones (None) or 2048; a My Number card's is 2048.
+    `compat` gives it the authentication pair too, which today's clients ask for.
+    `replace(PROFILES["juki-v2"], rsa_bits=2048, compat=True)` is such a profile; `issue_card`
+    refuses what its cards cannot be.
     """
 
     name: str
@@ -37,6 +44,8 @@ class Profile:
     issued: datetime.date = datetime.date(2015, 4, 1)
     secure_channel: int = 0x70
     quota: int = 65_536
+    rsa_bits: int | None = None
+    compat: bool = False
 
 
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
@@ -87,12 +96,38 @@ MY_NUMBER: Final = Profile(
 )
 
 
-def adapted(profile: Profile, layout: str) -> Profile:
-    """Return a profile with what its applications are told of it.
+def rsa_bits(profile: Profile) -> int:
+    """Return the length of the RSA keys on a card; ProfileError for parameters that it has not."""
+    bits, successor = profile.rsa_bits, profile.generation is Generation.MY_NUMBER
+    given = bits is not None or profile.compat is not False
+    if given and all(one.kind != _JPKI.kind for one in profile.applications):
+        raise ProfileError(
+            f"rsa_bits and compat are parameters of JPKI, which a card of {profile.name} has not: "
+            "leave them out"
+        )
+    if type(profile.compat) is not bool:
+        raise ProfileError("compat is True or False")
+    if profile.compat and successor:
+        raise ProfileError(
+            "compat gives a Juki card the authentication pair, which a My Number card has: leave it"
+            " out"
+        )
+    if bits is None:
+        return 2048 if successor else 1024
+    if type(bits) is not int or bits not in ((2048,) if successor else (1024, 2048)):
+        raise ProfileError("JPKI keys have 2048 bits, on a Juki card 1024 or 2048")
+    return bits
+
+
+def adapted(profile: Profile) -> Profile:
+    """Return a profile with what its applications are told of it; ProfileError as `rsa_bits`.
 
     JPKI has the files of a layout, the issuer domain speaks the profile's secure channel
     (docs/card.md, sections 4 and 6).
     """
+    layout = f"juki-{rsa_bits(profile)}{'-compat' if profile.compat else ''}"
+    if profile.generation is Generation.MY_NUMBER:
+        layout = "mynumber"
     channel = {} if profile.secure_channel == 0x70 else {"scp03": f"{profile.secure_channel:02X}"}
     told = {
         _JPKI.kind: {"layout": layout},

@@ -11,6 +11,7 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.runtime.boundary import raise_bug
+from tests.support.cards.issuing import issue
 from tests.support.cards.jpki_terminal import Certificates, certificates_of
 from tests.support.interop.clients import Desk
 from tests.support.interop.pcscd import Pcscd
@@ -22,7 +23,7 @@ ISSUE: dict[str, Callable[[], Card]] = {
     # OpenSC does not know this ATR: it recognises the card by its application.
     "mynumber": partial(issue_card, "mynumber", seed=1, issued=LAST_WEEK, on_bug=raise_bug),
     # OpenSC knows this ATR. It binds to cards with both pairs, and takes all keys for 2048 bits.
-    "juki-v2": partial(issue_card, "juki-v2", seed=1, compat=True, rsa_bits=2048, on_bug=raise_bug),
+    "juki-v2": partial(issue, "juki-v2", seed=1, compat=True, rsa_bits=2048, on_bug=raise_bug),
 }
 """The kinds of card that OpenSC's driver works with."""
 

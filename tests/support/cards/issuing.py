@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
-from jukicard import Card, CardKeys, Printed, issue_card
+from jukicard import PROFILES, Card, CardKeys, Printed, issue_card
 
 _GROUPS: Final = {"keys": CardKeys, "printed": Printed}
 
@@ -20,6 +20,11 @@ def grouped(wishes: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def issue(*profile: Any, **wishes: Any) -> Card:
-    """Issue a card."""
-    return issue_card(*profile, **grouped(wishes))
+def issue(*given: Any, **wishes: Any) -> Card:
+    """Issue a card of a profile; wishes may be parameters of that too."""
+    profile = given[0] if given else wishes.pop("profile", "juki-v1")
+    parameters = {name: wishes.pop(name) for name in ("rsa_bits", "compat") if name in wishes}
+    if parameters:
+        chosen = PROFILES[profile] if isinstance(profile, str) else profile
+        profile = replace(chosen, **parameters)
+    return issue_card(profile, **grouped(wishes))

@@ -403,7 +403,7 @@ def test_the_key_is_chosen_without_drawing_anything(profile: str) -> None:
     for seed in range(60):  # there are 16 keys to choose from
         kept, challenges = [], []
         for each in (profile, other):
-            card = issue_card(each, seed=seed, compat=True)
+            card = issue(each, seed=seed, compat=True)
             parts = {name: dict(values) for name, values in card.snapshot().partitions.items()}
             assert parts.pop(ISSUER)
             assert parts.pop("card")

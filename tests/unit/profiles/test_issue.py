@@ -10,6 +10,7 @@ import pytest
 
 from jukicard import PROFILES, Card, CardOptions, Pins, Printed, ProfileError, issue_card
 from jukicard.apdu import StatusWord, Tlv
+from jukicard.applets import names
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, PowerLoss, RamBackend
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY
@@ -230,6 +231,44 @@ class TestWhatCannotBeIssued:
             assert str(wishes["pin"]) not in shown, "a PIN is in no exception"
         if wishes.get("code"):
             assert str(wishes["code"]) not in shown
+
+    @pytest.mark.parametrize("profile", PROFILES)
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            *({"rsa_bits": bits} for bits in (0, 512, 1023, 2049, 4096, "2048", 2048.0, True)),
+            *({"compat": compat} for compat in (1, 0, "yes", None)),
+        ],
+        ids=repr,
+    )
+    def test_parameters_of_jpki_are_what_its_keys_can_be(
+        self, profile: str, parameters: dict[str, object]
+    ) -> None:
+        text = "compat is True or False" if "compat" in parameters else "1024 or 2048"
+        with pytest.raises(ProfileError, match=text):
+            issue(profile, seed=1, **parameters)
+
+    @pytest.mark.parametrize(
+        ("parameters", "text"),
+        [({"rsa_bits": 1024}, "JPKI keys have 2048 bits"), ({"compat": True}, "leave it out")],
+    )
+    def test_a_my_number_card_has_one_jpki(self, parameters: dict[str, object], text: str) -> None:
+        with pytest.raises(ProfileError, match=text):
+            issue("mynumber", seed=1, **parameters)
+        plain = issue_card("mynumber", seed=1)
+        assert issue("mynumber", seed=1, rsa_bits=2048).snapshot() == plain.snapshot()
+
+    @pytest.mark.parametrize("name", PROFILES)
+    def test_a_profile_without_jpki_has_no_parameters_of_it(self, name: str) -> None:
+        profile = dataclasses.replace(
+            PROFILES[name],
+            name="without",
+            applications=tuple(one for one in PROFILES[name].applications if one.kind != "jpki"),
+        )
+        for bits, compat in ((1024, False), (2048, False), (None, True), (2048, True)):
+            with pytest.raises(ProfileError, match="a card of without has not"):
+                issue_card(dataclasses.replace(profile, rsa_bits=bits, compat=compat), seed=1)
+        assert issue_card(profile, seed=1).applications.get(names.JPKI) is None
 
     def test_a_memory_that_holds_a_card_already(self) -> None:
         memory = PersistentMemory(RamBackend())

@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from jukicard import Card, issue_card
+from jukicard import Card
 from jukicard.apdu import CommandApdu
 from jukicard.apdu.trace import Trace
 from jukicard.apdu.trace.difference import compare_traces
@@ -37,6 +37,7 @@ from jukicard.runtime.events import CardEvent
 from jukicard.securemessaging.suites import Suite
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.traced import TracedCard
+from tests.support.cards.issuing import issue
 from tests.support.cards.jpki_worlds import COUNTER_REFERENCE, JPKI, JUKI
 from tests.support.naive.terminal import PURPOSES, NaiveTerminal, keys_of
 from tests.support.published.transcript import send
@@ -58,7 +59,7 @@ PROFILES: Final = ("juki-v1", "juki-v2", "mynumber")
 
 @cache
 def snapshot(profile: str) -> MemorySnapshot:
-    return issue_card(profile, seed=7, pins=PINS, code=CODE, compat=profile == "juki-v2").snapshot()
+    return issue(profile, seed=7, pins=PINS, code=CODE, compat=profile == "juki-v2").snapshot()
 
 
 def secrets_of(taken: MemorySnapshot) -> list[Secret]:

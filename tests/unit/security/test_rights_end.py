@@ -9,6 +9,7 @@ from jukicard.apdu import CommandApdu
 from jukicard.environment import SeededRandom
 from jukicard.profiles.cardorder import KeyPool
 from tests.support.cards.eac_desk import eac_desk
+from tests.support.cards.issuing import issue
 from tests.support.cards.juki_desk import CODE_RECORD, READ_CODE, VERIFY, Desk, desk
 from tests.support.naive.terminal import JUKI
 from tests.support.published.transcript import status
@@ -88,7 +89,7 @@ def test_a_proven_terminal_is_forgotten(how: str) -> None:
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_no_card_has_one_key_twice(profile: str) -> None:
     for seed in range(40):
-        card = issue_card(profile, seed=seed, compat=profile != "mynumber")
+        card = issue(profile, seed=seed, compat=profile != "mynumber")
         keys = [
             value
             for partition in card.snapshot().partitions.values()
