@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -237,13 +237,14 @@ class _Listener:
             self._coverage.saw_cell(ObjectKind.CARD, state, operation)
 
 
-def answered() -> set[str]:
+@cache
+def answered() -> frozenset[str]:
     """Return the status words that the card's own code names, whatever the standard has besides."""
     home, named = Path(jukicard.__file__).parent, set[str]()
     for path in home.rglob("*.py"):
         if path.relative_to(home).parts[0] not in _NOT_THE_CARD:
             named |= set(re.findall(r"\bStatusWord\.([A-Z_0-9]+)\b", path.read_text("utf-8")))
-    return {vars(StatusWord)[name].hex for name in named}
+    return frozenset(vars(StatusWord)[name].hex for name in named)
 
 
 def _in_words(cell: tuple[ObjectKind, LifeCycleState, Operation]) -> Cell:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from hypothesis import note, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from jukicard.apdu.ins import Ins
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.codes import draw_resident_code
 from jukicard.testing.hazards import Hazard
@@ -181,7 +182,7 @@ class TerminalMachine(RuleBasedStateMachine):
         before, sent = self._tries(card), len(card.expected.sent)
         told = self.terminal.enter_pin(_PINS[model.holder] if right else _WRONG)
         expected = model.enter_pin(_PINS[model.holder] if right else _WRONG)
-        used = sum(one.ins == 0x20 and one.with_data for one in card.expected.sent[sent:])
+        used = sum(one.ins == Ins.VERIFY and one.with_data for one in card.expected.sent[sent:])
         self._must(used <= 1, f"one PIN was typed, and the terminal sent {used}")
         if self.disturbed or self._has_happened():
             after = self._tries(card)
