@@ -16,6 +16,7 @@ from benchmarks.timing import Effort, Measured, micro, table, verdict
 from jukicard import PROFILES
 from jukicard.testing import STATES
 from jukicard.testing.markers import Asked, made
+from jukicard.testing.states import states_of
 
 CARD_WITHIN: Final = 1e-3
 SUITE_WITHIN: Final = 10.0
@@ -51,7 +52,7 @@ def _cards(effort: Effort) -> None:
     rows, worst = [], 0.0
     for profile in PROFILES:
         taken = {}
-        for state in STATES:
+        for state in states_of(profile):
             asked = Asked(profile, state)
             _fixture(asked)
             taken[state] = effort.best(lambda asked=asked: _fixture(asked))  # type: ignore[misc]

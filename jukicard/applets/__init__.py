@@ -17,6 +17,7 @@ KINDS: Final[Mapping[str, str]] = {
     "issuer-juki": "jukicard.applets.issuer:JukiIssuerApplet",
     "jpki": "jukicard.applets.jpki:JpkiApplet",
     "juki": "jukicard.applets.juki:JukiApplet",
+    "operator": "jukicard.applets.operator:OperatorApplet",
     "surface": "jukicard.applets.surface:SurfaceApplet",
     "text": "jukicard.applets.text:TextApplet",
 }

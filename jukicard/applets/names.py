@@ -19,5 +19,7 @@ JUKI: Final = Aid("D3921000310001010401")
 """The Juki application (住基AP), on the Juki card and on its successor."""
 SURFACE: Final = Aid("D3921000310001010402")
 """The surface application, on Juki cards from April 2009 and on the successor."""
+OPERATOR: Final = Aid("F04F50455241544F5201")
+"""The operator application, on operator cards only: a name of this project's own."""
 TEXT: Final = Aid("D3921000310001010408")
 """The text application, on the successor card only."""

@@ -140,8 +140,8 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         "--pin-file",
         metavar="FILE",
         help="first line: the PIN of the Juki application (default 1234); or a line for each PIN,"
-        " its name before it: juki, signature, authentication, text, common, and those of further"
-        " applications",
+        " its name before it: juki, signature, authentication, text, common, operator, and those of"
+        " further applications",
     )
     command.add_argument(
         "--application",

@@ -62,7 +62,7 @@ def _is_pin(words: list[str], names: list[str]) -> bool:
 def _named(path: str, lines: list[str], names: list[str], *, any_name: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        words = line.split()
+        words = line.split(maxsplit=1 if line.startswith("operator ") else -1)
         if not words or line.startswith("#"):
             continue
         where = f"line {number} of the PIN file {path}"

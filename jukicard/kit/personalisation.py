@@ -158,7 +158,10 @@ class Order(Protocol):
         ...
 
     def certified_key(self, use: str) -> CertifiedKey:
-        """Return a fresh key pair of the holder, for `signature` or `authentication`."""
+        """Return a fresh key pair of the holder, for `signature`, `authentication` or `operator`.
+
+        The last is one of P-256 that names an operator, the others are of RSA.
+        """
         ...
 
     def authority_key(self, name: str) -> bytes:

@@ -20,12 +20,15 @@ from jukicard.filesystem.store import FileStore
 _DIGITS: Final = frozenset(b"0123456789")
 _UPPER: Final = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
+_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
+
 
 class PinCharacters(Enum):
     """Which characters a PIN may be made of, as ASCII bytes."""
 
     DIGITS = _DIGITS
     UPPER_ALPHANUMERIC = _UPPER
+    PRINTABLE = _PRINTABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,16 +30,21 @@ def authority_key(name: str) -> bytes:
 def certified_key(card: CardOrder, use: str) -> CertifiedKey:
     """Return a key of the published pool, with a test certificate for the holder.
 
-    use: `signature` or `authentication`. ValueError for another one.
+    use: `signature` or `authentication`; `operator` has a new key of P-256. ValueError for others.
     """
     from jukicard.synthetic import pki
+
+    if use == "operator":
+        return _operators_key(card)
 
     issue = {
         "signature": pki.signature_certificate,
         "authentication": pki.authentication_certificate,
     }.get(use)
     if issue is None:
-        raise ValueError(f"there are no certificates for {use!r}: for signature, authentication")
+        raise ValueError(
+            f"there are no certificates for {use!r}: for signature, authentication, operator"
+        )
     authority, expires = _jpki_authority(card, use)
     key = card.keys.take(card.rsa_bits)
     certificate = issue(
@@ -53,6 +58,25 @@ def certified_key(card: CardOrder, use: str) -> CertifiedKey:
     return CertifiedKey(
         key=key.private_der, certificate=certificate.der, authority=authority.certificate
     )
+
+
+def _operators_key(card: CardOrder) -> CertifiedKey:
+    from jukicard.applets.operator.personalisation import operator_identifier
+    from jukicard.crypto.asymmetric import EcPrivateKey
+    from jukicard.crypto.curves import P256
+    from jukicard.synthetic import pki
+
+    key, authority = EcPrivateKey.generate(P256, card.random.take), pki.operator_authority()
+    certificate = pki.operator_certificate(
+        operator_identifier(card.serial),
+        card.person.municipality.code,
+        key.public,
+        authority=authority,
+        issued=card.issued,
+        expires=pki.juki_certificate_expiry(card.issued, card.expires),
+        random=card.random,
+    )
+    return CertifiedKey(key=key.der, certificate=certificate.der, authority=authority.certificate)
 
 
 def _jpki_authority(card: CardOrder, use: str) -> tuple[Authority, datetime.date]:

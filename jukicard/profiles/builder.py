@@ -44,6 +44,7 @@ _FOUR_DIGITS: Final = re.compile("[0-9]{4}"), "four digits, 0 to 9"
 _PIN_FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     **dict.fromkeys(("juki", "common", "text", "authentication"), _FOUR_DIGITS),
     "signature": (re.compile("[0-9A-Z]{6,16}"), "6 to 16 capital letters and digits"),
+    "operator": (re.compile("[ -~]{8,16}"), "8 to 16 printable ASCII characters"),
 }
 """The forms of the PINs that are known here; of others their application says what they are."""
 _ISSUER_NUMBER: Final = bytes.fromhex("813920")

@@ -63,6 +63,11 @@ class ChosenPins:
 
     def check_used(self) -> None:
         """Refuse one that no application has asked for; the name is not shown: it may be a PIN."""
+        if "juki" not in self._asked and self._chosen["juki"] != _PINS["juki"]:
+            raise ProfileError(
+                "there is no Juki application on this card, whose PIN was given: give those of "
+                f"{', '.join(dict.fromkeys(self._asked)) or 'none'}"
+            )
         if self._chosen.keys() - _PINS.keys() - set(self._asked):
             raise ProfileError(
                 "one of the PINs is for no application on this card, where their names are "

@@ -95,6 +95,14 @@ MY_NUMBER: Final = Profile(
     issued=datetime.date(2024, 4, 1),
 )
 
+OPERATOR: Final = Profile(
+    name="operator",
+    title="operator card, with which staff log in at a terminal",
+    contact_atr=bytes.fromhex("3BEA00FF8131FE4580584F50455241544F52C6"),
+    contactless_atr=bytes.fromhex("3B8A800180584F50455241544F52D3"),
+    applications=(_JUKI_ISSUER, Placement(names.OPERATOR, "operator", privileges=_FOR_THE_CARD)),
+)
+
 
 def rsa_bits(profile: Profile) -> int:
     """Return the length of the RSA keys on a card; ProfileError for parameters that it has not."""
@@ -143,5 +151,5 @@ def adapted(profile: Profile) -> Profile:
     )
 
 
-PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, JUKI_V2, MY_NUMBER)}
+PROFILES: Final = {profile.name: profile for profile in (JUKI_V1, JUKI_V2, MY_NUMBER, OPERATOR)}
 """Every profile by its name."""

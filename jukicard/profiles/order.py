@@ -22,7 +22,8 @@ class Pins:
     """The PINs of a card; the defaults are those documented for synthetic cards.
 
     juki, common, text, authentication: four digits, each a PIN of its own. signature: the
-    password of the signature key, 6 to 16 capital letters and digits.
+    password of the signature key, 6 to 16 capital letters and digits. operator: the password of an
+    operator card, 8 to 16 printable ASCII characters.
     """
 
     juki: str = field(default="1234", repr=False)
@@ -30,6 +31,7 @@ class Pins:
     authentication: str = field(default="1234", repr=False)
     text: str = field(default="1234", repr=False)
     common: str = field(default="1234", repr=False)
+    operator: str = field(default="operator-1", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ _NAMES: Final = {
     LifeCycleState.TERMINATED: "terminated",
 }
 
-RIGHTS_WHILE_SUSPENDED: Final = frozenset({"COUNTER", "ISSUER"})
+RIGHTS_WHILE_SUSPENDED: Final = frozenset({"ADMIN", "COUNTER", "ISSUER"})
 """The rights for which a suspended card still lets a system authenticate itself."""
 
 

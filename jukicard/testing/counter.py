@@ -6,8 +6,10 @@ status words only. Terminal software uses `jukihost`.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
+from jukicard.apdu.aid import Aid
 from jukicard.apdu.cla import ClassByte
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
@@ -15,14 +17,14 @@ from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.tlv import encode_length
 from jukicard.applets.counter import COUNTER
 from jukicard.applets.juki.files import PURPOSES
-from jukicard.applets.names import JUKI
+from jukicard.applets.names import JUKI, OPERATOR
+from jukicard.applets.operator.files import ADMIN, PURPOSES as OPERATORS
 from jukicard.crypto.padding import pad_80
 from jukicard.profiles.systems import SystemKeys
 from jukicard.securemessaging.ciphers import SessionCipher, session_cipher
 from jukicard.securemessaging.suites import SessionKeys, Suite, make_key, short_mac
 from jukicard.transport import CardPort
 
-_REFERENCES: Final = {purpose: reference for reference, purpose in PURPOSES.items()}
 _RND_IFD: Final = bytes(range(8))
 _K_IFD: Final = bytes(16)
 
@@ -31,15 +33,35 @@ class StateNotReached(RuntimeError):
     """The card refused what should have brought it into a state; the text says what and why."""
 
 
-class Counter:
-    """Speaks to the Juki application of a powered card, of whose systems it has the keys."""
+class Desk(NamedTuple):
+    """The application that a card is managed through: its purposes by the reference of their keys.
 
-    def __init__(self, card: CardPort, systems: SystemKeys) -> None:
+    manager: the purpose that suspends and ends the card. guessed: whose key is guessed away.
+    pin: P2 of VERIFY; pin_name: what the PIN is called when a card is issued.
+    """
+
+    aid: Aid
+    purposes: Mapping[int, str]
+    manager: str
+    guessed: int
+    pin: int
+    pin_name: str
+
+
+JUKI_DESK: Final = Desk(JUKI, PURPOSES, COUNTER, 1, 0x9C, "juki")
+OPERATOR_DESK: Final = Desk(OPERATOR, OPERATORS, ADMIN, 6, 0x9B, "operator")
+
+
+class Counter:
+    """Speaks to an application of a powered card, of whose systems it has the keys."""
+
+    def __init__(self, card: CardPort, systems: SystemKeys, desk: Desk = JUKI_DESK) -> None:
+        self.desk = desk
         self._card = card
         self._systems = systems
         self._cipher: SessionCipher | None = None
         self._ssc = 0
-        self.plain(CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, JUKI))
+        self.plain(CommandApdu(0x00, Ins.SELECT, 0x04, 0x0C, desk.aid))
         answer = self.plain(CommandApdu(0x00, Ins.GET_DATA, 0x00, 0x5A, ne=256))
         self._number = answer.data[2:10]
 
@@ -52,23 +74,26 @@ class Counter:
             )
         return answer
 
-    def guess_key(self, reference: int, *, expect: int) -> None:
+    def guess_key(self, *, expect: int) -> None:
         """Authenticate with a key that no card has."""
+        reference = self.desk.guessed
         self.plain(CommandApdu(0x00, Ins.GET_CHALLENGE, 0x00, 0x00, ne=8))
         self.plain(
             CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, 0x80 | reference, bytes(40), 40),
             expect=expect,
         )
 
-    def authenticate(self, purpose: str = COUNTER) -> None:
-        """Prove a purpose and begin secure messaging; StateNotReached, also without its master."""
-        pair = self._systems.pair(purpose, self._number, JUKI)
+    def authenticate(self) -> None:
+        """Prove who manages the card and begin secure messaging; StateNotReached, also without a
+        master for that purpose."""
+        desk, purpose = self.desk, self.desk.manager
+        pair = self._systems.pair(purpose, self._number, desk.aid)
         if pair is None:
             raise StateNotReached(f"the card was issued without a master for {purpose}: give one")
         enc, mac = (make_key(pair.suite, value) for value in (pair.enc, pair.mac))
         challenge = self.plain(CommandApdu(0x00, Ins.GET_CHALLENGE, 0x00, 0x00, ne=8)).data
         cryptogram = enc.encrypt_cbc(_RND_IFD + challenge + _K_IFD)
-        reference = 0x80 | _REFERENCES[purpose]
+        reference = 0x80 | next(it for it, name in desk.purposes.items() if name == purpose)
         message = cryptogram + short_mac(mac, cryptogram)
         command = CommandApdu(0x00, Ins.MUTUAL_AUTHENTICATE, 0x00, reference, message, 40)
         opened = enc.decrypt_cbc(self.plain(command).data[:32])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.response import ResponseApdu
 from jukicard.applets import names
 from jukicard.applets.juki.files import PURPOSES
+from jukicard.applets.operator.files import PURPOSES as OPERATORS
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.card import Card
 
@@ -17,6 +19,7 @@ _PINS: Final[tuple[tuple[str, Aid, int], ...]] = (
     ("authentication PIN", names.JPKI, 0x98),
     ("text PIN", names.TEXT, 0x91),
     ("common PIN", names.COMMON, 0x9C),
+    ("operator password", names.OPERATOR, 0x9B),
 )
 """What is counted, in which application, and P2 of the VERIFY that asks for its tries."""
 _RESIDENCE: Final = {0: "resident", 1: "moved out"}
@@ -40,15 +43,22 @@ def state_of(snapshot: MemorySnapshot) -> dict[str, str]:
             left = answer[1] & 0x0F
             found[label] = f"tries left {left}" if left else "blocked"
     if card.applications.get(names.JUKI) is not None:
-        found |= _of_the_juki_application(card)
+        found |= _residence(card) | _blocked_keys(card, names.JUKI, PURPOSES)
+    if card.applications.get(names.OPERATOR) is not None:
+        found |= _blocked_keys(card, names.OPERATOR, OPERATORS)
     return found
 
 
-def _of_the_juki_application(card: Card) -> dict[str, str]:
+def _residence(card: Card) -> dict[str, str]:
     _ask(card, f"00A4040C0A{names.JUKI}")
     residence = _ask(card, "00CA00C100")
-    found = {"holder": _RESIDENCE.get(residence[-1], "unknown")} if residence else {}
-    for reference, purpose in PURPOSES.items():
+    return {"holder": _RESIDENCE.get(residence[-1], "unknown")} if residence else {}
+
+
+def _blocked_keys(card: Card, aid: Aid, purposes: Mapping[int, str]) -> dict[str, str]:
+    found = {}
+    _ask(card, f"00A4040C{len(aid):02X}{aid}")
+    for reference, purpose in purposes.items():
         _ask(card, "0084000008")
         status = card.transmit(
             bytes((0x00, 0x82, 0x00, 0x80 | reference, 40)) + bytes(40) + b"\x00"

@@ -11,26 +11,25 @@ from __future__ import annotations
 import datetime
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
+from jukicard.applets.names import OPERATOR
 from jukicard.memory import MemorySnapshot
 from jukicard.profiles import PROFILES, CardKeys, Pins, Profile, ProfileError, issue_card
 from jukicard.profiles.catalogue import Generation
 from jukicard.profiles.systems import SystemKeys
 from jukicard.runtime.card import Card
-from jukicard.testing.counter import Counter, StateNotReached
+from jukicard.testing.counter import JUKI_DESK, OPERATOR_DESK, Counter, Desk, StateNotReached
 from jukicard.testing.watching import WATCHERS
 
 __all__ = ["STATES", "CardState", "StateNotReached", "card_in", "today_in"]
 
 _KEPT: Final = 256
 """Snapshots of so many different cards are kept."""
-_PIN: Final = 0x9C
-_GUESSED: Final = 1
-"""The key that is guessed away: RESIDENT_IDENTIFICATION."""
 _KEY_TRIES: Final = 15
 _LONG_AGO: Final = {
     Generation.JUKI: datetime.date(2005, 4, 1),
@@ -58,14 +57,16 @@ def _wrong_pins(times: int) -> Callable[[Counter, str], None]:
         wrong = b"1111" if pin == "0000" else b"0000"
         for left in range(2, 2 - times, -1):
             expected = StatusWord.retries(left)
-            counter.plain(CommandApdu(0x00, Ins.VERIFY, 0x00, _PIN, wrong), expect=expected)
+            counter.plain(
+                CommandApdu(0x00, Ins.VERIFY, 0x00, counter.desk.pin, wrong), expect=expected
+            )
 
     return reach
 
 
 def _guessed_away(counter: Counter, pin: str) -> None:
     for left in range(_KEY_TRIES - 1, -1, -1):
-        counter.guess_key(_GUESSED, expect=StatusWord.retries(left))
+        counter.guess_key(expect=StatusWord.retries(left))
 
 
 def _at_the_counter(command: CommandApdu) -> Callable[[Counter, str], None]:
@@ -74,6 +75,12 @@ def _at_the_counter(command: CommandApdu) -> Callable[[Counter, str], None]:
         counter.protected(command)
 
     return reach
+
+
+def _moved_out(counter: Counter, pin: str) -> None:
+    if counter.desk is not JUKI_DESK:
+        raise StateNotReached("a card without the Juki application has no holder who moves out")
+    _at_the_counter(CommandApdu(0x00, Ins.PUT_DATA, 0x00, 0xC1, b"\x01"))(counter, pin)
 
 
 STATES: Final[dict[str, CardState]] = {
@@ -88,10 +95,7 @@ STATES: Final[dict[str, CardState]] = {
         "the counter has suspended the card",
         _at_the_counter(CommandApdu(0x00, Ins.DEACTIVATE_FILE, 0x00, 0x00, b"\x3f\x00")),
     ),
-    "moved_out": CardState(
-        "the counter has noted that the holder moved out",
-        _at_the_counter(CommandApdu(0x00, Ins.PUT_DATA, 0x00, 0xC1, b"\x01")),
-    ),
+    "moved_out": CardState("the counter has noted that the holder moved out", _moved_out),
     "terminated": CardState(
         "the counter has ended the card for good",
         _at_the_counter(CommandApdu(0x00, Ins.TERMINATE_CARD_USAGE, 0x00, 0x00)),
@@ -105,6 +109,11 @@ STATES: Final[dict[str, CardState]] = {
 _snapshots: OrderedDict[Hashable, MemorySnapshot] = OrderedDict()
 
 
+def states_of(profile: str) -> tuple[str, ...]:
+    """Return the names of the states that a profile's cards can be had in."""
+    return tuple(state for state in STATES if (profile, state) != ("operator", "moved_out"))
+
+
 def card_in(
     state: str = "issued",
     *,
@@ -116,7 +125,9 @@ def card_in(
 
     state: a name in `STATES`.
     profile, seed and all others: what `issue_card` takes. The states beside `issued` and `expired`
-        are those of the Juki application, which all profiles have.
+        are those of the Juki application; of an operator card they are those of the operator
+        application: the password is its PIN, OPERATOR_LOGIN the key guessed at, and ADMIN does
+        what the counter does. Its holder does not move out.
 
     ValueError for a state that is not there, ProfileError for a card that cannot be issued,
     StateNotReached when the card is such that it cannot be brought there.
@@ -170,13 +181,15 @@ def _made(
     if STATES[state].reach is not _nothing:
         keys = issued.get("keys") or CardKeys()
         card.power_on()
-        counter = Counter(card, SystemKeys(keys.masters, keys.suites))
-        STATES[state].reach(counter, _pin_of(issued))
+        desk = OPERATOR_DESK if card.applications.get(OPERATOR) else JUKI_DESK
+        counter = Counter(card, SystemKeys(keys.masters, keys.suites), desk)
+        STATES[state].reach(counter, _pin_of(issued, desk))
         card.power_off()
     return card.snapshot()
 
 
-def _pin_of(issued: dict[str, Any]) -> str:
+def _pin_of(issued: dict[str, Any], desk: Desk) -> str:
     pins = issued.get("pins") or Pins()
-    given: str = pins.juki if isinstance(pins, Pins) else pins.get("juki", Pins().juki)
+    chosen = asdict(pins) if isinstance(pins, Pins) else {**asdict(Pins()), **pins}
+    given: str = chosen[desk.pin_name]
     return issued.get("pin") or given

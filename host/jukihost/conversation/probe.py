@@ -15,6 +15,7 @@ KNOWN_APPLICATIONS: Final = (
     ("surface", "card surface (券面事項確認)", Aid("D3921000310001010402")),
     ("text", "surface text (券面事項入力補助)", Aid("D3921000310001010408")),
     ("common", "common card (共通カード)", Aid("D3921000310001010100")),
+    ("operator", "operator (操作者)", Aid("F04F50455241544F5201")),
     ("issuer", "issuer domain (GlobalPlatform)", Aid("A0000001510000")),
 )
 """Short name, title and AID of each application that `card_probe` asks for."""

@@ -11,15 +11,17 @@ What is known of the real certificates and what is not:
 - inferred: era 0 in the birth date of foreign residents, an alias in brackets after the name, a
   list of revoked certificates for authentication that names no town, three years of a Juki card's
   certificate that end on the eve of the anniversary;
-- made up: the governors' names, keys and dates, the authorities after the third, the OCSP
-  responder, which substitute stands for which character. Juki certificates are signed with
-  RSA and SHA-1 unless asked for SHA-256; OpenSSL verifies them at security level 0 only.
+- made up: the governors' names, keys and dates, all about operators, the authorities after the
+  third, the OCSP responder, which substitute stands for which character. Juki
+  certificates are signed with RSA and SHA-1 unless asked for SHA-256; OpenSSL verifies them at
+  security level 0 only.
 """
 
 from jukicard.synthetic.pki.authorities import (
     Authority,
     authentication_authority,
     governor_authority,
+    operator_authority,
     signature_authority,
 )
 from jukicard.synthetic.pki.certificates import (
@@ -27,6 +29,7 @@ from jukicard.synthetic.pki.certificates import (
     authentication_certificate,
     certificate_expiry,
     juki_certificate_expiry,
+    operator_certificate,
     signature_certificate,
 )
 from jukicard.synthetic.pki.keys import PublishedKey, issuer_key, pick_key, sign_pkcs1_sha256
@@ -45,6 +48,8 @@ __all__ = [
     "governor_authority",
     "issuer_key",
     "juki_certificate_expiry",
+    "operator_authority",
+    "operator_certificate",
     "pick_key",
     "sign_pkcs1_sha256",
     "signature_authority",

@@ -18,6 +18,8 @@ SIGNATURE_POLICY: Final = "1.2.392.200149.8.5.1.0.20"
 """The policy of the signature certificates of JPKI's test environment."""
 AUTHENTICATION_POLICY: Final = "1.2.392.200149.8.5.1.3.30"
 """The policy of authentication certificates."""
+OPERATOR_POLICY: Final = "2.999.2.1"
+"""The policy of operators' certificates: under the arc for examples, as there is no real one."""
 _SERVICE: Final = "公的個人認証サービス"
 _AGENCY: Final = "Japan Agency for Local Authority Information Systems"
 _AGENCY_JAPANESE: Final = "地方公共団体情報システム機構"
@@ -120,6 +122,23 @@ def governor_authority(prefecture: Prefecture, hash_name: HashName = "sha1") -> 
         not_after=GOVERNORS_UNTIL,
         hash_name=hash_name,
         policy=SIGNATURE_POLICY,
+    )
+
+
+@cache
+def operator_authority() -> Authority:
+    """Return the CA that certifies the keys of operators; made up, as nothing of it is known."""
+    unit = "Operators"
+    return Authority(
+        unit=unit,
+        subject=x509.name(*_base(unit)),
+        japanese=x509.name(("C", "JP"), ("O", ORGANISATION), ("OU", "操作者")),
+        key=published_key("operators"),
+        serial=1,
+        not_before=GOVERNORS_FROM,
+        not_after=GOVERNORS_UNTIL,
+        hash_name="sha256",
+        policy=OPERATOR_POLICY,
     )
 
 

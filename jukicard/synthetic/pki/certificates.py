@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from jukicard.crypto.asymmetric import RsaPublicKey
+from jukicard.crypto.asymmetric import EcPublicKey, RsaPublicKey
 from jukicard.environment import RandomSource
 from jukicard.synthetic.codes import random_digits
 from jukicard.synthetic.draws import below, between, choice
 from jukicard.synthetic.eras import JAPAN, birthday_after, years_before
 from jukicard.synthetic.person import Person
 from jukicard.synthetic.pki import x509
-from jukicard.synthetic.pki.authorities import DAY_ENDS, Authority
+from jukicard.synthetic.pki.authorities import DAY_ENDS, ORGANISATION, Authority
 
 STATEMENT: Final = "http://www.jpki.go.jp/cps.html"
 """Where the real certificates say their practice statement is; a name, nothing is fetched."""
@@ -126,6 +126,37 @@ def authentication_certificate(
     )
 
 
+def operator_certificate(
+    identifier: str,
+    municipality: str,
+    public: EcPublicKey,
+    *,
+    authority: Authority,
+    issued: datetime.date,
+    expires: datetime.date,
+    random: RandomSource,
+) -> Certificate:
+    """Issue the certificate of an operator's key (P-256): it names the operator by an identifier.
+
+    municipality: five digits. Dates, randomness and ValueError as with `signature_certificate`.
+    """
+    return _issue(
+        authority,
+        public,
+        subject=x509.name(
+            ("C", "JP"), ("O", ORGANISATION), ("OU", municipality), ("CN", identifier)
+        ),
+        begins=_office_hours(random, issued),
+        expires=expires,
+        random=random,
+        crl_point=authority.crl_point(("CN", "CRLDP")),
+        extensions=(
+            x509.key_usage(*_DIGITAL_SIGNATURE),
+            x509.certificate_policies(authority.policy, STATEMENT),
+        ),
+    )
+
+
 def _four_items(person: Person) -> tuple[bytes, ...]:
     """Name, birth, sex and address and where substitutes stand, in the order of real cards."""
     name, address = person.certificate_name, person.certificate_address
@@ -151,7 +182,7 @@ def _office_hours(random: RandomSource, day: datetime.date) -> datetime.datetime
 
 def _issue(
     authority: Authority,
-    public: RsaPublicKey,
+    public: RsaPublicKey | EcPublicKey,
     *,
     subject: bytes,
     begins: datetime.datetime,

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from jukicard.crypto.asymmetric import RsaPublicKey
+from jukicard.crypto.asymmetric import EcPublicKey, RsaPublicKey
 from jukicard.crypto.kdf import HashName
 from jukicard.environment import RandomSource
 from jukicard.synthetic.datafiles import load_json
@@ -27,6 +27,8 @@ EXPONENT: Final = 65537
 POOL_BITS: Final = (1024, 2048)
 """The lengths of modulus that the pool has keys of."""
 RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
+_EC_PUBLIC_KEY: Final = "1.2.840.10045.2.1"
+_P256: Final = "1.2.840.10045.3.1.7"
 _HASHES: Final[dict[HashName, hashes.HashAlgorithm]] = {
     "sha1": hashes.SHA1(),  # noqa: S303 (Juki cards: certificates of their time)
     "sha256": hashes.SHA256(),
@@ -124,17 +126,22 @@ def pick_key(random: RandomSource, bits: int) -> PublishedKey:
     return published_key(choice(random, pool(bits)))
 
 
-def public_key_bits(public: RsaPublicKey) -> bytes:
-    """Return an RSAPublicKey (RFC 8017, A.1.1)."""
+def public_key_bits(public: RsaPublicKey | EcPublicKey) -> bytes:
+    """Return an RSAPublicKey (RFC 8017, A.1.1), or a point of P-256 (RFC 5480, 2.2)."""
+    if isinstance(public, EcPublicKey):
+        return public.point
     return der.sequence(der.integer(public.modulus), der.integer(public.exponent))
 
 
-def public_key_info(public: RsaPublicKey) -> bytes:
-    """Return the SubjectPublicKeyInfo (RFC 5280, 4.1.2.7; RFC 3279, 2.3.1)."""
-    algorithm = der.sequence(der.oid(RSA_ENCRYPTION), der.NULL)
+def public_key_info(public: RsaPublicKey | EcPublicKey) -> bytes:
+    """Return the SubjectPublicKeyInfo (RFC 5280, 4.1.2.7; RFC 3279, 2.3.1; RFC 5480, 2.1)."""
+    if isinstance(public, EcPublicKey):
+        algorithm = der.sequence(der.oid(_EC_PUBLIC_KEY), der.oid(_P256))
+    else:
+        algorithm = der.sequence(der.oid(RSA_ENCRYPTION), der.NULL)
     return der.sequence(algorithm, der.bits(public_key_bits(public)))
 
 
-def key_identifier(public: RsaPublicKey) -> bytes:
+def key_identifier(public: RsaPublicKey | EcPublicKey) -> bytes:
     """Return the key identifier of 20 bytes (RFC 5280, 4.2.1.2, method 1)."""
     return hashlib.sha1(public_key_bits(public), usedforsecurity=False).digest()

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable
 from typing import Final
 
-from jukicard.crypto.asymmetric import RsaPublicKey
+from jukicard.crypto.asymmetric import EcPublicKey, RsaPublicKey
 from jukicard.crypto.kdf import HashName
 from jukicard.synthetic.pki import der
 from jukicard.synthetic.pki.keys import PublishedKey, key_identifier, public_key_info
@@ -94,7 +94,7 @@ def crl_distribution_point(distinguished: bytes) -> bytes:
     return extension("2.5.29.31", der.sequence(point))
 
 
-def subject_key(public: RsaPublicKey) -> bytes:
+def subject_key(public: RsaPublicKey | EcPublicKey) -> bytes:
     """Return subjectKeyIdentifier."""
     return extension("2.5.29.14", der.octets(key_identifier(public)))
 
@@ -129,7 +129,7 @@ def certificate(
     not_before: datetime.datetime,
     not_after: datetime.datetime,
     subject: bytes,
-    public: RsaPublicKey,
+    public: RsaPublicKey | EcPublicKey,
     extensions: Iterable[bytes],
     key: PublishedKey,
 ) -> bytes:

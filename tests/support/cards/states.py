@@ -70,6 +70,15 @@ ASKED: Final = {
         "0020009104 31323334",
         "00B0810011",
     ),
+    "operator": (
+        "00A4040C0AF04F50455241544F5201",
+        "0020009B",
+        "00CA005A00",
+        "00CA008A00",
+        "00B0810004",
+        "00B0830004",
+        "0020009B0A 6F70657261746F722D31",
+    ),
 }
 """What each kind of card is asked; kept with the answers, so a later release need not ask this."""
 
@@ -192,6 +201,10 @@ STORIES: Final[dict[str, Story]] = {
         "mynumber", options={"contactless": True, "access_number": ACCESS_NUMBER}
     ),
     "mynumber foreign holder": Story("mynumber", foreign=True),
+    "operator as issued": Story("operator"),
+    "operator locked": Story(
+        "operator", _told("00A4040C0AF04F50455241544F5201", *["0020009B08" + "30" * 8] * 3)
+    ),
     "mynumber guessed": Story("mynumber", _told(*_USED)),
 }
 """The cards that are kept; those from 0.1.0 on keep their names and stories."""

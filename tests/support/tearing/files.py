@@ -28,7 +28,7 @@ from tests.support.tearing.rig import Rig, sends
 
 OLD: Final = 0x5A
 """What the files are filled with before a command changes them."""
-WORDS: Final = {0xC1: b"\x01"}
+WORDS: Final = {0xC1: b"\x01", 0xC2: b"20260401"}
 """Values that the objects with these tags may have, where an application takes not any."""
 
 

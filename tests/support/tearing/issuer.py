@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from jukicard.apdu import Aid, CommandApdu, Ins, ResponseApdu, Tlv
+from jukicard.applets.names import OPERATOR
 from jukicard.filesystem.access import ALWAYS
 from jukicard.filesystem.files import (
     AccessRules,
@@ -82,6 +84,20 @@ def _asked(subject: Subject) -> Callable[[Rig], None]:
         rig.notes["command"] = host.external()
 
     return before
+
+
+class _Beside(NamedTuple):
+    """The application whose systems the issuer cares for: its first key, and its manager's."""
+
+    aid: Aid
+    first: int
+    manager: int
+
+
+def _beside(subject: Subject) -> _Beside:
+    if JUKI in subject.on_the_card:
+        return _Beside(JUKI, 1, 4)
+    return _Beside(OPERATOR, 6, 7)
 
 
 def initialize_update(subject: Subject, ins: int) -> Iterator[Scenario]:
@@ -201,9 +217,8 @@ def set_status(subject: Subject, ins: int) -> Iterator[Scenario]:
         resumes=frozenset({CARD_STATE}),
     )
     yield from _managed(subject, "SET STATUS, end", _apdu(ins, 0x80, 0xFF), CARD_STATE)
-    yield from _managed(
-        subject, "SET STATUS of an application", _apdu(ins, 0x40, 0x80, JUKI), REGISTRY
-    )
+    lock = _apdu(ins, 0x40, 0x80, _beside(subject).aid)
+    yield from _managed(subject, "SET STATUS of an application", lock, REGISTRY)
 
 
 def install(subject: Subject, ins: int) -> Iterator[Scenario]:
@@ -257,6 +272,7 @@ def _put_key(old: int, new: int) -> bytes:
 
 def put_key(subject: Subject, ins: int) -> Iterator[Scenario]:
     """PUT KEY: the domain's own, added and replaced."""
+    there = _beside(subject)
     yield from _managed(
         subject,
         "PUT KEY, new",
@@ -274,15 +290,17 @@ def put_key(subject: Subject, ins: int) -> Iterator[Scenario]:
     yield from _managed(
         subject,
         "PUT KEY of a system",
-        _put_system_key(),
-        (f"application {JUKI}", "content/0104"),
-        first=(_install(0x20, JUKI),),
+        _put_system_key(there.manager),
+        (f"application {there.aid}", f"content/01{there.manager:02X}"),
+        first=(_install(0x20, there.aid),),
     )
 
 
-def _put_system_key() -> bytes:
+def _put_system_key(reference: int) -> bytes:
     host = Host(lambda command: command)
-    return _apdu(Ins.PUT_KEY, 1, 0x84, b"\2" + b"".join(map(host.key_block, NEW_KEYS[:2])))
+    return _apdu(
+        Ins.PUT_KEY, 1, 0x80 | reference, b"\2" + b"".join(map(host.key_block, NEW_KEYS[:2]))
+    )
 
 
 def _store(p1: int, data: bytes) -> bytes:
@@ -305,14 +323,15 @@ def store_data(subject: Subject, ins: int) -> Iterator[Scenario]:
 
 def reset_retry_counter(subject: Subject, ins: int) -> Iterator[Scenario]:
     """RESET RETRY COUNTER: a system's key that was blocked."""
-    tries = (f"application {JUKI}", "tries/0101")
+    there = _beside(subject)
+    tries = (f"application {there.aid}", f"tries/01{there.first:02X}")
 
     yield from _managed(
         subject,
         "RESET RETRY COUNTER of a key",
-        _apdu(ins, 0x03, 0, b"\1\1"),
+        _apdu(ins, 0x03, 0, bytes((1, there.first))),
         tries,
-        first=(_install(0x20, JUKI),),
+        first=(_install(0x20, there.aid),),
         raises=frozenset({tries}),
         edit=lambda rig: rig.memory.partition(tries[0]).put(tries[1], b"\0"),
     )

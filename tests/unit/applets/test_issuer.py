@@ -30,9 +30,11 @@ ISSUED: Final = {
     "juki-v1": datetime.date(2010, 3, 1),
     "juki-v2": datetime.date(2010, 3, 1),
     "mynumber": datetime.date(2024, 4, 1),
+    "operator": datetime.date(2010, 3, 1),
 }
 JUKI: Final = ("juki-v1", "juki-v2")
 SELECT_JUKI: Final = "00A4040C0AD3921000310001010401"
+SELECT_OPERATOR: Final = "00A4040C0AF04F50455241544F5201"
 SELECT_ISSUER: Final = "00A4040C07A0000001510000"
 ISSUER: Final = "application A0000001510000"
 JPKI: Final = "application D392F000260100000001"
@@ -77,6 +79,7 @@ RECOGNITION: Final = (
 ).replace(" ", "")
 """GlobalPlatform Card Specification 2.3.1, H.2: 1.2.840.114283 is 2A864886FC6B."""
 SUCCESSOR_ATR: Final = "DA13FF8131FB468012392F31C173C601C03B"
+OPERATOR_ATR: Final = "EA00FF8131FE4580584F50455241544F52C6"
 OF_EVERY_CARD: Final = {
     0x42: ("4210" + "39200000" + b"JUKICARD-TST".hex().upper(), 18),
     0x45: ("450F*", 17),
@@ -104,6 +107,7 @@ OBJECTS: Final = {
     "juki-v1": OF_A_JUKI_CARD,
     "juki-v2": OF_A_JUKI_CARD,
     "mynumber": OF_THE_SUCCESSOR,
+    "operator": {**OF_A_JUKI_CARD, 0x5F51: (OPERATOR_ATR, 18)},
 }
 """What is answered, `*` for a rest that is checked elsewhere, and how many bytes it has."""
 NAMED: Final = (0x42, 0x45, 0x66, 0xF0, 0xF2, 0xF7, 0xF8, 0x7F21, 0x5F51)
@@ -145,7 +149,7 @@ def test_where_and_when_a_card_was_made(profile: str) -> None:
     card = fresh(profile)
     value = bytes.fromhex(get(card, 0x9F7F)[:-4])[3:]
     number = bytes.fromhex(get(card, 0x5A)[:-4])[2:]
-    day = {"juki-v1": "0060", "juki-v2": "0060", "mynumber": "4092"}[profile]
+    day = {"juki-v1": "0060", "juki-v2": "0060", "mynumber": "4092", "operator": "0060"}[profile]
     assert [value[at : at + 2].hex() for at in (10, 20, 24, 28, 36)] == [day] * 5
     assert value[12:16] == number[-4:]
     assert send(card, "80CA9F7F00") == send(card, "00CA9F7F00")
@@ -214,7 +218,8 @@ def test_every_other_tag_is_refused(profile: str) -> None:
 def test_the_objects_belong_to_the_card_and_not_to_its_applications(profile: str) -> None:
     card = fresh(profile)
     here = {tag: get(card, tag) for tag in OBJECTS[profile]}
-    play(card, f"{SELECT_JUKI} -> 9000")
+    other = SELECT_OPERATOR if profile == "operator" else SELECT_JUKI
+    play(card, f"{other} -> 9000")
     assert [tag for tag in here if get(card, tag)[-4:] == "9000"] == [0x5A, 0x8A]
     play(card, f"{SELECT_ISSUER} -> 9000")
     assert {tag: get(card, tag) for tag in here} == here

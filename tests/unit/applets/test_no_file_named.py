@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from jukicard import PROFILES, Card, Printed, issue_card
-from jukicard.apdu import CommandApdu, Ins
+from jukicard.apdu import Aid, CommandApdu, Ins
 from jukicard.testing.applets import with_forbidden
 from tests.support.published.transcript import send
 
@@ -18,15 +18,15 @@ AIDS = {
     "surface": "D3921000310001010402",
     "text": "D3921000310001010408",
     "common": "D3921000310001010100",
+    "operator": "F04F50455241544F5201",
 }
 APPLICATIONS = [
     (profile, name)
     for profile in PROFILES
     for name in AIDS
-    if name in ("juki", "jpki")
-    or profile == "mynumber"
-    or (name == "surface" and profile == "juki-v2")
+    if Aid(AIDS[name]) in [placement.aid for placement in PROFILES[profile].applications]
 ]
+OVER_THE_CARD = ("juki", "operator")
 DATA = (b"", b"\0", b"1234", bytes.fromhex("5C015A"), bytes(40))
 
 
@@ -74,5 +74,5 @@ def test_an_application_without_a_say_over_the_card_does_not_know_its_end(
     send(card, f"00A4040C0A{AIDS[name]}")
     answer = send(card, command)
     assert after_reset == "6D00"
-    assert (answer == after_reset) is (name != "juki")
-    assert send(card, "00CA008A00").endswith("8A01059000") or name != "juki"
+    assert (answer == after_reset) is (name not in OVER_THE_CARD)
+    assert send(card, "00CA008A00").endswith("8A01059000") or name not in OVER_THE_CARD

@@ -18,11 +18,12 @@ from jukicard.environment import SeededRandom
 from jukicard.kit.eras import ERAS, era_of
 from jukicard.synthetic.people import SPECIMEN, Person, Sex, draw_person
 from tests.support import soak
+from tests.support.cards.residents import RESIDENTS
 from tests.unit.host_against_card.holders import Holder, visit
 
 DAY = datetime.date
 FORMS = {"juki-v1": (1, 2), "juki-v2": (1, 2), "mynumber": (2,)}
-KINDS = [(profile, form) for profile in PROFILES for form in FORMS[profile]]
+KINDS = [(profile, form) for profile in RESIDENTS for form in FORMS[profile]]
 FIRST_JUKI, JUKI, SUCCESSOR = DAY(2003, 8, 25), DAY(2015, 4, 1), DAY(2024, 4, 1)
 DAYS = {"juki-v1": JUKI, "juki-v2": JUKI, "mynumber": SUCCESSOR}
 

@@ -245,6 +245,8 @@ class TestWhatCannotBeIssued:
         self, profile: str, parameters: dict[str, object]
     ) -> None:
         text = "compat is True or False" if "compat" in parameters else "1024 or 2048"
+        if profile == "operator":
+            text = "parameters of JPKI, which a card of operator has not"
         with pytest.raises(ProfileError, match=text):
             issue(profile, seed=1, **parameters)
 

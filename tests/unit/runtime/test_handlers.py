@@ -15,7 +15,7 @@ from jukicard.runtime.handlers import DeclarationError, command
 from jukicard.runtime.kinds import applet_class
 
 TABLES: Final = ("interindustry", "proprietary")
-KINDS: Final = ("common", "issuer", "issuer-juki", "jpki", "juki", "surface", "text")
+KINDS: Final = ("common", "issuer", "issuer-juki", "jpki", "juki", "operator", "surface", "text")
 
 
 class Part(Applet[BasicState]):

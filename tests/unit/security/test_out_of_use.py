@@ -16,10 +16,36 @@ from jukicard import PROFILES, Card, Printed, issue_card
 from jukicard.apdu import Aid, CommandApdu
 from jukicard.memory import MemorySnapshot
 from jukicard.runtime.boundary import raise_bug
+from tests.support.cards.residents import RESIDENTS
 from tests.support.naive.terminal import ISSUER, JUKI, PURPOSES, NaiveTerminal, keys_of
 from tests.support.published.transcript import play
 
 CARD: Final = b"\x3f\x00"
+
+
+class Managed(NamedTuple):
+    """Through which application a card is managed, for which purpose, and a PIN of it."""
+
+    aid: Aid
+    purposes: Mapping[int, str]
+    manager: str
+    verify: CommandApdu
+
+
+_BY_COUNTER: Final = Managed(JUKI, PURPOSES, "COUNTER", CommandApdu(0, 0x20, 0, 0x9C, b"1234"))
+_BY_ADMIN: Final = Managed(
+    Aid("F04F50455241544F5201"),
+    {6: "OPERATOR_LOGIN", 7: "ADMIN"},
+    "ADMIN",
+    CommandApdu(0, 0x20, 0, 0x9B, b"operator-1"),
+)
+
+
+def managed(profile: str) -> Managed:
+    """Who manages a card of a profile."""
+    return _BY_COUNTER if profile in RESIDENTS else _BY_ADMIN
+
+
 SUSPENDED, ENDED = "suspended", "ended"
 ACTS: Final = {
     SUSPENDED: CommandApdu(0x00, 0x04, 0, 0, CARD),
@@ -134,19 +160,22 @@ def in_use(profile: str) -> Card:
     return card
 
 
-def counter(card: Card) -> NaiveTerminal:
-    """A terminal that has authenticated for COUNTER in the Juki application."""
+def counter(card: Card, of: Managed = _BY_COUNTER) -> NaiveTerminal:
+    """A terminal that has authenticated as who manages the card."""
     terminal = NaiveTerminal(card.transmit, _number(card))
-    terminal.select(JUKI)
-    terminal.authenticate(4)
+    terminal.select(of.aid)
+    reference = next(it for it, purpose in of.purposes.items() if purpose == of.manager)
+    assert terminal.get_challenge().status == 0x9000
+    keys = keys_of(terminal.card_number, of.manager, of.aid)
+    assert terminal.mutual_authenticate(keys, 0x80 | reference).status == 0x9000
     return terminal
 
 
 def brought_into(profile: str, state: str) -> Card:
-    """A powered card that the counter has brought into a state, its PIN verified before."""
-    card = in_use(profile)
-    terminal = counter(card)
-    assert terminal.protected(CommandApdu(0, 0x20, 0, 0x9C, b"1234")).status == 0x9000
+    """A powered card that its manager has brought into a state, its PIN verified before."""
+    card, of = in_use(profile), managed(profile)
+    terminal = counter(card, of)
+    assert terminal.protected(of.verify).status == 0x9000
     assert terminal.protected(ACTS[state]).status == 0x9000
     return card
 
@@ -243,19 +272,21 @@ def test_a_card_out_of_use_does_nothing_but_what_is_allowed(
 @on_two_channels
 def test_a_suspended_card_lets_in_only_who_may_resume_it(profile: str, channel: int) -> None:
     """The one thing the walk above cannot do: a challenge and a right answer to it."""
-    for reference, purpose in PURPOSES.items():
+    of = managed(profile)
+    for reference, purpose in of.purposes.items():
         card = brought_into(profile, SUSPENDED)
         number = _number(card)
         terminal = NaiveTerminal(card.transmit, number)
-        assert terminal.select(JUKI, channel).status == 0x6283
+        assert terminal.select(of.aid, channel).status == 0x6283
         assert terminal.get_challenge(channel).status == 0x9000
-        answer = terminal.mutual_authenticate(keys_of(number, purpose), 0x80 | reference, channel)
-        assert answer.status == (0x9000 if purpose == "COUNTER" else 0x6985), purpose
-        if purpose != "COUNTER":
+        keys = keys_of(number, purpose, of.aid)
+        answer = terminal.mutual_authenticate(keys, 0x80 | reference, channel)
+        assert answer.status == (0x9000 if purpose == of.manager else 0x6985), purpose
+        if purpose != of.manager:
             continue
         for ins, p1, p2, data in (
             (0xB2, 1, 0x14, b""),
-            (0x20, 0, 0x9C, b"1234"),
+            (0x20, 0, of.verify.p2, of.verify.data),
             (0xCA, 0, 0xC1, b""),
         ):
             refused = terminal.protected(
@@ -268,12 +299,12 @@ def test_a_suspended_card_lets_in_only_who_may_resume_it(profile: str, channel: 
 @pytest.mark.parametrize("profile", PROFILES)
 @on_two_channels
 def test_an_ended_card_lets_nobody_in(profile: str, channel: int) -> None:
-    card = brought_into(profile, ENDED)
+    card, of = brought_into(profile, ENDED), managed(profile)
     terminal = NaiveTerminal(card.transmit, _number(card))
-    assert terminal.select(JUKI, channel).status == 0x6285
+    assert terminal.select(of.aid, channel).status == 0x6285
     assert terminal.get_challenge(channel).status == 0x6985
-    for reference, purpose in PURPOSES.items():
-        keys = keys_of(terminal.card_number, purpose)
+    for reference, purpose in of.purposes.items():
+        keys = keys_of(terminal.card_number, purpose, of.aid)
         answer = terminal.mutual_authenticate(keys, 0x80 | reference, channel)
         assert answer.status == 0x6985, purpose
 
@@ -321,7 +352,7 @@ def test_an_application_out_of_use_does_nothing_but_what_is_allowed(
 LET_IN: Final = {"MOVE_IN", "COUNTER"}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", RESIDENTS)
 @on_two_channels
 def test_moving_out_changes_who_is_let_in_and_nothing_else(profile: str, channel: int) -> None:
     card, active = in_use(profile), in_use(profile)

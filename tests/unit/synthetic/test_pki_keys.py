@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import SubjectKeyIdentifier
 
-from jukicard import PROFILES, issue_card
+from jukicard import issue_card
 from jukicard.crypto.asymmetric import RsaPublicKey, SignatureError
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.datafiles import load_json
@@ -26,6 +26,7 @@ from jukicard.synthetic.pki.keys import (
     public_key_info,
     published_key,
 )
+from tests.support.cards.residents import RESIDENTS
 
 NAMES = tuple(load_json("rsa_keys.json")["keys"])
 
@@ -110,7 +111,7 @@ def test_no_holder_has_a_key_that_cards_prove_themselves_with(bits: int) -> None
         card_key(bytes(8), 4096)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", RESIDENTS)
 def test_what_a_card_holds_for_itself_is_no_holders(profile: str) -> None:
     names = {published_key(name).private_der: name for name in load_json("rsa_keys.json")["keys"]}
     found: dict[str, set[str]] = {}

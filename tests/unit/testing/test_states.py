@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import PROFILES, Card, CardKeys, LocalReader, Pins, ProfileError
+from jukicard import Card, CardKeys, LocalReader, Pins, ProfileError
 from jukicard.testing import STATES, StateNotReached, card_in, today_in
 from jukihost import (
     AuthenticationBlocked,
@@ -21,6 +21,7 @@ from jukihost import (
     Purpose,
     build_channel,
 )
+from tests.support.cards.residents import RESIDENTS
 from tests.support.host.custody import PublicMasters
 
 PAGE = Path(__file__).parents[3] / "docs" / "testing.md"
@@ -46,7 +47,7 @@ def expiry(card: Card) -> datetime.date:
         return session.card_info().expires
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", RESIDENTS)
 class TestEachState:
     def test_issued(self, profile: str) -> None:
         identify(card_in(profile=profile))
