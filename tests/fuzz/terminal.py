@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 from jukicard import Card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu, StatusWord
 from jukicard.apdu.cla import ClassKind, SecureMessagingIndication
-from jukicard.applets.juki import JukiApplet
 from jukicard.kit.features.keys import Keys
 from jukicard.kit.fileapplet import FileApplet
+from jukicard.kit.keys import CARD_NUMBER, KeyFile
 from jukicard.kit.pin import PinFile
 from tests.support.cards.eac_desk import DV_DRAFT, SYSTEM_DRAFT, SYSTEM_KEY, EacTerminal
 from tests.support.cards.juki_desk import Desk
 from tests.support.naive.cvc_writer import sign
 from tests.support.naive.pace import NUMBER, NaivePace, set_password
-from tests.support.naive.terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
+from tests.support.naive.terminal import JUKI, NaiveTerminal, keys_of
 
 LONGEST: Final = 60_000
 """Bytes of a command's data that still fit into one command when they are protected."""
@@ -53,7 +53,8 @@ class Known:
     """What the terminal knows of a card before it begins: of a card just issued."""
 
     number: bytes
-    keys: list[tuple[Aid, int]]
+    keys: list[tuple[Aid, int, str]]
+    """Where each is, its reference, and what it is for."""
     pins: dict[bytes, list[Pin]]
 
     @classmethod
@@ -62,15 +63,20 @@ class Known:
         number, keys, pins = b"", [], {}
         for application in card.applications:
             aid, applet = application.aid, application.applet
-            if isinstance(applet, JukiApplet):
-                number = applet.card_identifier()
             if isinstance(applet, Keys):
-                keys += [(aid, reference) for reference in applet.keys.references()]
+                keys += [
+                    (aid, reference, ef.spec.right)
+                    for reference, ef in applet.keys.references().items()
+                    if isinstance(ef.spec, KeyFile)
+                ]
             if isinstance(applet, FileApplet):
+                root = applet.tree.root
+                if isinstance(applet, Keys) and CARD_NUMBER.tag in root.objects:
+                    number = number or applet.files.data_object(root, CARD_NUMBER.tag) or b""
                 pins[bytes(aid)] = list(_pins(applet))
         assert number
         keys.sort(key=lambda key: key[0] != JUKI)  # a right of the same number on every card
-        assert keys[3] == (JUKI, 4)
+        assert keys[0][0] != JUKI or keys[3][:2] == (JUKI, 4)
         return cls(number, keys, pins)
 
 
@@ -123,13 +129,12 @@ class FuzzTerminal:
 
     def authenticate(self, argument: int) -> None:
         """Mutual authentication with a right key; the upper bit asks to stay in the session."""
-        aid, reference = self.known.keys[(argument & 0x7F) % len(self.known.keys)]
+        aid, reference, purpose = self.known.keys[(argument & 0x7F) % len(self.known.keys)]
         secure = bool(argument & 0x80) and 0 in self.naive.sessions
         if not self._select(aid, secure=secure):
             return
         if self.naive.get_challenge(secure=secure).status != StatusWord.OK:
             return
-        purpose = PURPOSES[reference]
         keys = keys_of(self.known.number, purpose, aid)
         answer = self.naive.mutual_authenticate(keys, 0x80 | reference, secure=secure)
         if answer.status == StatusWord.OK:
