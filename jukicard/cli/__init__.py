@@ -1,5 +1,5 @@
 """The command line: put a card into a reader (`serve`), make a card file (`new`), look (`inspect`),
-or work with recorded sessions (`trace`).
+work with recorded sessions (`trace`), or check applications of one's own (`kit`).
 
 One module per group of subcommands; the table below is all that knows them.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
-from jukicard.cli import demo, image, serve, trace
+from jukicard.cli import demo, image, kit, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 
@@ -98,6 +98,12 @@ COMMANDS: Final = {
         trace.EXAMPLES,
         trace.add_trace_arguments,
         trace.run,
+    ),
+    "kit": Command(
+        "check the declaration of an application of one's own, or compare two versions",
+        kit.EXAMPLES,
+        kit.add_kit_arguments,
+        kit.run,
     ),
 }
 """Every subcommand; adding one is one entry here."""

@@ -117,7 +117,7 @@ def find_kind(name: str, package: str = "") -> Kind:
     if place is not None:
         return _own_kind(name, place)
     point = _entry_point(name, package)
-    found = _loaded(point)
+    found = load_point(point)
     return Kind(name, confined=True, package=_package(point), load=lambda: found)
 
 
@@ -168,7 +168,8 @@ def _package(point: EntryPoint) -> str:
     return "" if point.dist is None else point.dist.name
 
 
-def _loaded(point: EntryPoint) -> type[Applet[Any]]:
+def load_point(point: EntryPoint) -> type[Applet[Any]]:
+    """Return the class that an entry point names. UnknownAppletError says what is wrong with it."""
     from jukicard.runtime.applet import Applet
     from jukicard.runtime.assembly import check_whole
     from jukicard.runtime.handlers import DeclarationError

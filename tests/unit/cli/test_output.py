@@ -26,12 +26,23 @@ RUNS: Final = {
     "inspect, json": ["inspect", "--json", "card.juki"],
     "trace": ["trace", "show", "session.txt"],
     "trace, replay": ["trace", "replay", "session.txt", "--seed", "1"],
+    "kit": ["kit", "check", "poster"],
+    "kit, diff": ["kit", "diff", "poster", "poster"],
     "version": ["--version"],
     "help": ["--help"],
     **{f"{name}, help": [name, "--help"] for name in COMMANDS},
 }
 REFUSING: Final = {"trace, otherwise": ["trace", "diff", "session.txt", "other.txt"]}
 """What has something to say and a sentence for the end as well."""
+POSTER: Final = """
+from jukicard.kit import Aid, DedicatedFile, Files, FileState, FileTree
+
+
+class Poster(Files[FileState]):
+    type_name = "poster"
+    pin_waiver = "it is empty"
+    tree = FileTree(DedicatedFile(name=Aid("F0504F53544552")))
+"""
 ENCODINGS: Final = ("ascii", "latin-1", "cp932", "euc_jp", "shift_jis", "utf-8")
 SHELL: Final = {"full": ">/dev/full", "closed": ">&-"}
 
@@ -44,6 +55,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ATR 3BE000FF8131FE4514\n> 00A4040C0AD3921000310001010401\n< 9000\n"
     )
     (path / "other.txt").write_text("ATR 3B00\n")
+    (path / "poster").mkdir()
+    (path / "poster" / "pyproject.toml").write_text(
+        '[project]\nname = "poster"\n'
+        '[project.entry-points."jukicard.applets"]\nposter = "poster:Poster"\n'
+    )
+    (path / "poster" / "poster.py").write_text(POSTER)
     done = jukicard(["new", "--seed", "1", "card.juki"], path)
     assert done.returncode == 0, done.stderr
     return path

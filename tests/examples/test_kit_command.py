@@ -1,0 +1,148 @@
+"""`jukicard kit`: the examples pass, what tells of its holder does not, versions are compared."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.examples.conftest import EXAMPLES, PACKAGES, run
+
+NAMES = {"library-card": "librarycard", "points-card": "pointscard"}
+TELLING = """
+from jukicard.kit import ALWAYS, AccessRules, Aid, DedicatedFile, Files, FileState, FileTree, Order
+from jukicard.kit import DataObject, TransparentFile
+
+
+class Telling(Files[FileState]):
+    type_name = "telling"
+    pin_waiver = "it is a test"
+    tree = FileTree(DedicatedFile(
+        name=Aid("F054454C4C"),
+        files=(
+            TransparentFile(fid=1, size=200, access=AccessRules(read=ALWAYS)),
+            TransparentFile(fid=2, size=9, access=AccessRules(read=ALWAYS)),
+        ),
+        objects=(DataObject(tag=0xC1, read=ALWAYS),),
+    ))
+
+    def personalise(self, order: Order) -> None:
+        from telling_text import said  # found as long as the package is looked at
+
+        holder = order.holder
+        self.files.put_content(self.tree.ef(1), said(holder.address).encode("cp932"))
+        self.files.put_content(self.tree.ef(2), b"x" + f"{holder.birth:%Y%m%d}".encode())
+        self.files.put_data_object(self.tree.root, 0xC1, holder.name.encode())
+"""
+PROJECT = """
+[project]
+name = "telling"
+version = "1.0"
+[project.entry-points."jukicard.applets"]
+telling = "telling:Telling"
+"""
+
+
+def kit(installed: Path | str, *arguments: str | Path, expect: int = 0) -> str:
+    return run(Path(installed), "-m", "jukicard", "kit", *map(str, arguments), expect=expect)
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Path:
+    """A package whose free files tell of the holder."""
+    folder = tmp_path / "telling"
+    folder.mkdir()
+    (folder / "telling.py").write_text(TELLING, "utf-8")
+    (folder / "telling_text.py").write_text("def said(text):\n    return '> ' + text\n", "utf-8")
+    (folder / "pyproject.toml").write_text(PROJECT, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_examples_pass(name: str) -> None:
+    assert kit("", "check", EXAMPLES / name).endswith(": nothing to object to\n")
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_an_installed_package_is_found_by_its_name(installed: Path, name: str) -> None:
+    assert kit(installed, "check", name).startswith(f"{name} 0.1, ")
+
+
+def test_what_tells_of_the_holder_for_nothing_is_found(telling: Path) -> None:
+    said = kit("", "check", telling, expect=1)
+    assert said.splitlines() == [
+        "telling 1.0, telling: 3 findings",
+        "  object C1: anybody may read it, and it holds the holder's name",
+        "  0001: anybody may read it, and it holds the holder's address",
+        "  0002: anybody may read it, and it holds the holder's date of birth",
+    ]
+
+
+def test_one_that_makes_no_card_is_said_to(telling: Path) -> None:
+    module = telling / "telling.py"
+    module.write_text(TELLING.replace("holder = order.holder", "1 / 0"), "utf-8")
+    said = kit("", "check", telling, expect=1)
+    assert "personalise: no card can be made with it: " in said
+    assert "the application raised ZeroDivisionError" in said
+
+
+def test_two_versions_are_compared(installed: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    shutil.copytree(EXAMPLES / "points-card", new)
+    card = new / "src" / "pointscard" / "card.py"
+    text = card.read_text("utf-8")
+    changed = text.replace("AnyOf(HOLDER, SHOP, DESK)", "AnyOf(HOLDER, DESK)")
+    assert changed != text
+    card.write_text(changed, "utf-8")
+    project = new / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace('"0.1"', '"0.2"'), "utf-8")
+    said = kit(installed, "diff", "pointscard", new).splitlines()
+    assert said[0] == "pointscard 0.1 -> pointscard 0.2"
+    assert [line.partition(": Verified")[0] for line in said[1:]] == [
+        "~ town-points: 0001, read",
+        "~ town-points: 0002, read",
+    ]
+    assert "POINTS_CREDIT" in said[1].partition(" -> ")[0]
+    assert "POINTS_CREDIT" not in said[1].partition(" -> ")[2]
+    same = kit(installed, "diff", "pointscard", EXAMPLES / "points-card")
+    assert "nothing that is declared has changed" in same
+
+
+def test_a_wheel_is_read_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "seal"
+    shutil.copytree(EXAMPLES / "seal-registration", source)
+    options = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
+    run(tmp_path, "-m", "pip", "wheel", *options, "--wheel-dir", str(tmp_path), str(source))
+    [wheel] = tmp_path.glob("*.whl")
+    assert "seal: nothing to object to" in kit("", "check", wheel)
+
+
+def test_mistakes_are_told_in_words(tmp_path: Path, telling: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.whl").write_bytes(b"no wheel")
+    (tmp_path / "a.txt").write_text("text")
+    for place, words in (
+        ("no-such-package", "there is no installed package, no folder and no wheel"),
+        ("cryptography", "cryptography offers no application in the entry-point group"),
+        (tmp_path / "nowhere", "there is no installed package, no folder and no wheel"),
+        (tmp_path / "empty", "must offer applications; there are: none"),
+        (tmp_path / "broken.whl", "must offer applications; there are: none"),
+        (tmp_path / "a.txt", "is neither a folder nor a wheel"),
+    ):
+        assert words in kit("", "check", place, expect=1)
+        assert words in kit("", "diff", telling, place, expect=1)
+    for text, words in (
+        ("[project", "cannot be read"),
+        ("x = 1", "describes no package"),
+        (PROJECT.replace("telling:", "jukihost:"), "would stand in the place of jukihost"),
+        (PROJECT.replace("telling:", "nothing:"), "cannot be loaded (ModuleNotFoundError)"),
+        (PROJECT.replace(":Telling", ":ALWAYS"), "is no application"),
+    ):
+        (telling / "pyproject.toml").write_text(text, "utf-8")
+        assert words in kit("", "check", telling, expect=1)
+
+
+def test_help_has_examples() -> None:
+    for action in ("check", "diff"):
+        assert f"jukicard kit {action} " in kit("", action, "--help")
