@@ -211,6 +211,7 @@ if TYPE_CHECKING:
         CardForm as CardForm,
         CardInfo as CardInfo,
         CardState as CardState,
+        OperatorPurpose as OperatorPurpose,
         Purpose as Purpose,
         Reader as Reader,
         Residence as Residence,
@@ -242,6 +243,17 @@ if TYPE_CHECKING:
     )
     from jukihost.sessions.juki import TERMINAL_TYPE as TERMINAL_TYPE, JukiSession as JukiSession
     from jukihost.sessions.municipal import MunicipalSession as MunicipalSession
+    from jukihost.sessions.operator import (
+        DateBehind as DateBehind,
+        NotThisOperator as NotThisOperator,
+        OperatorBlocked as OperatorBlocked,
+        OperatorLogin as OperatorLogin,
+        OperatorNotEntitled as OperatorNotEntitled,
+        OperatorSession as OperatorSession,
+        PasswordExpired as PasswordExpired,
+        check_login as check_login,
+        signed_challenge as signed_challenge,
+    )
     from jukihost.sessions.surface import (
         BirthRecord as BirthRecord,
         Face as Face,
@@ -312,9 +324,8 @@ if TYPE_CHECKING:
     from jukihost.transport.vpcd import VpcdConnection as VpcdConnection
 
 _HOMES: Final = {
-    "jukicard.apdu": "Aid Atr ClassByte CommandApdu DumpWriter Ins "
-    "ResponseApdu StatusWord Tlv TlvError Trace "
-    "TraceLevel TraceObserver parse_dump",
+    "jukicard.apdu": "Aid Atr ClassByte CommandApdu DumpWriter Ins ResponseApdu StatusWord Tlv "
+    "TlvError Trace TraceLevel TraceObserver parse_dump",
     "jukicard.apdu.trace.difference": "compare_traces",
     "jukicard.apdu.trace.formats": "read_trace write_trace",
     "jukicard.apdu.trace.record": "ApduTrace TraceError",
@@ -327,73 +338,64 @@ _HOMES: Final = {
     "jukihost.conversation.probe": "card_probe",
     "jukihost.conversation.protection": "PrivateSessionOver",
     "jukihost.conversation.refusals": "HolderMovedOut IssuerNotAuthenticated KeysAlreadyThere "
-    "ModuleNotOffered NoCertificate NoKeyPair NoRoomForKeys "
-    "NoSuchKeySet OnlyTheCounter PasswordBlocked PasswordRejected "
-    "PinNotVerified PrivacyNotOffered PurposeNotEntitled "
-    "StateForbids StillInUse TerminalNotAuthenticated UnlockFirst "
-    "WrongAccessNumber",
+    "ModuleNotOffered NoCertificate NoKeyPair NoRoomForKeys NoSuchKeySet OnlyTheCounter "
+    "PasswordBlocked PasswordRejected PinNotVerified PrivacyNotOffered PurposeNotEntitled "
+    "StateForbids StillInUse TerminalNotAuthenticated UnlockFirst WrongAccessNumber",
     "jukihost.conversation.secured": "SecuredSession",
     "jukihost.conversation.session": "AppletSession",
     "jukihost.crypto.cardcertificate": "CARD CARD_ISSUER CardCertificateError "
-    "CardCertificateExpired CardCertificateForged "
-    "CardIssuerUnknown ForeignCardCertificate "
-    "NoCardCertificate NotACardCertificate "
-    "card_reference parse_card_certificate "
+    "CardCertificateExpired CardCertificateForged CardIssuerUnknown ForeignCardCertificate "
+    "NoCardCertificate NotACardCertificate card_reference parse_card_certificate "
     "verify_card_certificate",
     "jukihost.crypto.certificate_chain": "verify_chain",
     "jukihost.crypto.cvc": "Authorization CvCertificate Role issue_certificate",
-    "jukihost.crypto.signatures": "CertificateError ecdsa_signer",
-    "jukihost.errors": "AlreadyExists AmbiguousReader AnswerTimeout AppletNotFound "
-    "AuthenticationBlocked AuthenticationRejected "
-    "CardBusy CardBusyOrSilent CardError CardFailure CardFull CardHeldHere CardMute "
-    "CardNotAuthentic CardRemoved CardRemovedOrMute CardRemovedOrNotOpen "
-    "CardReset CardSuspended CardTerminated CardWarning ChannelNotSupported CommandNotAllowed "
-    "CommandNotCarried ConditionsNotSatisfied ConnectionNotOpen FileNotFound IncorrectData "
-    "NoCard NoReader NotOffered NotSupported "
-    "PcscUnavailable PinBlocked PinFormatError "
-    "PinRejected ProtocolError ReaderGone "
-    "RecordNotFound ReferenceNotFound "
-    "ReferenceNotUsable ReplayMismatch "
-    "SecureMessagingError SecureMessagingRefused "
-    "SecurityStatusNotSatisfied ServiceNotRunning StatusError "
-    "TransportError Unreachable WrongLength "
-    "WrongParameters",
     "jukihost.crypto.foreign": "CertificateUnreadable ForeignDataError RevocationUnreadable "
     "load_certificates load_revocation_lists",
-    "jukihost.keys": "CardKeys KEY_REFERENCES KeyCustody KeyCustodyError "
-    "KeyInfo PublishedKeys SoftwareCustody UnknownKey "
-    "WeakKey list_keys new_store rotate_key",
+    "jukihost.crypto.signatures": "CertificateError ecdsa_signer",
+    "jukihost.errors": "AlreadyExists AmbiguousReader AnswerTimeout AppletNotFound "
+    "AuthenticationBlocked AuthenticationRejected CardBusy CardBusyOrSilent CardError CardFailure "
+    "CardFull CardHeldHere CardMute CardNotAuthentic CardRemoved CardRemovedOrMute "
+    "CardRemovedOrNotOpen CardReset CardSuspended CardTerminated CardWarning ChannelNotSupported "
+    "CommandNotAllowed CommandNotCarried ConditionsNotSatisfied ConnectionNotOpen FileNotFound "
+    "IncorrectData NoCard NoReader NotOffered NotSupported PcscUnavailable PinBlocked "
+    "PinFormatError PinRejected ProtocolError ReaderGone RecordNotFound ReferenceNotFound "
+    "ReferenceNotUsable ReplayMismatch SecureMessagingError SecureMessagingRefused "
+    "SecurityStatusNotSatisfied ServiceNotRunning StatusError TransportError Unreachable "
+    "WrongLength WrongParameters",
+    "jukihost.keys": "CardKeys KEY_REFERENCES KeyCustody KeyCustodyError KeyInfo PublishedKeys "
+    "SoftwareCustody UnknownKey WeakKey list_keys new_store rotate_key",
     "jukihost.keys.custody": "KeyExists KeyUnfit",
     "jukihost.keys.envelope": "ForeignFile KeyStoreError NewerStore StoreDamaged WrongPassphrase",
     "jukihost.keys.issuer": "ISSUER_TEST_KEYS IssuerKeys KeyFileUnusable",
-    "jukihost.keys.passphrase": "PassphraseMissing PassphraseTooShort "
-    "passphrase_from_environment passphrase_from_file",
+    "jukihost.keys.passphrase": "PassphraseMissing PassphraseTooShort passphrase_from_environment "
+    "passphrase_from_file",
     "jukihost.keys.published": "published_master",
-    "jukihost.keys.software": "StoreBusy StoreChanged StoreExists StoreNotFound "
-    "StoreNotOpen StoreUnsafe",
-    "jukihost.models": "Application ApplicationState Awaited CardForm CardInfo "
-    "CardState Purpose Reader Residence ResidentCode "
-    "Sex",
+    "jukihost.keys.software": "StoreBusy StoreChanged StoreExists StoreNotFound StoreNotOpen "
+    "StoreUnsafe",
+    "jukihost.models": "Application ApplicationState Awaited CardForm CardInfo CardState "
+    "OperatorPurpose Purpose Reader Residence ResidentCode Sex",
     "jukihost.securemessaging": "AnswerNotAuthentic SessionOver",
     "jukihost.securemessaging.scp03": "SecurityLevel",
     "jukihost.sessions.common": "CommonRecord CommonSession",
     "jukihost.sessions.issuer": "IssuerSession KeysNotConfirmed StoreForm",
-    "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession "
-    "SignatureVariant TokenInfo TokenKind",
+    "jukihost.sessions.jpki": "Availability CardSigningKey JpkiKey JpkiSession SignatureVariant "
+    "TokenInfo TokenKind",
     "jukihost.sessions.juki": "JukiSession TERMINAL_TYPE",
     "jukihost.sessions.municipal": "MunicipalSession",
+    "jukihost.sessions.operator": "DateBehind NotThisOperator OperatorBlocked "
+    "OperatorLogin OperatorNotEntitled OperatorSession PasswordExpired check_login "
+    "signed_challenge",
     "jukihost.sessions.surface": "BirthRecord Face NumberImage SurfaceInfo SurfaceSession",
     "jukihost.sessions.text": "Attributes MyNumber TextInfo TextSession TextSignature",
-    "jukihost.signing.certificates": "CertificateKind CertificateMalformed "
-    "CertificateSummary Holder holder_of summarize",
+    "jukihost.signing.certificates": "CertificateKind CertificateMalformed CertificateSummary "
+    "Holder holder_of summarize",
     "jukihost.signing.cms": "sign_cms verify_cms",
     "jukihost.signing.key": "HashName SigningError SigningKey WrongCardSignature",
     "jukihost.signing.pdf": "PdfNotSignable sign_pdf verify_pdf",
     "jukihost.signing.raw": "SignatureInvalid sign_raw verify_raw",
     "jukihost.signing.report": "ExtraMissing VerifiedSignature",
-    "jukihost.signing.validity": "CertificateExpired CertificateNotTrusted "
-    "CertificateNotValid CertificateNotYetValid "
-    "CertificateRevoked RevocationUnknown Trust",
+    "jukihost.signing.validity": "CertificateExpired CertificateNotTrusted CertificateNotValid "
+    "CertificateNotYetValid CertificateRevoked RevocationUnknown Trust",
     "jukihost.signing.xmldsig": "sign_xml sign_xml_detached verify_xml",
     "jukihost.signing.xmlreader": "XmlNotSignable",
     "jukihost.transport.base": "BaseConnection",

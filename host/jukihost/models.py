@@ -100,6 +100,15 @@ class Purpose(IntEnum):
     """Suspension of a card reported lost (一時停止)."""
 
 
+class OperatorPurpose(IntEnum):
+    """The systems that may use an operator card, by the number of their key in it."""
+
+    OPERATOR_LOGIN = 6
+    """A terminal at which operators log in."""
+    ADMIN = 7
+    """Who unlocks operator cards; no ward's terminal is."""
+
+
 class CardState(Enum):
     """The life cycle of the Juki application, as the card states it."""
 

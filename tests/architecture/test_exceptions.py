@@ -7,6 +7,7 @@ cannot be made again from its `args` hangs the pool or arrives as a TypeError.
 from __future__ import annotations
 
 import copy
+import datetime
 import importlib
 import inspect
 import pickle
@@ -56,7 +57,9 @@ def _argument(kind: Any) -> Any:
         return StatusWord(0x63C2)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return list(kind)[-1]
-    return {str: "what happened, and what to do", int: 0x20, bytes: b"\x01"}[kind]
+    day = datetime.date(2026, 4, 1)
+    values = {str: "what happened, and what to do", int: 0x20, bytes: b"\x01", datetime.date: day}
+    return values[kind]
 
 
 def make(kind: type[BaseException]) -> BaseException:

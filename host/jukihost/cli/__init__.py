@@ -10,7 +10,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from jukihost.cli import apdu, card, code, issuer, jpki, keys, output, pin, status, vectors
+from jukihost.cli import (
+    apdu,
+    card,
+    code,
+    issuer,
+    jpki,
+    keys,
+    operator,
+    output,
+    pin,
+    status,
+    vectors,
+)
 from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
 from jukihost.cli.output import NO_CARD, REFUSED, USAGE, UsageError
 from jukihost.errors import CardError, ProtocolError, TransportError
@@ -90,6 +102,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action=ShowVersion, help="print the version of the project and end"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (status, pin, code, card, jpki, keys, issuer, apdu, vectors):
+    for group in (status, pin, code, card, jpki, keys, issuer, operator, apdu, vectors):
         group.add(commands)
     return parser

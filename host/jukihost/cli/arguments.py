@@ -28,6 +28,9 @@ examples:
   jukihost issuer list --test-keys              a synthetic card, with the keys everybody has
   jukihost issuer lock D3921000310001010402 --keys issuer.keys
   jukihost issuer put-key --test-keys --new-keys issuer.keys --new-version 1 --replace 1
+  jukihost operator login --keys ward.keys --anchor operators.pem
+  jukihost operator change-password --keys ward.keys
+  jukihost operator unlock --keys admin.keys    with the key of ADMIN, which no ward holds
   jukihost jpki sign letter.pdf --out signed.pdf
   jukihost jpki verify signed.pdf --anchor ca.pem
   jukihost apdu 00A4040C0AD3921000310001010401 00CA00C000

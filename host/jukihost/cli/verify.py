@@ -148,7 +148,7 @@ def _check_raw(
 
     if content is None or arguments.certificate is None:
         raise UsageError("a raw signature needs --content and --certificate")
-    certificates = _certificates(arguments.certificate, "the certificate")
+    certificates = certificates_of(arguments.certificate, "the certificate")
     for signer in certificates:  # the others may be those above it, in any order
         with suppress(SignatureInvalid):
             verify_raw(signer, content, signature)
@@ -163,7 +163,9 @@ def _trust(arguments: argparse.Namespace) -> Trust:
     from jukihost.crypto.foreign import MAX_REVOCATION, check_ocsp_response, load_revocation_lists
     from jukihost.signing.validity import Trust
 
-    anchors = [one for path in arguments.anchor for one in _certificates(path, "the trust anchor")]
+    anchors = [
+        one for path in arguments.anchor for one in certificates_of(path, "the trust anchor")
+    ]
     crls: list[bytes] = []
     for path in arguments.crl:
         crls += load_revocation_lists(output.read_file(path, "the revocation list", MAX_REVOCATION))
@@ -180,7 +182,7 @@ def _trust(arguments: argparse.Namespace) -> Trust:
     )
 
 
-def _certificates(path: str, what: str) -> tuple[x509.Certificate, ...]:
+def certificates_of(path: str, what: str) -> tuple[x509.Certificate, ...]:
     """Return all certificates of a file. CertificateUnreadable."""
     from jukihost.crypto.foreign import MAX_CERTIFICATES, load_certificates
 

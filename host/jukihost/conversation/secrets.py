@@ -17,6 +17,9 @@ OLDEST_PASSWORD: Final = 4
 SHORTEST_PASSWORD: Final = 6
 """Characters of the shortest new password."""
 LONGEST_PASSWORD: Final = 16
+SHORTEST_OPERATORS: Final = 8
+"""Characters of the shortest password of an operator."""
+_DIFFERENT: Final = 5
 
 # The first day of each era, newest first (令和, 平成, 昭和 and before); the year 1 is that year.
 # Meiji begins on the day it was proclaimed (docs/card.md, section 6).
@@ -108,6 +111,41 @@ class SignaturePassword(Secret):
             raise PinFormatError(
                 f"a new signature password is {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} letters "
                 "and digits with at least one of each; nothing was sent to the card"
+            )
+
+
+class OperatorPassword(Secret):
+    """The password of an operator card: 8 to 16 characters of printable ASCII, the space too."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if not (
+            SHORTEST_OPERATORS <= len(text) <= LONGEST_PASSWORD
+            and text.isascii()
+            and text.isprintable()
+        ):
+            raise PinFormatError(
+                f"an operator's password is {SHORTEST_OPERATORS} to {LONGEST_PASSWORD} letters, "
+                "digits, signs and spaces of ASCII; nothing was sent to the card, no try was used"
+            )
+        return text
+
+    def check_new(self, present: OperatorPassword | None = None) -> None:
+        """Check the terminal's rules for a new password. PinFormatError.
+
+        A letter and something that is none, five different characters, and not the present one.
+        """
+        letters = sum(character.isalpha() for character in self._text)
+        if not 0 < letters < len(self._text) or len(set(self._text)) < _DIFFERENT:
+            raise PinFormatError(
+                "a new operator's password has a letter, something that is no letter, and "
+                f"{_DIFFERENT} different characters; nothing was sent to the card"
+            )
+        if self == present:
+            raise PinFormatError(
+                "the new password is the present one; choose another; nothing was sent to the card"
             )
 
 
