@@ -39,7 +39,7 @@ _S_MAC: Final = 0x06
 _S_RMAC: Final = 0x07
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Variant:
     """The parameter i of the protocol (Amendment D, 5.1, table 5-1): 60, 70 or 71 here.
 
@@ -63,7 +63,7 @@ class Variant:
         return bool(self.i & 0x10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeySet:
     """The static keys of one version, 1 to 127; the repr shows none. All are of one length."""
 

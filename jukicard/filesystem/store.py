@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from jukicard.filesystem.access import AccessCondition, Proof
@@ -85,7 +84,7 @@ class FileStore:
     ends what was proven with what was there before: `endings` is told, the application's context.
     """
 
-    __slots__ = ("_endings", "_get", "_put", "on_decision", "partition", "root_state", "tree")
+    __slots__ = ("_endings", "_get", "_put", "on_decision", "partition", "tree")
 
     def __init__(
         self, tree: FileTree, partition: ApplicationMemory, endings: Endings = _NOBODY
@@ -97,8 +96,6 @@ class FileStore:
         """Told of every decision about a file, from outside the card."""
         self._get = partition.get
         self._put = partition.put
-        self.root_state: Callable[[], bytes | None] = partial(partition.get, tree.root.state_key)
-        """What memory keeps of the application's own state, None as long as it never changed."""
 
     def content(self, ef: EfNode) -> bytes:
         """Return the bytes of a transparent EF, always `size` of them.

@@ -202,7 +202,8 @@ class FileApplet(Applet[State]):
         handler = handlers.get(command.ins)
         if handler is None:
             raise self.unknown(command)
-        if self.files.root_state() is not None:
+        files = self.files
+        if files.partition.get(files.tree.root.state_key) is not None:
             self._admit(command, state)
         return handler(self, command, state)
 

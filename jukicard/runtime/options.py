@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from jukicard.apdu.status import StatusWord
 from jukicard.channel.logical import MAX_CHANNELS
@@ -47,8 +48,9 @@ class CardOptions:
         return json.dumps(values, sort_keys=True).encode()
 
     @classmethod
+    @lru_cache(maxsize=64)
     def from_bytes(cls, raw: bytes) -> CardOptions:
-        """Read what `to_bytes` wrote."""
+        """Read what `to_bytes` wrote; the forks of one card share it."""
         values = json.loads(raw)
         values["atr"] = bytes.fromhex(values["atr"])
         values["blocked_status"] = StatusWord(values["blocked_status"])

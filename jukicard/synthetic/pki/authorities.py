@@ -44,7 +44,7 @@ GOVERNORS_FROM: Final = datetime.datetime(2003, 8, 24, 15, 0, 0, tzinfo=datetime
 GOVERNORS_UNTIL: Final = datetime.datetime(2049, 12, 31, 14, 59, 59, tzinfo=datetime.UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Authority:
     """A test certificate authority: its names in DER, its key, its certificate's number and dates.
 
