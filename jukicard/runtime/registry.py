@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Any, Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.status import StatusWord
@@ -20,10 +20,16 @@ from jukicard.runtime.application import (
     OutOfUseApplication,
     Surroundings,
 )
-from jukicard.runtime.contents import Contents
+from jukicard.runtime.contents import Contents, Listed
 from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
 from jukicard.runtime.kinds import Kind, UnknownAppletError, find_kind, further_kinds, is_own
-from jukicard.runtime.placement import Entry, Placement, entries_from_bytes, entries_to_bytes
+from jukicard.runtime.placement import (
+    Entry,
+    Placement,
+    Privilege,
+    entries_from_bytes,
+    entries_to_bytes,
+)
 from jukicard.runtime.quota import used
 
 STEP_BUDGET: Final = 1_000_000
@@ -94,7 +100,7 @@ class Registry:
         else:
             made = Application(placement, kind, self._surroundings)
             if made.is_issuers:
-                made.contents = Contents(self)
+                made.contents = _Managed(self)
         if entry.after_issue:
             made.room = partial(self._room, placement.aid)
         if entry.state is LifeCycleState.ACTIVATED:
@@ -235,3 +241,61 @@ class Registry:
 
 def _usual_aid(kind: Kind) -> Aid | None:
     return kind.load().usual_aid({})
+
+
+class _Managed(Contents):
+    """What `Contents` says, done by the registry, of which nothing else is handed out."""
+
+    __slots__ = ("_registry",)
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def applications(self) -> list[Listed]:
+        return [
+            Listed(one.placement.aid, one.state, Privilege.CARD in one.placement.privileges)
+            for one in self._registry.entries
+        ]
+
+    def offers(self) -> list[Aid]:
+        return sorted(self._registry.offers())
+
+    def install(
+        self, module: bytes, aid: Aid, parameters: Mapping[str, str], reserved: int = 0
+    ) -> None:
+        offered = self._registry.offers()
+        kind = next((kind for lies, kind in offered.items() if lies == module), None)
+        if kind is None:
+            raise IsoError(
+                StatusWord.REFERENCED_DATA_NOT_FOUND,
+                f"no application is offered as {module.hex().upper()}: install its package",
+            )
+        if self._registry.get(aid) is not None:
+            raise IsoError(StatusWord.FILE_ALREADY_EXISTS, f"there is an application {aid} already")
+        self._registry.install(
+            Placement(aid, kind, parameters), after_issue=True, reserved=reserved
+        )
+        try:
+            self.administer(aid, lambda applet: None)  # made now: later it would only fail
+        except (AppletMisbehavedError, LookupError, TypeError, ValueError):
+            raise IsoError(
+                StatusWord.INCORRECT_DATA, f"{kind} cannot be made with these parameters"
+            ) from None
+
+    def change(self, aid: bytes, operation: Operation) -> None:
+        self._registry.change(aid, operation)
+
+    def state(self, aid: bytes) -> LifeCycleState:
+        return self._registry.entry(aid).state
+
+    def remove(self, aid: bytes) -> None:
+        self._registry.remove(aid)
+
+    def is_further(self, aid: bytes) -> bool:
+        return self._registry.entry(aid).after_issue
+
+    def administer(self, aid: bytes, work: Callable[[Any], None]) -> None:
+        self._registry.entry(aid)
+        application = self._registry.get(aid)
+        if application is not None:
+            application.run(lambda: work(application.applet))
