@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from enum import Enum
-from itertools import islice, product
+from itertools import chain, islice, product
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
@@ -98,8 +98,10 @@ class _Reviewer:
                 return ""
         return why if len(ways) < _MOST_WAYS else ""
 
-    def _obstacle(self, way: frozenset[AccessCondition], without: int | None) -> str:
+    def _obstacle(self, way: tuple[AccessCondition, ...], without: int | None) -> str:
         rights = {leaf.right for leaf in way if isinstance(leaf, Authenticated)}
+        for right in sorted(rights - self.granted):
+            return f"no key of the application's DF grants {right}"
         for leaf in way:
             if isinstance(leaf, Never):
                 return "a part of it is Never"
@@ -113,8 +115,6 @@ class _Reviewer:
             needs_session = isinstance(leaf, SecureMessaging) and leaf.level > MessagingLevel.NONE
             if needs_session and not self.sessions:
                 return "nothing here opens a secure messaging session"
-        for right in sorted(rights - self.granted):
-            return f"no key of the application's DF grants {right}"
         if len(rights) > 1 and not rights <= self.certified:
             names = " and ".join(sorted(rights))
             return f"{names} at once: to authenticate for one forgets the other"
@@ -178,17 +178,17 @@ class _Reviewer:
             yield Finding("PIN", "there is no PIN, and no pin_waiver that says why")
 
 
-def _ways(condition: AccessCondition) -> Iterator[frozenset[AccessCondition]]:
-    """Yield the sets of parts of which each, proven as a whole, meets a condition."""
+def _ways(condition: AccessCondition) -> Iterator[tuple[AccessCondition, ...]]:
+    """Yield the groups of parts of which each, proven as a whole, meets a condition."""
     if isinstance(condition, AnyOf):
         for part in condition.conditions:
             yield from _ways(part)
     elif isinstance(condition, AllOf):
         parts = [list(islice(_ways(part), _MOST_WAYS)) for part in condition.conditions]
         for chosen in product(*parts):
-            yield frozenset().union(*chosen)
+            yield tuple(chain.from_iterable(chosen))
     else:
-        yield frozenset({condition})
+        yield (condition,)
 
 
 def _rules(tree: FileTree) -> Iterator[_Rule]:

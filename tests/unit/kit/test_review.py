@@ -180,6 +180,12 @@ def test_keys() -> None:
     ]
 
 
+def test_a_key_inside_a_further_folder_grants_nothing() -> None:
+    inside = DedicatedFile(fid=0x0700, files=(key(),))
+    found = said(file(read=ALWAYS, update=TOWN), pin(unblock=ALWAYS), inside)
+    assert "0001: 'update' can never be met: no key of the application's DF grants TOWN" in found
+
+
 def test_what_a_command_asks_for_counts_as_asked() -> None:
     class Till(Files[KeyState], Pins[KeyState], Keys[KeyState]):
         """Has a command that only TILL may give, and a file that only it uses."""
@@ -228,6 +234,8 @@ def test_a_new_version_is_compared_line_by_line() -> None:
 
     old = lines(file(read=HOLDER, update=TOWN), pin(), key(), file(2, read=ALWAYS))
     assert list(changes(old, old)) == []
+    assert "0001, terminate" in old
+    assert not {"0011, read", "0101, terminate", "DF, activate"} & old.keys()  # Never, of course
     new = lines(
         TransparentFile(fid=1, size=8, access=AccessRules(read=ALWAYS, update=TOWN)),
         PinFile(fid=PIN, tries=5, change=HOLDER, unblock=TOWN),
