@@ -186,7 +186,11 @@ class StatusInstead(Hazard):
 
 @dataclass(frozen=True, slots=True)
 class OnProtected(Hazard):
-    """A hazard to protected answers: commands under secure messaging are counted only."""
+    """A hazard to protected answers: commands under secure messaging are counted only.
+
+    That of ISO/IEC 7816-4, whose MAC is an object of its own: an answer of SCP03 does not show
+    whether it has one, and passes as it is.
+    """
 
     def counts(self, command: bytes) -> bool:
         """Tell whether a command is protected, and one of those that are counted."""
