@@ -25,7 +25,7 @@ from jukihost import (
 )
 from tests.unit.security.secrets_of import Secret, of_bytes, of_private_key, of_text, shown
 
-WORD, NEW, WRONG = "Hidden-word-7", "Fresh-word-88", "Guessed-it-99"
+WORD, NEW, WRONG = "HiddenWord7", "FreshWord88", "GuessedIt99"
 DAY = datetime.date(2026, 5, 1)
 
 
