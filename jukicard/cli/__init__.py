@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, NoReturn
 from jukicard.cli import demo, image, kit, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
+from jukicard.cli.subcommands import add_subcommand
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -151,14 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jukicard {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (summary, examples, add_arguments, run) in COMMANDS.items():
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:\n{examples}",
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = add_subcommand(commands, name, summary, examples)
         add_arguments(command)
         command.set_defaults(run=run)
     return parser

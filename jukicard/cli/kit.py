@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from jukicard.cli.subcommands import add_subcommand
+
 if TYPE_CHECKING:
     from jukicard.cli.packages import Package
     from jukicard.filesystem.files import FileTree
@@ -39,14 +41,7 @@ def add_kit_arguments(command: argparse.ArgumentParser) -> None:
         ("check", "read a declaration as a reviewer would", _CHECK, _check, ("package",)),
         ("diff", "say what a new version changes, rules included", _DIFF, _diff, ("old", "new")),
     ):
-        action = actions.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:\n{examples}",
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        action = add_subcommand(actions, name, summary, examples)
         for place in places:
             action.add_argument(
                 place,

@@ -12,6 +12,7 @@ from jukicard.cli import serve
 from jukicard.cli.cards import DEFAULT_PROFILE, add_issue_arguments, image_source, issue
 from jukicard.cli.problems import UsageProblem, UserError
 from jukicard.cli.readfile import read_file
+from jukicard.cli.subcommands import add_subcommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,14 +66,7 @@ def add_trace_arguments(command: argparse.ArgumentParser) -> None:
             _add_replay,
         ),
     ):
-        action = actions.add_parser(
-            name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"examples:\n{examples}",
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        action = add_subcommand(actions, name, summary, examples)
         add(action)
         action.set_defaults(action=run)
 

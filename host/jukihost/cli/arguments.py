@@ -205,6 +205,17 @@ def add_passphrase(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_key_version(parser: argparse.ArgumentParser) -> None:
+    """Add the version of the key that the card was made with."""
+    parser.add_argument(
+        "--key-version",
+        metavar="N",
+        type=key_version,
+        default=1,
+        help="the version of the key the card was made with (default: %(default)s)",
+    )
+
+
 def add_keys(
     parser: argparse.ArgumentParser,
     purpose: Purpose | None,
@@ -230,13 +241,7 @@ def add_keys(
         f"{', '.join(Purpose.__members__)}"
         + ("" if purpose is None else f" (default: {purpose.name})"),
     )
-    parser.add_argument(
-        "--key-version",
-        metavar="N",
-        type=key_version,
-        default=1,
-        help="the version of the key the card was made with (default: %(default)s)",
-    )
+    add_key_version(parser)
     if not private:
         parser.set_defaults(access_number=None)
         return

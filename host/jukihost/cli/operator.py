@@ -14,9 +14,9 @@ from jukihost.cli.arguments import (
     add_command,
     add_connection,
     add_group,
+    add_key_version,
     add_passphrase,
     add_pin_file,
-    key_version,
 )
 from jukihost.cli.reach import connected
 from jukihost.cli.status import tries_left
@@ -77,13 +77,7 @@ def _action(
         help="the key store to authenticate with: its system OPERATOR_LOGIN, to unlock ADMIN",
     )
     add_passphrase(parser)
-    parser.add_argument(
-        "--key-version",
-        metavar="N",
-        type=key_version,
-        default=1,
-        help="the version of the key the card was made with (default: %(default)s)",
-    )
+    add_key_version(parser)
     return parser
 
 
