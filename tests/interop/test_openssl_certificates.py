@@ -13,8 +13,6 @@ from jukicard.synthetic.people import SPECIMEN
 from jukicard.synthetic.pki import (
     Authority,
     Certificate,
-    Register,
-    RevocationReason,
     authentication_authority,
     authentication_certificate,
     governor_authority,
@@ -24,6 +22,7 @@ from jukicard.synthetic.pki import (
     signature_certificate,
 )
 from jukicard.synthetic.pki.ocsp import answer, responder
+from jukicard.synthetic.pki.revocation import Register, RevocationReason
 from jukicard.synthetic.places import prefectures
 from tests.interop.openssl import OpenSsl, openssl_in
 

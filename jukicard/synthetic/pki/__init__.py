@@ -33,15 +33,11 @@ from jukicard.synthetic.pki.certificates import (
     signature_certificate,
 )
 from jukicard.synthetic.pki.keys import PublishedKey, issuer_key, pick_key, sign_pkcs1_sha256
-from jukicard.synthetic.pki.revocation import Register, Revocation, RevocationReason
 
 __all__ = [
     "Authority",
     "Certificate",
     "PublishedKey",
-    "Register",
-    "Revocation",
-    "RevocationReason",
     "authentication_authority",
     "authentication_certificate",
     "certificate_expiry",

@@ -30,6 +30,7 @@ from jukicard.kit.layouts import CardObject, ObjectError
 from jukicard.memory import ImageError, MemorySnapshot
 from jukicard.synthetic import pki
 from jukicard.synthetic.pki.ocsp import answer, responder
+from jukicard.synthetic.pki.revocation import Register
 from jukihost.crypto.certificate_chain import verify_chain, verify_root
 from jukihost.crypto.cvc import CvCertificate
 from jukihost.crypto.signatures import CertificateError
@@ -167,7 +168,7 @@ def request(data: bytes, original: bytes) -> None:
     now = datetime.datetime(2026, 4, 1, tzinfo=datetime.UTC)
     authority = _authority()
     signer = responder(authority, now, until)
-    found = answer(pki.Register(authority), data, signer=signer, produced_at=now, next_update=until)
+    found = answer(Register(authority), data, signer=signer, produced_at=now, next_update=until)
     ocsp.load_der_ocsp_response(found)
 
 

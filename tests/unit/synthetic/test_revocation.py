@@ -21,14 +21,13 @@ from jukicard.environment import SeededRandom
 from jukicard.synthetic.people import SPECIMEN
 from jukicard.synthetic.pki import (
     Certificate,
-    Register,
-    RevocationReason,
     authentication_authority,
     pick_key,
     signature_authority,
     signature_certificate,
 )
 from jukicard.synthetic.pki.ocsp import MAX_QUESTIONS, MAX_REQUEST, Responder, answer, responder
+from jukicard.synthetic.pki.revocation import Register, RevocationReason
 from jukicard.synthetic.places import municipality
 
 UTC = datetime.UTC
