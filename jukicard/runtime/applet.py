@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -230,7 +230,7 @@ State = TypeVar("State", bound=ApplicationState)
 """The volatile state of an application on one channel."""
 
 
-class Applet(ABC, Generic[State]):
+class Applet(Generic[State]):
     """An application: what it answers when it is selected, and afterwards.
 
     One object a card. Volatile state is not kept in it but in what `new_state` returns, one for

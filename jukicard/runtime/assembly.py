@@ -56,10 +56,11 @@ def check_whole(cls: type) -> None:
     """Refuse an application that has no name, or leaves out what one of its features needs."""
     if not hasattr(cls, "type_name"):
         raise DeclarationError(f"{cls.__name__} has no 'type_name', by which a card knows it")
-    needed = {name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())}
-    for name in sorted(needed.union(vars(cls))):
-        if getattr(getattr(cls, name), "__isabstractmethod__", False):
-            member = next(vars(one)[name] for one in cls.__mro__ if name in vars(one))
+    members: dict[str, Any] = {}
+    for one in reversed(cls.__mro__):
+        members.update(vars(one))
+    for name, member in sorted(members.items()):
+        if getattr(member, "__isabstractmethod__", False):
             what = (member.__doc__ or "").partition("\n")[0]
             raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
 

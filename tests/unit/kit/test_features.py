@@ -12,10 +12,15 @@ from typing import Any, Final
 import pytest
 
 from jukicard.filesystem.files import DfNode
-from jukicard.kit.features.certificates import CertificateState
-from jukicard.kit.features.keys import KeyState
-from jukicard.kit.features.privacy import PrivacyState
-from jukicard.kit.fileapplet import FileState
+from jukicard.kit.features.certificates import Certificates, CertificateState
+from jukicard.kit.features.files import Files
+from jukicard.kit.features.jicsap import Jicsap
+from jukicard.kit.features.keys import Keys, KeyState
+from jukicard.kit.features.lifecycle import LifeCycle
+from jukicard.kit.features.pins import Pins
+from jukicard.kit.features.privacy import Privacy, PrivacyState
+from jukicard.kit.features.signing import Signing
+from jukicard.kit.fileapplet import FileApplet, FileState
 from jukicard.runtime.handlers import DeclarationError
 
 from .wrong_applications import PREAMBLE, WRONG
@@ -40,6 +45,27 @@ def test_what_is_said_when_the_class_is_made(wrong: str) -> None:
     else:
         with pytest.raises((DeclarationError, AttributeError), match=said):
             made(source)
+
+
+FEATURES: Final = (
+    Certificates, FileApplet, Files, Jicsap, Keys, LifeCycle, Pins, Privacy, Signing
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_application_changes_nothing_for_the_others(wrong: str) -> None:
+    """What was begun of it is there for a while; the others are still what they derive from."""
+    source, _, said = WRONG[wrong]
+    begun: list[Exception] = []  # whose tracebacks keep the class
+    try:
+        made(source)
+    except (DeclarationError, AttributeError) as refused:
+        begun.append(refused)
+    assert bool(begun) is (said is not None)
+    others = [type(f"Only{feature.__name__}", (feature,), {}) for feature in FEATURES]
+    for other in others:
+        for feature in FEATURES[::-1] + FEATURES:
+            assert issubclass(other, feature) is (feature in other.__mro__), (other, feature)
 
 
 @pytest.fixture(scope="module")
