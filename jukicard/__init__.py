@@ -105,6 +105,10 @@ if TYPE_CHECKING:
         SlotState as SlotState,
         SlotStatus as SlotStatus,
     )
+    from jukicard.transport.contactless import (
+        Contactless as Contactless,
+        ContactlessPort as ContactlessPort,
+    )
     from jukicard.transport.inprocess import LocalReader as LocalReader
     from jukicard.transport.recorded import RecordedCard as RecordedCard
     from jukicard.transport.tcp import TcpServer as TcpServer
@@ -152,6 +156,7 @@ _HOMES: Final = {
     "synthetic.people": "draw_person",
     "synthetic.person": "Person",
     "transport": "CardFault CardNotPresent CardPort SlotState SlotStatus",
+    "transport.contactless": "Contactless ContactlessPort",
     "transport.inprocess": "LocalReader",
     "transport.recorded": "RecordedCard",
     "transport.tcp": "TcpServer",

@@ -281,6 +281,7 @@ def serve_tcp(
 ) -> Sequence[ServedSlot]:
     """Serve cards over TCP, a port each. UserError."""
     from jukicard.transport.address import port_of_slot
+    from jukicard.transport.contactless import as_found
     from jukicard.transport.tcp import TcpServer
 
     host, port = _address(arguments.tcp, 0)
@@ -288,7 +289,7 @@ def serve_tcp(
         ports = [port_of_slot(port, index) for index in range(len(cards))]
     servers = [
         TcpServer(
-            card,
+            as_found(card),
             host,
             ports[index],
             index=index,

@@ -14,6 +14,7 @@ from jukicard.transport import (
     CardWithoutPower,
     ReaderNotOpen,
 )
+from jukicard.transport.contactless import Contactless, ContactlessPort
 from jukicard.transport.slot import describe
 
 
@@ -28,10 +29,20 @@ class LocalReader:
     does in any reader: CardFault, then CardWithoutPower until `reset` or `open`. An exchange that
     is interrupted (KeyboardInterrupt) closes the reader. What a card raises besides comes through
     unchanged.
+
+    `contactless`: it is a contactless reader, which answers class FF itself (the card's UID); every
+    card put in must be a contactless one then, else ValueError.
     """
 
-    def __init__(self, card: CardPort | None = None, *, description: str = "local reader") -> None:
-        self._card = card
+    def __init__(
+        self,
+        card: CardPort | None = None,
+        *,
+        description: str = "local reader",
+        contactless: Contactless | None = None,
+    ) -> None:
+        self._contactless = contactless
+        self._card = None if card is None else self._found(card)
         self._ready = False
         self._powered = False
         self.description = description
@@ -96,7 +107,7 @@ class LocalReader:
         """Put a card in; `open` gives it power. RuntimeError when one is in already."""
         if self._card is not None:
             raise RuntimeError("there is a card in the reader already")
-        self._card = card
+        self._card = self._found(card)
 
     def remove(self) -> CardPort:
         """Take the card out, which takes its power, and return it; CardNotPresent without one."""
@@ -105,7 +116,10 @@ class LocalReader:
             raise CardNotPresent("no card in the reader")
         self.close()
         self._card = None
-        return card
+        return card.card if isinstance(card, ContactlessPort) and self._contactless else card
+
+    def _found(self, card: CardPort) -> CardPort:
+        return ContactlessPort(card, self._contactless) if self._contactless else card
 
     def _ready_card(self) -> CardPort:
         if self._card is None:

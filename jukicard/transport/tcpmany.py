@@ -31,6 +31,7 @@ from jukicard.transport import (
     log_status,
 )
 from jukicard.transport.address import listen
+from jukicard.transport.contactless import as_found
 from jukicard.transport.jukitcp import (
     CHOOSE,
     CHOSEN,
@@ -93,7 +94,7 @@ class ImageCards:
             backend.close()
             raise
         self._open[name] = backend
-        return card
+        return as_found(card)
 
     def release(self, name: str, card: CardPort) -> None:
         """Let go of the card's place in the file."""

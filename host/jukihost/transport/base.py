@@ -9,6 +9,7 @@ from typing import Self, TypeAlias
 
 from jukihost.errors import CommandNotCarried, ConnectionNotOpen
 from jukihost.models import Awaited
+from jukihost.transport.contactless import read_uid
 
 OnWait: TypeAlias = Callable[[Awaited], None]
 """Told what is waited for, when something is; perhaps in another thread."""
@@ -44,6 +45,14 @@ class BaseConnection(ABC):
     @abstractmethod
     def reset(self) -> bytes:
         """Reset the card without taking its power away and return the new ATR. TransportError."""
+
+    def uid(self) -> bytes:
+        """Return the number by which a contactless reader found the card: no identity.
+
+        See `jukihost.transport.contactless.read_uid`, which any other connection may be given to.
+        NotOffered where no contactless reader answers; ProtocolError, TransportError.
+        """
+        return read_uid(self)
 
     def reconnect(self) -> bytes:
         """Start afresh after a failure: close, open, return the ATR. TransportError."""
