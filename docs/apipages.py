@@ -19,6 +19,7 @@ FACES = {
     "jukicard.kit": "For authors of an application",
     "jukicard.testing": "For tests",
     "jukihost": "The terminal's side",
+    "jukihost.log": "The log of uses",
     "jukihost.testing": "For tests of terminals",
 }
 """The modules that users import from, and what their pages are called."""

@@ -157,6 +157,7 @@ if TYPE_CHECKING:
         SecurityStatusNotSatisfied as SecurityStatusNotSatisfied,
         ServiceNotRunning as ServiceNotRunning,
         StatusError as StatusError,
+        TerminalError as TerminalError,
         TransportError as TransportError,
         Unreachable as Unreachable,
         WrongLength as WrongLength,
@@ -360,8 +361,8 @@ _HOMES: Final = {
     "IncorrectData NoCard NoReader NotOffered NotSupported PcscUnavailable PinBlocked "
     "PinFormatError PinRejected ProtocolError ReaderGone RecordNotFound ReferenceNotFound "
     "ReferenceNotUsable ReplayMismatch SecureMessagingError SecureMessagingRefused "
-    "SecurityStatusNotSatisfied ServiceNotRunning StatusError TransportError Unreachable "
-    "WrongLength WrongParameters",
+    "SecurityStatusNotSatisfied ServiceNotRunning StatusError TerminalError TransportError "
+    "Unreachable WrongLength WrongParameters",
     "jukihost.keys": "CardKeys KEY_REFERENCES KeyCustody KeyCustodyError KeyInfo PublishedKeys "
     "SoftwareCustody UnknownKey WeakKey list_keys new_store rotate_key",
     "jukihost.keys.custody": "KeyExists KeyUnfit",
@@ -382,9 +383,8 @@ _HOMES: Final = {
     "TokenInfo TokenKind",
     "jukihost.sessions.juki": "JukiSession TERMINAL_TYPE",
     "jukihost.sessions.municipal": "MunicipalSession",
-    "jukihost.sessions.operator": "DateBehind NotThisOperator OperatorBlocked "
-    "OperatorLogin OperatorNotEntitled OperatorSession PasswordExpired check_login "
-    "signed_challenge",
+    "jukihost.sessions.operator": "DateBehind NotThisOperator OperatorBlocked OperatorLogin "
+    "OperatorNotEntitled OperatorSession PasswordExpired check_login signed_challenge",
     "jukihost.sessions.surface": "BirthRecord Face NumberImage SurfaceInfo SurfaceSession",
     "jukihost.sessions.text": "Attributes MyNumber TextInfo TextSession TextSignature",
     "jukihost.signing.certificates": "CertificateKind CertificateMalformed CertificateSummary "

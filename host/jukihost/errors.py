@@ -16,6 +16,10 @@ class CardError(Exception):
     """Everything this library raises about a card; the text says what happened and what to do."""
 
 
+class TerminalError(CardError):
+    """What the terminal itself rests on cannot be used: its clock, database, register or ledger."""
+
+
 class TransportError(CardError):
     """The bytes did not get there or back; nothing is known about what the card did."""
 

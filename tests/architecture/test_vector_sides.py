@@ -22,6 +22,7 @@ READERS: Final = readers(TESTS, but=[HERE, HERE.with_name("test_vectors.py")])
 
 BOTH: Final[tuple[Side, ...]] = ("card", "host")
 CARD: Final[tuple[Side, ...]] = ("card",)
+HOST: Final[tuple[Side, ...]] = ("host",)
 NONE_YET: Final[tuple[Side, ...]] = ()
 
 SIDES: Final[dict[str, tuple[Side, ...]]] = {
@@ -32,6 +33,8 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "crypto/cvc_chains": BOTH,
     "crypto/iso9797_1_mac_alg3": BOTH,
     "crypto/nxp_an10922_diversification": BOTH,
+    "crypto/merkle_proofs": HOST,
+    "crypto/signed_notes": HOST,
     "crypto/sp800_108_cmac_kdf": BOTH,
     "crypto/tdes_cbc_sample": BOTH,
     "crypto/wycheproof_signature_sample": BOTH,
@@ -49,7 +52,7 @@ SIDES: Final[dict[str, tuple[Side, ...]]] = {
     "tlv/ber_tlv": BOTH,
     "tlv/fcp_templates": CARD,
 }
-"""Whom each file concerns. The terminal reads no FCP; SCP11 is on neither side yet."""
+"""Whom each file concerns. The terminal reads no FCP, the card keeps no log; nobody has SCP11."""
 
 ONE_SIDE: Final[dict[str, dict[Side, frozenset[str]]]] = {
     "securemessaging/bsi_eac2_worked_example": {

@@ -72,6 +72,7 @@ _CANNOT_BEGIN: Final = frozenset(
     {
         "jukihost.crypto.foreign.ForeignDataError",
         "jukihost.errors.PinFormatError",
+        "jukihost.errors.TerminalError",
         "jukihost.keys.custody.KeyCustodyError",
         "jukihost.signing.report.ExtraMissing",
     }

@@ -1,0 +1,75 @@
+"""The log of uses as a Merkle tree that anybody can check from outside: hashes, proofs, witness.
+
+    >>> from jukihost.log import MemoryNodes, check_inclusion, leaf_hash, prove_inclusion
+    >>> nodes = MemoryNodes(leaf_hash(entry) for entry in (b"first", b"second", b"third"))
+    >>> path = prove_inclusion(nodes, 1, 3)
+    >>> check_inclusion(leaf_hash(b"second"), 1, 3, path, nodes.tree.root())
+
+Hashes are those of RFC 9162, texts those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature,
+tlog-witness, tlog-proof), so that programs of others check them. The names are loaded when they are
+first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.log.notes import (
+        Checkpoint as Checkpoint,
+        InclusionProof as InclusionProof,
+        KeyKind as KeyKind,
+        Note as Note,
+        NoteError as NoteError,
+        NoteKey as NoteKey,
+        Policy as Policy,
+        SigningKey as SigningKey,
+    )
+    from jukihost.log.tree import (
+        EMPTY as EMPTY,
+        LogError as LogError,
+        MemoryNodes as MemoryNodes,
+        ProofError as ProofError,
+        Tree as Tree,
+        check_consistency as check_consistency,
+        check_inclusion as check_inclusion,
+        edge_of as edge_of,
+        leaf_hash as leaf_hash,
+        node_hash as node_hash,
+        prove_consistency as prove_consistency,
+        prove_inclusion as prove_inclusion,
+        root_of as root_of,
+    )
+    from jukihost.log.witness import (
+        AnotherSize as AnotherSize,
+        Update as Update,
+        Witness as Witness,
+        WitnessRefused as WitnessRefused,
+        WitnessStateError as WitnessStateError,
+        bring_up_to_date as bring_up_to_date,
+    )
+
+_HOMES: Final = {
+    "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
+    "tree": "EMPTY LogError MemoryNodes ProofError Tree check_consistency check_inclusion edge_of "
+    "leaf_hash node_hash prove_consistency prove_inclusion root_of",
+    "witness": "AnotherSize Update Witness WitnessRefused WitnessStateError bring_up_to_date",
+}
+"""Where the names are at home, below this package."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.log' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"jukihost.log.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
