@@ -20,6 +20,7 @@ FACES = {
     "jukicard.testing": "For tests",
     "jukihost": "The terminal's side",
     "jukihost.log": "The log of uses",
+    "jukihost.readers": "Readers",
     "jukihost.testing": "For tests of terminals",
 }
 """The modules that users import from, and what their pages are called."""

@@ -17,6 +17,7 @@ half-changed state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -33,6 +34,7 @@ from jukicard.apdu.command import MAX_NC, MAX_NE
 from jukicard.apdu.trace import TraceObserver
 from jukihost.connection import Capabilities, Connection, translated
 from jukihost.errors import CardError, ProtocolError, check
+from jukihost.pinpad import PadEntry
 
 MAX_ROUNDS: Final = 1024
 """How many GET RESPONSE one answer may take: 65536 bytes in pieces of 64."""
@@ -60,6 +62,13 @@ class ApduChannel(Protocol):
 
         Return the ATR of the reset that this took, None when it took none. TransportError when it
         fails: the connection is closed then, which takes the power.
+        """
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Return what has an entry typed on the reader and sent with a command that has no data.
+
+        It returns the answer as the driver gives it. NotOffered without a pad, PadNotUsable where
+        the command would have to be protected; nothing was sent then.
         """
 
 
@@ -92,6 +101,11 @@ class PlainChannel:
         """Make the card forget what was proven to it, see `jukihost.connection.Capabilities`."""
         return self._capabilities.forget()
 
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Return what has an entry typed on the reader and sent. NotOffered."""
+        enter = self._capabilities.pin_entry(entry)
+        return lambda command: enter(command.replace(data=b"", ne=0).encode())
+
 
 class ChannelDecorator:
     """A channel around another one; does nothing by itself."""
@@ -111,6 +125,10 @@ class ChannelDecorator:
         """Make the card forget what was proven to it."""
         return self.inner.forget()
 
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Return what has an entry typed on the reader and sent. NotOffered, PadNotUsable."""
+        return self.inner.pin_entry(entry)
+
 
 class Tracing(ChannelDecorator):
     """Shows every command and every answer to an observer, as they are on the wire."""
@@ -125,6 +143,19 @@ class Tracing(ChannelDecorator):
         response = self.inner.transmit(command)
         self.observer.response(response.encode())
         return response
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Pass it on, watched: the command shows without what is typed."""
+        enter = super().pin_entry(entry)
+
+        def watched(command: CommandApdu) -> bytes:
+            self.observer.command(command.encode())
+            answer = enter(command)
+            if len(answer) >= 2:
+                self.observer.response(answer)
+            return answer
+
+        return watched
 
     def forget(self) -> bytes | None:
         """Pass it on, watched: a reset shows."""
@@ -241,12 +272,20 @@ class LogicalChannelChannel(ChannelDecorator):
         ValueError when its class has no channel number or already names another channel, and
         after `close`: all three are mistakes of the program.
         """
+        return self.inner.transmit(self._numbered(command))
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Return what has an entry typed and sent on this channel. ValueError as `transmit`."""
+        enter = super().pin_entry(entry)
+        return lambda command: enter(self._numbered(command))
+
+    def _numbered(self, command: CommandApdu) -> CommandApdu:
         if self.closed:
             raise ValueError(f"logical channel {self.number} is closed")
         cla = command.cla
         if cla.channel not in (0, self.number):
             raise ValueError(f"the command names channel {cla.channel}, this is {self.number}")
-        return self.inner.transmit(command.replace(cla=cla.replace(channel=self.number)))
+        return command.replace(cla=cla.replace(channel=self.number))
 
     def close(self) -> None:
         """Close the channel on the card; closing twice is allowed. StatusError, TransportError.

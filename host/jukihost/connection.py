@@ -16,8 +16,10 @@ from jukihost.errors import (
     CardRemoved,
     CardRemovedOrNotOpen,
     CardReset,
+    NotOffered,
     TransportError,
 )
+from jukihost.pinpad import PadEntry
 
 
 class Connection(Protocol):
@@ -75,6 +77,18 @@ class Forgetting(Protocol):
         """Reset the card; return the new ATR, None when there is none (yet). TransportError."""
 
 
+@runtime_checkable
+class PinEntering(Protocol):
+    """A connection to a reader on which the holder may type a PIN."""
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[bytes], bytes]:
+        """Return what has an entry typed and sent: header of the command in, answer out.
+
+        NotOffered when the reader has no pad, or none that can take it; nothing was sent then.
+        The answer is the driver's, whatever its length.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a connection can do beside carrying bytes: looked up once, by the channel put on it.
@@ -84,10 +98,12 @@ class Capabilities:
     forget: makes the card forget what was proven to it, by a reset unless the connection has a way
         of its own; returns the ATR of the reset, None when there is none. TransportError when it
         fails: the connection is closed then, which takes the power.
+    pin_entry: has a PIN typed on the reader, see `PinEntering`; NotOffered where it has no pad.
     """
 
     transaction: Callable[[], AbstractContextManager[None]]
     forget: Callable[[], bytes | None]
+    pin_entry: Callable[[PadEntry], Callable[[bytes], bytes]]
 
     @classmethod
     def of(cls, connection: Connection) -> Capabilities:
@@ -97,6 +113,9 @@ class Capabilities:
             connection.forget
             if isinstance(connection, Forgetting)
             else partial(_forget_by_reset, connection),
+            connection.pin_entry
+            if isinstance(connection, PinEntering)
+            else partial(_no_pad, connection),
         )
 
 
@@ -122,6 +141,13 @@ def translated(error: ConnectionError) -> TransportError:
     """
     kind, text = _FAULTS.get(getattr(error, "fault", None), _FAULTS["removed"])
     return kind(text)
+
+
+def _no_pad(connection: Connection, entry: PadEntry) -> Callable[[bytes], bytes]:
+    raise NotOffered(
+        f"{connection.description} is no reader with a PIN pad; have the PIN typed at the "
+        "terminal; nothing was sent to the card"
+    )
 
 
 def _forget_by_reset(connection: Connection) -> bytes:

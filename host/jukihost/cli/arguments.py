@@ -20,6 +20,7 @@ examples:
   jukihost status --tcp 127.0.0.1:35999 --json
   jukihost status --vpcd 127.0.0.1:35963        wait there for a virtual card to call
   jukihost pin verify                           asks for the PIN, without showing it
+  jukihost pin verify --pad                     has the PIN typed on the reader
   printf '1234\\n5678\\n' | jukihost pin change --keys test.keys --pin-file -
   jukihost keys new --test test.keys            the public keys of synthetic cards
   jukihost code read --keys test.keys --purpose RESIDENT_IDENTIFICATION
@@ -191,6 +192,15 @@ def add_pin_file(parser: argparse.ArgumentParser, lines: str) -> None:
         "--pin-file",
         metavar="FILE",
         help=f"read {lines} from the lines of a file, - for standard input, instead of asking",
+    )
+
+
+def add_pad(parser: argparse.ArgumentParser) -> None:
+    """Add that the holder types on the reader."""
+    parser.add_argument(
+        "--pad",
+        action="store_true",
+        help="have it typed on the reader's own pad (digits only, not in a secure session)",
     )
 
 

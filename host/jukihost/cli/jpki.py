@@ -13,6 +13,7 @@ from jukihost.cli.arguments import (
     add_command,
     add_connection,
     add_group,
+    add_pad,
     add_pin_file,
 )
 from jukihost.cli.reach import connected
@@ -81,6 +82,7 @@ def _add_card(parser: argparse.ArgumentParser) -> None:
         help="which of the two keys (default: %(default)s)",
     )
     add_pin_file(parser, "the key's password or PIN")
+    add_pad(parser)
 
 
 @contextmanager
@@ -91,12 +93,12 @@ def _verified(arguments: argparse.Namespace) -> Iterator[tuple[JpkiSession, Jpki
 
     key = JpkiKey[arguments.key.upper()]
     if key is JpkiKey.SIGNATURE:
-        [password] = prompts.secrets(arguments, SignaturePassword, "signature password: ")
+        password = prompts.entry(arguments, SignaturePassword, "signature password: ")
         with connected(arguments) as (_, channel), JpkiSession(channel) as jpki:
             jpki.verify_password(password)
             yield jpki, key
     else:
-        [pin] = prompts.secrets(arguments, Pin, "PIN of the authentication key: ")
+        pin = prompts.entry(arguments, Pin, "PIN of the authentication key: ")
         with connected(arguments) as (_, channel), JpkiSession(channel) as jpki:
             jpki.verify_pin(pin)
             yield jpki, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jukihost.cli import output, prompts
 from jukihost.cli.arguments import (
@@ -14,6 +14,7 @@ from jukihost.cli.arguments import (
     add_connection,
     add_group,
     add_keys,
+    add_pad,
     add_pin_file,
 )
 from jukihost.cli.reach import connected
@@ -21,6 +22,12 @@ from jukihost.models import Purpose
 
 if TYPE_CHECKING:
     from jukihost.sessions.juki import JukiSession
+
+
+_NOT_ON_A_PAD: Final = (
+    "what is typed on a reader's pad goes to the card in plain, and would end a secure session; "
+    "nothing was sent to the card"
+)
 
 
 def add(commands: Commands) -> None:
@@ -36,6 +43,7 @@ def add(commands: Commands) -> None:
     for action, lines in ((verify, "the PIN"), (change, "the present PIN, then the new one")):
         add_connection(action)
         add_pin_file(action, lines)
+        add_pad(action)
         add_keys(action, Purpose.RESIDENT_IDENTIFICATION, required=action is change)
     add_connection(unblock)
     add_pin_file(unblock, "the new PIN")
@@ -46,13 +54,19 @@ def add(commands: Commands) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    [pin] = prompts.pins(arguments, "PIN: ")
+    from jukihost.conversation.secrets import Pin
+
+    if arguments.pad and (arguments.keys is not None or arguments.access_number is not None):
+        raise output.UsageError(f"{_NOT_ON_A_PAD}: leave --keys and --access-number out")
+    pin = prompts.entry(arguments, Pin, "PIN: ")
     with _session(arguments) as juki:
         juki.verify_pin(pin)
         return output.done(arguments, "the PIN is right")
 
 
 def _change(arguments: argparse.Namespace) -> int:
+    if arguments.pad:
+        raise output.UsageError(f"{_NOT_ON_A_PAD}: the new PIN is typed here, leave --pad out")
     present, new = prompts.new_pin(arguments, "present PIN: ")
     with authenticated(arguments) as juki:
         juki.verify_pin(present)

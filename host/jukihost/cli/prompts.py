@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jukihost.conversation.secrets import Pin
     from jukihost.keys import SoftwareCustody
     from jukihost.keys.passphrase import Passphrase
+    from jukihost.pinpad import PinPad
     from jukihost.sessions.juki import JukiSession
 
 MAX_SECRETS: Final = 64 << 10
@@ -43,6 +44,18 @@ def secrets(arguments: argparse.Namespace, make: Callable[[str], _T], *prompts: 
         wanted = "1 line" if len(prompts) == 1 else f"{len(prompts)} lines"
         raise UsageError(f"the PIN file must have {wanted}, it has {len(lines)}")
     return [make(line) for line in lines]
+
+
+def entry(arguments: argparse.Namespace, make: Callable[[str], _T], prompt: str) -> _T | PinPad:
+    """Read one secret like `secrets`; with `--pad` return what stands for it. UsageError."""
+    if not arguments.pad:
+        [value] = secrets(arguments, make, prompt)
+        return value
+    from jukihost.pinpad import PinPad
+
+    if arguments.pin_file is not None:
+        raise UsageError("--pad has it typed on the reader: leave --pin-file out")
+    return PinPad()
 
 
 def new_pin(arguments: argparse.Namespace, *before: str) -> list[Pin]:

@@ -9,6 +9,7 @@ from jukihost.conversation.refusals import PinNotVerified
 from jukihost.conversation.secrets import NumberA, NumberB, Pin
 from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import SecurityStatusNotSatisfied, StatusError
+from jukihost.pinpad import PinPad
 
 
 class WithPin(SecuredSession):
@@ -20,9 +21,13 @@ class WithPin(SecuredSession):
         """Return how many tries the PIN has left, 0 when it is blocked; costs no try."""
         return pinfile.retries_left(self, self.PIN)
 
-    def verify_pin(self, pin: Pin | str) -> None:
-        """Verify the PIN. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, self.PIN, Pin.of(pin).encode())
+    def verify_pin(self, pin: Pin | str | PinPad) -> None:
+        """Verify the PIN. PinFormatError, PinRejected, PinBlocked.
+
+        `PinPad()` has it typed on the reader: PadError, PadOutcomeUnknown, PadNotUsable,
+        NotOffered.
+        """
+        pinfile.verify(self, self.PIN, Pin.entered(pin))
 
     def unblock_pin(self, new: Pin | str | None = None) -> None:
         """Give the PIN its tries back, and a new value unless it is to stay, at the counter.
@@ -61,13 +66,17 @@ class WithNumbers(HoldersOwn):
         """Return how many tries verification number B has left; costs none."""
         return pinfile.retries_left(self, self.NUMBER_B)
 
-    def verify_number_a(self, number: NumberA | str) -> None:
-        """Verify number A, the My Number. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, self.NUMBER_A, NumberA.of(number).encode())
+    def verify_number_a(self, number: NumberA | str | PinPad) -> None:
+        """Verify number A, the My Number. PinFormatError, PinRejected, PinBlocked; with a pad more.
 
-    def verify_number_b(self, number: NumberB | str) -> None:
-        """Verify number B, or a Juki card's only one. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, self.NUMBER_B, NumberB.of(number).encode())
+        `PinPad()` has it typed on the reader: PadError, PadOutcomeUnknown, PadNotUsable,
+        NotOffered.
+        """
+        pinfile.verify(self, self.NUMBER_A, NumberA.entered(number))
+
+    def verify_number_b(self, number: NumberB | str | PinPad) -> None:
+        """Verify number B, or a Juki card's only one; errors as those of `verify_number_a`."""
+        pinfile.verify(self, self.NUMBER_B, NumberB.entered(number))
 
     def unblock_number_a(self) -> None:
         """Give verification number A its tries back, at the counter; its value never changes.

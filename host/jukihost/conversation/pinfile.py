@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from jukicard.apdu import CommandApdu, Ins, StatusWord
 from jukihost.conversation.session import AppletSession
-from jukihost.errors import ProtocolError
+from jukihost.errors import CardError, CardMute, ProtocolError
+from jukihost.pinpad import PadEntry, PadOutcomeUnknown, pad_error
 
 _CURRENT_EF: Final = 0x80
 """P2: the reference data of the selected EF."""
@@ -34,20 +37,22 @@ def retries_left(session: AppletSession, identifier: int) -> int:
     raise ProtocolError(f"the card does not tell how many tries are left ({status.hex})")
 
 
-def verify(session: AppletSession, identifier: int, encoded: bytes) -> None:
-    """Verify the PIN in EF `identifier`. PinRejected, PinBlocked."""
-    session.select_file(identifier)
-    session.ask(CommandApdu(0x00, Ins.VERIFY, 0x00, _CURRENT_EF, encoded))
+def verify(session: AppletSession, identifier: int, value: bytes | PadEntry) -> None:
+    """Verify the PIN in EF `identifier`. PinRejected, PinBlocked.
+
+    What is typed on a reader's pad: NotOffered, PadNotUsable; PadError, PadOutcomeUnknown.
+    """
+    _send(session, identifier, CommandApdu(0x00, Ins.VERIFY, 0x00, _CURRENT_EF), value)
 
 
-def change(session: AppletSession, identifier: int, new: bytes) -> None:
+def change(session: AppletSession, identifier: int, new: bytes | PadEntry) -> None:
     """Replace the PIN in EF `identifier`, which must have been verified.
 
     ISO/IEC 7816-4:2020, 11.6.7, with P1 = 01: the data is the new value alone.
     SecurityStatusNotSatisfied before `verify`.
     """
-    session.select_file(identifier)
-    session.ask(CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 0x01, _CURRENT_EF, new))
+    command = CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 0x01, _CURRENT_EF)
+    _send(session, identifier, command, _twice(new))
 
 
 def exchange(session: AppletSession, identifier: int, old: bytes, new: bytes) -> None:
@@ -60,13 +65,12 @@ def exchange(session: AppletSession, identifier: int, old: bytes, new: bytes) ->
     session.ask(CommandApdu(0x00, Ins.CHANGE_REFERENCE_DATA, 0x00, _CURRENT_EF, old + new))
 
 
-def change_key(session: AppletSession, identifier: int, new: bytes) -> None:
+def change_key(session: AppletSession, identifier: int, new: bytes | PadEntry) -> None:
     """Replace the PIN in EF `identifier`, verified before, in the form of JICSAP's CHANGE KEY.
 
     The common application of the successor card takes its PIN this way.
     """
-    session.select_file(identifier)
-    session.ask(CommandApdu(0x80, Ins.CHANGE_KEY, 0x00, _CURRENT_EF, new))
+    _send(session, identifier, CommandApdu(0x80, Ins.CHANGE_KEY, 0x00, _CURRENT_EF), _twice(new))
 
 
 def reset(session: AppletSession, identifier: int, new: bytes | None) -> None:
@@ -81,3 +85,40 @@ def reset(session: AppletSession, identifier: int, new: bytes | None) -> None:
         session.ask(CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0x03, _CURRENT_EF))
     else:
         session.ask(CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0x02, _CURRENT_EF, new))
+
+
+def _twice(new: bytes | PadEntry) -> bytes | PadEntry:
+    """Return a new value; one that is typed on a pad is typed twice."""
+    return replace(new, new=True) if isinstance(new, PadEntry) else new
+
+
+def _send(
+    session: AppletSession, identifier: int, command: CommandApdu, value: bytes | PadEntry
+) -> None:
+    """Send a command with a value that is known, or that is typed on the reader."""
+    if isinstance(value, bytes):
+        session.select_file(identifier)
+        session.ask(command.replace(data=value))
+        return
+    enter = session.pin_entry(value)  # refused, where it is, before anything is sent
+    session.select_file(identifier)
+    try:
+        answer = enter(command)
+    except CardMute as error:  # the driver gave up half-way, the connection goes on
+        raise _unknown(session, identifier, f"the exchange broke off ({error})") from None
+    if len(answer) != 2:
+        # Some drivers say success where the card asked for time, or for a block again.
+        raise _unknown(session, identifier, f"the reader answered {len(answer)} bytes, no status")
+    status = StatusWord(int.from_bytes(answer, "big"))
+    refusal = pad_error(status)
+    if refusal is not None:
+        raise refusal
+    session.check(command, status)
+
+
+def _unknown(session: AppletSession, identifier: int, what: str) -> PadOutcomeUnknown:
+    """Ask how many tries are left, and return the error that says so."""
+    left = None
+    with suppress(CardError):
+        left = retries_left(session, identifier)
+    return PadOutcomeUnknown.after(what, left)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, Final, NoReturn, ParamSpec, Protocol, TypeVar
 
-from jukicard.apdu import CommandApdu, ResponseApdu
+from jukicard.apdu import CommandApdu
 from jukihost.channel import (
     ApduChannel,
     ChannelDecorator,
@@ -14,6 +14,7 @@ from jukihost.channel import (
     LogicalChannelChannel,
     ResponseChaining,
 )
+from jukihost.pinpad import PadEntry
 from jukihost.securemessaging import SecureChannel, SecureMessagingSession, SessionOver
 
 _Arguments = ParamSpec("_Arguments")
@@ -51,8 +52,15 @@ class PrivateSessionOver(SessionOver):
 class Silent(ChannelDecorator):
     """A channel on which nothing is said: a private session was wanted on it, and none is alive."""
 
-    def transmit(self, command: CommandApdu) -> ResponseApdu:
+    def transmit(self, command: CommandApdu) -> NoReturn:
         """Send nothing. PrivateSessionOver."""
+        self._refuse()
+
+    def pin_entry(self, entry: PadEntry) -> NoReturn:
+        """Have nothing typed. PrivateSessionOver."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
         raise PrivateSessionOver(
             "no private session protects this any more, and nothing was sent: call begin_private "
             "again, or open() to go on in plain"

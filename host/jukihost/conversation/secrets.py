@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hmac
 from datetime import date
-from typing import Final, NoReturn, Self, cast
+from typing import ClassVar, Final, NoReturn, Self, cast
 
 from jukihost.errors import PinFormatError
+from jukihost.pinpad import PadEntry, PadNotUsable, PinPad
 
 PIN_DIGITS: Final = 4
 OLDEST_PASSWORD: Final = 4
@@ -37,6 +38,9 @@ class Secret:
 
     __slots__ = ("_text",)
 
+    DIGITS: ClassVar[tuple[int, int] | None] = None
+    """The fewest and the most digits that a reader's pad may take for it; None: never on a pad."""
+
     def __init__(self, text: str) -> None:
         """Check and keep the characters. PinFormatError, TypeError; nothing is sent then."""
         if not isinstance(text, str):
@@ -49,8 +53,20 @@ class Secret:
 
     @classmethod
     def of(cls, value: Self | str) -> Self:
-        """Return a secret for what a caller may pass. PinFormatError."""
+        """Return a secret for what a caller may pass. PinFormatError; PadNotUsable for a pad."""
+        if isinstance(value, PinPad):
+            raise PadNotUsable(
+                "this goes to the card in a secure session, which a reader's pad cannot take part "
+                "in: have it typed at the terminal; nothing was sent to the card"
+            )
         return value if isinstance(value, cls) else cls(cast(str, value))
+
+    @classmethod
+    def entered(cls, value: Self | str | PinPad) -> bytes | PadEntry:
+        """Return what goes to the card, or what a reader's pad is told. PinFormatError."""
+        if isinstance(value, PinPad) and cls.DIGITS is not None:
+            return PadEntry(value, *cls.DIGITS)
+        return cls.of(cast("Self | str", value)).encode()
 
     def encode(self) -> bytes:
         """Return what goes to the card."""
@@ -75,6 +91,7 @@ class Pin(Secret):
     """A PIN of four digits (暗証番号), that of the Juki application above all."""
 
     __slots__ = ()
+    DIGITS = (PIN_DIGITS, PIN_DIGITS)
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -94,6 +111,7 @@ class SignaturePassword(Secret):
     """
 
     __slots__ = ()
+    DIGITS = (OLDEST_PASSWORD, LONGEST_PASSWORD)
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -153,6 +171,7 @@ class BirthPin(Secret):
     """Six digits, the birth date: for the age check of the card surface application."""
 
     __slots__ = ()
+    DIGITS = (6, 6)
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -182,6 +201,7 @@ class NumberA(Secret):
     """Verification number A (照合番号A): the twelve digits of the My Number (個人番号)."""
 
     __slots__ = ()
+    DIGITS = (12, 12)
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -195,6 +215,7 @@ class NumberB(Secret):
     """
 
     __slots__ = ()
+    DIGITS = (8, 14)
 
     @classmethod
     def _checked(cls, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import ClassVar, Final, Self
 
@@ -18,6 +19,7 @@ from jukihost.errors import (
     check,
     error_for,
 )
+from jukihost.pinpad import PadEntry
 
 # Commands that prove something to the card when they carry data (ISO/IEC 7816-4:2020, 11.6).
 _PROOFS: Final = frozenset(
@@ -115,6 +117,17 @@ class AppletSession:
         if command.data and command.ins in _PROOFS:
             self._proven = True  # before the answer: one that is lost may have been 9000
         return self._channel.transmit(command)
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
+        """Return what has an entry typed on the reader and sent, see `ApduChannel.pin_entry`."""
+        self.check_open()
+        enter = self._channel.pin_entry(entry)
+
+        def proving(command: CommandApdu) -> bytes:
+            self._proven = True
+            return enter(command)
+
+        return proving
 
     def ask(self, command: CommandApdu, *accepted: StatusWord) -> ResponseApdu:
         """Send a command that must be answered 9000 or one of `accepted`. StatusError."""

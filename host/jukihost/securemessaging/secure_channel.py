@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 from jukicard.apdu import CommandApdu, ResponseApdu
 from jukihost.connection import Forgetting, Transactional
 from jukihost.errors import NotOffered
+from jukihost.pinpad import PadEntry, PadNotUsable
 from jukihost.securemessaging.protocol import SecureMessagingSession
 
 
@@ -89,6 +90,13 @@ class SecureChannel:
         below = self._below()
         self.session.end("the card was made to forget it")
         return below.forget()
+
+    def pin_entry(self, entry: PadEntry) -> NoReturn:
+        """Refuse: a pad sends in plain. PadNotUsable; the session goes on."""
+        raise PadNotUsable(
+            "a secure session protects this, and what is typed on the reader would go past it in "
+            "plain and end it: have it typed at the terminal; nothing was sent to the card"
+        )
 
     def _below(self) -> _Capable:
         if not isinstance(self.inner, _Capable):

@@ -13,6 +13,7 @@ from jukihost.conversation.holder import WithPin
 from jukihost.conversation.jukifiles import day, digits
 from jukihost.conversation.secrets import Pin
 from jukihost.errors import ProtocolError
+from jukihost.pinpad import PinPad
 
 EF_CARD: Final = 0x0001
 EF_KEY_REFERENCE: Final = 0x0002
@@ -54,9 +55,9 @@ class CommonSession(WithPin):
         """Return record 1 of EF 0002, the reference of the card's key, as it is."""
         return self.read_record(EF_KEY_REFERENCE, 1)
 
-    def change_pin(self, new: Pin | str) -> None:
+    def change_pin(self, new: Pin | str | PinPad) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, SecurityStatusNotSatisfied."""
-        pinfile.change_key(self, self.PIN, Pin.of(new).encode())
+        pinfile.change_key(self, self.PIN, Pin.entered(new))
 
     def internal_authenticate(self, challenge: bytes) -> bytes:
         """Let the card sign a challenge of 1 to 255 bytes; return the RSA signature (SHA-256)."""

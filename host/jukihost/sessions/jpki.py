@@ -27,6 +27,7 @@ from jukihost.errors import (
     PinRejected,
     ProtocolError,
 )
+from jukihost.pinpad import PadNotUsable, PinPad
 
 EF_TOKEN: Final = 0x0006
 EF_AVAILABILITY: Final = 0x0008
@@ -169,12 +170,14 @@ class JpkiSession(HoldersOwn):
         """Return how many tries the key's PIN has left, 0 when it is blocked; costs no try."""
         return pinfile.retries_left(self, key.ef_pin)
 
-    def verify_password(self, password: SignaturePassword | str) -> None:
+    def verify_password(self, password: SignaturePassword | str | PinPad) -> None:
         """Verify the password of the signature key.
 
-        PinFormatError, PasswordRejected with the tries left, PasswordBlocked.
+        PinFormatError, PasswordRejected with the tries left, PasswordBlocked. `PinPad()` has it
+        typed on the reader, where it is of digits alone: PadError, PadOutcomeUnknown, PadNotUsable,
+        NotOffered.
         """
-        encoded = SignaturePassword.of(password).encode()
+        encoded = SignaturePassword.entered(password)
         try:
             pinfile.verify(self, JpkiKey.SIGNATURE.ef_pin, encoded)
         except PinRejected as refusal:
@@ -182,22 +185,36 @@ class JpkiSession(HoldersOwn):
         except PinBlocked as refusal:
             raise PasswordBlocked(refusal.status, refusal.ins) from None
 
-    def verify_pin(self, pin: Pin | str) -> None:
-        """Verify the PIN of the authentication key. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.of(pin).encode())
+    def verify_pin(self, pin: Pin | str | PinPad) -> None:
+        """Verify the PIN of the authentication key. PinFormatError, PinRejected, PinBlocked.
 
-    def change_password(self, new: SignaturePassword | str) -> None:
+        `PinPad()` has it typed on the reader: PadError, PadOutcomeUnknown, PadNotUsable,
+        NotOffered.
+        """
+        pinfile.verify(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.entered(pin))
+
+    def change_password(self, new: SignaturePassword | str | PinPad) -> None:
         """Replace the password of the signature key, after `verify_password`.
 
         PinFormatError for one that is too short or has no letter or no digit; PinNotVerified.
+        PadNotUsable for `PinPad()`: a pad has no letters, and a new password has one.
         """
+        if isinstance(new, PinPad):
+            raise PadNotUsable(
+                "a new signature password has a letter, and a reader's pad has digits only: have "
+                "it typed at the terminal; nothing was sent to the card"
+            )
         password = SignaturePassword.of(new)
         password.check_new()
         pinfile.change(self, JpkiKey.SIGNATURE.ef_pin, password.encode())
 
-    def change_pin(self, new: Pin | str) -> None:
-        """Replace the PIN of the authentication key, after `verify_pin`. PinFormatError."""
-        pinfile.change(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.of(new).encode())
+    def change_pin(self, new: Pin | str | PinPad) -> None:
+        """Replace the PIN of the authentication key, after `verify_pin`. PinFormatError.
+
+        `PinPad()` has it typed twice on the reader; errors as those of `verify_pin`, and
+        PadEntriesDiffer.
+        """
+        pinfile.change(self, JpkiKey.AUTHENTICATION.ef_pin, Pin.entered(new))
 
     # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
 

@@ -56,6 +56,7 @@ from jukihost.errors import (
     StatusError,
 )
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
+from jukihost.pinpad import PinPad
 
 EF_CODE: Final = 0x0002
 EF_CARD_INFO: Final = 0x0003
@@ -284,14 +285,15 @@ class JukiSession(WithPin):
 
     # --- the holder ---
 
-    def verify_pin(self, pin: Pin | str) -> None:
+    def verify_pin(self, pin: Pin | str | PinPad) -> None:
         """Verify the holder's PIN.
 
         Outside a secure session too, as the card allows: the PIN goes over the wire in plain then,
         and the answer is that of a card that has proven nothing. PinFormatError before anything is
-        sent; PinRejected with the tries left, PinBlocked.
+        sent; PinRejected with the tries left, PinBlocked. `PinPad()` has it typed on the reader,
+        outside a secure session only: PadError, PadOutcomeUnknown, PadNotUsable, NotOffered.
         """
-        encoded = Pin.of(pin).encode()
+        encoded = Pin.entered(pin)
         self._verified = False
         pinfile.verify(self, self.PIN, encoded)
         self._verified = True

@@ -10,6 +10,7 @@ from jukihost.conversation import pinfile
 from jukihost.conversation.holder import WithPin
 from jukihost.conversation.secrets import Pin
 from jukihost.errors import RecordNotFound
+from jukihost.pinpad import PinPad
 
 _MAX_RECORDS = 254
 
@@ -26,9 +27,9 @@ class MunicipalSession(WithPin):
             AID, PIN = Aid("F05345414C303031"), 0x0002
     """
 
-    def change_pin(self, new: Pin | str) -> None:
+    def change_pin(self, new: Pin | str | PinPad) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, SecurityStatusNotSatisfied."""
-        pinfile.change(self, self.PIN, Pin.of(new).encode())
+        pinfile.change(self, self.PIN, Pin.entered(new))
 
     def records(self, identifier: int) -> list[bytes]:
         """Return all records of an EF, number 1 first. FileNotFound, SecurityStatusNotSatisfied."""

@@ -18,6 +18,7 @@ from jukihost.conversation.jukifiles import digits
 from jukihost.conversation.secrets import BirthPin
 from jukihost.conversation.templates import birth_date, day_of, interpret, sex_of, template
 from jukihost.models import CardForm, Sex
+from jukihost.pinpad import PinPad
 
 EF_BIRTH: Final = 0x0001
 EF_FACE: Final = 0x0002
@@ -105,9 +106,9 @@ class SurfaceSession(WithNumbers):
         """Return how many tries the birth number has left, 0 when it is blocked; costs none."""
         return pinfile.retries_left(self, EF_BIRTH_PIN)
 
-    def verify_birth(self, pin: BirthPin | str) -> None:
+    def verify_birth(self, pin: BirthPin | str | PinPad) -> None:
         """Verify the birth date, for an age check. PinFormatError, PinRejected, PinBlocked."""
-        pinfile.verify(self, EF_BIRTH_PIN, BirthPin.of(pin).encode())
+        pinfile.verify(self, EF_BIRTH_PIN, BirthPin.entered(pin))
 
     # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
 

@@ -19,6 +19,7 @@ from jukihost.conversation.secrets import Pin
 from jukihost.conversation.templates import birth_date, interpret, sex_of, template
 from jukihost.errors import ProtocolError
 from jukihost.models import Sex
+from jukihost.pinpad import PinPad
 
 EF_MY_NUMBER: Final = 0x0001
 EF_ATTRIBUTES: Final = 0x0002
@@ -110,9 +111,9 @@ class TextSession(WithNumbers, WithPin):
 
     # --- secrets ---
 
-    def change_pin(self, new: Pin | str) -> None:
+    def change_pin(self, new: Pin | str | PinPad) -> None:
         """Replace the PIN, after `verify_pin`. PinFormatError, PinNotVerified."""
-        pinfile.change(self, self.PIN, Pin.of(new).encode())
+        pinfile.change(self, self.PIN, Pin.entered(new))
 
     # --- the counter (purpose COUNTER, after `authenticate`; TerminalNotAuthenticated) ---
 

@@ -27,6 +27,8 @@ class FakeReader:
     power: Callable[[int], object] = lambda disposition: None
     """Told what is done to the card: 1 warm reset, 2 power off and, if it goes on, on again."""
     powered: bool = True
+    control: Callable[[int, bytes], bytes] = lambda code, data: b""
+    """Answers a request to the reader itself."""
 
     def dispose(self, disposition: int, *, goes_on: bool = True) -> None:
         """Do to the card what was asked for; one that has no power gets it from a reset only."""
@@ -135,6 +137,15 @@ class FakeScard:
             card.dispose(disposition)  # still held: nobody comes in between
         self.held -= 1
         return result
+
+    def SCARD_CTL_CODE(self, number: int) -> int:
+        return 0x42000000 + number  # as pcsc-lite makes it
+
+    def SCardControl(
+        self, card: FakeReader, code: int, data: Sequence[int]
+    ) -> tuple[int, Sequence[int]]:
+        result = self._result("SCardControl", code, bytes(data))
+        return result, [] if result else list(card.control(code, bytes(data)))
 
     def SCardTransmit(
         self, card: FakeReader, protocol: int, command: Sequence[int]

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from jukicard.apdu import CommandApdu, ResponseApdu
+from jukihost.errors import NotOffered
+from jukihost.pinpad import PadEntry
 
 JUKI_ATR = bytes.fromhex("3BE000FF8131FE4514")
 JUKI_AID = bytes.fromhex("D3921000310001010401")
@@ -82,6 +84,9 @@ class OneUser:
     def forget(self) -> bytes | None:
         self.forgotten += 1
         return None
+
+    def pin_entry(self, entry: PadEntry) -> NoReturn:
+        raise NotOffered("no pad")
 
 
 class AnswerChannel(OneUser):

@@ -83,7 +83,8 @@ PROVING: dict[str, list[Act]] = {
 # nothing, or nothing but selections.
 FREE = {
     "card_number", "card_state", "residence", "get_data", "pin_retries", "verify_pin",
-    "card_certificate", "verified_card_key", "open", "close", "check", "check_open", "explain",
+    "card_certificate", "verified_card_key", "pin_entry",
+    "open", "close", "check", "check_open", "explain",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Cards in real readers, contact or contactless, through PC/SC.
 
-The thin layer of pyscard is used, without its threads and observers. PIN pads (PC/SC part 10) are
-not used: a PIN is typed on the terminal's keyboard.
+The thin layer of pyscard is used, without its threads and observers. Where the reader has a pad
+(PC/SC part 10), the holder may type a PIN on it, which then is never in this computer.
 
 PC/SC waits without limit while another program holds the card. Here every call has a bound, tells
 what it waits for, and ends at once when it is interrupted; see `waiting` and `lane` for how.
@@ -25,16 +25,20 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.models import Reader
+from jukihost.pinpad import PadEntry
 from jukihost.transport.base import BaseConnection, OnWait, check_length, not_open
 from jukihost.transport.pcsc import holders, scard as pcsc
+from jukihost.transport.pcsc.features import ReaderFeatures
 from jukihost.transport.pcsc.lane import Lane
 from jukihost.transport.pcsc.link import Link, wait_for_left
+from jukihost.transport.pcsc.pinstructures import fit, pin_structure
 from jukihost.transport.pcsc.readers import choose, to_bytes
 from jukihost.transport.pcsc.scard import Scard, expect_success, load_scard
 from jukihost.transport.pcsc.waits import (
     ANSWER,
     OTHERS,
     SERVICE,
+    TYPING,
     awaited_after,
     late,
     service_hangs,
@@ -168,6 +172,33 @@ class PcscConnection(BaseConnection):
                 "the card was pulled out, or stopped without an answer; put it back and reconnect"
             )
         return to_bytes(answer)
+
+    def features(self) -> ReaderFeatures:
+        """Return what the reader can do, asked once a connection; nothing reaches the card.
+
+        A driver that knows no features has none. TransportError, ProtocolError.
+        """
+        link = self._live()
+        return link.features or self._call(link, link.read_features, self._what_for())
+
+    def pin_entry(self, entry: PadEntry) -> Callable[[bytes], bytes]:
+        """Return what has an entry typed on the reader's pad and sent; nothing is sent before.
+
+        It takes the header of the card's command and returns the driver's answer, which may be no
+        status. NotOffered when the reader has no pad for it; TransportError.
+        """
+        code, fitting = fit(entry, self.features(), self.description)
+        return partial(self._have_typed, code, fitting)
+
+    def _have_typed(self, code: int, entry: PadEntry, header: bytes) -> bytes:
+        link = self._live()
+        if self._depth == 0:
+            holders.refuse_second(link.scard, link.reader, self)
+        link.used = True
+        work = partial(link.control, code, pin_structure(entry, header))
+        # each entry has its time, the driver gives the reader ten seconds more
+        seconds = self._timeout + 10 + entry.pad.timeout * (2 if entry.new else 1)
+        return self._call(link, work, TYPING, seconds=seconds)
 
     def reset(self) -> bytes:
         """Reset the card (warm, for every program) and return the new ATR."""

@@ -10,12 +10,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from jukihost.models import Reader
 from jukihost.transport.pcsc import scard as pcsc
+from jukihost.transport.pcsc.features import (
+    GET_FEATURE_REQUEST,
+    NO_FEATURES,
+    ReaderFeatures,
+    look_up,
+)
 from jukihost.transport.pcsc.lane import Lane, new_socket, open_sockets
 from jukihost.transport.pcsc.readers import look, to_bytes
 from jukihost.transport.pcsc.scard import Scard, code_of, expect_service, expect_success
@@ -45,6 +51,8 @@ class Link:
         self.protocol = 0
         self.atr = b""
         self.lane: Lane | None = None
+        self.features: ReaderFeatures | None = None
+        """What the reader can do, once it was asked."""
         self.used = False
         """Whether a command was sent: what was not used need not forget anything."""
         self._caller = Caller("pcsc")
@@ -96,6 +104,26 @@ class Link:
         if initialization == pcsc.LEAVE_CARD and state in pcsc.WITHOUT_POWER:
             # Only a connect gives power by itself: a card left as it is would never answer.
             self.reconnect(pcsc.UNPOWER_CARD)
+
+    def read_features(self) -> ReaderFeatures:
+        """Return what the reader can do; it is asked once. TransportError, ProtocolError."""
+        if self.features is None:
+            self.features = look_up(
+                partial(self._ask, NO_FEATURES), self.scard.SCARD_CTL_CODE(GET_FEATURE_REQUEST)
+            )
+        return self.features
+
+    def control(self, code: int, data: bytes) -> bytes:
+        """Send a request to the reader itself and return its answer. TransportError."""
+        return self._ask(frozenset(), code, data)
+
+    def _ask(self, silent: Set[int], code: int, data: bytes) -> bytes:
+        """Send a request; empty when PC/SC answers one of the `silent` codes."""
+        result, answer = self.scard.SCardControl(self.card, code, list(data))
+        if code_of(result) in silent:
+            return b""
+        expect_success(result, "SCardControl")
+        return to_bytes(answer)
 
     def begin(self) -> None:
         """Begin a transaction. TransportError."""

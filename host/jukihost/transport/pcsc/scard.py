@@ -139,6 +139,14 @@ class Scard(Protocol):
     def SCardEndTransaction(self, card: Any, disposition: int, /) -> int:
         """Let other programs in again."""
 
+    def SCARD_CTL_CODE(self, number: int, /) -> int:
+        """Return the system's control code of a request."""
+
+    def SCardControl(
+        self, card: Any, code: int, data: Sequence[int], /
+    ) -> tuple[int, Sequence[int]]:
+        """Send a request to the reader and return its answer."""
+
     def SCardTransmit(
         self,
         card: Any,

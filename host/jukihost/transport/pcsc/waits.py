@@ -23,6 +23,7 @@ from jukihost.errors import (
 
 OTHERS: Final = "another program to let go of the card"
 ANSWER: Final = "the card to answer"
+TYPING: Final = "the holder to type on the reader's pad"
 SERVICE: Final = "the PC/SC service to answer"
 # What `open` waits for when it meets one of these; the first that fits counts. None: no use.
 _AWAITED: Final[tuple[tuple[type[TransportError], str | None], ...]] = (
