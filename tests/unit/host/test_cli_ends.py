@@ -22,6 +22,7 @@ from jukihost.errors import (
     PinFormatError,
     ProtocolError,
     StatusError,
+    TerminalError,
     TransportError,
 )
 from jukihost.keys import KeyCustodyError
@@ -61,7 +62,8 @@ def test_the_exit_code_is_that_of_the_kind_of_error(
         raise error
 
     monkeypatch.setattr("jukihost.cli.status._readers", fail)
-    if issubclass(kind, KeyCustodyError | ExtraMissing | PinFormatError | ForeignDataError):
+    local = KeyCustodyError | ExtraMissing | PinFormatError | ForeignDataError | TerminalError
+    if issubclass(kind, local):
         expected = 2
     elif issubclass(kind, TransportError | ProtocolError) or kind is CardError:
         expected = 3
