@@ -53,7 +53,13 @@ def choose(readers: Sequence[Reader], wanted: int | str | None) -> str:
         raise AmbiguousReader(
             f"cards are in several readers, name the one to use: {_names(with_card)}"
         )
-    return with_card[0].name
+    name = with_card[0].name
+    if sum(reader.name == name for reader in readers) > 1:
+        raise AmbiguousReader(
+            f"several readers have the name {name!r}, and PC/SC cannot tell them apart; unplug all "
+            "but one of them"
+        )
+    return name
 
 
 def _fitting(readers: Sequence[Reader], wanted: int | str | None) -> list[Reader]:
