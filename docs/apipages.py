@@ -19,6 +19,7 @@ FACES = {
     "jukicard.kit": "For authors of an application",
     "jukicard.testing": "For tests",
     "jukihost": "The terminal's side",
+    "jukihost.tokens": "Tokens for keys",
     "jukihost.log": "The log of uses",
     "jukihost.readers": "Readers",
     "jukihost.testing": "For tests of terminals",

@@ -193,11 +193,13 @@ def _source(
 
 def _custody(arguments: argparse.Namespace, stack: ExitStack, prefix: str) -> KeyCustody:
     """Open the key store that was named; the published keys where they were asked for."""
-    from jukihost.keys import PublishedKeys, SoftwareCustody
+    from jukihost.keys import PublishedKeys
 
     store = getattr(arguments, f"{prefix}keys")
     if store is not None:
-        return stack.enter_context(SoftwareCustody(store, prompts.passphrase(arguments)))
+        opened = prompts.custody(arguments, store)
+        stack.enter_context(opened)
+        return opened
     if getattr(arguments, f"{prefix}test_keys"):
         return PublishedKeys()
     raise UsageError("the keys of a purpose come from a key store: use --new-keys")

@@ -1,10 +1,10 @@
-"""`jukihost keys`: the master keys of systems, in an encrypted file."""
+"""`jukihost keys`: the master keys of systems, in an encrypted file or a PKCS#11 token."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from jukihost.cli import output, prompts
@@ -20,7 +20,9 @@ from jukihost.cli.output import UsageError
 from jukihost.models import Purpose
 
 if TYPE_CHECKING:
-    from jukihost.keys import KeyInfo, SoftwareCustody
+    from jukihost.keys import KeyInfo
+    from jukihost.keys.management import KeyStore
+    from jukihost.keys.passphrase import Passphrase
 
 SUITES: Final = ("MA-AES128", "MA-AES192", "MA-AES256", "MA-3DES")
 """What keys can be for; the first is the default."""
@@ -28,7 +30,9 @@ SUITES: Final = ("MA-AES128", "MA-AES192", "MA-AES256", "MA-3DES")
 
 def add(commands: Commands) -> None:
     """Add the commands of this module."""
-    actions = add_group(commands, "keys", "keep the master keys of systems in an encrypted file")
+    actions = add_group(
+        commands, "keys", "keep the master keys of systems, in an encrypted file or a token"
+    )
     new = _action(actions, "new", "make a key store with a new key for each system", _new)
     new.add_argument(
         "--system",
@@ -56,7 +60,16 @@ def add(commands: Commands) -> None:
     take.add_argument(
         "--key-file",
         metavar="KEYFILE",
-        help="read the key, in hexadecimal, from a file, - for standard input, instead of asking",
+        action="append",
+        help="read the key, in hexadecimal, from a file, - for standard input, instead of asking; "
+        "once for each component",
+    )
+    take.add_argument(
+        "--components",
+        metavar="N",
+        type=int,
+        choices=range(2, 10),
+        help="ask N persons for a component each, of which none tells anything of the key",
     )
     _add_suite(take, "what the key is for (default: AES, of the key's length)")
     _action(actions, "list", "show which keys there are, never the keys", _list)
@@ -83,14 +96,19 @@ def _action(
     actions: Commands, name: str, text: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
     parser = add_command(actions, name, text, run)
-    parser.add_argument("keys", metavar="FILE", help="the key store")
+    parser.add_argument(
+        "keys",
+        metavar="FILE",
+        help="the key store: a file, or the address of "
+        "a token, pkcs11:token=LABEL?module-path=LIBRARY, whose PIN is the passphrase",
+    )
     add_passphrase(parser)
     add_json(parser)
     return parser
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    from jukihost.keys import SoftwareCustody, new_store, published
+    from jukihost.keys import new_store, published
     from jukihost.keys.custody import check_system
 
     passphrase = prompts.passphrase(arguments, new=True)
@@ -101,16 +119,10 @@ def _new(arguments: argparse.Namespace) -> int:
     masters = {
         check_system(system): published.published_master(system, suite) for system in systems
     }
-    custody = SoftwareCustody(arguments.keys, passphrase)
-    custody.create()
-    try:
-        with custody:
-            for system, master in masters.items():
-                custody.import_key(system, published.VERSION, master, suite=suite)
-            made = custody.inventory()
-    except BaseException:
-        Path(arguments.keys).unlink(missing_ok=True)
-        raise
+    with _made(arguments, passphrase) as custody:
+        for system, master in masters.items():
+            custody.import_key(system, published.VERSION, master, suite=suite)
+        made = custody.inventory()
     output.say(
         "jukihost: these are the published test keys: they are WORTHLESS and only for "
         "synthetic cards"
@@ -118,21 +130,57 @@ def _new(arguments: argparse.Namespace) -> int:
     return _show(arguments, made)
 
 
-def _import(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as custody:
-        if arguments.key_file is None:
-            text = prompts.hidden("master key, in hexadecimal: ", "use --key-file")
-        else:
-            text = output.read_file(arguments.key_file, "the key file").decode("ascii", "replace")
+@contextmanager
+def _made(arguments: argparse.Namespace, passphrase: Passphrase) -> Iterator[KeyStore]:
+    """Make an empty store for what is put into it here: all of that, or nothing stays of it."""
+    from jukihost.keys import SoftwareCustody, key_store
+
+    custody = key_store(arguments.keys, passphrase)
+    custody.create()
+    with custody:
         try:
-            key = bytes.fromhex(text.strip())
-        except ValueError:
-            raise UsageError("the key is not hexadecimal") from None
+            yield custody
+        except BaseException:
+            for key in custody.inventory():
+                custody.delete(key.system, key.version)
+            if isinstance(custody, SoftwareCustody):
+                custody.path.unlink(missing_ok=True)
+            raise
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from jukihost.keys import join_components
+
+    with _open(arguments) as custody:
+        parts = list(_components(arguments))
+        key = parts[0] if len(parts) == 1 else join_components(parts)
         suite = arguments.suite or _suite_for(key)
         return _show(
             arguments,
             [custody.import_key(arguments.system, arguments.version, key, suite=suite)],
         )
+
+
+def _components(arguments: argparse.Namespace) -> Iterator[bytes]:
+    """Yield the key, or each component of it as one person after the other gives it. UsageError."""
+    files, asked = arguments.key_file or [], arguments.components
+    if files and asked:
+        raise UsageError("the components come from files or are asked for, not both")
+    questions = ["master key, in hexadecimal: "]
+    if asked:
+        questions = [f"component {one} of {asked}, in hexadecimal: " for one in range(1, asked + 1)]
+    for file in files:
+        raw = output.read_file(file, "the key file")
+        yield _hexadecimal(raw.decode("ascii", "replace"))
+    for prompt in () if files else questions:
+        yield _hexadecimal(prompts.hidden(prompt, "use --key-file"))
+
+
+def _hexadecimal(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip())
+    except ValueError:
+        raise UsageError("the key is not hexadecimal") from None
 
 
 def _suite_for(key: bytes) -> str:
@@ -160,7 +208,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     return output.done(arguments, "the key is deleted")
 
 
-def _open(arguments: argparse.Namespace) -> SoftwareCustody:
+def _open(arguments: argparse.Namespace) -> KeyStore:
     custody = prompts.custody(arguments)
     custody.open()
     return custody

@@ -14,7 +14,7 @@ from jukihost.cli.output import UsageError, read_file, say
 
 if TYPE_CHECKING:
     from jukihost.conversation.secrets import Pin
-    from jukihost.keys import SoftwareCustody
+    from jukihost.keys.management import KeyStore
     from jukihost.keys.passphrase import Passphrase
     from jukihost.pinpad import PinPad
     from jukihost.sessions.juki import JukiSession
@@ -102,22 +102,30 @@ def confirmed(arguments: argparse.Namespace, question: str, word: str) -> None:
         raise UsageError("not confirmed; nothing was done")
 
 
-def passphrase(arguments: argparse.Namespace, *, new: bool = False) -> Passphrase:
-    """Return where the passphrase comes from: the file, the environment, or a person."""
+def passphrase(
+    arguments: argparse.Namespace, place: str | None = None, *, new: bool = False
+) -> Passphrase:
+    """Return where the passphrase comes from: the file, the environment, or a person.
+
+    place: of the key store, `--keys` unless given; what opens a token is its PIN.
+    """
     from jukihost.keys.passphrase import passphrase_from_environment, passphrase_from_file
+    from jukihost.keys.pkcs11 import SCHEME
 
     if arguments.passphrase_file is not None:
         return _bounded(passphrase_from_file(arguments.passphrase_file))
     if VARIABLE in os.environ:
         return passphrase_from_environment(VARIABLE)
+    if (place or arguments.keys).startswith(SCHEME):
+        return _typed_pin
     return _typed_twice if new else _typed
 
 
-def custody(arguments: argparse.Namespace) -> SoftwareCustody:
-    """Return the key store that was named, not yet open."""
-    from jukihost.keys import SoftwareCustody
+def custody(arguments: argparse.Namespace, place: str | None = None) -> KeyStore:
+    """Return the key store that was named, `--keys` unless `place` is given, not yet open."""
+    from jukihost.keys import key_store
 
-    return SoftwareCustody(arguments.keys, passphrase(arguments))
+    return key_store(place or arguments.keys, passphrase(arguments, place))
 
 
 @contextmanager
@@ -147,6 +155,10 @@ def _bounded(read: Passphrase) -> Passphrase:
 
 def _typed() -> str:
     return hidden("passphrase of the key store: ", "use --passphrase-file")
+
+
+def _typed_pin() -> str:
+    return hidden("PIN of the token: ", "use --passphrase-file")
 
 
 def _typed_twice() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
 
 # 3DES diversification is for reading the application note's other half; no system here uses it.
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -16,6 +18,9 @@ MASTER_BYTES: Final = {"MA-AES128": 16, "MA-AES192": 24, "MA-AES256": 32, "MA-3D
 """Bytes of a master key by suite. Masters are AES keys; only the derived key of MA-3DES is not:
 the application note's own 3DES has no room for the input here, which is longer than 15 bytes."""
 
+BlockMac: TypeAlias = Callable[[int, bytes], bytes]
+"""Computes the CMAC of AN10922 over a constant of one byte and data, with a master key."""
+_CONSTANTS: Final = {16: (0x01,), 24: (0x11, 0x12), 32: (0x41, 0x42)}
 _ENCRYPTION: Final = b"\x01"
 _MAC: Final = b"\x02"
 
@@ -30,12 +35,20 @@ def derive_card_keys(
     """
     if MASTER_BYTES.get(suite) != len(master):
         raise KeyUnfit(f"{suite} is no suite for a master key of {len(master)} bytes")
+    return combine_card_keys(suite, partial(_mac, AES(master), 16), card_number, aid, version)
+
+
+def combine_card_keys(
+    suite: str, mac: BlockMac, card_number: bytes, aid: bytes, version: int
+) -> CardKeys:
+    """Derive K.ENC and K.MAC of one card where only `mac` can use the master; see above."""
     if len(card_number) != CARD_NUMBER_BYTES:
         raise KeyUnfit(f"a card number has {CARD_NUMBER_BYTES} bytes, not {len(card_number)}")
     if not 5 <= len(aid) <= 16:
         raise KeyUnfit(f"an AID has 5 to 16 bytes, not {len(aid)}")
     layout = card_number + aid + bytes((check_version(version),))
-    keys = [diversify_aes(master, layout + purpose) for purpose in (_ENCRYPTION, _MAC)]
+    size = MASTER_BYTES[suite]
+    keys = [_diversify_aes(size, mac, layout + purpose) for purpose in (_ENCRYPTION, _MAC)]
     if suite == "MA-3DES":
         keys = [_as_triple_des(key) for key in keys]
     return CardKeys(suite, version, *keys)
@@ -46,12 +59,14 @@ def diversify_aes(master: bytes, data: bytes) -> bytes:
 
     `data` is the diversification input M, 1 to 31 bytes (AN10922, 2.2 to 2.4). KeyUnfit.
     """
-    constants = {16: (0x01,), 24: (0x11, 0x12), 32: (0x41, 0x42)}.get(len(master))
-    if constants is None:
+    if len(master) not in _CONSTANTS:
         raise KeyUnfit(f"an AES key has 16, 24 or 32 bytes, not {len(master)}")
-    algorithm = AES(master)
-    parts = [_mac(algorithm, 16, constant, data) for constant in constants]
-    if len(master) == 24:
+    return _diversify_aes(len(master), partial(_mac, AES(master), 16), data)
+
+
+def _diversify_aes(size: int, mac: BlockMac, data: bytes) -> bytes:
+    parts = [mac(constant, data) for constant in _CONSTANTS[size]]
+    if size == 24:
         first, second = parts
         return first[:8] + xor(first[8:], second[:8]) + second[8:]
     return b"".join(parts)

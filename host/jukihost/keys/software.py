@@ -113,7 +113,7 @@ class SoftwareCustody:
 
         StoreExists, PassphraseTooShort, KeyUnfit, KeyStoreError.
         """
-        _check_suite(suite)
+        check_suite(suite)
         masters = {(check_system(system), 1): _Master(suite, _draw(suite)) for system in systems}
         key = EnvelopeKey.new(encode(self._passphrase, new=True), self._cost)
         with _writing(self.path):
@@ -134,7 +134,7 @@ class SoftwareCustody:
     def generate(self, system: str, *, suite: str = DEFAULT_SUITE) -> KeyInfo:
         """Draw the first master key of a system, version 1. KeyExists when it has any version."""
         check_system(system)
-        _check_suite(suite)
+        check_suite(suite)
 
         def change(masters: _Masters) -> int:
             if _versions(masters, system):
@@ -172,7 +172,7 @@ class SoftwareCustody:
         yet, KeyUnfit after version 255 and for a suite that is none.
         """
         if suite is not None:
-            _check_suite(suite)
+            check_suite(suite)
 
         def change(masters: _Masters) -> int:
             newest = _newest(masters, system)
@@ -284,7 +284,7 @@ def check_master(suite: str, key: bytes) -> None:
     part, few different bytes, and nothing but characters that can be typed. No check can tell a key
     that was derived from printed data.
     """
-    _check_suite(suite)
+    check_suite(suite)
     size = MASTER_BYTES[suite]
     if len(key) != size:
         raise KeyUnfit(f"a master key of {suite} has {size} bytes, not {len(key)}")
@@ -295,7 +295,8 @@ def check_master(suite: str, key: bytes) -> None:
         raise WeakKey("the master key is one that anybody could guess; draw a random one")
 
 
-def _check_suite(suite: str) -> None:
+def check_suite(suite: str) -> None:
+    """Refuse what no master key can be for. KeyUnfit."""
     if suite not in MASTER_BYTES:
         raise KeyUnfit(f"the suites are {', '.join(sorted(MASTER_BYTES))}")
 

@@ -1,0 +1,238 @@
+"""The way to a PKCS#11 token: its address, one call at a time in one thread, errors in words.
+
+Calls go one after the other through one thread of the process: the library is initialised without
+locks, and tokens that rely on them crash under threads. Each has a bound. A token that was opened
+is not carried over a fork: what a child inherits is neither this process's session nor safe.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import unquote
+
+from jukihost.keys.custody import KeyCustodyError
+from jukihost.keys.passphrase import Passphrase, encode
+from jukihost.waiting import Caller, Late
+
+if TYPE_CHECKING:
+    from pkcs11 import Session
+
+T = TypeVar("T")
+SCHEME: Final = "pkcs11:"
+CALL_SECONDS: Final = 30.0
+"""How long one call into the token's library may take; a key on a slow token takes seconds."""
+_MATCHED: Final = {"token": "token_label", "serial": "token_serial"}
+
+
+class TokenError(KeyCustodyError):
+    """The token was not reached, or refused; nothing was changed unless the text says so."""
+
+
+class TokenAddressError(TokenError):
+    """The address names no token."""
+
+
+class TokenLibraryMissing(TokenError):
+    """The token's library, or what reaches it from Python, cannot be loaded."""
+
+
+class TokenNotFound(TokenError):
+    """There is no such token, or it was taken out."""
+
+
+class TokenPinRefused(TokenError):
+    """The token refuses the PIN, or the PIN is locked."""
+
+
+class TokenFull(TokenError):
+    """The token has no room for another key, or is write protected."""
+
+
+class TokenUnfit(TokenError):
+    """The token does not do what a key store needs."""
+
+
+class TokenBusy(TokenError):
+    """The token has not answered a call within its bound, or is used elsewhere in this process."""
+
+
+@dataclass(frozen=True)
+class TokenAddress:
+    """Where a token is: its label or serial number, or both, and the library that reaches it.
+
+    Written as RFC 7512 has it: `pkcs11:token=TOWN?module-path=/usr/lib/softhsm/libsofthsm2.so`.
+    """
+
+    module: Path
+    label: str | None = None
+    serial: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address. TokenAddressError, without the text: somebody may write a PIN there."""
+        example = "write pkcs11:token=LABEL?module-path=/path/of/the/library.so"
+        if not text.startswith(SCHEME):
+            raise TokenAddressError(f"the address of a token begins with {SCHEME}; {example}")
+        path, _, query = text.removeprefix(SCHEME).partition("?")
+        found: dict[str, str] = {}
+        for part, allowed, split in ((path, _MATCHED, ";"), (query, {"module-path": ""}, "&")):
+            for pair in filter(None, part.split(split)):
+                name, equals, value = pair.partition("=")
+                if name.startswith("pin-"):
+                    raise TokenAddressError(
+                        "an address holds no PIN, others can read it; "
+                        "give it as the passphrase of a key store is given"
+                    )
+                if name not in allowed or not equals or name in found:
+                    raise TokenAddressError(
+                        f"the address of a token has token=, serial= and module-path=; {example}"
+                    )
+                found[name] = unquote(value)
+        if not found.keys() & _MATCHED.keys() or "module-path" not in found:
+            raise TokenAddressError(f"the address names no token, or no library; {example}")
+        return cls(Path(found["module-path"]), found.get("token"), found.get("serial"))
+
+
+class _Calls:
+    """The process's one thread for tokens, and who may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._caller: Caller | None = None
+        self._process = 0
+
+    def run(self, work: Callable[[], T], seconds: float) -> T:
+        """Run one call. TokenBusy when the one before it, or this one, does not come back."""
+        if self._process != os.getpid():  # of a parent's thread a child has nothing
+            self.__init__()  # type: ignore[misc]
+            self._process = os.getpid()
+        if not self._lock.acquire(timeout=seconds):
+            raise TokenBusy(f"other calls have kept the token for {seconds:g} s; try again")
+        try:
+            if self._caller is None:
+                self._caller = Caller("pkcs11")
+            return self._caller.call(work, seconds)
+        except Late:
+            raise TokenBusy(
+                f"the token has not answered for {seconds:g} s; look whether it is plugged in, "
+                "and start this program again"
+            ) from None
+        finally:
+            self._lock.release()
+
+
+_CALLS: Final = _Calls()
+
+
+class TokenSession:
+    """One read-write session with a token, logged in and kept open."""
+
+    def __init__(self, address: TokenAddress, pin: Passphrase) -> None:
+        """Log in; the PIN is asked for once the token is found. TokenError, PassphraseMissing."""
+        self._process = os.getpid()
+        token = call(partial(_find, address))
+        user_pin = encode(pin).decode()
+        self._session: Session = call(partial(token.open, rw=True, user_pin=user_pin))
+
+    def call(self, work: Callable[[Session], T]) -> T:
+        """Do something with the session in the thread for tokens. TokenError."""
+        if self._process != os.getpid():
+            raise TokenError("the token was opened by another process; open it in this one")
+        return call(partial(work, self._session))
+
+    def close(self) -> None:
+        """Log out, where the token is still there."""
+        if self._process == os.getpid():
+            try:
+                call(self._session.close)
+            except TokenError:
+                return  # it is gone, and the session with it
+
+
+def call(work: Callable[[], T]) -> T:
+    """Run one call into a token's library, its errors in words. TokenError."""
+    try:
+        import pkcs11.exceptions as refused
+    except ImportError:
+        raise TokenLibraryMissing(
+            "python-pkcs11 is not installed; install it: pip install 'jukicard[hsm]'"
+        ) from None
+    try:
+        return _CALLS.run(work, CALL_SECONDS)
+    except refused.PKCS11Error as error:
+        raise _in_words(error, refused) from None
+
+
+def _find(address: TokenAddress) -> Any:
+    import pkcs11
+
+    try:
+        library = pkcs11.lib(str(address.module))
+    except pkcs11.PKCS11Error as error:
+        if type(error) not in (pkcs11.PKCS11Error, pkcs11.GeneralError):
+            raise
+        raise TokenLibraryMissing(
+            "the token's library cannot be loaded; look whether module-path names it, and whether "
+            "its own configuration is right"
+        ) from None
+    wanted = {"token_label": address.label, "token_serial": address.serial}
+    if address.serial is not None:
+        wanted["token_serial"] = address.serial.encode()  # type: ignore[assignment]
+    return library.get_token(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def _in_words(error: Exception, refused: Any) -> TokenError:
+    """Return what to tell somebody of a refusal; the library's own text may hold anything."""
+    table: list[tuple[tuple[type[Exception], ...], type[TokenError], str]] = [
+        (
+            (refused.PinIncorrect, refused.PinInvalid, refused.PinLenRange),
+            TokenPinRefused,
+            "the token refuses the PIN; it counts wrong ones, and locks itself after a few",
+        ),
+        (
+            (refused.PinLocked, refused.PinExpired, refused.UserPinNotInitialized),
+            TokenPinRefused,
+            "the token's PIN is locked, over or not set; its security officer sets a new one",
+        ),
+        (
+            (refused.NoSuchToken, refused.TokenNotPresent, refused.TokenNotRecognised),
+            TokenNotFound,
+            "there is no such token; look whether it is plugged in, and how it is called "
+            "(pkcs11-tool --list-slots)",
+        ),
+        (
+            (refused.MultipleTokensReturned,),
+            TokenNotFound,
+            "several tokens are called so; name the one by its serial number (serial=)",
+        ),
+        (
+            (refused.DeviceRemoved, refused.SessionHandleInvalid, refused.SessionClosed),
+            TokenNotFound,
+            "the token is not there any more; put it back and open it again",
+        ),
+        (
+            (refused.DeviceMemory, refused.TokenWriteProtected, refused.SessionReadOnly),
+            TokenFull,
+            "the token has no room for another key, or is write protected",
+        ),
+        (
+            (refused.UserAlreadyLoggedIn, refused.AnotherUserAlreadyLoggedIn),
+            TokenBusy,
+            "the token is open in this process already; close it there first",
+        ),
+        (
+            (refused.MechanismInvalid, refused.FunctionNotSupported, refused.KeySizeRange),
+            TokenUnfit,
+            "the token has no AES-CMAC (CKM_AES_CMAC) with keys of this length; use another one",
+        ),
+    ]
+    for kinds, made, text in table:
+        if isinstance(error, kinds):
+            return made(text)
+    return TokenError(f"the token refuses ({type(error).__name__})")

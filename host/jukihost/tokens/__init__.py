@@ -1,0 +1,55 @@
+"""Master keys in a PKCS#11 token: an HSM, a smart card, SoftHSM. Needs the extra `hsm`.
+
+    >>> from jukihost.tokens import TokenCustody
+    >>> TokenCustody("pkcs11:token=TOWN?module-path=/usr/lib/softhsm/libsofthsm2.so", input)
+    <TokenCustody, closed>
+
+The names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.keys.management import (
+        join_components as join_components,
+        key_store as key_store,
+    )
+    from jukihost.keys.pkcs11 import (
+        TokenAddress as TokenAddress,
+        TokenAddressError as TokenAddressError,
+        TokenBusy as TokenBusy,
+        TokenError as TokenError,
+        TokenFull as TokenFull,
+        TokenLibraryMissing as TokenLibraryMissing,
+        TokenNotFound as TokenNotFound,
+        TokenPinRefused as TokenPinRefused,
+        TokenUnfit as TokenUnfit,
+    )
+    from jukihost.keys.token import TokenCustody as TokenCustody
+
+_HOMES: Final = {
+    "jukihost.keys.management": "join_components key_store",
+    "jukihost.keys.token": "TokenCustody",
+    "jukihost.keys.pkcs11": "TokenAddress TokenAddressError TokenBusy TokenError TokenFull "
+    "TokenLibraryMissing TokenNotFound TokenPinRefused TokenUnfit",
+}
+"""Where the names are at home."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.tokens' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

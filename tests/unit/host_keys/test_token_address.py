@@ -1,0 +1,83 @@
+"""The address of a token, components of a key, and calls into a library that do not come back."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from jukihost.keys import TokenCustody, join_components, key_store
+from jukihost.keys.custody import KeyUnfit
+from jukihost.keys.pkcs11 import (
+    TokenAddress,
+    TokenAddressError,
+    TokenBusy,
+    TokenLibraryMissing,
+    _Calls,
+)
+
+WHOLE = "pkcs11:token=My%20Town;serial=0a?module-path=/usr/lib/p11.so"
+
+
+def test_an_address_is_read() -> None:
+    assert TokenAddress.parse(WHOLE) == TokenAddress(Path("/usr/lib/p11.so"), "My Town", "0a")
+    assert TokenAddress.parse("pkcs11:serial=1?module-path=x") == TokenAddress(Path("x"), None, "1")
+    assert isinstance(key_store(WHOLE, str), TokenCustody)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("keys.json", "begins with pkcs11:"),
+        ("pkcs11:", "names no token"),
+        ("pkcs11:token=T", "or no library"),
+        ("pkcs11:?module-path=/x", "names no token"),
+        ("pkcs11:token=T;token=U?module-path=/x", "has token="),
+        ("pkcs11:token?module-path=/x", "has token="),
+        ("pkcs11:object=1;token=T?module-path=/x", "has token="),
+        ("pkcs11:token=T?module-path=/x&pin-value=4711", "holds no PIN"),
+        ("pkcs11:token=T?pin-source=4711", "holds no PIN"),
+        ("pkcs11:token=T?module-name=4711", "has token="),
+    ],
+)
+def test_what_is_no_address_is_said_without_it(text: str, said: str) -> None:
+    with pytest.raises(TokenAddressError, match=said) as refused:
+        TokenCustody(text, str)
+    assert "4711" not in str(refused.value)
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_is_refused(text: str) -> None:
+    with contextlib.suppress(TokenAddressError):
+        TokenAddress.parse("pkcs11:" + text)
+
+
+def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    monkeypatch.setitem(sys.modules, "pkcs11.exceptions", None)
+    with pytest.raises(TokenLibraryMissing, match=r"jukicard\[hsm\]"):
+        TokenCustody(WHOLE, str).open()
+
+
+def test_a_call_that_does_not_come_back_is_left_to_itself() -> None:
+    calls, goes_on = _Calls(), threading.Event()
+    try:
+        with pytest.raises(TokenBusy, match="has not answered"):
+            calls.run(lambda: goes_on.wait(60), 0.05)
+        with pytest.raises(TokenBusy):
+            calls.run(int, 0.05)
+    finally:
+        goes_on.set()
+    assert calls.run(lambda: 5, 10) == 5, "it comes back, and with it the token"
+
+
+def test_components_make_a_key() -> None:
+    parts = [bytes((5, 6)), bytes((1, 2)), bytes((8, 0))]
+    assert join_components(parts) == bytes((12, 4))
+    for wrong in ([], parts[:1], [b"ab", b"abc"], [b"ab", b"ab"], [b"ab", b"\0\0"], [b"", b""]):
+        with pytest.raises(KeyUnfit):
+            join_components(wrong)
