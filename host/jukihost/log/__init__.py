@@ -15,6 +15,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.log.disclosure import (
+        Disclosed as Disclosed,
+        Disclosure as Disclosure,
+        DisclosureError as DisclosureError,
+        Proven as Proven,
+        described as described,
+        disclose as disclose,
+    )
+    from jukihost.log.entries import (
+        Day as Day,
+        EntryError as EntryError,
+        Outcome as Outcome,
+        PseudonymKey as PseudonymKey,
+        Use as Use,
+        pseudonym as pseudonym,
+    )
+    from jukihost.log.lastentries import (
+        LastEntries as LastEntries,
+        LastEntry as LastEntry,
+        PlaceTaken as PlaceTaken,
+        check_last as check_last,
+    )
     from jukihost.log.notes import (
         Checkpoint as Checkpoint,
         InclusionProof as InclusionProof,
@@ -50,6 +72,9 @@ if TYPE_CHECKING:
     )
 
 _HOMES: Final = {
+    "disclosure": "Disclosed Disclosure DisclosureError Proven described disclose",
+    "entries": "Day EntryError Outcome PseudonymKey Use pseudonym",
+    "lastentries": "LastEntries LastEntry PlaceTaken check_last",
     "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
     "tree": "EMPTY LogError MemoryNodes ProofError Tree check_consistency check_inclusion edge_of "
     "leaf_hash node_hash prove_consistency prove_inclusion root_of",
