@@ -28,8 +28,8 @@ SYSTEM_PACKAGES := pcscd vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools soft
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
 	chromium libnss3-tools xvfb xdotool tshark \
 	gcc libc6-dev swig libpcsclite-dev
-# It opens port 22 of the machine when it is installed: only where every interop test must run.
-SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server)
+# They start services of the machine when they are installed: only where every interop test must run.
+SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server postgresql)
 # Of Debian's own Python, two parts are packages for themselves.
 HAS_VENV := import ensurepip, venv
 HAS_HEADERS := import os, sysconfig; assert os.path.exists(sysconfig.get_path("include") + "/Python.h")
@@ -58,7 +58,7 @@ $(BASE): pyproject.toml constraints.txt
 
 $(DEV): $(BASE)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,sign]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,sign,terminal,ledger-postgresql]'
 	@touch $@
 
 $(PCSC): $(BASE)

@@ -20,6 +20,7 @@ FACES = {
     "jukicard.testing": "For tests",
     "jukihost": "The terminal's side",
     "jukihost.tokens": "Tokens for keys",
+    "jukihost.database": "The terminal's database and clock",
     "jukihost.log": "The log of uses",
     "jukihost.readers": "Readers",
     "jukihost.testing": "For tests of terminals",

@@ -18,6 +18,7 @@ import jukicard
 import jukicard.kit
 import jukicard.testing
 import jukihost
+import jukihost.database
 import jukihost.log
 import jukihost.readers
 import jukihost.testing
@@ -34,12 +35,14 @@ FACES = {
     "jukicard.testing": jukicard.testing,
     "jukihost": jukihost,
     "jukihost.tokens": jukihost.tokens,
+    "jukihost.database": jukihost.database,
     "jukihost.log": jukihost.log,
     "jukihost.readers": jukihost.readers,
     "jukihost.testing": jukihost.testing,
 }
 SMALL = {
     "jukicard.testing": 20,
+    "jukihost.database": 20,
     "jukihost.log": 20,
     "jukihost.readers": 10,
     "jukihost.testing": 2,

@@ -58,7 +58,13 @@ PERMISSIVE: Final = frozenset(
     }
 )
 WEAKER_COPYLEFT: Final = frozenset(
-    {"LGPL-2.0-or-later", "LGPL-2.1-or-later", "LGPL-3.0-or-later", "MPL-2.0"}
+    {
+        "LGPL-2.0-or-later",
+        "LGPL-2.1-or-later",
+        "LGPL-3.0-only",
+        "LGPL-3.0-or-later",
+        "MPL-2.0",
+    }
 )
 
 SAID: Final[dict[str, frozenset[str]]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from jukihost.cli import output, prompts
@@ -20,6 +19,7 @@ from jukihost.cli.arguments import (
 )
 from jukihost.cli.reach import connected
 from jukihost.cli.status import tries_left
+from jukihost.clock import Clock
 from jukihost.models import OperatorPurpose
 
 if TYPE_CHECKING:
@@ -147,10 +147,6 @@ def _new_password(
     return found
 
 
-def _today() -> date:
-    return datetime.now().astimezone().date()
-
-
 def _login(arguments: argparse.Namespace) -> int:
     from jukihost.cli.verify import certificates_of
     from jukihost.signing.report import need_extra
@@ -163,8 +159,8 @@ def _login(arguments: argparse.Namespace) -> int:
     with _channel(arguments) as desk:
         [password] = desk.asked("password: ")
         with desk.session(OperatorPurpose.OPERATOR_LOGIN) as session:
-            trust = Trust(anchors, datetime.now().astimezone())
-            operator = session.log_in(password, trust, today=_today())
+            trust = Trust(anchors, Clock().now())
+            operator = session.log_in(password, trust, today=Clock().today())
     fields = {
         "operator": operator.identity.identifier,
         "municipality": operator.identity.municipality,
@@ -185,7 +181,7 @@ def _change(arguments: argparse.Namespace) -> int:
         present, new = _new_password(arguments, desk.asked, "present password: ")
         new.check_new(present)
         with desk.session(OperatorPurpose.OPERATOR_LOGIN) as session:
-            until = session.change_password(present, new, today=_today())
+            until = session.change_password(present, new, today=Clock().today())
     return output.done(arguments, f"the password is changed, and valid until {until}")
 
 
@@ -196,7 +192,7 @@ def _unlock(arguments: argparse.Namespace) -> int:
         new.check_new()
     with _channel(arguments) as desk, desk.session(OperatorPurpose.ADMIN) as session:
         if new is not None:
-            session.tell_date(_today())
+            session.tell_date(Clock().today())
         session.unlock(new)
     return output.done(
         arguments,

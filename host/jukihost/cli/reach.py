@@ -77,14 +77,13 @@ def _recorded(arguments: argparse.Namespace, observers: list[TraceObserver]) -> 
             raise output.UsageError("--record-all says how much --record FILE writes: name a file")
         yield
         return
-    from datetime import UTC, datetime
-
     from jukicard.apdu.trace import TraceLevel
     from jukicard.apdu.trace.formats import write_trace
     from jukicard.apdu.trace.record import ApduTrace
+    from jukihost.clock import machine_time
 
     level = TraceLevel.FULL if arguments.record_all else TraceLevel.REDACTED
-    trace = ApduTrace(level, clock=lambda: datetime.now(UTC))
+    trace = ApduTrace(level, clock=machine_time)
     try:
         number = os.open(arguments.record, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

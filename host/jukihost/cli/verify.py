@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from jukihost.cli import output
 from jukihost.cli.arguments import Commands, add_command, add_json
 from jukihost.cli.output import UsageError
+from jukihost.clock import Clock
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -174,7 +175,7 @@ def _trust(arguments: argparse.Namespace) -> Trust:
         check_ocsp_response(answer)
     return Trust(
         tuple(anchors),
-        arguments.at or datetime.now(UTC),
+        arguments.at or Clock().now(),
         tuple(crls),
         tuple(ocsps),
         arguments.require_revocation,

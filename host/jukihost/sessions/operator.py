@@ -127,7 +127,7 @@ class OperatorSession(SecuredSession):
 
         with OperatorSession(channel) as session:
             session.authenticate(OperatorPurpose.OPERATOR_LOGIN, custody)
-            operator = session.log_in(password, trust, today=date.today())
+            operator = session.log_in(password, trust, today=Clock().today())
 
     All but the card's number, the password's tries and the authority's certificate is
     TerminalNotAuthenticated before `authenticate`, with nothing sent: no password goes in plain,

@@ -1,0 +1,203 @@
+"""Opens a database and hands out its transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+
+from jukihost.clock import Clock, ClockRanBackwards, ClocksDisagree, readable
+from jukihost.database.address import WAIT, Address, read_address
+from jukihost.database.errors import AddressError, DatabaseError, NotProtected
+from jukihost.database.schema import check_schema
+from jukihost.database.tables import clocks
+from jukihost.database.told import told
+
+CLOCKS_APART: Final = timedelta(seconds=60)
+"""How far two terminals' clocks may be apart."""
+LOOK_EVERY: Final = 60.0
+"""Seconds between two looks at the other terminals' clocks, and at one's own of before."""
+_WRITES: Final = "jukihost_writes"
+_DURABLE: Final = "jukihost_durable"
+
+
+class Database:
+    """A terminal's database, open; made by `open_database`.
+
+    `begin` and `read` are the only ways to it, and each is one transaction. It may be shared
+    between threads, never between processes: open it after a process has been started.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, terminal: str) -> None:
+        self.engine, self.clock, self.terminal = engine, clock, terminal
+        self._process = os.getpid()
+        self._looked: float | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def begin(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Give a connection in a transaction that may write; all of it lands at the end, or none.
+
+        On SQLite it holds the file for itself from the start, and `durable=False` does not wait
+        for the disk: after a power cut it may be forgotten whole. DatabaseError for whatever the
+        database says, ClockRanBackwards, ClocksDisagree.
+        """
+        self._look_at_clocks()
+        with self._connected({_WRITES: True, _DURABLE: durable}) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees the database as it is now, whatever others do meanwhile."""
+        with self._connected({_WRITES: False}) as connection:
+            yield connection
+
+    def accept_clock(self) -> None:
+        """Forget what this terminal's clock said before, after it was set right."""
+        with self._connected({_WRITES: True}) as connection:
+            connection.execute(clocks.delete().where(clocks.c.terminal == self.terminal))
+        self._looked = None
+
+    def close(self) -> None:
+        """Close every connection; what `begin` has not ended is undone."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _connected(self, options: dict[str, object]) -> Iterator[Connection]:
+        if self.dialect == "postgresql" and not options[_WRITES]:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        if os.getpid() != self._process:
+            raise DatabaseError("this database was opened by another process; open it in each")
+        with (
+            told(),
+            self.engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def _look_at_clocks(self) -> None:
+        with self._lock:
+            if self._looked is not None and time.monotonic() - self._looked < LOOK_EVERY:
+                return
+            with self._connected({_WRITES: True, _DURABLE: False}) as connection:
+                self._compare_clocks(connection)
+            self._looked = time.monotonic()
+
+    def _compare_clocks(self, connection: Connection) -> None:
+        ours = self.clock.now()
+        for row in connection.execute(select(clocks.c.terminal, clocks.c.seen)):
+            if row.terminal == self.terminal and row.seen > ours:
+                raise ClockRanBackwards(
+                    f"the clock ran backwards: this terminal said {readable(row.seen)} before and "
+                    f"says {readable(ours)} now; set its clock right. If it was ahead before, "
+                    "say so with accept_clock"
+                )
+            if row.terminal != self.terminal and row.seen - ours > CLOCKS_APART:
+                raise ClocksDisagree(
+                    f"the clocks disagree: terminal {row.terminal} has said {readable(row.seen)} "
+                    f"already, this one says {readable(ours)}; set the wrong one right"
+                )
+        mine = clocks.c.terminal == self.terminal
+        if not connection.execute(clocks.update().where(mine).values(seen=ours)).rowcount:
+            connection.execute(clocks.insert().values(terminal=self.terminal, seen=ours))
+
+
+def open_database(address: str | Path, *, clock: Clock, terminal: str) -> Database:
+    """Open the database at an address (see `read_address`) whose tables are of this version.
+
+    `terminal` names this terminal among those on the same database, one clock each.
+    AddressError, NetworkDrive, NotProtected, NoSchema, SchemaOlder, SchemaNewer, DatabaseError.
+    """
+    if not terminal:
+        raise AddressError("a terminal needs a name among those on the same database")
+    engine = make_engine(read_address(address))
+    database = Database(engine, clock, terminal)
+    try:
+        with database.read() as connection:
+            check_schema(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return database
+
+
+def make_engine(address: Address, *, create: bool = False) -> Engine:
+    """Return the engine of an address; nothing is opened yet. `create` may make the file."""
+    arguments: dict[str, Any] = dict(address.arguments)
+    if address.file is not None:
+        arguments = {"timeout": WAIT, "check_same_thread": False, "isolation_level": None}
+    engine = create_engine(
+        address.url,
+        connect_args=arguments,
+        hide_parameters=True,
+        pool_timeout=WAIT,
+        pool_pre_ping=address.file is None,
+    )
+    if address.file is None:
+        event.listen(engine, "connect", _check_peer)
+    else:
+        event.listen(engine, "do_connect", _opener(address.file, create))
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _opener(file: Path, create: bool) -> Any:
+    """Return what opens a file that must be there already, but for `create`."""
+
+    def connect(dialect: object, record: object, args: object, kwargs: dict[str, Any]) -> object:
+        mode = "rwc" if create else "rw"
+        return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, **kwargs)
+
+    return connect
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    # WAL stays in the file; the others are the connection's.
+    connection.execute("PRAGMA journal_mode=WAL")
+    for pragma in ("foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    durable = options.get(_DURABLE, True)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if options.get(_WRITES) else 'ON'}")
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+
+
+def _check_peer(connection: Any, record: object) -> None:
+    """Check who a new connection has really reached, whatever a name was resolved to."""
+    from ipaddress import ip_address
+
+    info = connection.info
+    address = info.hostaddr
+    if address and not ip_address(address).is_loopback and not connection.pgconn.ssl_in_use:
+        connection.close()
+        raise NotProtected("the database's host is another machine, and the connection is plain")
