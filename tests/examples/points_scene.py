@@ -1,7 +1,7 @@
-"""A program that books points: `points_scene.py WHERE`.
+"""A program that books points: `points_scene.py WHERE [FILE]`.
 
-WHERE is `in-process`, `tcp`, `tear` (the power cut at every write) or `later` (installed after
-issue).
+WHERE is `in-process`, `tcp`, `tear` (the power cut at every write), `later` (installed after
+issue), `file` (make a card in FILE) or `reader` (use the one in a reader).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count, pairwise
 
-from jukicard import Card, LocalReader, TcpServer, issue_card
+from jukicard import Card, LocalReader, TcpServer, create_card, issue_card
 from jukicard.memory import PowerLoss
 from jukicard.testing import HazardousCard, PowerCut
 from jukihost import (
@@ -21,6 +21,7 @@ from jukihost import (
     ConditionsNotSatisfied,
     Connection,
     IssuerSession,
+    PcscConnection,
     PinBlocked,
     PinRejected,
     PublishedKeys,
@@ -206,11 +207,16 @@ def later(card: Card) -> None:
     print("installed, removed, installed again, removed")
 
 
-def main(where: str) -> None:
-    """Do what the argument says."""
+def main(where: str, *more: str) -> None:
+    """Do what the arguments say."""
+    if where == "reader":
+        with PcscConnection(wait=20) as reader:
+            return story(reader)
     if where == "later":
         return later(issue_card("juki-v1", seed=1))
     card = issue_card("juki-v1", seed=1, applications=["town-points"], pins={"points": OWN_PIN})
+    if where == "file":
+        return create_card(more[0], "card", card.snapshot())
     if where == "tear":
         return tear(card)
     if where == "tcp":

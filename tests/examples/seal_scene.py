@@ -1,6 +1,7 @@
-"""A program that registers a seal: `seal_scene.py WHERE`.
+"""A program that registers a seal: `seal_scene.py WHERE [FILE]`.
 
-WHERE is `in-process`, `tcp`, or `later` (installed after issue from the command line).
+WHERE is `in-process`, `tcp`, `later` (installed after issue from the command line), `file` (make a
+card in FILE) or `reader` (use the one in a reader).
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import sys
 from datetime import date
 
-from jukicard import Card, LocalReader, TcpServer, issue_card
+from jukicard import Card, LocalReader, TcpServer, create_card, issue_card
 from jukihost import (
     ISSUER_TEST_KEYS,
     AppletNotFound,
     Connection,
     IssuerSession,
+    PcscConnection,
     PinBlocked,
     PinRejected,
     PublishedKeys,
@@ -122,11 +124,16 @@ def later(card: Card) -> None:
     print("installed, removed, installed again, removed")
 
 
-def main(where: str) -> None:
-    """Do what the argument says."""
+def main(where: str, *more: str) -> None:
+    """Do what the arguments say."""
+    if where == "reader":
+        with PcscConnection(wait=20) as reader:
+            return story(reader)
     if where == "later":
         return later(issue_card("juki-v1", seed=1))
     card = issue_card("juki-v1", seed=1, applications=["seal"], pins={"seal": OWN_PIN})
+    if where == "file":
+        return create_card(more[0], "card", card.snapshot())
     if where == "tcp":
         with TcpServer(card) as server, TcpConnection(server.host, server.port) as connection:
             return story(connection)
