@@ -6,6 +6,7 @@ status words only. Terminal software uses `jukihost`.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -53,10 +54,15 @@ OPERATOR_DESK: Final = Desk(OPERATOR, OPERATORS, ADMIN, 6, 0x9B, "operator")
 
 
 class Counter:
-    """Speaks to an application of a powered card, of whose systems it has the keys."""
+    """Speaks to an application of a powered card, of whose systems it has the keys.
 
-    def __init__(self, card: CardPort, systems: SystemKeys, desk: Desk = JUKI_DESK) -> None:
-        self.desk = desk
+    issued: the day the card was issued.
+    """
+
+    def __init__(
+        self, card: CardPort, systems: SystemKeys, desk: Desk, issued: datetime.date
+    ) -> None:
+        self.desk, self.issued = desk, issued
         self._card = card
         self._systems = systems
         self._cipher: SessionCipher | None = None

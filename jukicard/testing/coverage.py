@@ -19,6 +19,7 @@ from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.trace.redaction import parse_or_none
+from jukicard.applets.names import OPERATOR
 from jukicard.filesystem.access import ALWAYS, NEVER, AccessCondition
 from jukicard.filesystem.files import AccessRules, EfNode
 from jukicard.filesystem.lifecycle import LifeCycleState
@@ -32,7 +33,7 @@ from jukicard.runtime.card import Card
 from jukicard.runtime.events import ApplicationSelected, CardEvent, Exchange, PoweredOn
 from jukicard.runtime.handlers import OF_THE_CARD, PROPRIETARY
 from jukicard.testing.hazards import HAZARDS, Hazard
-from jukicard.testing.states import STATES
+from jukicard.testing.states import states_of
 
 Cell: TypeAlias = tuple[str, ...]
 """One thing that can be exercised, in words."""
@@ -75,7 +76,7 @@ class Coverage:
         self._seen: dict[str, set[Cell]] = {section: set() for section in SECTIONS}
         words = (*answered(), *_FAMILIES.values(), _TRIES)
         self.possible[STATUS_WORDS] |= {(word,) for word in words}
-        self.possible[CARD_STATES] |= {(state,) for state in STATES}
+        self.possible[CARD_STATES] |= {(state,) for state in states_of("juki-v1")}
         self.possible[HAZARDS_MET] |= {(getattr(kind, "__name__", ""),) for kind in HAZARDS}
         self.possible[LIFE_CYCLE] |= {_in_words(cell) for cell in TABLE}
         for ins in (Ins.SELECT, *OF_THE_CARD):
@@ -86,6 +87,8 @@ class Coverage:
     def has_card(self, card: Card, state: str) -> None:
         """Count what this card can do, and listen to it from now on."""
         self._see(CARD_STATES, state)
+        if card.applications.get(OPERATOR):
+            self.possible[CARD_STATES] |= {(state,) for state in states_of("operator")}
         for application in card.applications:
             self.applications.add(application.type_name)
             self._offer(application)

@@ -18,6 +18,9 @@ from jukicard.apdu.command import CommandApdu
 from jukicard.apdu.ins import Ins
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.names import OPERATOR
+from jukicard.applets.operator import PASSWORD_DAYS
+from jukicard.applets.operator.commands import encode_day
+from jukicard.applets.operator.files import DATE
 from jukicard.memory import MemorySnapshot
 from jukicard.profiles import PROFILES, CardKeys, Pins, Profile, ProfileError, issue_card
 from jukicard.profiles.catalogue import Generation
@@ -83,6 +86,13 @@ def _moved_out(counter: Counter, pin: str) -> None:
     _at_the_counter(CommandApdu(0x00, Ins.PUT_DATA, 0x00, 0xC1, b"\x01"))(counter, pin)
 
 
+def _password_over(counter: Counter, pin: str) -> None:
+    if counter.desk is not OPERATOR_DESK:
+        raise StateNotReached("only the password of an operator card has an end")
+    after = encode_day(counter.issued + datetime.timedelta(PASSWORD_DAYS + 1))
+    _at_the_counter(CommandApdu(0x00, Ins.PUT_DATA, 0x00, DATE, after))(counter, pin)
+
+
 STATES: Final[dict[str, CardState]] = {
     "issued": CardState("as it was issued", _nothing),
     "one_try_left": CardState("two wrong PINs were sent: one try is left", _wrong_pins(2)),
@@ -103,6 +113,9 @@ STATES: Final[dict[str, CardState]] = {
     "expired": CardState(
         "issued so long ago that its dates are over; see `today_in`", _nothing, expired=True
     ),
+    "password_expired": CardState(
+        "the card's date has passed the last day of an operator's password", _password_over
+    ),
 }
 """Every state by its name."""
 
@@ -111,7 +124,8 @@ _snapshots: OrderedDict[Hashable, MemorySnapshot] = OrderedDict()
 
 def states_of(profile: str) -> tuple[str, ...]:
     """Return the names of the states that a profile's cards can be had in."""
-    return tuple(state for state in STATES if (profile, state) != ("operator", "moved_out"))
+    missing = "moved_out" if profile == "operator" else "password_expired"
+    return tuple(state for state in STATES if state != missing)
 
 
 def card_in(
@@ -127,7 +141,7 @@ def card_in(
     profile, seed and all others: what `issue_card` takes. The states beside `issued` and `expired`
         are those of the Juki application; of an operator card they are those of the operator
         application: the password is its PIN, OPERATOR_LOGIN the key guessed at, and ADMIN does
-        what the counter does. Its holder does not move out.
+        what the counter does. Its holder does not move out; `password_expired` is its own.
 
     ValueError for a state that is not there, ProfileError for a card that cannot be issued,
     StateNotReached when the card is such that it cannot be brought there.
@@ -182,7 +196,8 @@ def _made(
         keys = issued.get("keys") or CardKeys()
         card.power_on()
         desk = OPERATOR_DESK if card.applications.get(OPERATOR) else JUKI_DESK
-        counter = Counter(card, SystemKeys(keys.masters, keys.suites), desk)
+        systems = SystemKeys(keys.masters, keys.suites)
+        counter = Counter(card, systems, desk, _day(state, profile, issued))
         STATES[state].reach(counter, _pin_of(issued, desk))
         card.power_off()
     return card.snapshot()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -21,7 +22,7 @@ from jukicard.applets.operator import PASSWORD_DAYS
 from jukicard.cli import main
 from jukicard.runtime.boundary import raise_bug
 from jukicard.synthetic.pki import operator_authority
-from jukicard.testing import STATES, StateNotReached, card_in
+from jukicard.testing import STATES, StateNotReached, card_in, today_in
 from jukicard.testing.applets import with_forbidden
 from tests.support.naive.terminal import WRONG_KEYS, NaiveTerminal, keys_of
 from tests.support.published.transcript import send
@@ -343,6 +344,7 @@ def test_two_cards_have_two_keys_and_a_seed_gives_the_same() -> None:
     [
         ("issued", 0x9000, 0x63C3),
         ("expired", 0x9000, 0x63C3),
+        ("password_expired", 0x9000, 0x63C3),
         ("one_try_left", 0x9000, 0x63C1),
         ("pin_blocked", 0x9000, 0x63C0),
         ("key_blocked", 0x9000, 0x63C3),
@@ -359,6 +361,21 @@ def test_it_is_had_in_every_state(state: str, selected: int, tries: int) -> None
     if state == "key_blocked":
         assert Desk(card, terminal).authenticate(LOGIN) == 0x6983
     assert set(STATES) - {"moved_out"} >= {state}
+
+
+@pytest.mark.parametrize("given", [{}, {"issued": ISSUED}], ids=["profile's day", "another"])
+def test_its_password_is_over_on_the_day_that_a_clock_may_show(given: dict[str, Any]) -> None:
+    for state, signs in (("issued", 0x9000), ("password_expired", 0x6985)):
+        card = card_in(state, profile="operator", pins={"operator": WORD.decode()}, **given)
+        card.power_on()
+        terminal = NaiveTerminal(card.transmit, card.transmit(bytes.fromhex("00CA005A00"))[2:10])
+        assert terminal.select(AID).status == 0x9000
+        desk = Desk(card, terminal)
+        desk.prove(LOGIN)
+        assert desk.status(VERIFY) == 0x9000, "it can still be changed"
+        assert desk.status(SIGN) == signs
+        today = today_in(state, "operator", **given)
+        assert desk.tell(f"{today:%Y%m%d}") == 0x9000
 
 
 def test_nobody_moves_out_of_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,7 +17,7 @@ from jukicard.crypto.asymmetric import EcPrivateKey
 from jukicard.crypto.curves import P256, P384
 from jukicard.environment import SeededRandom
 from jukicard.synthetic import pki
-from jukicard.testing import CorruptedMac, HazardousCard, card_in
+from jukicard.testing import CorruptedMac, HazardousCard, card_in, today_in
 from jukicard.testing.applets import with_forbidden
 from jukihost import (
     AuthenticationRejected,
@@ -251,6 +252,14 @@ def test_a_card_in_a_state_lets_nobody_in(state: str) -> None:
     card = card_in(state, profile="operator", issued=ISSUED)
     with pytest.raises(expected.get(state, CardError)), session(card) as operator:
         operator.log_in(WORD, trust(), today=TODAY)
+
+
+def test_a_terminal_finds_the_password_over_in_its_state() -> None:
+    given: dict[str, Any] = {"profile": "operator", "issued": ISSUED}
+    card = card_in("password_expired", pins={"operator": WORD}, **given)
+    today = today_in("password_expired", **given)
+    with session(card) as operator, pytest.raises(PasswordExpired):
+        operator.log_in(WORD, trust(), today=today)
 
 
 # -- cards that lie -------------------------------------------------------------------------------

@@ -127,6 +127,14 @@ def test_only_the_applications_that_were_asked_for_count() -> None:
     assert {one[0] for one in of_juki.possible[ACCESS]} == {"juki"}
 
 
+def test_states_of_operator_cards_count_where_there_are_some(coverage: Coverage) -> None:
+    over = ("password_expired",)
+    coverage.has_card(card_in(), "issued")
+    assert over not in coverage.possible[CARD_STATES]
+    coverage.has_card(card_in(profile="operator"), "issued")
+    assert over in coverage.possible[CARD_STATES] - coverage.seen(CARD_STATES)
+
+
 def test_merged_is_what_both_have_counted(coverage: Coverage) -> None:
     other = Coverage()
     other.has_card(card_in(profile="mynumber"), "expired")

@@ -81,6 +81,11 @@ class TestEachState:
         assert ended < today_in("expired", profile)
         assert ended < datetime.date(2026, 1, 1), "whatever the clock of the test shows"
 
+    def test_password_expired(self, profile: str) -> None:
+        """A state of an operator's card alone: tests.unit.applets.test_operator has it."""
+        with pytest.raises(StateNotReached, match="only the password of an operator card"):
+            card_in("password_expired", profile=profile)
+
     def test_all_others_have_not_expired(self, profile: str) -> None:
         assert expiry(card_in(profile=profile)) > today_in("issued", profile)
 
