@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +56,20 @@ class Server:
 
 
 @contextmanager
-def running(*settings: str) -> Iterator[Server]:
-    """Run a server; `settings` are its own, as `name=value`."""
+def running(*settings: str, files: Mapping[str, bytes] | None = None) -> Iterator[Server]:
+    """Run a server; `settings` are its own, as `name=value`; `files` lie where its data is."""
     require("PostgreSQL server", [] if PROGRAMS else ["postgresql"])
     folder = Path(tempfile.mkdtemp(prefix="jukihost-pg-"))
     try:
         user = _give_away(folder)
         _run(user, "initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8",
              "--no-locale", "--no-sync")  # fmt: skip
+        for name, content in (files or {}).items():
+            path = folder / "data" / name
+            path.write_bytes(content)
+            path.chmod(0o600)
+            if user is not None:
+                shutil.chown(path, user)
         options = [f"unix_socket_directories={folder}", "listen_addresses=", "fsync=off", *settings]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
