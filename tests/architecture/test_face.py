@@ -49,8 +49,8 @@ SMALL = {
     "jukihost.tokens": 10,
 }
 """How many classes and functions a face has at least that has not more than fifty."""
-IMPORTABLE = {*FACES}
-"""What the manual and the examples may import of this project."""
+IMPORTABLE = {*FACES, "jukicard.apdu"}
+"""What the manual and the examples may import: the faces, and what both sides say on the wire."""
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FOR_DEVELOPERS = {"vectors.md"}
 """Pages for whoever works on the project, who has its tests too."""

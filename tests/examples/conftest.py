@@ -12,7 +12,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PACKAGES = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
-FACES = {"jukicard", "jukicard.kit", "jukicard.testing", "jukihost"}
+FACES = {"jukicard", "jukicard.apdu", "jukicard.kit", "jukicard.testing", "jukihost"}
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,8 @@ from jukihost import (
     TcpConnection,
     build_channel,
 )
-from pointscard import AID, BALANCE, DEBIT, LOG, PIN
-from pointscard.host import Entry, PointsPurpose, PointsSession
+from pointscard import AID, BALANCE, DEBIT, LOG, PIN, PointsPurpose
+from pointscard.host import Entry, PointsSession
 
 KEYS = PublishedKeys()
 OWN_PIN = "4711"

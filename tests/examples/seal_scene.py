@@ -25,8 +25,8 @@ from jukihost import (
     build_channel,
     cli,
 )
-from sealregistration import AID, PIN
-from sealregistration.host import Registration, SealPurpose, SealSession
+from sealregistration import AID, PIN, SealPurpose
+from sealregistration.host import Registration, SealSession
 
 KEYS = PublishedKeys()
 OWN_PIN = "8642"

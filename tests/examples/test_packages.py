@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import EXAMPLES, FACES, PACKAGES
+from tests.examples.conftest import EXAMPLES, FACES, PACKAGES, run
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -17,3 +18,39 @@ def test_it_imports_from_the_faces_only(name: str) -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("juki"):
                 assert node.module in FACES, path
+
+
+AGREED = """
+import importlib, sys
+name = sys.argv[1]
+told = importlib.import_module(name)
+loaded = [one for one in sys.modules if one.startswith("juki")]
+assert all(one in ("jukicard", "jukihost") or one.startswith("jukicard.apdu") for one in loaded)
+assert "jukihost" not in loaded
+[purposes] = [one for key, one in vars(told).items() if key.endswith("Purpose")]
+from jukicard import kit
+card, host = (importlib.import_module(f"{name}.{side}") for side in ("card", "host"))
+[applet] = [
+    one for one in vars(card).values()
+    if isinstance(one, type) and issubclass(one, kit.FileApplet) and one.__module__ == card.__name__
+]
+[session] = [
+    one for key, one in vars(host).items() if key.endswith("Session") and "AID" in vars(one)
+]
+root = applet.tree.root.spec
+assert root.name == session.AID == told.AID
+keys = {one.reference: one.right for one in root.files if isinstance(one, kit.KeyFile)}
+assert keys == {one.value: one.name for one in purposes}
+assert applet.pin_waiver == getattr(told, "NO_PIN", "")
+print("agreed")
+"""
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_what_both_sides_agree_on_is_declared_once(name: str, installed: Path) -> None:
+    """The declaration alone imports neither side, and both sides have it from there."""
+    [package] = [path.parent.name for path in (EXAMPLES / name / "src").glob("*/host.py")]
+    assert run(installed, "-c", AGREED, package).strip() == "agreed"
+    for side in ("card", "host"):
+        source = (EXAMPLES / name / "src" / package / f"{side}.py").read_text("utf-8")
+        assert f"from {package} import AID" in source

@@ -1,17 +1,19 @@
 """The card's side: a record file of loans, read by anybody, written by the library's system."""
 
 from jukicard import kit
-from librarycard import AID, RECORD_SIZE
+from librarycard import AID, NO_PIN, RECORD_SIZE, LibraryPurpose
 
 LOANS, KEY, RECORD_COUNT = 0x0001, 0x0101, 10
-SYSTEM = kit.AllOf(kit.Authenticated("LIBRARY"), kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED))
+LIBRARY = LibraryPurpose.LIBRARY
+SECURED = kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED)
+SYSTEM = kit.AllOf(kit.Authenticated(LIBRARY.name), SECURED)
 
 
 class LibraryApplet(kit.Files[kit.KeyState], kit.Keys[kit.KeyState]):
     """Loans: anybody reads them, the library's system writes them; there is no PIN."""
 
     type_name = "library"
-    pin_waiver = "what is lent is no secret, and only the library writes"
+    pin_waiver = NO_PIN
     tree = kit.FileTree(
         kit.DedicatedFile(
             name=AID,
@@ -23,7 +25,7 @@ class LibraryApplet(kit.Files[kit.KeyState], kit.Keys[kit.KeyState]):
                     record_size=RECORD_SIZE,
                     record_count=RECORD_COUNT,
                 ),
-                kit.KeyFile(fid=KEY, reference=1, right="LIBRARY"),
+                kit.KeyFile(fid=KEY, reference=LIBRARY, right=LIBRARY.name),
             ),
             objects=(kit.CARD_NUMBER,),
         )

@@ -1,17 +1,10 @@
 """The terminal's side: who borrowed what, and until when."""
 
 from datetime import date, datetime
-from enum import IntEnum
 from typing import NamedTuple
 
 from jukihost import CommandApdu, Ins, KeyCustody, SecuredSession
-from librarycard import AID, RECORD_SIZE
-
-
-class LibraryPurpose(IntEnum):
-    """The systems that write, by the number of their key in the application."""
-
-    LIBRARY = 1
+from librarycard import AID, RECORD_SIZE, LibraryPurpose
 
 
 class Loan(NamedTuple):

@@ -1,13 +1,13 @@
 """The card's side: a purse that is never negative, and a log that agrees with it."""
 
 from jukicard import kit
-from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, LOG_SIZE, PIN
+from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, LOG_SIZE, PIN, PointsPurpose
 
 SECURED = kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED)
 HOLDER = kit.Verified(PIN)
-SHOP = kit.AllOf(kit.Authenticated("POINTS_CREDIT"), SECURED)
-TILL = kit.AllOf(kit.Authenticated("POINTS_DEBIT"), HOLDER, SECURED)
-DESK = kit.AllOf(kit.Authenticated("POINTS_DESK"), SECURED)
+SHOP = kit.AllOf(kit.Authenticated(PointsPurpose.POINTS_CREDIT.name), SECURED)
+TILL = kit.AllOf(kit.Authenticated(PointsPurpose.POINTS_DEBIT.name), HOLDER, SECURED)
+DESK = kit.AllOf(kit.Authenticated(PointsPurpose.POINTS_DESK.name), SECURED)
 SHOWN = kit.AccessRules(read=kit.AnyOf(HOLDER, SHOP, DESK))
 
 
@@ -28,9 +28,10 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
                     record_count=LOG_SIZE,
                 ),
                 kit.PinFile(fid=PIN, change=HOLDER, unblock=DESK),
-                kit.KeyFile(fid=0x0101, reference=1, right="POINTS_CREDIT"),
-                kit.KeyFile(fid=0x0102, reference=2, right="POINTS_DEBIT"),
-                kit.KeyFile(fid=0x0103, reference=3, right="POINTS_DESK"),
+                *(
+                    kit.KeyFile(fid=0x0100 + one, reference=one, right=one.name)
+                    for one in PointsPurpose
+                ),
             ),
             objects=(kit.CARD_NUMBER,),
         )

@@ -1,18 +1,9 @@
 """The terminal's side: how many points there are, where they came from, where they went."""
 
-from enum import IntEnum
 from typing import NamedTuple
 
 from jukihost import MunicipalSession
 from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, PIN
-
-
-class PointsPurpose(IntEnum):
-    """The systems, by the number of their key in the application."""
-
-    POINTS_CREDIT = 1
-    POINTS_DEBIT = 2
-    POINTS_DESK = 3
 
 
 class Entry(NamedTuple):

@@ -1,12 +1,12 @@
 """The card's side: one file, which no reader opens without the town's key."""
 
 from jukicard import kit
-from sealregistration import AID, PIN, REGISTRATION, SIZE
+from sealregistration import AID, PIN, REGISTRATION, SIZE, SealPurpose
 
 SECURED = kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED)
 HOLDER = kit.Verified(PIN)
-DESK = kit.AllOf(kit.Authenticated("SEAL_DESK"), SECURED)
-KIOSK = kit.AllOf(kit.Authenticated("SEAL_KIOSK"), HOLDER, SECURED)
+DESK = kit.AllOf(kit.Authenticated(SealPurpose.SEAL_DESK.name), SECURED)
+KIOSK = kit.AllOf(kit.Authenticated(SealPurpose.SEAL_KIOSK.name), HOLDER, SECURED)
 
 
 class SealApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit.KeyState]):
@@ -23,8 +23,10 @@ class SealApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit.K
                     access=kit.AccessRules(read=kit.AnyOf(DESK, KIOSK), update=DESK),
                 ),
                 kit.PinFile(fid=PIN, change=HOLDER, unblock=DESK),
-                kit.KeyFile(fid=0x0101, reference=1, right="SEAL_DESK"),
-                kit.KeyFile(fid=0x0102, reference=2, right="SEAL_KIOSK"),
+                *(
+                    kit.KeyFile(fid=0x0100 + one, reference=one, right=one.name)
+                    for one in SealPurpose
+                ),
             ),
             objects=(kit.CARD_NUMBER,),
         )

@@ -1,18 +1,10 @@
 """The terminal's side: which seal is registered, and since when."""
 
 from datetime import date, datetime
-from enum import IntEnum
 from typing import NamedTuple
 
 from jukihost import MunicipalSession
 from sealregistration import AID, PIN, REGISTRATION, SIZE
-
-
-class SealPurpose(IntEnum):
-    """The systems, by the number of their key in the application."""
-
-    SEAL_DESK = 1
-    SEAL_KIOSK = 2
 
 
 class Registration(NamedTuple):
