@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jukicard.apdu import CommandApdu, Tlv
 from tests.fuzz import grammar
-from tests.fuzz.steps import AUTHENTICATE, CERTIFICATES, PIN, PLAIN, POWER, PRIVATE, Step
+from tests.fuzz.steps import AUTHENTICATE, CERTIFICATES, ISSUER, PIN, PLAIN, POWER, PRIVATE, Step
 from tests.support.cards.eac_desk import (
     AUTHORITY,
     CA_AES128,
@@ -23,9 +23,18 @@ from tests.support.cards.eac_desk import (
     SYSTEM_DRAFT,
     point,
 )
+from tests.support.cards.issuer_desk import (
+    NEW_KEYS,
+    POINTS as FURTHER,
+    apdu,
+    delete,
+    install,
+    put_key,
+)
 from tests.support.naive.cvc_writer import ECDSA_SHA256
 from tests.support.naive.pace import PACE, G, encode, set_password
-from tests.support.naive.terminal import JUKI
+from tests.support.naive.scp03_host import Host
+from tests.support.naive.terminal import ISSUER as DOMAIN, JUKI
 
 COUNTER: Final = 3
 """The argument of `authenticate` that means the counter's key of the Juki application."""
@@ -243,8 +252,36 @@ visits = st.builds(
     st.lists(in_the_session, min_size=4, max_size=12),
     leaving,
 )
+OBJECT: Final = b"\xc1\x01\x01"
+AS_ISSUER: Final = (
+    *(apdu(0xF2, p1, 2, b"\x4f\0") for p1 in (0x80, 0x40, 0x20)),
+    *(apdu(0xF0, 0x80, state, DOMAIN) for state in (0x7F, 0x0F)),
+    *(apdu(0xF0, 0x40, state, FURTHER) for state in (0x80, 0x07)),
+    *(install(p1) for p1 in (0x0C, 0x0C, 0x04, 0x08, 0x20)),
+    delete(FURTHER),
+    put_key(Host(bytes), NEW_KEYS, 2),
+    apdu(0xE2, 0x80, 0, OBJECT),
+    bytes.fromhex("80CA00E000"),
+)
+"""What the issuer sends. The keys that it adds are another version: its own stay."""
+as_issuer = st.builds(
+    lambda level, sent: [
+        Step(kind=ISSUER, argument=level),
+        *(Step(raw) for some in sent for raw in some),
+    ],
+    st.integers(0, 4),
+    st.lists(
+        st.one_of(
+            *(st.sampled_from(AS_ISSUER).map(lambda raw: [raw]) for _ in range(5)),
+            st.sampled_from(AS_ISSUER).flatmap(mutated).map(lambda raw: [raw]),
+            st.just([install(), install(0x20), apdu(0xE2, 0x80, 0, OBJECT)]),
+        ),
+        min_size=4,
+        max_size=12,
+    ),
+)
 sequences = st.builds(
     lambda found, end: [step for visit in (*found, end) for step in visit],
-    st.lists(visits, min_size=1, max_size=4),
+    st.lists(st.one_of(*(visits.map(list) for _ in range(3)), as_issuer), min_size=1, max_size=4),
     st.sampled_from([[], [], [], [], [Step(kind=AUTHENTICATE, argument=COUNTER), *END]]),
 )

@@ -22,6 +22,7 @@ from tests.support.cards.eac_desk import DV_DRAFT, SYSTEM_DRAFT, SYSTEM_KEY, Eac
 from tests.support.cards.juki_desk import Desk
 from tests.support.naive.cvc_writer import sign
 from tests.support.naive.pace import NUMBER, NaivePace, set_password
+from tests.support.naive.scp03_host import Host
 from tests.support.naive.terminal import JUKI, NaiveTerminal, keys_of
 
 LONGEST: Final = 60_000
@@ -31,6 +32,10 @@ SESSION_IS_OVER: Final = frozenset({0x6700, 0x6881, 0x6882, 0x6883, 0x6884, 0x69
 PRIVATE: Final = "private"
 PLAIN: Final = "plain"
 CERTIFICATE: Final = "by certificate"
+ISSUER: Final = "issuer"
+ISSUER_AID: Final = bytes.fromhex("A0000001510000")
+LEVELS: Final = (0x33, 0x01, 0x03, 0x11, 0x13)
+"""What a session of the issuer protects."""
 
 
 class Pin(NamedTuple):
@@ -109,6 +114,8 @@ class FuzzTerminal:
     naive: NaiveTerminal = field(init=False)
     reached: Counter[Reached] = field(default_factory=Counter)
     application: bytes = bytes(JUKI)
+    issuer: Host | None = None
+    """The session of the issuer that is open, on the basic channel."""
     _identifier: bytes = b""
     _session: str = PLAIN
 
@@ -119,10 +126,13 @@ class FuzzTerminal:
         """Know of no session any more: the card has lost its power, or was reset."""
         self.naive.sessions.clear()
         self.naive.challenges.clear()
+        self.issuer = None
 
     @property
     def session(self) -> str:
         """In which kind of session commands on the basic channel are sent."""
+        if self.issuer is not None:
+            return ISSUER
         return self._session if 0 in self.naive.sessions else PLAIN
 
     # -- ways in -----------------------------------------------------------------------------------
@@ -167,6 +177,18 @@ class FuzzTerminal:
         if system.set_chip() == StatusWord.OK and system.general_authenticate() == StatusWord.OK:
             self._session = CERTIFICATE
 
+    def open_issuer(self, argument: int) -> None:
+        """SCP03 with the keys that every synthetic card is issued with."""
+        if not self._select(ISSUER_AID):
+            return
+        host = Host(self.card.transmit, level=LEVELS[argument % len(LEVELS)])
+        try:
+            opened = host.initialize() == b"\x90\0"
+        except AssertionError:
+            return  # a PUT KEY before has given the card other keys
+        if opened and self.card.transmit(host.external()) == b"\x90\0":
+            self.issuer = host
+
     def verify(self, argument: int) -> None:
         """VERIFY with a right PIN of the application that was selected last."""
         pins = self.known.pins.get(self.application)
@@ -176,7 +198,13 @@ class FuzzTerminal:
         self.exchange(CommandApdu(0x00, 0xA4, 0x02, 0x0C, pin.fid.to_bytes(2, "big")))
         self.exchange(CommandApdu(0x00, 0x20, 0x00, 0x80, pin.value))
 
+    def _leave_issuer(self, channel: int = 0) -> None:
+        """A command that is not the issuer's ends the issuer's session on its channel."""
+        if channel == 0:
+            self.issuer = None
+
     def _select(self, aid: bytes, *, secure: bool = False) -> bool:
+        self._leave_issuer()
         status = self.naive.select(aid, secure=secure).status
         if not status.is_error:
             self.application = bytes(aid)
@@ -192,15 +220,30 @@ class FuzzTerminal:
         command = _parsed(raw)
         if command is None:
             return self.card.transmit(raw)
+        if self.issuer is not None and _fits_issuer(command):
+            return self._as_issuer(self.issuer, command)
         if self._is_protected(command):
             return self.exchange(command).encode()
         return self.send_plain(raw)
+
+    def _as_issuer(self, host: Host, command: CommandApdu) -> bytes:
+        """Send a command in the issuer's session, which a refused MAC and a SELECT end."""
+        plain = command.replace(ne=0, extended=False)
+        answer = host.unwrap(self.card.transmit(host.wrap(plain.encode())))
+        selected = command.ins == 0xA4 and answer[-2] in (0x90, 0x61, 0x62)
+        if selected or answer[-2:] == b"\x68\x82":
+            self.issuer = None
+        self._note(
+            PLAIN if answer[-2:] == b"\x68\x82" else ISSUER, command, ResponseApdu.parse(answer)
+        )
+        return answer
 
     def send_plain(self, raw: bytes) -> bytes:
         """Send bytes as they are; they may end the session, which shows with the next command."""
         answer = self.card.transmit(raw)
         command = _parsed(raw)
         if command is not None:
+            self._leave_issuer(command.cla.channel)
             self._note(PLAIN, command, ResponseApdu.parse(answer))
             if _may_be_protected(command):
                 self.naive.sessions.pop(command.cla.channel, None)
@@ -208,6 +251,7 @@ class FuzzTerminal:
 
     def exchange(self, command: CommandApdu) -> ResponseApdu:
         """Send a command, protected where a session is open."""
+        self._leave_issuer(command.cla.channel)
         secure, session = self._is_protected(command), self.session
         answer = self.naive.send(command, secure=secure, readable=secure and _is_odd_one(command))
         over = secure and command.cla.channel not in self.naive.sessions
@@ -239,6 +283,11 @@ def _parsed(raw: bytes) -> CommandApdu | None:
         return CommandApdu.parse(raw)
     except ValueError:
         return None
+
+
+def _fits_issuer(command: CommandApdu) -> bool:
+    """Tell whether a command is one that goes in the issuer's session, short enough to protect."""
+    return command.cla.value in (0x00, 0x80) and len(command.data) <= 220
 
 
 def _may_be_protected(command: CommandApdu) -> bool:

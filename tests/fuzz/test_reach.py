@@ -18,7 +18,7 @@ from tests.fuzz.cards import ALL_FILES, NAMES, card
 from tests.fuzz.inside import sequences
 from tests.fuzz.steps import Run, Step
 from tests.fuzz.target import run_input, seeds
-from tests.fuzz.terminal import CERTIFICATE, PLAIN, PRIVATE, Reached
+from tests.fuzz.terminal import CERTIFICATE, ISSUER, LEVELS, PLAIN, PRIVATE, Reached
 
 COUNTER = "COUNTER"
 READER = "another purpose"
@@ -43,12 +43,23 @@ ON_THE_WAY_IN = {
     Ins.PERFORM_SECURITY_OPERATION,
     Ins.GENERAL_AUTHENTICATE,
 }
+AS_ISSUER = {
+    Ins.GET_DATA,
+    Ins.GET_STATUS,
+    Ins.SET_STATUS,
+    Ins.PUT_KEY,
+    Ins.APPEND_RECORD,
+    Ins.INSTALL,
+    Ins.DELETE_FILE,
+}
+"""What nobody but the issuer may have done; APPEND RECORD is STORE DATA."""
 MUST_REACH = {
     COUNTER: BEHIND_THE_COUNTER,
     READER: {Ins.VERIFY, Ins.READ_BINARY, Ins.READ_RECORD},
     PRIVATE: IN_ANY_SESSION,
     CERTIFICATE: {Ins.UPDATE_BINARY, Ins.RESET_RETRY_COUNTER, Ins.PUT_DATA},
     PLAIN: ON_THE_WAY_IN,
+    ISSUER: AS_ISSUER,
 }
 
 
@@ -146,6 +157,14 @@ def test_every_card_lets_the_terminal_in(name: str) -> None:
     assert terminal.session == (PRIVATE if others else PLAIN)
     terminal.authenticate(0x80)
     assert terminal.session in ({"OPERATOR_LOGIN"} if name == "operator" else READERS)
+    for level in range(len(LEVELS)):
+        terminal = Run(card(name)).terminal
+        terminal.open_issuer(level)
+        assert terminal.session == ISSUER
+        assert terminal.send(bytes.fromhex("80CA00E000"))[-2:] == b"\x90\x00"
+        assert terminal.session == ISSUER
+        terminal.send_plain(bytes.fromhex("80CA00E000"))
+        assert terminal.session == PLAIN
     for first in (False, True):
         terminal = Run(card(name)).terminal
         if first:

@@ -12,7 +12,7 @@ from tests.fuzz.steps import Run, Step, decode, parse_text
 HERE = Path(__file__).parent
 SCRIPTS = sorted([*HERE.glob("regressions/*.txt"), *HERE.glob("corpus/*.txt")])
 
-EVERYWHERE = {"card", "dynamic", "jpki", "juki", "reserved-class-in-chain"}
+EVERYWHERE = {"card", "dynamic", "issuer", "jpki", "juki", "reserved-class-in-chain"}
 """Scripts for what every card has; the others begin with the application that has all files."""
 OPERATOR = "operator"
 """The card, and its script, that has its own application beside the issuer domain and no other."""
@@ -42,7 +42,7 @@ def test_it_runs_on_every_card(script: Path, name: str) -> None:
     run.finish()
     at_home = name == ALL_FILES or script.stem in EVERYWHERE
     if OPERATOR in (name, script.stem):
-        at_home = script.stem in (name, "card")
+        at_home = script.stem in (name, "card", "issuer")
     if script.stem in LET_IN:
         at_home = name not in (ALL_FILES, OPERATOR)
     else:
