@@ -124,10 +124,13 @@ if TYPE_CHECKING:
         CRC_B as CRC_B,
         CRC_OF_DRIVERS as CRC_OF_DRIVERS,
         LRC as LRC,
+        ContactCard as ContactCard,
         Iso14443Card as Iso14443Card,
         Iso14443TypeACard as Iso14443TypeACard,
+        Pps as Pps,
         T0Card as T0Card,
         T1Card as T1Card,
+        atr_variant as atr_variant,
     )
     from jukicard.transport.traced import TracedCard as TracedCard
     from jukicard.transport.vpcd import VpcdServer as VpcdServer
@@ -161,8 +164,8 @@ _HOMES: Final = {
     "transport.recorded": "RecordedCard",
     "transport.tcp": "TcpServer",
     "transport.tcpmany": "CardSource ImageCards ManyCardsServer UnknownCardError",
-    "transport.tpdu": "CRC CRC_A CRC_B CRC_OF_DRIVERS Iso14443Card Iso14443TypeACard LRC T0Card "
-    "T1Card",
+    "transport.tpdu": "CRC CRC_A CRC_B CRC_OF_DRIVERS ContactCard Iso14443Card "
+    "Iso14443TypeACard LRC Pps T0Card T1Card atr_variant",
     "transport.traced": "TracedCard",
     "transport.vpcd": "VpcdServer",
 }

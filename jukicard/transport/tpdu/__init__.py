@@ -5,10 +5,12 @@ sees less and more: bytes with procedure bytes between them (T=0), blocks with n
 (T=1), frames in a field (ISO/IEC 14443). Each view stands between such a reader and a `CardPort`;
 it has no thread and no clock, and the same bytes in give the same bytes out.
 
-`T0Card`: ISO/IEC 7816-3:2006, 10 and 12.2. `T1Card`: 11. `Iso14443Card` and `Iso14443TypeACard`:
-ISO/IEC 14443-3:2018 and 14443-4:2018.
+`ContactCard`: a whole contact card, with PPS and the choice of a protocol (ISO/IEC 7816-3:2006, 6
+and 9). `T0Card` speaks T=0 from the first byte (10 and 12.2), `T1Card` T=1 (11). `Iso14443Card` and
+`Iso14443TypeACard`: ISO/IEC 14443-3:2018 and 14443-4:2018.
 """
 
+from jukicard.transport.tpdu.contact import ContactCard, Pps, atr_variant
 from jukicard.transport.tpdu.edc import CRC, CRC_A, CRC_B, CRC_OF_DRIVERS, LRC, Edc
 from jukicard.transport.tpdu.iso14443 import Iso14443Card, atqb_from_atr
 from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, WaitPolicy, never
@@ -26,15 +28,18 @@ __all__ = [
     "LRC",
     "MAX_COMMAND_BYTES",
     "Ats",
+    "ContactCard",
     "Edc",
     "Iso14443Card",
     "Iso14443TypeACard",
+    "Pps",
     "T0Card",
     "T1Card",
     "T1Parameters",
     "TpduCase",
     "WaitPolicy",
     "atqb_from_atr",
+    "atr_variant",
     "never",
     "tpdu_case",
 ]

@@ -77,12 +77,15 @@ class PoweredCard:
         return answer
 
 
-class ContactCard(ABC):
-    """A card that a reader resets, and whose protocol begins anew with that."""
+class ContactView(ABC):
+    """A card that a reader resets, and whose protocol begins anew with that.
+
+    A `PoweredCard` is shared with whoever gives it: two views of one card then have one power.
+    """
 
     def __init__(self, card: CardPort) -> None:
-        self._card = PoweredCard(card)
-        self._start()
+        self._card = card if isinstance(card, PoweredCard) else PoweredCard(card)
+        self.start()
 
     @property
     def atr(self) -> bytes:
@@ -91,19 +94,19 @@ class ContactCard(ABC):
 
     def power_on(self) -> bytes:
         """Cold reset; return the ATR. The protocol begins anew."""
-        self._start()
+        self.start()
         return self._card.power_on()
 
     def reset(self) -> bytes:
         """Warm reset; return the ATR. The protocol begins anew. CardNotPresent without power."""
-        self._start()
+        self.start()
         return self._card.reset()
 
     def power_off(self) -> None:
         """Take the power; nothing happens when there is none."""
-        self._start()
+        self.start()
         self._card.power_off()
 
     @abstractmethod
-    def _start(self) -> None:
+    def start(self) -> None:
         """Set everything to what it is after an answer to reset."""

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from jukicard.apdu.cla import ClassByte
 from jukicard.apdu.ins import Ins, is_valid_ins
 from jukicard.transport import CardPort
-from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactCard, WaitPolicy, never
+from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactView, WaitPolicy, never
 from jukicard.transport.tpdu.t0_cases import CasePolicy, TpduCase, tpdu_case
 
 NULL: Final = 0x60
@@ -32,7 +32,7 @@ class _Kept(NamedTuple):
         return f"<{len(self.data)} bytes kept>"
 
 
-class T0Card(ContactCard):
+class T0Card(ContactView):
     """The card's end of T=0 (ISO/IEC 7816-3:2006, 10 and 12.2). One thread; no time.
 
     `feed` takes any number of bytes and returns what the card sends after them; whatever the
@@ -72,7 +72,8 @@ class T0Card(ContactCard):
     def __repr__(self) -> str:
         return f"<T0Card {'in' if self._bytes else 'between'} commands>"
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Set everything to what it is after an answer to reset."""
         self._bytes = bytearray()
         self._case = TpduCase.NO_DATA
         self._again: _Kept | None = None  # after 6CXX

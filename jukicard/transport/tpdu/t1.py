@@ -8,7 +8,7 @@ from typing import Final
 from jukicard.apdu.atr import Atr
 from jukicard.transport import CardPort
 from jukicard.transport.tpdu.edc import Edc
-from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactCard, WaitPolicy, never
+from jukicard.transport.tpdu.power import MAX_COMMAND_BYTES, ContactView, WaitPolicy, never
 from jukicard.transport.tpdu.t1_blocks import (
     DEFAULT_IFS,
     MAX_IFS,
@@ -33,7 +33,7 @@ ATTEMPTS: Final = 3
 """How many invalid blocks in a row the card reports; after that it only listens (rule 7.4)."""
 
 
-class T1Card(ContactCard):
+class T1Card(ContactView):
     """The card's end of T=1 (ISO/IEC 7816-3:2006, 11). One thread; no time, no randomness.
 
     `receive` takes the bytes of one block and returns those of the block the card answers with,
@@ -82,7 +82,7 @@ class T1Card(ContactCard):
     def __repr__(self) -> str:
         return f"<T1Card IFSC={self.ifsc} IFSD={self.ifsd} {self._edc.name}>"
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Set everything to what it is after an answer to reset."""
         self.ifsc = self._initial_ifsc
         """How many bytes of information the card takes in one block."""
@@ -123,7 +123,7 @@ class T1Card(ContactCard):
         match block.pcb:
             case SBlock(kind=Supervision.RESYNCH, response=False):
                 # ISO/IEC 7816-3:2006, 11.6.3, rule 6: as after the answer to reset
-                self._start()
+                self.start()
                 return s_block(Supervision.RESYNCH, response=True)
             case RBlock():
                 self._errors = 0
