@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from jukicard.cli.subcommands import add_subcommand
@@ -21,6 +25,8 @@ EXAMPLES: Final = """\
   jukicard kit check librarycard              an installed package
   jukicard kit diff points-0.1.whl points-0.2.whl
 """
+SECONDS: Final = 60.0
+"""How long the code of a package may run; it only declares, and makes one card."""
 _CHECK: Final = """\
   jukicard kit check examples/points-card     a folder with a pyproject.toml
   jukicard kit check dist/points-0.2-py3-none-any.whl
@@ -48,13 +54,52 @@ def add_kit_arguments(command: argparse.ArgumentParser) -> None:
                 metavar=place.upper(),
                 help="an installed package, a folder (./NAME), a wheel",
             )
+        action.add_argument(
+            "--seconds",
+            metavar="N",
+            type=_seconds,
+            default=SECONDS,
+            help="how long the package's code may run (default: %(default)g)",
+        )
         action.set_defaults(action=run)
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse says what is no number
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError("this is no time to wait")
+    return seconds
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked for."""
+    """Do what was asked for, within its time."""
     action: Callable[[argparse.Namespace], int] = arguments.action
-    return action(arguments)
+    with _bounded(arguments.seconds):
+        return action(arguments)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """End the process when a package's code does not: nothing else stops what catches everything.
+
+    Nothing is lost, since `kit` writes nothing.
+    """
+
+    def give_up() -> None:
+        sys.stderr.write(
+            f"jukicard: the package's code has not ended within {seconds:g} s; look for a loop in "
+            "what runs when it is imported or a card is made, or give it more time (--seconds)\n"
+        )
+        sys.stderr.flush()
+        os._exit(2)
+
+    clock = threading.Timer(seconds, give_up)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -146,3 +146,41 @@ def test_mistakes_are_told_in_words(tmp_path: Path, telling: Path) -> None:
 def test_help_has_examples() -> None:
     for action in ("check", "diff"):
         assert f"jukicard kit {action} " in kit("", action, "--help")
+
+
+@pytest.mark.parametrize("where", ["import", "tree", "personalise"])
+def test_code_that_does_not_end_is_ended(tmp_path: Path, telling: Path, where: str) -> None:
+    """Wherever it runs, and whatever it catches."""
+    loop = [
+        "while True:",
+        "    try:",
+        "        pass",
+        "    except BaseException:",
+        "        continue",
+    ]
+    code = (telling / "telling.py").read_text("utf-8")
+    if where == "import":
+        code += "\n" + "\n".join(loop) + "\n"
+    elif where == "tree":
+        method = [
+            "    @classmethod",
+            "    def tree_for(cls, parameters):",
+            *(" " * 8 + x for x in loop),
+        ]
+        code += "\n" + "\n".join(method) + "\n"
+    else:
+        code = code.replace(
+            "        holder = ", "\n".join(" " * 8 + x for x in loop) + "\n        holder = "
+        )
+    (telling / "telling.py").write_text(code, "utf-8")
+    if where == "personalise":  # runs as an application on a card does, in counted steps
+        assert "more than 1000000 steps" in kit(tmp_path, "check", telling, expect=1)
+        return
+    for action in (("check", telling), ("diff", telling, telling)):
+        said = kit(tmp_path, *action, "--seconds", "1.5", expect=2)
+        assert "has not ended within 1.5 s" in said
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", "1e300"])
+def test_a_time_that_is_none_is_said(tmp_path: Path, telling: Path, text: str) -> None:
+    assert "--seconds" in kit(tmp_path, "check", telling, f"--seconds={text}", expect=2)
