@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 from benchmarks.timing import Effort, Measured, micro, table, verdict
 from jukicard import PROFILES
-from jukicard.testing import STATES
 from jukicard.testing.markers import Asked, made
 from jukicard.testing.states import states_of
 
@@ -60,7 +59,7 @@ def _cards(effort: Effort) -> None:
         dearest = max(taken, key=taken.__getitem__)
         rows.append((profile, micro(min(taken.values())), micro(taken[dearest]), dearest))
     head = ("profile", "least", "most", "which state")
-    table(f"What juki_card costs a test, over {len(STATES)} states", head, rows)
+    table(f"What juki_card costs a test, over {len(states_of('juki-v1'))} states", head, rows)
     print(f"  {verdict(worst < CARD_WITHIN, 'below 1 ms in any state')}")
 
 
@@ -115,7 +114,7 @@ def _ms(seconds: float) -> str:
 
 
 def _suite(effort: Effort, folder: Path) -> None:
-    states = list(STATES)
+    states = list(states_of("juki-v1"))
     each = (TESTS if effort.rounds > 2 else 40) // len(states)
     (folder / "test_suite.py").write_text(_SUITE.format(states=states, each=each))
     rows, run = [], _pytest(folder)  # the first run writes bytecode

@@ -16,6 +16,7 @@ SCRIPT = Path(__file__).with_name("without_unix.py")
 GUARDED = {
     "jukicard/cli/__init__.py": {"resource"},
     "jukicard/memory/inuse.py": {"fcntl"},
+    "jukicard/transport/ccid/place.py": {"termios", "tty"},
     "host/jukihost/cli/__init__.py": {"resource"},
 }
 """Where such a module is used if it is there, and nothing is missed where it is not."""

@@ -1,0 +1,269 @@
+"""One slot of a CCID reader: its card, what the driver set, and the chains of extended APDUs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Final
+
+from jukicard.apdu.atr import Atr, AtrError
+from jukicard.transport import CardFault, CardNotPresent, CardPort, SlotState, StatusCallback
+from jukicard.transport.ccid.messages import (
+    FIRST,
+    HEADER,
+    ICC_MUTE,
+    LENGTH,
+    LEVEL,
+    CcidError,
+    Icc,
+    Request,
+)
+from jukicard.transport.ccid.wire import WireCard
+from jukicard.transport.serving import ServedSlot
+from jukicard.transport.slot import WORKING_SECONDS, CardWorking
+from jukicard.transport.tpdu import MAX_COMMAND_BYTES
+
+_OVERRUN: Final = 0xFC
+_CONTINUE: Final = 0x10
+_SIZES: Final = {0: 5, 1: 7}
+"""Bytes of abProtocolDataStructure for each protocol (CCID 1.1, 6.1.7)."""
+_VOLTAGES: Final = 3  # bPowerSelect: automatic, 5 V, 3 V, 1.8 V
+
+
+class ExchangeLevel(Enum):
+    """What PC_to_RDR_XfrBlock carries: dwFeatures of the reader (CCID 1.1, 5.1)."""
+
+    TPDU = "TPDU"
+    SHORT = "short APDU"
+    EXTENDED = "short and extended APDU"
+
+
+class CcidSlot(ServedSlot):
+    """A slot that a CCID reader serves; `insert`, `remove` and `reset` from any thread.
+
+    A card that was pulled is absent until the driver has been told so once, however soon the next
+    one comes: it polls, and would go on with a card that lost its power.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        address: str,
+        card: CardPort | None,
+        on_status: StatusCallback,
+        moved: Callable[[int, bool], None],
+    ) -> None:
+        super().__init__(address, index, on_status, index, card)
+        self._moved = moved
+        self._wire: WireCard | None = None
+        self._lock = threading.Lock()  # the wire is one thread's at a time
+        self._untold = False  # pulled, and the driver does not know
+        self.in_use = False
+        """Whether a driver speaks to the reader."""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Set everything to what it is before the first reset."""
+        self.protocol = 0
+        self._parameters = b""
+        self._command = bytearray()
+        self._chaining = False
+        self._answer = b""
+
+    @property
+    def address(self) -> str:
+        """The path of the line."""
+        return self.host
+
+    @property
+    def connected(self) -> bool:
+        """Whether a driver speaks to the reader."""
+        return self.in_use
+
+    @property
+    def icc(self) -> Icc:
+        """What the driver is told of the card."""
+        if self._untold or not self._card.occupied:
+            return Icc.ABSENT
+        return Icc.ACTIVE if self._card.powered else Icc.INACTIVE
+
+    # --- by hand ---
+
+    def insert(self, card: CardPort) -> None:
+        """Put a card in; RuntimeError when one is in."""
+        super().insert(card)
+        self._moved(self.index, True)
+
+    def remove(self) -> CardPort:
+        """Take the card out and return it; CardNotPresent without one, CardWorking."""
+        before, self._untold = self._untold, True
+        try:
+            card = self._card.remove()
+        except BaseException:
+            self._untold = before
+            raise
+        self._tell(SlotState.REMOVED)
+        self._moved(self.index, False)
+        return card
+
+    def reset(self) -> None:
+        """Reset the card behind the reader's back. CardNotPresent, CardFault, CardWorking."""
+        if not self._card.occupied:
+            raise CardNotPresent("no card in the slot")
+        with self._alone():
+            if self._card.powered and self._wire is not None:
+                self._wire.reset()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=WORKING_SECONDS):
+            raise CardWorking(f"the card has been working for {WORKING_SECONDS:g} s: wait for it")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    # --- by the driver ---
+
+    def told(self) -> Icc:
+        """Return what the driver is told; one that hears of no card sees the next one."""
+        untold, icc = self._untold, self.icc
+        if untold:
+            self._untold = False
+        return icc
+
+    def power_on(self, voltage: int) -> bytes:
+        """Cold reset, or a warm one of a card that has power; return the ATR. CcidError."""
+        if voltage > _VOLTAGES:
+            raise CcidError(FIRST)
+        self._forget()
+        with self._heard():
+            warm = self._wire if self._card.powered else None
+            self._wire = warm or WireCard(self._card)
+            atr = warm.reset() if warm else self._wire.power_on()
+            self.reset_parameters()
+        return atr
+
+    def power_off(self) -> None:
+        """Take the card's power."""
+        self._forget()
+        with self._alone():
+            self._card.power_off()
+
+    def set_parameters(self, protocol: int, data: bytes) -> bytes:
+        """Take what the driver sets for a protocol and return it. CcidError."""
+        self._powered()
+        if protocol not in _SIZES:
+            raise CcidError(FIRST)
+        if len(data) != _SIZES[protocol]:
+            raise CcidError(LENGTH)
+        self.protocol, self._parameters = protocol, data
+        return data
+
+    def parameters(self) -> bytes:
+        """Return what is set. CcidError without power."""
+        self._powered()
+        return self._parameters
+
+    def reset_parameters(self) -> bytes:
+        """Set what the ATR says, for the first protocol that it offers; return it. CcidError."""
+        self._powered()
+        try:
+            atr = Atr.parse(self._card.atr)
+            told, self.protocol = atr.interface_bytes, (atr.protocols or (0,))[0]
+        except AtrError:
+            told, self.protocol = {}, 0
+        speed, guard = told.get("TA1", 0x11), told.get("TC1", 0)
+        if self.protocol == 0:
+            self._parameters = bytes((speed, 0, guard, told.get("TC2", 0x0A), 0))
+        else:
+            waiting, ifsc = told.get("TB3", 0x4D), told.get("TA3", 0x20)
+            crc = told.get("TC3", 0) & 1
+            self._parameters = bytes((speed, 0x10 | crc, guard, waiting, 0, ifsc, 0))
+        return self._parameters
+
+    def transfer(self, request: Request, level: ExchangeLevel, size: int) -> tuple[bytes, int]:
+        """Do PC_to_RDR_XfrBlock; return abData, at most `size` bytes, and bChainParameter."""
+        self._powered()
+        if level is not ExchangeLevel.EXTENDED:
+            answer = self.exchange(request.data, level)
+            if len(answer) > size:
+                raise CcidError(_OVERRUN)
+            return answer, 0
+        if request.level == _CONTINUE:
+            return self._go_on(request.data, size)
+        command = self._collect(request.level, request.data)
+        if command is None:
+            return b"", _CONTINUE
+        self._answer = self.exchange(command, level)
+        return self._part(size, first=True)
+
+    def exchange(self, data: bytes, level: ExchangeLevel) -> bytes:
+        """Give the card what one block carries; return its answer. CcidError."""
+        with self._heard():
+            wire = self._wire
+            assert wire is not None  # noqa: S101 - a card with power has been reset
+            if level is ExchangeLevel.TPDU or wire.is_pps(data):
+                return wire.exchange(data, self.protocol)
+            return self._card.transmit(data)
+
+    def abort(self) -> None:
+        """Forget the chains that are under way."""
+        self._command.clear()
+        self._chaining, self._answer = False, b""
+
+    def _powered(self) -> None:
+        """Refuse what needs a card with power: without, a reader hears nothing. CcidError."""
+        if self.icc is not Icc.ACTIVE:
+            raise CcidError(ICC_MUTE)
+
+    @contextlib.contextmanager
+    def _heard(self) -> Iterator[None]:
+        """A card that fails or goes is one that keeps silent; whoever serves it hears why."""
+        if self.icc is Icc.ABSENT:
+            raise CcidError(ICC_MUTE)
+        try:
+            with self._alone():
+                yield
+        except CardFault as fault:
+            self._tell(SlotState.FAULT, fault.told)
+            raise CcidError(ICC_MUTE) from None
+        except (CardNotPresent, CardWorking):
+            raise CcidError(ICC_MUTE) from None
+
+    # --- chains (CCID 1.1, 6.1.4 and 6.2.1) ---
+
+    def _collect(self, level: int, data: bytes) -> bytes | None:
+        """Take a part of a command; return the command when it is whole. CcidError."""
+        self._answer = b""
+        begins, ends = level in (0, 1), level in (0, 2)
+        if level > 3 or not (begins or self._chaining):
+            self.abort()
+            raise CcidError(LEVEL)
+        if begins:
+            self._command.clear()
+        self._command += data
+        self._chaining = not ends
+        if len(self._command) > MAX_COMMAND_BYTES:
+            self.abort()
+            raise CcidError(LENGTH)
+        return bytes(self._command) if ends else None
+
+    def _go_on(self, data: bytes, size: int) -> tuple[bytes, int]:
+        if data or not self._answer:
+            self.abort()
+            raise CcidError(LENGTH if data else LEVEL)
+        return self._part(size, first=False)
+
+    def _part(self, size: int, *, first: bool) -> tuple[bytes, int]:
+        part, self._answer = self._answer[:size], self._answer[size:]
+        if first:
+            return part, 1 if self._answer else 0
+        return part, 3 if self._answer else 2
+
+
+def room(max_message: int) -> int:
+    """Return how many bytes of abData a message of this length has."""
+    return max_message - HEADER

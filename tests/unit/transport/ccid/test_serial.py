@@ -1,0 +1,239 @@
+"""The serial line of a CCID reader, driven by hand: frames, echo, noise, time, a closed line."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jukicard import Card, issue_card
+from jukicard.transport import SlotState
+from jukicard.transport.ccid.models import GEMPC_PINPAD
+from jukicard.transport.ccid.place import (
+    LineRefused,
+    LinkedLine,
+    link_of,
+    reader_entry,
+    write_entry,
+)
+from jukicard.transport.ccid.serial import SerialReader
+from tests.support.readers.statuses import Statuses
+from tests.unit.transport.ccid.test_reader import Echo, message
+
+NAK = "031516"
+
+
+def frame(sent: bytes) -> bytes:
+    whole, check = b"\x03\x06" + sent, 0
+    for byte in whole:
+        check ^= byte
+    return whole + bytes((check,))
+
+
+class Line:
+    """The driver's end."""
+
+    def __init__(self, reader: SerialReader) -> None:
+        self.fd = os.open(reader.link, os.O_RDWR | os.O_NOCTTY)
+
+    def write(self, data: bytes) -> None:
+        os.write(self.fd, data)
+
+    def read(self, size: int, seconds: float = 5.0) -> str:
+        got, until = b"", time.monotonic() + seconds
+        while len(got) < size and time.monotonic() < until:
+            if select.select([self.fd], [], [], 0.05)[0]:
+                got += os.read(self.fd, size - len(got))
+        return got.hex().upper()
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+@pytest.fixture
+def card() -> Card:
+    return issue_card("juki-v1", seed=1)
+
+
+@pytest.fixture
+def told() -> Statuses:
+    return Statuses()
+
+
+@pytest.fixture
+def reader(card: Card, tmp_path: Path, told: Statuses) -> Iterator[SerialReader]:
+    with SerialReader(card, str(tmp_path / "desk"), on_status=told) as reader:
+        yield reader
+
+
+@pytest.fixture
+def line(reader: SerialReader) -> Iterator[Line]:
+    line = Line(reader)
+    yield line
+    line.close()
+
+
+def exchange(line: Line, sent: bytes, size: int) -> str:
+    """Send a message; return the answer without its frame, after the echo has been checked."""
+    line.write(frame(sent))
+    assert line.read(len(sent) + 3) == frame(sent).hex().upper()
+    whole = bytes.fromhex(line.read(size + 3))
+    assert frame(whole[2:-1]) == whole
+    return whole[2:-1].hex().upper()
+
+
+POLL = message(0x65, seq=9)
+PRESENT = "81000000000009010000"
+
+
+def wait_for(what: str, reached: object) -> None:
+    until = time.monotonic() + 5
+    while not (reached() if callable(reached) else reached):
+        assert time.monotonic() < until, what
+        time.sleep(0.01)
+
+
+def test_a_frame_is_echoed_and_answered(line: Line, told: Statuses) -> None:
+    assert exchange(line, message(0x62), 19) == "80090000000000000000" + "3BE000FF8131FE4514"
+    assert exchange(line, message(0x6B, "02"), 24)[:2] == "83"
+    assert SlotState.CONNECTED in [status.state for status in told.told]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["FF" * 500, "03", "0315", "0306" + "65" + "FF" * 20, "030765", "00" * 4000],
+    ids=["no frame", "one byte", "half a NAK", "no length", "a wrong byte", "much"],
+)
+def test_after_any_noise_a_driver_that_waits_is_answered(line: Line, noise: str) -> None:
+    line.write(bytes.fromhex(noise))
+    until = time.monotonic() + 5
+    while line.read(3, 1.3) and time.monotonic() < until:
+        pass
+    assert exchange(line, POLL, 10) == PRESENT
+
+
+def test_a_damaged_frame_is_refused_and_the_last_answer_comes_again(line: Line) -> None:
+    line.write(frame(POLL)[:-1] + b"\xff")
+    assert line.read(3) == NAK
+    assert exchange(line, POLL, 10) == PRESENT
+    line.write(bytes.fromhex(NAK))
+    assert line.read(13) == frame(bytes.fromhex(PRESENT)).hex().upper()
+
+
+def test_a_frame_in_pieces_is_one_and_two_at_once_are_two(line: Line) -> None:
+    for byte in frame(POLL):
+        line.write(bytes((byte,)))
+    assert line.read(26)[-26:] == frame(bytes.fromhex(PRESENT)).hex().upper()
+    line.write(frame(POLL) * 2)
+    assert line.read(52).count("0306" + PRESENT) == 2
+
+
+def test_a_closed_line_takes_the_cards_power_and_the_next_driver_finds_the_card(
+    reader: SerialReader, told: Statuses
+) -> None:
+    for _ in range(3):
+        line = Line(reader)
+        assert exchange(line, message(0x62), 19).startswith("80")
+        line.write(b"\x03\x06\x6f")  # it leaves in the middle of a frame
+        line.close()
+        wait_for("power off", lambda: not reader.slots[0].powered)
+        wait_for("no driver", lambda: not reader.slots[0].connected)
+    assert [status.state for status in told.told].count(SlotState.LOST) == 3
+
+
+def test_movement_is_told_to_a_driver_that_asked(line: Line, reader: SerialReader) -> None:
+    assert exchange(line, message(0x6B, "010101"), 10)[:2] == "83"
+    card = reader.slots[0].remove()
+    assert line.read(2) == "5002"
+    assert exchange(line, POLL, 10) == "81000000000009020000"
+    reader.slots[0].insert(card)
+    assert line.read(2) == "5003"
+    assert exchange(line, POLL, 10) == PRESENT
+
+
+class Slow(Echo):
+    def transmit(self, command: bytes, /) -> bytes:
+        time.sleep(1.3)
+        return b"\x90\x00"
+
+
+def test_a_card_that_works_asks_for_time_after_the_echo(tmp_path: Path) -> None:
+    with SerialReader(Slow(), str(tmp_path / "slow"), on_status=Statuses()) as reader:
+        line = Line(reader)
+        exchange(line, message(0x62), 19)
+        exchange(line, message(0x6B, "1F02"), 10)
+        sent = message(0x6F, "0084000008")
+        line.write(frame(sent))
+        assert line.read(18) == frame(sent).hex().upper()
+        assert line.read(1) == "80"
+        assert "9000" in line.read(16)
+        line.close()
+
+
+def test_the_strings_of_a_pin_pad_are_echoed_as_a_header(tmp_path: Path) -> None:
+    with SerialReader(
+        None, str(tmp_path / "pad"), model=GEMPC_PINPAD, on_status=Statuses()
+    ) as reader:
+        line = Line(reader)
+        line.write(frame(message(0x6B, "B2A000" + "41" * 162)))
+        assert line.read(13) == frame(message(0x6B)).hex().upper()
+        assert line.read(13).startswith("030683")
+        line.close()
+
+
+def test_a_driver_that_reads_nothing_holds_up_nobody(line: Line, reader: SerialReader) -> None:
+    begun = time.monotonic()
+    for _ in range(300):
+        if select.select([], [line.fd], [], 0.1)[1]:
+            os.write(line.fd, frame(POLL) * 10)
+    reader.close()
+    assert time.monotonic() - begun < 40
+    assert not os.path.lexists(reader.link)
+
+
+def test_the_link_is_made_once_and_goes_with_the_reader(tmp_path: Path, card: Card) -> None:
+    path = tmp_path / "desk"
+    path.symlink_to(tmp_path / "nowhere")  # what a killed reader left
+    with (
+        SerialReader(card, str(path), on_status=Statuses()) as reader,
+        pytest.raises(LineRefused, match="a reader of that name runs"),
+    ):
+        SerialReader(None, reader.link).start()
+    assert not os.path.lexists(path)
+    path.write_text("mine")
+    with pytest.raises(LineRefused, match="no link"):
+        SerialReader(None, str(path)).start()
+    assert path.read_text() == "mine"
+    with pytest.raises(LineRefused, match="a folder that is there"):
+        SerialReader(None, str(tmp_path / "no" / "desk")).start()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "/tmp/a:b/desk", "x" * 41, "/tmp/", 'a"b'])
+def test_a_name_that_no_driver_takes_is_refused(name: str) -> None:
+    with pytest.raises(LineRefused, match="no name for a reader"):
+        link_of(name)
+
+
+def test_the_entry_is_written_once_and_overwrites_nothing(tmp_path: Path) -> None:
+    link = link_of(str(tmp_path / "desk"))
+    entry = reader_entry("desk", link, "GemPCTwin", 1)
+    assert f"DEVICENAME {link}:GemPCTwin\n" in entry
+    path = write_entry(str(tmp_path), link, entry)
+    assert path.read_text() == entry
+    assert write_entry(str(tmp_path), link, entry) == path
+    with pytest.raises(LineRefused, match="says something else"):
+        write_entry(str(tmp_path), link, entry + "#")
+    with pytest.raises(LineRefused, match=r"/etc/reader\.conf\.d"):
+        write_entry(str(tmp_path / "no"), link, entry)
+
+
+def test_where_there_are_no_pseudo_terminals_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "openpty")
+    with pytest.raises(LineRefused, match="over TCP or to vpcd instead"):
+        LinkedLine(str(tmp_path / "reader")).open()
