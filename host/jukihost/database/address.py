@@ -84,9 +84,16 @@ def read_address(text: str | Path) -> Address:
 
 def _file(path: Path) -> Address:
     path = path.absolute()
-    if path.is_dir():
+    try:
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise AddressError(
+            f"the database's file cannot be reached ({error.strerror}); ask the owner of its "
+            "folder for access, or name another place"
+        ) from None
+    if is_folder:
         raise AddressError("the database's address is a folder; name a file in it")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise AddressError("the folder of the database's file is not there; make it first")
     kind = kind_of_drive(path.parent, Path("/proc/self/mountinfo"))
     if kind is not None and _NETWORK.fullmatch(kind):

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -324,11 +325,14 @@ def test_a_file_that_another_program_holds_is_said(
         other.close()
 
 
-def test_a_read_only_file_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    upgrade_database(path)
-    with opened(path) as database:
-        database.engine.dispose()
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "said"),
+    [
+        (0o555, 0o444, "DatabaseReadOnly the database is read-only"),
+        (0o000, 0o444, "AddressError the database's file cannot be reached (Permission denied)"),
+    ],
+)
+def test_what_another_user_may_not_do_is_said(folder_mode: int, file_mode: int, said: str) -> None:
     program = (
         "import os, sys\n"
         "os.umask(0)\n"
@@ -340,21 +344,27 @@ def test_a_read_only_file_is_said(tmp_path: Path) -> None:
         "        with database.begin(): pass\n"
         "except DatabaseError as error: print(type(error).__name__, error)\n"
     )
-    path.chmod(0o444)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(0o555 if folder == tmp_path else 0o755)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", program, path],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env={"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    finally:
-        tmp_path.chmod(0o755)
-    assert done.stdout.startswith("DatabaseReadOnly the database is read-only"), done
+    # Not below pytest's own folder, which is closed to others.
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        path = folder / "a.db"
+        upgrade_database(path)
+        with opened(path) as database:
+            database.engine.dispose()
+        path.chmod(file_mode)
+        folder.chmod(folder_mode)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", program, path],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        finally:
+            folder.chmod(0o700)
+    assert done.stdout.startswith(said), done
 
 
 # -- a server that cannot be used ------------------------------------------------------------------
