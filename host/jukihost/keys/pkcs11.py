@@ -27,7 +27,7 @@ T = TypeVar("T")
 SCHEME: Final = "pkcs11:"
 CALL_SECONDS: Final = 30.0
 """How long one call into the token's library may take; a key on a slow token takes seconds."""
-_MATCHED: Final = {"token": "token_label", "serial": "token_serial"}
+_MATCHED: Final = {"token", "serial"}
 
 
 class TokenError(KeyCustodyError):
@@ -81,7 +81,7 @@ class TokenAddress:
             raise TokenAddressError(f"the address of a token begins with {SCHEME}; {example}")
         path, _, query = text.removeprefix(SCHEME).partition("?")
         found: dict[str, str] = {}
-        for part, allowed, split in ((path, _MATCHED, ";"), (query, {"module-path": ""}, "&")):
+        for part, allowed, split in ((path, _MATCHED, ";"), (query, {"module-path"}, "&")):
             for pair in filter(None, part.split(split)):
                 name, equals, value = pair.partition("=")
                 if name.startswith("pin-"):
@@ -94,7 +94,7 @@ class TokenAddress:
                         f"the address of a token has token=, serial= and module-path=; {example}"
                     )
                 found[name] = unquote(value)
-        if not found.keys() & _MATCHED.keys() or "module-path" not in found:
+        if not found.keys() & _MATCHED or "module-path" not in found:
             raise TokenAddressError(f"the address names no token, or no library; {example}")
         return cls(Path(found["module-path"]), found.get("token"), found.get("serial"))
 
@@ -103,20 +103,18 @@ class _Calls:
     """The process's one thread for tokens, and who may use it."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, as in a child after a fork: of its parent's thread it has nothing."""
         self._lock = threading.Lock()
-        self._caller: Caller | None = None
-        self._process = 0
+        self._caller = Caller("pkcs11")
 
     def run(self, work: Callable[[], T], seconds: float) -> T:
         """Run one call. TokenBusy when the one before it, or this one, does not come back."""
-        if self._process != os.getpid():  # of a parent's thread a child has nothing
-            self.__init__()  # type: ignore[misc]
-            self._process = os.getpid()
         if not self._lock.acquire(timeout=seconds):
             raise TokenBusy(f"other calls have kept the token for {seconds:g} s; try again")
         try:
-            if self._caller is None:
-                self._caller = Caller("pkcs11")
             return self._caller.call(work, seconds)
         except Late:
             raise TokenBusy(
@@ -128,6 +126,8 @@ class _Calls:
 
 
 _CALLS: Final = _Calls()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_CALLS.begin)
 
 
 class TokenSession:
@@ -181,9 +181,8 @@ def _find(address: TokenAddress) -> Any:
             "the token's library cannot be loaded; look whether module-path names it, and whether "
             "its own configuration is right"
         ) from None
-    wanted = {"token_label": address.label, "token_serial": address.serial}
-    if address.serial is not None:
-        wanted["token_serial"] = address.serial.encode()  # type: ignore[assignment]
+    serial = None if address.serial is None else address.serial.encode()
+    wanted = {"token_label": address.label, "token_serial": serial}
     return library.get_token(**{name: value for name, value in wanted.items() if value is not None})
 
 

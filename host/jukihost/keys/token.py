@@ -105,17 +105,12 @@ class TokenCustody:
 
         `suite` as before unless given. UnknownKey, KeyUnfit after version 255, TokenError.
         """
-        newest = self.newest_version(system)
-        if newest == MAX_VERSION:
+        newest = self._newest(system)
+        if newest.version == MAX_VERSION:
             raise KeyUnfit(f"{system} has reached key version {MAX_VERSION}")
-        if suite is None:
-            suite = next(
-                one.suite
-                for one in self.inventory()
-                if (one.system, one.version) == (system, newest)
-            )
-        check_suite(suite)
-        return self._make(system, newest + 1, suite, None)
+        chosen = newest.suite if suite is None else suite
+        check_suite(chosen)
+        return self._make(system, newest.version + 1, chosen, None)
 
     def import_key(
         self, system: str, version: int, key: bytes, *, suite: str = DEFAULT_SUITE
@@ -156,10 +151,7 @@ class TokenCustody:
 
     def newest_version(self, system: str) -> int:
         """Return the version that new cards get. UnknownKey."""
-        versions = self._versions(check_system(system))
-        if not versions:
-            raise UnknownKey(f"there is no key for {system}")
-        return max(versions)
+        return self._newest(system).version
 
     def derive_card_keys(
         self, system: str, card_number: bytes, aid: bytes, version: int
@@ -182,6 +174,13 @@ class TokenCustody:
             return combine_card_keys(_info(master).suite, mac, card_number, aid, version)
 
         return self._do(derive)
+
+    def _newest(self, system: str) -> KeyInfo:
+        check_system(system)
+        found = [one for one in self.inventory() if one.system == system]
+        if not found:
+            raise UnknownKey(f"there is no key for {system}")
+        return found[-1]  # they are sorted
 
     def _versions(self, system: str) -> list[int]:
         return [one.version for one in self.inventory() if one.system == system]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,31 @@ def test_a_call_that_does_not_come_back_is_left_to_itself() -> None:
     finally:
         goes_on.set()
     assert calls.run(lambda: 5, 10) == 5, "it comes back, and with it the token"
+
+
+def test_calls_of_many_threads_are_made_one_after_the_other_from_the_first_on() -> None:
+    calls, together = _Calls(), threading.Barrier(8)
+    inside: list[int] = []
+    most = 0
+
+    def work() -> None:
+        nonlocal most
+        inside.append(1)
+        most = max(most, len(inside))
+        time.sleep(0.001)
+        inside.pop()
+
+    def ask() -> None:
+        together.wait(10)
+        for _ in range(5):
+            calls.run(work, 10)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert most == 1
 
 
 def test_components_make_a_key() -> None:
