@@ -7,6 +7,7 @@ import datetime
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from jukicard.cli.keyfile import read_issuer_keys
 from jukicard.cli.pinfile import read_further_pins, read_pins
 from jukicard.cli.problems import UserError
 
@@ -91,6 +92,9 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
 
     further = arguments.application
     read = read_further_pins if further else read_pins
+    keys = CardKeys(suites=arguments.suite)
+    if arguments.issuer_key_file is not None:
+        keys = replace(keys, issuer=read_issuer_keys(arguments.issuer_key_file))
     return issue_card(
         replace(find_profile(profile), compat=arguments.compat, rsa_bits=arguments.rsa_bits),
         applications=[place(one.kind, one.parameters, one.aid) for one in further],
@@ -103,7 +107,7 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
             form=DEFAULT_FORM if arguments.form is None else arguments.form,
             access_number=arguments.access_number,
         ),
-        keys=CardKeys(suites=arguments.suite),
+        keys=keys,
     )
 
 
@@ -142,6 +146,12 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         help="first line: the PIN of the Juki application (default 1234); or a line for each PIN,"
         " its name before it: juki, signature, authentication, text, common, operator, and those of"
         " further applications",
+    )
+    command.add_argument(
+        "--issuer-key-file",
+        metavar="FILE",
+        help="the keys of the issuer domain in hexadecimal, 16, 24 or 32 bytes: one line for all"
+        " three, or ENC, MAC, DEK in three (default: 404142..4F, which everybody has)",
     )
     command.add_argument(
         "--application",

@@ -22,6 +22,8 @@ _PROGRESS_SECONDS: Final = 2.0
 NEW_EXAMPLES: Final = """\
   jukicard new card.juki
   jukicard new --profile juki-v1 --seed 1 --pin-file pin.txt card.juki
+  jukicard new --profile juki-v1 --issuer-key-file issuer-keys.txt card.juki
+      its issuer domain is opened with these, as by jukihost issuer list --key-file issuer-keys.txt
   jukicard new --profile mynumber --count 1000 cards.juki
   jukicard new --profile juki-v2 --compat --rsa-bits 2048 --form 1 --issued 2010-06-01 card.juki
 """

@@ -34,7 +34,8 @@ WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "suite": (["--suite", "MA-AES256"], {"suites": "MA-AES256"}),
     "seed": (["--seed", "2"], {"seed": "2"}),
 }
-"""Every option but the PINs: as it is typed, and as `issue_card` takes it."""
+"""Every option but those that name a file: as it is typed, and as `issue_card` takes it."""
+FILES: Final = {"pin_file": "--pin-file", "issuer_key_file": "--issuer-key-file"}
 
 
 def contents(card: Card) -> dict[str, dict[str, bytes]]:
@@ -65,7 +66,7 @@ def test_an_option_is_what_the_library_takes(tmp_path: Path, name: str) -> None:
 
 
 def test_every_option_is_known_here() -> None:
-    assert {*WISHES, "pin_file", "profile", "application"} == set(vars(parsed()))
+    assert {*WISHES, *FILES, "profile", "application"} == set(vars(parsed()))
 
 
 def test_a_served_card_is_issued_in_the_same_way() -> None:
@@ -112,9 +113,9 @@ def test_a_day_too_late_is_refused_whoever_is_drawn(profile: str) -> None:
             issue_card(profile, seed=seed, issued=datetime.date(9999, 12, 1))
 
 
-@pytest.mark.parametrize("name", [*WISHES, "pin_file"])
+@pytest.mark.parametrize("name", [*WISHES, *FILES])
 def test_no_option_is_for_a_card_in_a_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--pin-file", "pins"] if name == "pin_file" else WISHES[name][0]
+    options = [FILES[name], "file"] if name in FILES else WISHES[name][0]
     assert main(["serve", "--image", "/nowhere/card", *options]) == 2
     error = capsys.readouterr().err
     assert error == (
@@ -267,3 +268,65 @@ def test_a_day_before_the_first_is_told_in_words(
     said = capsys.readouterr().err
     assert "no test authority issues a certificate from 1999-01-01" in said
     assert "<" not in said
+
+
+# -- the issuer's key file ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_issuers_keys_are_those_of_the_file(tmp_path: Path, size: int, number: int) -> None:
+    keys = [bytes((one,)) * size for one in range(1, number + 1)]
+    file = tmp_path / "keys"
+    file.write_text("\n".join(key.hex() for key in keys) + "\n")
+    given = (keys * 3)[:3]
+    expected = contents(issue("juki-v2", seed="1", issuer=given))
+    assert made(tmp_path, "--issuer-key-file", str(file)) == expected != made(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("", 1, "one line in hexadecimal"),
+        ("secret", 1, "one line in hexadecimal"),
+        ("5EC2E75E" * 4 + "\n" + "5EC2E75E" * 4, 1, "one line in hexadecimal"),
+        ("\u79d8", 1, "one line in hexadecimal"),
+        ("5EC2E75E" * 3, 2, "16, 24 or 32 bytes"),
+        ("5EC2E75E" * 4 + "\n" + ("5EC2E75E" * 6 + "\n") * 2, 2, "of one length"),
+    ],
+)
+def test_an_issuers_key_file_that_says_something_else(
+    tmp_path: Path, text: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text)
+    assert main(["new", "--issuer-key-file", str(file), str(tmp_path / "card")]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("jukicard: ")
+    assert "5EC2E75E" not in error.upper()
+    assert not (tmp_path / "card").exists()
+
+
+def test_an_issuers_key_file_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (tmp_path / "none", tmp_path):
+        assert main(["new", "--issuer-key-file", str(name), str(tmp_path / "card")]) == 1
+        assert f"the issuer's key file {name}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("profile", ["juki-v1", "juki-v2", "mynumber", "operator"])
+def test_inspect_says_whether_everybody_has_the_issuers_keys(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, file = str(tmp_path / "card"), tmp_path / "keys"
+    file.write_text("5EC2E75E" * 8)
+    for options, said in (
+        ([], "AES-128, the published test keys: anybody may manage this card"),
+        (["--issuer-key-file", str(file)], "AES-256, secret"),
+    ):
+        assert main(["new", "--profile", profile, "--force", *options, path]) == 0
+        capsys.readouterr()
+        assert main(["inspect", path]) == 0
+        shown = capsys.readouterr().out
+        assert f"keys 01  {said}\n" in shown
+        assert "5EC2E75E" not in shown.upper()

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import Card
+from jukicard import Card, cli as jukicard_cli
+from jukicard.environment import CardEnvironment
+from jukicard.memory import PersistentMemory, SqliteBackend
+from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.cli.output import OK, REFUSED
 from tests.support.cards.issuer_desk import JPKI, POINTS
@@ -118,3 +121,21 @@ def test_a_trace_shows_no_key(run: Run, capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr()
     assert "PUT KEY" in shown.err
     assert "404142" not in shown.err + shown.out
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_card_made_with_keys_of_a_file_is_opened_with_that_file(
+    tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, path = tmp_path / "issuer-keys.txt", str(tmp_path / "card.juki")
+    file.write_text("\n".join(bytes((one,)).hex() * size for one in (1, 2, 3)))
+    file.chmod(0o600)
+    assert jukicard_cli.main(["new", "--issuer-key-file", str(file), path]) == 0
+    backend = SqliteBackend(path, "card")
+    memory = PersistentMemory(backend)
+    with TcpServer(Card(CardEnvironment(memory=memory))) as server:
+        at = ("--tcp", f"{server.host}:{server.port}")
+        assert cli.main(["issuer", "list", "--key-file", str(file), *at]) == OK
+        assert cli.main(["issuer", "list", "--test-keys", *at]) == REFUSED
+    backend.close()
+    assert "key sets: 1" in capsys.readouterr().out
