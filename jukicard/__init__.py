@@ -105,6 +105,17 @@ if TYPE_CHECKING:
         SlotState as SlotState,
         SlotStatus as SlotStatus,
     )
+    from jukicard.transport.ccid import (
+        CcidError as CcidError,
+        CcidReader as CcidReader,
+        ExchangeLevel as ExchangeLevel,
+    )
+    from jukicard.transport.ccid.keypad import (
+        Keypad as Keypad,
+        PadKey as PadKey,
+        PinPrompt as PinPrompt,
+    )
+    from jukicard.transport.ccid.pinpad import PinPad as PinPad
     from jukicard.transport.contactless import (
         Contactless as Contactless,
         ContactlessPort as ContactlessPort,
@@ -159,6 +170,9 @@ _HOMES: Final = {
     "synthetic.people": "draw_person",
     "synthetic.person": "Person",
     "transport": "CardFault CardNotPresent CardPort SlotState SlotStatus",
+    "transport.ccid": "CcidError CcidReader ExchangeLevel",
+    "transport.ccid.keypad": "Keypad PadKey PinPrompt",
+    "transport.ccid.pinpad": "PinPad",
     "transport.contactless": "Contactless ContactlessPort",
     "transport.inprocess": "LocalReader",
     "transport.recorded": "RecordedCard",

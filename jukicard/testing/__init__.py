@@ -57,6 +57,10 @@ if TYPE_CHECKING:
         ProgramHangs as ProgramHangs,
         interleave as interleave,
     )
+    from jukicard.testing.keypads import (
+        ScriptedKeypad as ScriptedKeypad,
+        Typing as Typing,
+    )
     from jukicard.testing.markers import (
         MarkerError as MarkerError,
     )
@@ -87,6 +91,7 @@ _HOMES: Final = {
     "hazards": "CorruptedMac Delayed HAZARDS Hazard InUse MoreTime Mute PowerCut Pulled "
     "ResetByOther SelectedByOther StatusInstead StrippedMac Truncated draw_hazards",
     "interleaving": "InterleavingBroken Interleavings ProgramHangs interleave",
+    "keypads": "ScriptedKeypad Typing",
     "markers": "MarkerError",
     "states": "STATES card_in today_in",
     "recording": "recorded_card repeat_session",

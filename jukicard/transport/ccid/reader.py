@@ -154,6 +154,7 @@ class CcidReader:
                 request.data,
                 request.level,
                 slot.protocol,
+                slot.edc,
                 self.level is ExchangeLevel.TPDU,
                 lambda data: slot.exchange(data, self.level),
                 more_time,

@@ -23,7 +23,7 @@ from jukicard.transport.ccid.messages import (
 from jukicard.transport.ccid.wire import WireCard
 from jukicard.transport.serving import ServedSlot
 from jukicard.transport.slot import WORKING_SECONDS, CardWorking
-from jukicard.transport.tpdu import MAX_COMMAND_BYTES
+from jukicard.transport.tpdu import CRC, LRC, MAX_COMMAND_BYTES, Edc
 
 _OVERRUN: Final = 0xFC
 _CONTINUE: Final = 0x10
@@ -88,6 +88,11 @@ class CcidSlot(ServedSlot):
         if self._untold or not self._card.occupied:
             return Icc.ABSENT
         return Icc.ACTIVE if self._card.powered else Icc.INACTIVE
+
+    @property
+    def edc(self) -> Edc:
+        """The checksum of a block of T=1 (bmTCCKST1, bit 0)."""
+        return CRC if self.protocol == 1 and self._parameters[1:2] in (b"\x11", b"\x13") else LRC
 
     # --- by hand ---
 

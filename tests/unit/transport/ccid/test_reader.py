@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
 
-from jukicard import PROFILES, Card, issue_card
+from jukicard import CRC, LRC, PROFILES, Card, PinPad, atr_variant, issue_card
+from jukicard.testing import ScriptedKeypad
 from jukicard.transport import SlotState, SlotStatus
 from jukicard.transport.ccid import (
     CcidError,
@@ -17,6 +19,8 @@ from jukicard.transport.ccid import (
     time_extension,
 )
 from jukicard.transport.ccid.messages import Icc, Request
+from jukicard.transport.tpdu import Edc
+from tests.support.readers.secure_messages import verification
 from tests.support.readers.statuses import Statuses
 
 SELECT = "00A4040C0AD3921000310001010401"
@@ -49,7 +53,10 @@ class Driver:
         return answer[7], answer[8], answer[9], answer[10:].hex().upper()
 
     def block(self, data: str, fields: str = "000000") -> str:
-        status, error, _, answer = self.send(0x6F, data, fields)
+        return self.block_of(0x6F, data, fields)
+
+    def block_of(self, kind: int, data: str, fields: str = "000000") -> str:
+        status, error, _, answer = self.send(kind, data, fields)
         assert (status, error) == (0, 0)
         return answer
 
@@ -277,6 +284,27 @@ def test_a_key_pad_is_given_what_it_needs_and_its_refusal_is_the_answer() -> Non
     reader.slots[0].remove()
     assert seen[0].ended()
     assert Driver(CcidReader([juki()])).send(0x69, "00")[:2] == (0x41, 0)
+
+
+@pytest.mark.parametrize(("crc", "edc"), [(False, LRC), (True, CRC)])
+@pytest.mark.parametrize("parameters", ["", "111{}FF4500FE00"])
+def test_a_pin_from_the_pad_has_the_checksum_that_the_card_has(
+    crc: bool, edc: Edc, parameters: str
+) -> None:
+    card = issue_card(
+        "juki-v1",
+        seed=1,
+        pin="1234",
+        options=lambda options: replace(options, atr=atr_variant(options.atr, (1,), crc=crc)),
+    )
+    driver = Driver(CcidReader([card], secure=PinPad(ScriptedKeypad("1234#"))))
+    driver.send(0x62)
+    if parameters:  # else what the ATR says holds
+        driver.send(0x61, parameters.format(int(crc)), "010000")
+    for sent in ("00000F" + SELECT, "00400700A4020C02001C"):
+        driver.block(edc.seal(bytes.fromhex(sent)).hex())
+    answer = driver.block_of(0x69, verification().hex())
+    assert answer == edc.seal(bytes.fromhex("0000029000")).hex().upper()
 
 
 FAULTS = [
