@@ -26,6 +26,7 @@ from jukicard.transport.ccid.messages import (
 from jukicard.transport.ccid.seam import SecureHandler, SecureRequest
 from jukicard.transport.ccid.slot import CcidSlot, ExchangeLevel, room
 from jukicard.transport.slot import describe
+from jukicard.transport.tpdu import ContactCard
 
 _RATES: Final = 8  # bytes of abData: dwClockFrequency, dwDataRate
 EscapeHandler = Callable[[bytes], bytes]
@@ -49,6 +50,7 @@ class CcidReader:
     level: what the driver exchanges; it may be changed between messages.
     max_message: dwMaxCCIDMessageLength, header included; longer ones are refused.
     escape, secure: what does PC_to_RDR_Escape and PC_to_RDR_Secure; None is a reader without.
+    contact: makes the contacts of a card: `partial(ContactCard, pps=Pps.MUTE)`.
     moved: hears of every card that is put in or pulled, in the thread that does it.
 
     ValueError without a slot, with more than 256, or where no short APDU fits a message.
@@ -65,9 +67,11 @@ class CcidReader:
         secure: SecureHandler | None = None,
         on_status: StatusCallback = log_status,
         moved: Callable[[int, bool], None] = nobody,
+        contact: Callable[[CardPort], ContactCard] = ContactCard,
     ) -> None:
         self.slots = tuple(
-            CcidSlot(index, address, card, on_status, moved) for index, card in enumerate(cards)
+            CcidSlot(index, address, card, on_status, moved, contact)
+            for index, card in enumerate(cards)
         )
         if not 1 <= len(self.slots) <= 256:
             raise ValueError("a reader has 1 to 256 slots: bSlot is one byte")

@@ -11,7 +11,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import xor
 from typing import Final
@@ -24,6 +24,7 @@ from jukicard.transport.ccid.reader import CcidReader
 from jukicard.transport.ccid.seam import SecureHandler
 from jukicard.transport.ccid.slot import CcidSlot
 from jukicard.transport.serving import Server, join
+from jukicard.transport.tpdu import ContactCard
 
 _BEGIN: Final = b"\x03\x06"
 NAK: Final = b"\x03\x15\x16"
@@ -100,6 +101,7 @@ class SerialReader(Server):
     driver closes the line the card loses its power, and the reader waits for the next driver.
 
     model: what it claims to be. secure: does PC_to_RDR_Secure, for a model with a key pad.
+    contact: makes the contacts of a card, as for `CcidReader`.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class SerialReader(Server):
         *,
         model: SerialModel = GEMPC_TWIN,
         secure: SecureHandler | None = None,
+        contact: Callable[[CardPort], ContactCard] = ContactCard,
         index: int = 0,
         on_status: StatusCallback = log_status,
     ) -> None:
@@ -121,6 +124,7 @@ class SerialReader(Server):
             secure=secure,
             on_status=on_status,
             moved=self._moved,
+            contact=contact,
         )
         self.slots[0].index = index
         self._line = LinkedLine(link)

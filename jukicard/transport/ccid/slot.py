@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
-from jukicard.apdu.atr import Atr, AtrError
+from jukicard.apdu.atr import Atr
 from jukicard.transport import CardFault, CardNotPresent, CardPort, SlotState, StatusCallback
 from jukicard.transport.ccid.messages import (
     FIRST,
@@ -20,10 +20,10 @@ from jukicard.transport.ccid.messages import (
     Icc,
     Request,
 )
-from jukicard.transport.ccid.wire import WireCard
+from jukicard.transport.ccid.wire import tpdu
 from jukicard.transport.serving import ServedSlot
 from jukicard.transport.slot import WORKING_SECONDS, CardWorking
-from jukicard.transport.tpdu import CRC, LRC, MAX_COMMAND_BYTES, Edc
+from jukicard.transport.tpdu import CRC, LRC, MAX_COMMAND_BYTES, ContactCard, Edc
 
 _OVERRUN: Final = 0xFC
 _CONTINUE: Final = 0x10
@@ -54,11 +54,13 @@ class CcidSlot(ServedSlot):
         card: CardPort | None,
         on_status: StatusCallback,
         moved: Callable[[int, bool], None],
+        contact: Callable[[CardPort], ContactCard] = ContactCard,
     ) -> None:
         super().__init__(address, index, on_status, index, card)
         self._moved = moved
-        self._wire: WireCard | None = None
-        self._lock = threading.Lock()  # the wire is one thread's at a time
+        self._make_contact = contact
+        self._contact: ContactCard | None = None
+        self._lock = threading.Lock()  # the contacts are one thread's at a time
         self._untold = False  # pulled, and the driver does not know
         self.in_use = False
         """Whether a driver speaks to the reader."""
@@ -118,8 +120,8 @@ class CcidSlot(ServedSlot):
         if not self._card.occupied:
             raise CardNotPresent("no card in the slot")
         with self._alone():
-            if self._card.powered and self._wire is not None:
-                self._wire.reset()
+            if self._card.powered:
+                (self._contact or self._card).reset()
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -140,14 +142,22 @@ class CcidSlot(ServedSlot):
         return icc
 
     def power_on(self, voltage: int) -> bytes:
-        """Cold reset, or a warm one of a card that has power; return the ATR. CcidError."""
+        """Cold reset, or a warm one of a card that has power; return the ATR. CcidError.
+
+        A card whose ATR has neither T=0 nor T=1 is mute after it, but at the level of APDUs.
+        """
         if voltage > _VOLTAGES:
             raise CcidError(FIRST)
         self._forget()
         with self._heard():
-            warm = self._wire if self._card.powered else None
-            self._wire = warm or WireCard(self._card)
-            atr = warm.reset() if warm else self._wire.power_on()
+            warm = self._card.powered
+            if not warm:
+                try:
+                    self._contact = self._make_contact(self._card)
+                except ValueError:  # the driver judges the ATR
+                    self._contact = None
+            card = self._contact or self._card
+            atr = card.reset() if warm else card.power_on()
             self.reset_parameters()
         return atr
 
@@ -173,13 +183,11 @@ class CcidSlot(ServedSlot):
         return self._parameters
 
     def reset_parameters(self) -> bytes:
-        """Set what the ATR says, for the first protocol that it offers; return it. CcidError."""
+        """Set what the ATR says, for the protocol that the card speaks; return it. CcidError."""
         self._powered()
-        try:
-            atr = Atr.parse(self._card.atr)
-            told, self.protocol = atr.interface_bytes, (atr.protocols or (0,))[0]
-        except AtrError:
-            told, self.protocol = {}, 0
+        contact = self._contact
+        self.protocol = 0 if contact is None else contact.protocol
+        told = {} if contact is None else Atr.parse(contact.atr).interface_bytes
         speed, guard = told.get("TA1", 0x11), told.get("TC1", 0)
         if self.protocol == 0:
             self._parameters = bytes((speed, 0, guard, told.get("TC2", 0x0A), 0))
@@ -207,12 +215,21 @@ class CcidSlot(ServedSlot):
 
     def exchange(self, data: bytes, level: ExchangeLevel) -> bytes:
         """Give the card what one block carries; return its answer. CcidError."""
+        contact = self._contact
         with self._heard():
-            wire = self._wire
-            assert wire is not None  # noqa: S101 - a card with power has been reset
-            if level is ExchangeLevel.TPDU or wire.is_pps(data):
-                return wire.exchange(data, self.protocol)
-            return self._card.transmit(data)
+            if contact is not None and contact.hears_pps(data):
+                answer = contact.exchange(data)
+            elif level is not ExchangeLevel.TPDU:
+                return self._card.transmit(data)
+            elif contact is None or contact.protocol != self.protocol:
+                raise CcidError(ICC_MUTE)  # the two understand nothing of one another
+            elif contact.protocol == 0:
+                answer = tpdu(contact.exchange, data)
+            else:
+                answer = contact.exchange(data)
+        if not answer:
+            raise CcidError(ICC_MUTE)
+        return answer
 
     def abort(self) -> None:
         """Forget the chains that are under way."""

@@ -107,14 +107,18 @@ class ContactCard(ContactView):
         view = self._views[self.protocol]
         return view.feed(data) if isinstance(view, T0Card) else view.receive(data)
 
+    def hears_pps(self, data: bytes) -> bool:
+        """Tell whether these bytes are a whole PPS request, and nothing came since the reset."""
+        # ISO/IEC 7816-3:2006, 9.2: PPSS, PPS0, PPS1 to PPS3 as PPS0 says, PCK
+        if not self._negotiable or len(data) < 3 or data[0] != _PPSS or data[1] & 0x80:
+            return False
+        return len(data) == 3 + (data[1] & 0x70).bit_count() and not reduce(xor, data)
+
     def _negotiate(self, request: bytes) -> bytes:
-        # ISO/IEC 7816-3:2006, 9.2 and 9.3: PPSS, PPS0, PPS1 to PPS3 as PPS0 says, PCK
-        if len(request) < 3 or request[1] & 0x80 or reduce(xor, request):
+        if not self.hears_pps(request) or self._pps is Pps.MUTE:
             return b""
         protocol, parts = request[1] & 0x0F, request[2:-1]
-        if len(parts) != (request[1] & 0x70).bit_count() or protocol not in self._views:
-            return b""
-        if self._pps is Pps.MUTE:
+        if protocol not in self._views:
             return b""
         if self._pps is Pps.REFUSED:
             return _sealed(protocol ^ 1)

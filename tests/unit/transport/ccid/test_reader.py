@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from jukicard import CRC, LRC, PROFILES, Card, PinPad, atr_variant, issue_card
+from jukicard import CRC, LRC, PROFILES, Card, ContactCard, PinPad, Pps, atr_variant, issue_card
 from jukicard.testing import ScriptedKeypad
 from jukicard.transport import SlotState, SlotStatus
 from jukicard.transport.ccid import (
@@ -76,7 +77,7 @@ def card() -> Card:
 def juki(atr: str | None = None) -> Card:
     profile = PROFILES["juki-v1"]
     if atr is not None:
-        profile = dataclasses.replace(profile, contact_atr=bytes.fromhex(atr))
+        profile = replace(profile, contact_atr=bytes.fromhex(atr))
     return issue_card(profile, seed=1, pin="1234")
 
 
@@ -262,6 +263,74 @@ def test_pps_is_accepted_for_what_the_atr_offers_and_else_not_answered(card: Car
     assert driver.block("00C101FE3E") == "00E101FE1E"
     assert driver.send(0x61, "1100000A00", "000000")[:2] == (0, 0)
     assert driver.send(0x6F, CHALLENGE)[:2] == (0x40, 0xFE)  # T=0 to a card that speaks T=1
+
+
+def with_atr(**variant: Any) -> Card:
+    return issue_card(
+        "juki-v1", seed=1, options=lambda o: replace(o, atr=atr_variant(o.atr, **variant))
+    )
+
+
+def test_a_speed_above_ta1_is_answered_without_pps1() -> None:
+    for asked, agreed in (("FF119678", "FF01FE"), ("FF1113FD", "FF1113FD"), ("FF1111FF",) * 2):
+        driver = Driver(CcidReader([with_atr(speed=0x13)]))
+        driver.send(0x62)
+        assert driver.block(asked) == agreed
+
+
+T1_SELECT, T1_OK = lrc("00000F" + SELECT), lrc("0000029000")
+T0_SELECT = "00A404000AD3921000310001010401"
+
+
+@pytest.mark.parametrize(
+    ("specific", "pps", "no_pps", "select", "selected"),
+    [
+        (0, "FF1013FC", "6E00", T0_SELECT, "6116"),
+        (1, "FF1113FD", lrc("008200"), T1_SELECT, T1_OK),
+    ],
+)
+def test_a_card_in_specific_mode_speaks_what_ta2_says_and_hears_no_pps(
+    specific: int, pps: str, no_pps: str, select: str, selected: str
+) -> None:
+    driver = Driver(CcidReader([with_atr(protocols=(0, 1), speed=0x13, specific=specific)]))
+    driver.send(0x62)
+    assert driver.send(0x6C)[2] == specific
+    assert driver.block(pps) == no_pps
+    assert driver.block(select) == selected
+
+
+def test_pps_chooses_among_the_protocols_until_the_next_reset() -> None:
+    driver = Driver(CcidReader([with_atr(protocols=(0, 1))]))
+    driver.send(0x62)
+    assert driver.send(0x6C)[2:] == (0, "1100000A00")
+    assert driver.block("FF01FE") == "FF01FE"
+    assert driver.send(0x6F, T1_SELECT)[:2] == (0x40, 0xFE)  # still set to T=0
+    driver.send(0x61, "11100045004000", "010000")
+    assert driver.block(T1_SELECT) == T1_OK
+    assert driver.block("FF01FE") != "FF01FE"  # now it is a block, and damaged
+    driver.send(0x62)
+    assert driver.block(T0_SELECT)[:2] == "61"
+
+
+def test_whoever_makes_the_reader_makes_the_contacts() -> None:
+    driver = Driver(CcidReader([with_atr()], contact=partial(ContactCard, pps=Pps.MUTE)))
+    driver.send(0x62)
+    assert driver.send(0x6F, "FF01FE")[:2] == (0x40, 0xFE)
+
+
+@pytest.mark.parametrize("atr", ["3B800F8F", "3B8F", "", "FFFF", "3B80801101"])
+def test_a_card_without_t0_and_t1_is_mute_but_for_whole_apdus(atr: str) -> None:
+    card = Echo()
+    card.atr = bytes.fromhex(atr)
+    reader = CcidReader([card])
+    driver = Driver(reader)
+    for _ in range(2):  # cold and warm
+        assert driver.send(0x62) == (0, 0, 0, atr)
+        for sent in ("FF11119E", "FF01FE", CHALLENGE, lrc("00C101FE")):
+            assert driver.send(0x6F, sent)[:2] == (0x40, 0xFE)
+    reader.slots[0].reset()
+    reader.level = ExchangeLevel.SHORT
+    assert driver.block(CHALLENGE) == CHALLENGE + "9000"
 
 
 def test_a_key_pad_is_given_what_it_needs_and_its_refusal_is_the_answer() -> None:
