@@ -221,8 +221,8 @@ def add_key_version(parser: argparse.ArgumentParser) -> None:
         "--key-version",
         metavar="N",
         type=key_version,
-        default=1,
-        help="the version of the key the card was made with (default: %(default)s)",
+        help="the version of the key the card was made with (default: the newest is tried, "
+        "then the one before)",
     )
 
 

@@ -101,7 +101,7 @@ class _Desk:
         self,
         arguments: argparse.Namespace,
         channel: ApduChannel,
-        authenticate: Callable[[OperatorSession, OperatorPurpose], None],
+        authenticate: Callable[[OperatorSession, OperatorPurpose], object],
     ) -> None:
         self._arguments, self._channel, self._authenticate = arguments, channel, authenticate
 

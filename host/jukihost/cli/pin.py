@@ -108,7 +108,7 @@ def authenticated(
     from jukihost.sessions.juki import JukiSession
 
     with prompts.opened(arguments) as authenticate:
-        authenticating: Callable[[JukiSession], None] = authenticate
+        authenticating: Callable[[JukiSession], object] = authenticate
         with (
             connected(arguments) as (_, channel),
             JukiSession(channel, allow_suspended=allow_suspended) as juki,

@@ -129,7 +129,7 @@ def custody(arguments: argparse.Namespace, place: str | None = None) -> KeyStore
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace) -> Iterator[Callable[[JukiSession], None]]:
+def opened(arguments: argparse.Namespace) -> Iterator[Callable[[JukiSession], object]]:
     """Open the key store and return what authenticates a session as the arguments say.
 
     The store is opened before the card is reached: a wrong passphrase costs no command.

@@ -120,6 +120,13 @@ class NoRoomForKeys(CardFull):
     advice = "delete one that is not used any more, or replace it"
 
 
+class ForeignCard(AuthenticationRejected):
+    """The card takes a system's keys in none of the versions that it may have."""
+
+    what = "the card takes the system's keys in none of the versions that were tried"
+    advice = "it is another system's card, or older than the floor; each version has cost one try"
+
+
 class WrongAccessNumber(AuthenticationRejected):
     """The number on the card was another one; no try was used."""
 

@@ -6,7 +6,7 @@ docs/card.md, sections 3 and 6: one protocol, in each application with keys of i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import ClassVar, Final, Self
 
@@ -15,11 +15,12 @@ from jukihost.authentication import authenticate
 from jukihost.channel import SHORT_DATA, ApduChannel
 from jukihost.conversation import pinfile
 from jukihost.conversation.protection import Protection, under_purpose
-from jukihost.conversation.refusals import TerminalNotAuthenticated
+from jukihost.conversation.refusals import ForeignCard, TerminalNotAuthenticated
 from jukihost.conversation.session import AppletSession
-from jukihost.errors import ProtocolError, StatusError
+from jukihost.errors import AuthenticationRejected, ProtocolError, StatusError
 from jukihost.keys import KeyCustody
 from jukihost.keys.custody import CARD_NUMBER_BYTES
+from jukihost.keys.versions import versions_to_try
 from jukihost.securemessaging import SecureChannel, SecureMessagingSession
 
 CARD_NUMBER: Final = 0x5A
@@ -128,22 +129,51 @@ class SecuredSession(ProtectedSession):
         """What the terminal is authenticated for; empty before that and after the session."""
         return self._purposes if self.authenticated else frozenset()
 
-    def authenticate(self, purpose: IntEnum, custody: KeyCustody, *, version: int = 1) -> None:
+    def authenticate(
+        self,
+        purpose: IntEnum,
+        custody: KeyCustody,
+        *,
+        version: int | None = None,
+        floor: int | None = None,
+    ) -> int:
         """Let card and terminal prove themselves to each other for one purpose.
 
         A purpose is a member of `Purpose`, or of an `IntEnum` of one's own for an application of
         one's own: its name is that of the system in the custody, its value the key's reference.
-        The card's keys come from `custody`, of the master's `version` that the card was made with.
-        UnknownKey; ReferenceNotFound when the application has no key for the purpose,
-        AuthenticationRejected when the card does not take the keys, CardNotAuthentic when the
-        terminal does not take the card; HolderMovedOut, CardSuspended.
+        The card's keys come from `custody`, of the master's `version` that the card was made with;
+        without one the newest is tried, then older ones down to `floor` (see `versions_to_try`); in
+        a private session the newest alone, since a refusal ends it.
+        Return the version that the card has. UnknownKey; ReferenceNotFound when the application has
+        no key for the purpose, AuthenticationRejected when the card does not take the keys
+        (ForeignCard when it takes those of no version), CardNotAuthentic when the terminal does not
+        take the card; HolderMovedOut, CardSuspended.
         """
         self._begin()
-        keys = custody.derive_card_keys(purpose.name, self.card_number(), self.AID, version)
+        newest, *older = (
+            (version,)
+            if version is not None
+            else versions_to_try(custody, purpose.name, floor=floor)
+        )
+        number = self.card_number()
+        try:
+            return self._prove(purpose, custody, number, newest)
+        except AuthenticationRejected as refusal:
+            if not older or self.channel is not self._plain:
+                raise
+            refused = refusal
+        for one in older:
+            with suppress(AuthenticationRejected):
+                return self._prove(purpose, custody, number, one)
+        raise ForeignCard(refused.status, refused.ins)
+
+    def _prove(self, purpose: IntEnum, custody: KeyCustody, number: bytes, version: int) -> int:
+        keys = custody.derive_card_keys(purpose.name, number, self.AID, version)
         self._proven = True
         with self._authentication():
             channel = authenticate(self.channel, purpose, keys)
         self._enter(channel, {purpose})
+        return version
 
     def _enter(self, channel: SecureChannel, purposes: Iterable[IntEnum]) -> None:
         self._protect(channel.session)

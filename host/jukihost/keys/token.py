@@ -132,14 +132,14 @@ class TokenCustody:
 
         if version in self._versions(system):
             raise KeyExists(f"{system} has a key of version {version} already")
-        if self._do(compare):
+        if self.use(compare):
             raise WeakKey("the token holds this key already, under another name or version")
         return self._make(system, version, suite, key)
 
     def delete(self, system: str, version: int) -> None:
         """Delete one master key for good: its cards cannot be used any more. UnknownKey."""
         identifier = _identifier(check_system(system), check_version(version))
-        self._do(lambda opened: _the_one(opened, identifier).destroy())
+        self.use(lambda opened: _the_one(opened, identifier).destroy())
 
     def inventory(self) -> tuple[KeyInfo, ...]:
         """Return what may be told about every master key, by system and version.
@@ -147,7 +147,7 @@ class TokenCustody:
         The check value is the token's own, CKA_CHECK_VALUE: another one than a store in a file
         tells of the same key, and empty where the token has none.
         """
-        return self._do(lambda opened: tuple(sorted(map(_info, _all(opened)))))
+        return self.use(lambda opened: tuple(sorted(map(_info, _all(opened)))))
 
     def newest_version(self, system: str) -> int:
         """Return the version that new cards get. UnknownKey."""
@@ -173,7 +173,7 @@ class TokenCustody:
 
             return combine_card_keys(_info(master).suite, mac, card_number, aid, version)
 
-        return self._do(derive)
+        return self.use(derive)
 
     def _newest(self, system: str) -> KeyInfo:
         check_system(system)
@@ -199,9 +199,10 @@ class TokenCustody:
                 made.destroy()
                 raise
 
-        return self._do(make)
+        return self.use(make)
 
-    def _do(self, work: Callable[[Session], T]) -> T:
+    def use(self, work: Callable[[Session], T]) -> T:
+        """Do something with the open session, in the one thread for tokens. TokenError."""
         if self._session is None:
             raise TokenError("the token is not open")
         return self._session.call(work)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from jukihost.log.entries import (
         Day as Day,
+        Derivations as Derivations,
         EntryError as EntryError,
         Outcome as Outcome,
         PseudonymKey as PseudonymKey,
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "disclosure": "Disclosed Disclosure DisclosureError Proven described disclose",
-    "entries": "Day EntryError Outcome PseudonymKey Use pseudonym",
+    "entries": "Day Derivations EntryError Outcome PseudonymKey Use pseudonym",
     "lastentries": "LastEntries LastEntry PlaceTaken check_last",
     "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
     "tree": "EMPTY LogError MemoryNodes ProofError Tree check_consistency check_inclusion edge_of "

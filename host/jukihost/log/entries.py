@@ -24,6 +24,7 @@ LONGEST_TEXT: Final = 200
 """The most characters of one text of an entry."""
 _USE: Final = "jukihost-use@v1"
 _DAY: Final = "jukihost-day@v1"
+_DERIVATIONS: Final = "jukihost-derivations@v1"
 _PSEUDONYM: Final = b"jukihost-pseudonym@v1\n"
 _TEXTS: Final = ("operator", "terminal", "body", "purpose", "reason")
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -32,7 +33,7 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 
 
-Entry = TypeVar("Entry", "Use", "Day")
+Entry = TypeVar("Entry", "Use", "Day", "Derivations")
 
 
 class EntryError(LogError):
@@ -187,6 +188,56 @@ class Day:
             raise EntryError("this is no entry of a day: a value of it is malformed") from None
         if len(found.root) != HASH:
             raise EntryError("the root of a day has 32 bytes")
+        return _same(found, data)
+
+
+@dataclass(frozen=True)
+class Derivations:
+    """How often a terminal had keys of cards made from one master key, up to this time.
+
+    at: when, aware, to the microsecond; it speaks of what came after the terminal's entry before.
+    system, version: which master key. More derivations than uses of cards are keys that were taken.
+    """
+
+    at: datetime
+    terminal: str
+    system: str
+    version: int
+    count: int
+
+    def __post_init__(self) -> None:
+        for name in ("terminal", "system"):
+            _check_text(name, getattr(self, name))
+        if self.at.tzinfo is None:
+            raise EntryError("the time of an entry has a time zone")
+        if self.version < 1 or self.count < 1:
+            raise EntryError("derivations are of a key's version, 1 or more, and at least one")
+
+    def __bytes__(self) -> bytes:
+        said = {
+            "at": self.at.astimezone(UTC).strftime(_TIME),
+            "terminal": self.terminal,
+            "system": self.system,
+            "version": str(self.version),
+            "count": str(self.count),
+        }
+        return _written(_DERIVATIONS, said)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Derivations:
+        """Read an entry of derivations; it is written exactly as it was read. EntryError."""
+        names = ("at", "terminal", "system", "version", "count")
+        said = _read(_DERIVATIONS, names, data)
+        try:
+            found = cls(
+                datetime.strptime(said["at"], _TIME).replace(tzinfo=UTC),
+                said["terminal"],
+                said["system"],
+                _number(said["version"]),
+                _number(said["count"]),
+            )
+        except ValueError:
+            raise EntryError("this is no entry of derivations: a value is malformed") from None
         return _same(found, data)
 
 

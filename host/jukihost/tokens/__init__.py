@@ -1,4 +1,4 @@
-"""Master keys in a PKCS#11 token: an HSM, a smart card, SoftHSM. Needs the extra `hsm`.
+"""Keys in a PKCS#11 token (an HSM, a smart card, SoftHSM; extra `hsm`), their versions, counts.
 
     >>> from jukihost.tokens import TokenCustody
     >>> TokenCustody("pkcs11:token=TOWN?module-path=/usr/lib/softhsm/libsofthsm2.so", input)
@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.conversation.refusals import ForeignCard as ForeignCard
+    from jukihost.keys.counted import CountedCustody as CountedCustody
     from jukihost.keys.management import (
         join_components as join_components,
         key_store as key_store,
@@ -28,10 +30,16 @@ if TYPE_CHECKING:
         TokenUnfit as TokenUnfit,
     )
     from jukihost.keys.token import TokenCustody as TokenCustody
+    from jukihost.keys.tokensigner import TokenSigningKey as TokenSigningKey
+    from jukihost.keys.versions import versions_to_try as versions_to_try
 
 _HOMES: Final = {
+    "jukihost.conversation.refusals": "ForeignCard",
+    "jukihost.keys.counted": "CountedCustody",
     "jukihost.keys.management": "join_components key_store",
     "jukihost.keys.token": "TokenCustody",
+    "jukihost.keys.tokensigner": "TokenSigningKey",
+    "jukihost.keys.versions": "versions_to_try",
     "jukihost.keys.pkcs11": "TokenAddress TokenAddressError TokenBusy TokenError TokenFull "
     "TokenLibraryMissing TokenNotFound TokenPinRefused TokenUnfit",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -42,6 +43,8 @@ from jukihost.keys.pkcs11 import (
     TokenPinRefused,
 )
 from jukihost.keys.software import check_master
+from jukihost.keys.tokensigner import TokenSigningKey
+from jukihost.log import EMPTY, Checkpoint, NoteKey
 from tests.support.interop.softhsm import MODULE, PIN
 
 NUMBER = bytes(range(1, 9))
@@ -292,6 +295,46 @@ def test_a_child_does_not_use_what_its_parent_opened(address: str) -> None:
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'host'}"},
     )
     assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr[-1000:]
+
+
+# -- a key that signs ------------------------------------------------------------------------------
+
+
+def test_a_log_is_signed_in_the_token(token: TokenCustody) -> None:
+    made = TokenSigningKey.draw(token, "log-2015")
+    note = Checkpoint("town.example/log", 0, EMPTY).signed(made)
+    found = TokenSigningKey.of(token, "log-2015")
+    assert Checkpoint.read(note, NoteKey.of("town.example/log", found)).size == 0
+    assert found.sign(b"text") == made.sign(b"text")  # RFC 8032: one signature a text
+    assert not token.inventory(), "it is no master key"
+    for wrong, refused in (("log-2015", KeyExists), ("Log", KeyUnfit), ("", KeyUnfit)):
+        with pytest.raises(refused):
+            TokenSigningKey.draw(token, wrong)
+    with pytest.raises(UnknownKey):
+        TokenSigningKey.of(token, "other")
+    assert repr(made) == "<TokenSigningKey log-2015>"
+    token.close()
+    with pytest.raises(TokenError, match="not open"):
+        made.sign(b"text")
+    with pytest.raises(TypeError):
+        pickle.dumps(token)
+
+
+def test_a_signing_key_does_nothing_but_sign_and_never_comes_out(token: TokenCustody) -> None:
+    pkcs11 = pytest.importorskip("pkcs11")
+    of = pkcs11.Attribute
+    TokenSigningKey.draw(token, "log")
+
+    def look(opened: Any) -> None:
+        (private,) = opened.get_objects({of.CLASS: pkcs11.ObjectClass.PRIVATE_KEY})
+        assert (private[of.SENSITIVE], private[of.EXTRACTABLE]) == (True, False)
+        assert private[of.SIGN]
+        for use in ("DECRYPT", "UNWRAP", "DERIVE", "SIGN_RECOVER", "MODIFIABLE"):
+            assert not private[of[use]]
+        with pytest.raises(pkcs11.exceptions.AttributeSensitive):
+            private[of.VALUE]
+
+    token.use(look)
 
 
 # -- what goes wrong -------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def test_juki_outside_a_session_and_until_it_is_blocked() -> None:
                 juki.verify_pin(at.types("0000"))
 
 
-def within(purpose: Purpose) -> Callable[[JukiSession], None]:
+def within(purpose: Purpose) -> Callable[[JukiSession], object]:
     return lambda juki: juki.authenticate(purpose, PublicMasters())
 
 
@@ -148,7 +148,7 @@ def private(juki: JukiSession) -> None:
     "begin", [within(Purpose.RESIDENT_IDENTIFICATION), within(Purpose.COUNTER), private]
 )
 def test_within_a_session_it_is_refused_before_anything_is_sent(
-    begin: Callable[[JukiSession], None],
+    begin: Callable[[JukiSession], object],
 ) -> None:
     at = desk("juki-v1", printed=PRINTED)
     with at.channel() as channel, JukiSession(channel) as juki:

@@ -14,6 +14,7 @@ from jukihost import ResidentCode
 from jukihost.log import (
     EMPTY,
     Day,
+    Derivations,
     EntryError,
     LastEntries,
     LastEntry,
@@ -43,6 +44,7 @@ USE = Use(
     before=salt(2),
 )
 DAY = Day(date(2015, 4, 1), 3, salt(3))
+DERIVATIONS = Derivations(USE.at, "terminal 1", "COUNTER", 3, 12)
 TEXT = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp", "Nd"]), max_size=30)
 
 
@@ -68,8 +70,28 @@ def test_every_entry_is_read_as_it_was_written(purpose: str, reason: str, at: da
     assert Use.parse(bytes(use)) == use
 
 
-def test_a_day_is_read_as_it_was_written() -> None:
+def test_a_day_and_derivations_are_read_as_they_were_written() -> None:
     assert Day.parse(bytes(DAY)) == DAY
+    assert Derivations.parse(bytes(DERIVATIONS)) == DERIVATIONS
+    assert bytes(DERIVATIONS).decode() == (
+        "jukihost-derivations@v1\nat 2015-04-01T00:30:00.000005Z\nterminal terminal 1\n"
+        "system COUNTER\nversion 3\ncount 12\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"terminal": "code 12345678903"}, "could be a resident record code"),
+        ({"system": "a\nb"}, "system of an entry holds a control"),
+        ({"at": datetime(2015, 4, 1)}, "time zone"),
+        ({"version": 0}, "1 or more"),
+        ({"count": 0}, "at least one"),
+    ],
+)
+def test_what_cannot_be_derivations(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(EntryError, match=words):
+        replace(DERIVATIONS, **changes)  # type: ignore[arg-type]
 
 
 def test_an_entry_of_nobody_has_no_number() -> None:
@@ -101,8 +123,8 @@ def test_what_cannot_be_an_entry_is_refused(changes: dict[str, object], words: s
     assert "12345678903" not in str(caught.value)
 
 
-@pytest.mark.parametrize("entry", [USE, DAY])
-def test_no_byte_of_an_entry_has_another_spelling(entry: Use | Day) -> None:
+@pytest.mark.parametrize("entry", [USE, DAY, DERIVATIONS])
+def test_no_byte_of_an_entry_has_another_spelling(entry: Use | Day | Derivations) -> None:
     data = bytes(entry)
     for at in range(len(data)):
         for changed in (data[:at] + data[at + 1 :], data[:at] + b" " + data[at:]):
@@ -115,8 +137,9 @@ def test_no_byte_of_an_entry_has_another_spelling(entry: Use | Day) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_another_error(data: bytes) -> None:
-    for head in (b"", b"jukihost-use@v1\n", b"jukihost-day@v1\n"):
-        for kind in (Use, Day):
+    kinds = (Use, Day, Derivations)
+    for head in (b"", *(b"jukihost-%s@v1\n" % one.__name__.lower().encode() for one in kinds)):
+        for kind in kinds:
             with pytest.raises(EntryError):
                 kind.parse(head + data)
 
