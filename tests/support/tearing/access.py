@@ -79,6 +79,7 @@ class Subject:
         assert application is not None
         self.partition = application.partition_name
         self.privileged = application.privileged
+        self.contents = rig.memory.snapshot().contents()
         self.on_the_card = frozenset(one.aid for one in rig.card.applications)
 
     def place(self, key: str) -> Place:

@@ -47,7 +47,8 @@ class Scenario:
     `edit` changes the memory before the card gets power, `before` sends what leads to the command,
     `act` sends the command. `changes` is exactly what is different in memory afterwards. `raises`
     are the retry counters and `resumes` the life-cycle states that the command may turn for the
-    better; `guess` is the comparison it makes, if it makes one.
+    better; `guess` is the comparison it makes, if it makes one. `holds` is asserted of a card with
+    what is in memory before the command and after each of its writes.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Scenario:
     raises: frozenset[Place] = frozenset()
     resumes: frozenset[Place] = frozenset()
     guess: Guess | None = None
+    holds: Callable[[Rig], None] | None = None
     after_failure: Callable[[Rig], None] | None = None
     """Checks, on the card whose write failed, that nothing of the command can be built upon."""
 
@@ -139,6 +141,9 @@ def tear(scenario: Scenario, world: World, make: MakeBackend = RamBackend) -> in
     base = world.edited(scenario.edit)
     states = _uncut(scenario, world, base, make)
     _check_states(scenario, states)
+    if scenario.holds is not None:
+        for contents in states:
+            scenario.holds(world.rig(contents))
     writes = len(states) - 1
     cuts = 0
     for at in range(1, writes + 1):

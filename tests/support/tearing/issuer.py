@@ -160,13 +160,15 @@ def _in_session(subject: Subject, *first: bytes) -> Callable[[Rig], None]:
     return before
 
 
-def _managed(
+def managed(
     subject: Subject,
     name: str,
     command: bytes,
     *changes: Place,
     first: tuple[bytes, ...] = (),
     edit: Callable[[Rig], None] | None = None,
+    succeeds: bool = True,
+    holds: Callable[[Rig], None] | None = None,
     resumes: frozenset[Place] = frozenset(),
     raises: frozenset[Place] = frozenset(),
 ) -> Iterator[Scenario]:
@@ -177,6 +179,8 @@ def _managed(
         before=_in_session(subject, *first),
         act=sends(parsed),
         edit=edit,
+        succeeds=succeeds,
+        holds=holds,
         changes=frozenset(changes),
         resumes=resumes,
         raises=raises,
@@ -189,36 +193,38 @@ def _managed(
     )
 
 
-def _apdu(ins: int, p1: int, p2: int, data: bytes = b"") -> bytes:
+def apdu(ins: int, p1: int, p2: int, data: bytes = b"") -> bytes:
+    """Return a command of the issuer's."""
     return CommandApdu(0x80, ins, p1, p2, data).encode()
 
 
-def _install(p1: int, aid: bytes = FURTHER) -> bytes:
-    module = FURTHER if p1 & 0x04 else b""
+def install_for(p1: int, aid: bytes = FURTHER) -> bytes:
+    """Return INSTALL of an application under the name that its kind usually has."""
+    module = aid if p1 & 0x04 else b""
     privileges, parameters = (b"", b"") if p1 == 0x20 else (b"\0", b"\xc9\0")
     fields = (b"", module, aid, privileges, parameters, b"")
-    return _apdu(Ins.INSTALL, p1, 0, b"".join(bytes((len(one),)) + one for one in fields))
+    return apdu(Ins.INSTALL, p1, 0, b"".join(bytes((len(one),)) + one for one in fields))
 
 
 def get_status(subject: Subject, ins: int) -> Iterator[Scenario]:
     """GET STATUS: nothing is written."""
-    yield from _managed(subject, "GET STATUS", _apdu(ins, 0x40, 0x02, b"\x4f\0"))
+    yield from managed(subject, "GET STATUS", apdu(ins, 0x40, 0x02, b"\x4f\0"))
 
 
 def set_status(subject: Subject, ins: int) -> Iterator[Scenario]:
     """SET STATUS: the card locked, unlocked and ended, an application locked."""
-    yield from _managed(subject, "SET STATUS, lock", _apdu(ins, 0x80, 0x7F), CARD_STATE)
-    yield from _managed(
+    yield from managed(subject, "SET STATUS, lock", apdu(ins, 0x80, 0x7F), CARD_STATE)
+    yield from managed(
         subject,
         "SET STATUS, unlock",
-        _apdu(ins, 0x80, 0x0F),
+        apdu(ins, 0x80, 0x0F),
         CARD_STATE,
         edit=suspended,
         resumes=frozenset({CARD_STATE}),
     )
-    yield from _managed(subject, "SET STATUS, end", _apdu(ins, 0x80, 0xFF), CARD_STATE)
-    lock = _apdu(ins, 0x40, 0x80, _beside(subject).aid)
-    yield from _managed(subject, "SET STATUS of an application", lock, REGISTRY)
+    yield from managed(subject, "SET STATUS, end", apdu(ins, 0x80, 0xFF), CARD_STATE)
+    lock = apdu(ins, 0x40, 0x80, _beside(subject).aid)
+    yield from managed(subject, "SET STATUS of an application", lock, REGISTRY)
 
 
 def install(subject: Subject, ins: int) -> Iterator[Scenario]:
@@ -228,9 +234,9 @@ def install(subject: Subject, ins: int) -> Iterator[Scenario]:
         rig.card.applications.install(_FURTHER, after_issue=True)
 
     for p1 in (0x04, 0x0C):
-        yield from _managed(subject, f"INSTALL {p1:02X}", _install(p1), REGISTRY)
-    yield from _managed(subject, "INSTALL 08", _install(0x08), REGISTRY, edit=waits)
-    yield from _managed(subject, "INSTALL 20", _install(0x20), edit=waits)
+        yield from managed(subject, f"INSTALL {p1:02X}", install_for(p1), REGISTRY)
+    yield from managed(subject, "INSTALL 08", install_for(0x08), REGISTRY, edit=waits)
+    yield from managed(subject, "INSTALL 20", install_for(0x20), edit=waits)
 
 
 def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
@@ -241,10 +247,10 @@ def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
         _come(rig)
         rig.memory.partition(written[0]).put(written[1], bytes(8))
 
-    yield from _managed(
+    yield from managed(
         subject,
         "DELETE of an application",
-        _apdu(ins, 0, 0, Tlv(0x4F, FURTHER).encode()),
+        apdu(ins, 0, 0, Tlv(0x4F, FURTHER).encode()),
         REGISTRY,
         written,
         edit=written_to,
@@ -255,10 +261,10 @@ def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
         partition.put("keys/02", b"".join(NEW_KEYS))
         partition.put("counter/02", bytes(3))
 
-    yield from _managed(
+    yield from managed(
         subject,
         "DELETE of keys",
-        _apdu(ins, 0, 0, b"\xd2\1\2"),
+        apdu(ins, 0, 0, b"\xd2\1\2"),
         subject.place("keys/02"),
         subject.place("counter/02"),
         edit=two,
@@ -267,56 +273,58 @@ def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
 
 def _put_key(old: int, new: int) -> bytes:
     host = Host(lambda command: command)
-    return _apdu(Ins.PUT_KEY, old, 0x81, bytes((new,)) + b"".join(map(host.key_block, NEW_KEYS)))
+    return apdu(Ins.PUT_KEY, old, 0x81, bytes((new,)) + b"".join(map(host.key_block, NEW_KEYS)))
 
 
 def put_key(subject: Subject, ins: int) -> Iterator[Scenario]:
     """PUT KEY: the domain's own, added and replaced."""
     there = _beside(subject)
-    yield from _managed(
+    yield from managed(
         subject,
         "PUT KEY, new",
         _put_key(0, 2),
         subject.place("keys/02"),
         subject.place("counter/02"),
     )
-    yield from _managed(
+    yield from managed(
         subject,
         "PUT KEY, in place of others",
         _put_key(1, 1),
         subject.place("keys/01"),
         subject.place("counter/01"),
     )
-    yield from _managed(
+    yield from managed(
         subject,
         "PUT KEY of a system",
-        _put_system_key(there.manager),
+        put_system_key(there.manager),
         (f"application {there.aid}", f"content/01{there.manager:02X}"),
-        first=(_install(0x20, there.aid),),
+        first=(install_for(0x20, there.aid),),
     )
 
 
-def _put_system_key(reference: int) -> bytes:
+def put_system_key(reference: int, replaced: int = 1) -> bytes:
+    """Return PUT KEY of a purpose's pair."""
     host = Host(lambda command: command)
-    return _apdu(
-        Ins.PUT_KEY, 1, 0x80 | reference, b"\2" + b"".join(map(host.key_block, NEW_KEYS[:2]))
+    return apdu(
+        Ins.PUT_KEY, replaced, 0x80 | reference, b"\2" + b"".join(map(host.key_block, NEW_KEYS[:2]))
     )
 
 
-def _store(p1: int, data: bytes) -> bytes:
-    return _apdu(Ins.APPEND_RECORD, p1, 0, data)
+def store(p1: int, data: bytes, number: int = 0) -> bytes:
+    """Return a block of STORE DATA."""
+    return apdu(Ins.APPEND_RECORD, p1, number, data)
 
 
 def store_data(subject: Subject, ins: int) -> Iterator[Scenario]:
     """STORE DATA: of the card, and of an application that has just come."""
     place = subject.place("object//F0")
-    yield from _managed(subject, "STORE DATA", _store(0x80, b"\xf0\2AB"), place)
-    yield from _managed(
+    yield from managed(subject, "STORE DATA", store(0x80, b"\xf0\2AB"), place)
+    yield from managed(
         subject,
         "STORE DATA of an application",
-        _store(0x88, b"\0\1\2\xaa\xbb"),
+        store(0x88, b"\0\1\2\xaa\xbb"),
         (f"application {FURTHER}", "content/0001"),
-        first=(_install(0x20),),
+        first=(install_for(0x20),),
         edit=_come,
     )
 
@@ -326,12 +334,12 @@ def reset_retry_counter(subject: Subject, ins: int) -> Iterator[Scenario]:
     there = _beside(subject)
     tries = (f"application {there.aid}", f"tries/01{there.first:02X}")
 
-    yield from _managed(
+    yield from managed(
         subject,
         "RESET RETRY COUNTER of a key",
-        _apdu(ins, 0x03, 0, bytes((1, there.first))),
+        apdu(ins, 0x03, 0, bytes((1, there.first))),
         tries,
-        first=(_install(0x20, there.aid),),
+        first=(install_for(0x20, there.aid),),
         raises=frozenset({tries}),
         edit=lambda rig: rig.memory.partition(tries[0]).put(tries[1], b"\0"),
     )

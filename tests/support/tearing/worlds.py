@@ -5,15 +5,13 @@ The commands are read from the handler tables: one without scenarios is found by
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid, Ins
 from jukicard.kit.fileapplet import FileApplet
-from jukicard.profiles import Profile
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.kinds import applet_class
 from jukicard.runtime.placement import Placement
@@ -24,7 +22,18 @@ from tests.support.applets.lifecycle_applet import (
     LifeCycleApplet,
     life_cycle_card,
 )
-from tests.support.tearing import certificates, files, issuer, keys, lifecycle, pins, private
+from tests.support.cards.towns import AIDS, town_card
+from tests.support.naive.terminal import ISSUER
+from tests.support.tearing import (
+    certificates,
+    files,
+    issuer,
+    keys,
+    lifecycle,
+    pins,
+    private,
+    towns,
+)
 from tests.support.tearing.access import Subject
 from tests.support.tearing.cuts import Scenario, World
 from tests.support.tearing.rig import Rig, sends
@@ -34,6 +43,8 @@ ISO_WORLD: Final = "every kind of file"
 """A card with the application of tests.support.applets.iso_applet, besides those of a profile."""
 LIFE_CYCLE_WORLD: Final = "every change of state"
 """A card with the application of support.applets.lifecycle_applet, besides those of a profile."""
+TOWN_WORLD: Final = "the examples"
+"""A Juki card with the applications under `examples/`, and what its issuer does with them."""
 LIFE_CYCLE: Final = (Ins.ACTIVATE_FILE, Ins.DEACTIVATE_FILE, Ins.TERMINATE_EF, Ins.INSTALL)
 
 
@@ -100,28 +111,34 @@ OF_ONE_KIND: Final[Mapping[tuple[str, int, int], Recipe]] = {
     ("juki", 0x00, Ins.PERFORM_SECURITY_OPERATION): certificates.verify_certificate,
     ("juki", 0x00, Ins.MUTUAL_AUTHENTICATE): certificates.authenticate_externally,
     ("juki", 0x00, Ins.GENERAL_AUTHENTICATE): certificates.general_authenticate,
+    **{("town-points", 0x80, ins): recipe for ins, recipe in towns.PURSE.items()},
     **{(LifeCycleApplet.type_name, 0x00, ins): lifecycle.of_everything for ins in LIFE_CYCLE},
 }
 """Where an application's command is not what its instruction says elsewhere."""
 
 
 class _Own(NamedTuple):
-    """A test's own application, and what makes a card with it."""
+    """Applications that no profile has, and what makes a card with them."""
 
-    aid: Aid
-    kind: str
+    applications: tuple[Placement, ...]
     make: Callable[[], Card]
 
 
 _OWN: Final[Mapping[str, _Own]] = {
-    ISO_WORLD: _Own(ISO_AID, IsoApplet.type_name, iso_card),
-    LIFE_CYCLE_WORLD: _Own(LIFE_CYCLE_AID, LifeCycleApplet.type_name, life_cycle_card),
+    ISO_WORLD: _Own((Placement(ISO_AID, IsoApplet.type_name),), iso_card),
+    LIFE_CYCLE_WORLD: _Own(
+        (Placement(LIFE_CYCLE_AID, LifeCycleApplet.type_name),), life_cycle_card
+    ),
+    TOWN_WORLD: _Own(
+        tuple(Placement(aid, kind) for aid, kind in AIDS.items()),
+        town_card,
+    ),
 }
 
 
-def commands_of(world: str, profile: Profile) -> Iterator[Command]:
-    """Yield every command of every application of a profile."""
-    for placement in profile.applications:
+def commands_of(world: str, applications: Iterable[Placement]) -> Iterator[Command]:
+    """Yield every command of every application."""
+    for placement in applications:
         aid, kind = placement.aid, placement.kind
         applet = applet_class(kind)
         assert issubclass(applet, FileApplet), f"{kind} has no handler tables"
@@ -132,13 +149,20 @@ def commands_of(world: str, profile: Profile) -> Iterator[Command]:
 def all_commands() -> list[Command]:
     """Return every command of every profile, and of the cards with a test's own application."""
     found = [
-        command for name, profile in PROFILES.items() for command in commands_of(name, profile)
+        command
+        for name, profile in PROFILES.items()
+        for command in commands_of(name, profile.applications)
     ]
-    for name, (aid, kind, _) in _OWN.items():
-        own = dataclasses.replace(PROFILES["juki-v1"], applications=(Placement(aid, kind),))
-        # their proprietary commands only help their tests
-        found += [command for command in commands_of(name, own) if command.cla == 0x00]
-    return found
+    for name, own in _OWN.items():
+        # the proprietary commands of the tests' own applications only help their tests
+        found += [
+            command
+            for command in commands_of(name, own.applications)
+            if command.cla == 0x00 or name == TOWN_WORLD
+        ]
+    return found + [
+        Command(TOWN_WORLD, ISSUER, "issuer-juki", 0x80, int(ins)) for ins in towns.ISSUERS
+    ]
 
 
 @functools.cache
@@ -154,6 +178,8 @@ def world(name: str) -> World:
 def scenarios(command: Command) -> list[Scenario]:
     """Return the scenarios of a command; LookupError when nobody has written any."""
     recipe = OF_ONE_KIND.get(command[2:]) or RECIPES.get(command[3:])
+    if command.world == TOWN_WORLD and command.aid == ISSUER:
+        recipe = towns.ISSUERS[Ins(command.ins)]
     if recipe is None:
         raise LookupError(
             f"{command.kind}: no tearing scenarios for {command.cla:02X} {command.ins:02X}; "
