@@ -65,7 +65,7 @@ def install_distribution(
     folder: Path,
     *,
     name: str = "town-library",
-    kind: str = "library",
+    kind: str = "lending",
     module: str = "town_library",
     source: str = _MODULE,
 ) -> None:

@@ -1,7 +1,8 @@
 """An application that does what it is told at the point it is told, and a card with victims on it.
 
 The card has the Juki application with a terminal's session open on channel 1, an application that
-uses the hostile one's service, and one that nothing may reach. `World.check` looks at all of them.
+uses the hostile one's service, the library of another author, and one that nothing may reach.
+`World.check` looks at all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any, ClassVar, Final
 
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
-from jukicard.filesystem.lifecycle_table import Operation
 from jukicard.memory import PersistentMemory
 from jukicard.runtime.applet import Applet, AppletContext, BasicState
 from jukicard.runtime.events import CardEvent, FirewallDenial
@@ -21,7 +21,10 @@ from jukicard.runtime.kinds import offer_applet
 from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
 from tests.support.cards.juki_desk import CODE, CODE_RECORD, PIN
-from tests.support.naive.terminal import JUKI, NaiveTerminal
+from tests.support.cards.towns import AIDS
+from tests.support.naive.scp03_host import Host
+from tests.support.naive.terminal import ISSUER, JUKI, NaiveTerminal
+from tests.support.tearing.issuer import install_for, store
 
 HOSTILE: Final = Aid("F0484F5354494C4501")
 CLIENT: Final = Aid("F0434C49454E5401")
@@ -29,6 +32,9 @@ ACCOMPLICE: Final = Aid("F04143434F4D5001")
 SERVICE: Final = "favour"
 ATTACK: Final = bytes.fromhex("80100000")
 USE_SERVICE: Final = bytes.fromhex("8012000000")
+LIBRARY: Final = Aid("F04C494252415259")
+LOAN: Final = bytes(18)
+"""A free place among the library's loans."""
 POINTS: Final = (
     "constructor",
     "new_state",
@@ -83,7 +89,7 @@ class HostileApplet(Applet[Any]):
     type_name = "test-hostile"
     plan: ClassVar[dict[str, Act]] = {}
     comes_later: ClassVar[bool] = False
-    """Whether it is on a card since issue, or installed after it."""
+    """Whether it is on a card since issue, or its issuer installs it (INSTALL over SCP03)."""
     kept: ClassVar[list[Any]] = []
     """References that outlive every deselect."""
 
@@ -114,11 +120,19 @@ class HostileApplet(Applet[Any]):
     def serve(self, data: bytes) -> Any:
         return self.act("service") if "service" in self.plan else data
 
+    @classmethod
+    def usual_aid(cls, parameters: object) -> Aid | None:
+        return HOSTILE
+
 
 class Accomplice(HostileApplet):
     """The same again under another name, with which it shares a service of its own."""
 
     type_name = "test-accomplice"
+
+    @classmethod
+    def usual_aid(cls, parameters: object) -> Aid | None:
+        return ACCOMPLICE
 
     def __init__(self, context: AppletContext) -> None:
         super().__init__(context)
@@ -129,6 +143,10 @@ class ClientApplet(Applet[BasicState]):
     """An honest application that uses the hostile one's service and goes on when it fails."""
 
     type_name = "test-client"
+
+    @classmethod
+    def usual_aid(cls, parameters: object) -> Aid | None:
+        return CLIENT
 
     def new_state(self) -> BasicState:
         return BasicState()
@@ -155,6 +173,7 @@ class World:
     denials: list[FirewallDenial]
     bugs: list[Exception]
     before: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    lent: bytes = b""
 
     def send(self, command: bytes | str) -> bytes:
         """The answer to a plain command; at least a status word, whatever happened."""
@@ -172,6 +191,12 @@ class World:
         contents = self.card.environment.memory.snapshot().contents()
         own = {f"application {aid}" for aid in (HOSTILE, ACCOMPLICE)}
         return {name: dict(values) for name, values in contents.items() if name not in own}
+
+    def loans(self) -> bytes:
+        """What the library of another author answers to anybody."""
+        assert self.select(LIBRARY) == b"\x90\x00"
+        assert self.send("00A4020C020001") == b"\x90\x00"
+        return self.send("00B2010400")
 
     def everywhere(self) -> list[bytes]:
         """Pass by every point of the hostile application; the answers it had a part in."""
@@ -195,6 +220,19 @@ class World:
         assert self.select(JUKI) == b"\x90\x00"
         assert self.send("00B2011400") == b"\x69\x82", "nobody has authenticated here"
         assert self.select(CLIENT) == b"\x90\x00"
+        assert self.loans() == self.lent
+
+
+def install(card: Card, applications: list[Aid]) -> None:
+    """Have the issuer install applications and write the library's first loan, over SCP03."""
+    card.power_on()
+    assert card.transmit(bytes((0, 0xA4, 4, 0x0C, len(ISSUER))) + ISSUER) == b"\x90\x00"
+    host = Host(card.transmit).open()
+    for aid in applications:
+        assert host.send(install_for(0x0C, aid)) == "009000"
+    for command in (install_for(0x20, LIBRARY), store(0x88, b"\0\1" + bytes((len(LOAN),)) + LOAN)):
+        assert host.send(command).endswith("9000")
+    card.power_off()
 
 
 def world(memory: PersistentMemory | None = None) -> World:
@@ -206,6 +244,7 @@ def world(memory: PersistentMemory | None = None) -> World:
         Placement(HOSTILE, HostileApplet.type_name),
         Placement(ACCOMPLICE, Accomplice.type_name),
         Placement(CLIENT, ClientApplet.type_name),
+        Placement(LIBRARY, AIDS[LIBRARY]),
     )
     on_it = () if HostileApplet.comes_later else strangers
     profile = replace(juki, applications=(*juki.applications, *on_it))
@@ -219,10 +258,7 @@ def world(memory: PersistentMemory | None = None) -> World:
         on_bug=bugs.append,
     )
     if HostileApplet.comes_later:
-        with card.environment.memory.transaction():
-            for one in strangers:
-                card.applications.install(one, after_issue=True)
-                card.applications.change(one.aid, Operation.ACTIVATE)
+        install(card, [one.aid for one in strangers])
     denials: list[FirewallDenial] = []
 
     def note(event: CardEvent) -> None:
@@ -238,5 +274,7 @@ def world(memory: PersistentMemory | None = None) -> World:
     terminal.authenticate(1, 1)
     assert terminal.protected(CommandApdu(0x01, 0x20, 0x00, 0x9C, PIN)).status == 0x9000
     made = World(card, terminal, ForbiddenApplet.on(card), denials, bugs)
+    made.lent = made.loans()
+    assert made.lent == LOAN + b"\x90\x00"
     made.before = made.others()
     return made

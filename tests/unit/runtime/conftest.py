@@ -15,7 +15,7 @@ from tests.support.applets.hostile import HostileApplet
 def few_steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Stop applications soon; afterwards the trace function is back and nothing is planned.
 
-    They are on the card since it was issued, and installed after that.
+    They are on the card since it was issued, or the issuer has installed them after that.
     """
     monkeypatch.setattr(HostileApplet, "comes_later", request.param)
     monkeypatch.setattr(registry, "STEP_BUDGET", 20_000)

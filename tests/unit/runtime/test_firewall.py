@@ -182,7 +182,7 @@ def test_only_kinds_that_are_ours_or_trusted_go_without_a_budget() -> None:
         for entry in world().card.applications
         if isinstance(entry, ConfinedApplication)
     }
-    assert budgets.keys() == {"test-hostile", "test-accomplice"}
+    assert budgets.keys() == {"test-hostile", "test-accomplice", "library"}
     assert budgets["test-hostile"] is budgets["test-accomplice"]
 
 

@@ -74,7 +74,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Card]:
         install_distribution(installed, tmp_path)
         juki = PROFILES["juki-v1"]
         profile = dataclasses.replace(
-            juki, applications=(*juki.applications, Placement(LIBRARY, "library"))
+            juki, applications=(*juki.applications, Placement(LIBRARY, "lending"))
         )
         card = issue_card(profile, seed=1)
         card.power_on()
@@ -85,7 +85,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Card]:
 
 
 def test_a_package_that_is_missing_is_told_at_start_by_name(library: Card) -> None:
-    with pytest.raises(UnknownAppletError, match=r"kind 'library'.*: install town-library \("):
+    with pytest.raises(UnknownAppletError, match=r"kind 'lending'.*: install town-library \("):
         Card.restore(library.snapshot())
 
 
@@ -104,7 +104,7 @@ def test_a_package_that_is_broken_is_told_at_start_by_name(
 ) -> None:
     sys.modules.pop("town_library", None)
     install_distribution(monkeypatch, tmp_path / "again", source=source)
-    with pytest.raises(UnknownAppletError, match=r"'library'.*: repair or update town-library"):
+    with pytest.raises(UnknownAppletError, match=r"'lending'.*: repair or update town-library"):
         Card.restore(library.snapshot())
 
 
