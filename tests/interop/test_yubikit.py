@@ -66,8 +66,13 @@ def issued(name: str = "juki-v1", **options: Any) -> Card:
 
 def versions(session: Any) -> set[int]:
     # its own reader takes the answer of a YubiKey, which leaves the template's tag out
-    told = Tlv.parse(session.get_data(0xE0))
-    return {key.value[1] for key in told.children}
+    return told_versions(session.get_data(0xE0).hex() + "9000")
+
+
+def told_versions(answer: str) -> set[int]:
+    """The versions in an answer to GET DATA E0."""
+    assert answer.endswith("9000")
+    return {key.value[1] for key in Tlv.parse(bytes.fromhex(answer[:-4])).children}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,6 +135,26 @@ def test_it_notices_that_the_card_has_ended_the_session() -> None:
         with pytest.raises(yubikit.part("core.smartcard").ApduError) as refusal:
             session.get_data(0xE0)
         assert refusal.value.sw == 0x6882
+
+
+KEYS = "80CA00E0"
+
+
+def test_it_changes_keys_over_pcsc(pcscd: Pcscd) -> None:
+    reader = pcscd.insert(issued())
+    added = yubikit.over_pcsc(reader, f"put-key=2:0:{KEY.hex()}", KEYS)
+    deleted = yubikit.over_pcsc(reader, "delete-key=1", KEYS, key=f"{KEY.hex()}:2")
+    replaced = yubikit.over_pcsc(reader, "put-key=3:2:", key=KEY.hex())
+    afterwards = yubikit.over_pcsc(reader, KEYS, "delete-key=3", KEYS)
+    assert [added[0], deleted[0], *replaced] == ["9000"] * 3
+    assert [told_versions(one) for one in (added[1], deleted[1], afterwards[0])] == [
+        {1, 2},
+        {2},
+        {3},
+    ]
+    assert afterwards[1:] == ["6985", afterwards[0]], "the last keys are not deleted"
+    with pytest.raises(AssertionError, match="Incorrect SCP parameters"):
+        yubikit.over_pcsc(reader, KEYS, key=KEY.hex())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -74,7 +74,8 @@ def opened(connection: Connection, key: bytes | None = None, version: int = 0) -
 def over_pcsc(reader: str, *commands: str, key: str = "") -> list[str]:
     """Run yubikit by itself on a reader; return answer and status of each command, in hex.
 
-    `key` is one key for all three, the well-known one unless given.
+    `key` is one key for all three, the well-known one unless given; `KEY:2` for the version.
+    `put-key=VERSION:REPLACED:KEY` and `delete-key=VERSION` are done by its own methods.
     """
     needed()
     done = subprocess.run(
