@@ -24,7 +24,7 @@ SOAK_FUZZ_SECONDS ?= 3600
 NO_SYSTEM_PACKAGES ?=
 
 # What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
-SYSTEM_PACKAGES := pcscd vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
+SYSTEM_PACKAGES := pcscd libccid vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
 	chromium libnss3-tools xvfb xdotool tshark \
 	gcc libc6-dev swig libpcsclite-dev

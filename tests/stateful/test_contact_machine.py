@@ -26,7 +26,7 @@ from tests.support import soak
 from tests.support.naive.contact_terminal import AtrRead, pps_request, pps_succeeded, reader_for
 from tests.support.readers.t1_reader import GaveUp, T1Reader, crc, is_whole, lrc
 from tests.support.readers.tpdu_faults import BOUNDARIES, Exchanges
-from tests.support.readers.tpdu_line import CountingCard, Fault, FaultyLine, Kind, size_asked
+from tests.support.readers.tpdu_line import CountingCard, FaultyLine, noise, size_asked
 
 PLAIN = bytes.fromhex("3BE000FF8131FE4514")
 VARIANTS = [
@@ -96,17 +96,6 @@ class ContactMachine(RuleBasedStateMachine):
 
 def test_a_terminal_and_a_card_always_agree() -> None:
     run_state_machine_as_test(ContactMachine, settings=settings(stateful_step_count=15))
-
-
-def noise(rng: random.Random, share: float) -> list[Fault]:
-    """Fates of the blocks of a long exchange, both ways in turn: damaged, cut or doubled."""
-    bad = (Kind.DAMAGED, Kind.CUT, Kind.TWICE_FIRST, Kind.TWICE_SECOND)
-    return [
-        Fault(rng.choice(bad), rng.randrange(300), rng.randrange(1, 256))
-        if rng.random() < share
-        else Fault()
-        for _ in range(400)
-    ]
 
 
 @pytest.mark.parametrize("uses_crc", [False, True], ids=["LRC", "CRC"])

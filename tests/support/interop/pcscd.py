@@ -32,6 +32,7 @@ from typing import Any, Final, TypeVar
 
 from jukicard.transport import CardPort
 from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
+from tests.support.interop.daemon import start_daemon, stop_daemon
 from tests.support.readers.statuses import Statuses
 
 T = TypeVar("T")
@@ -53,10 +54,7 @@ DEVICENAME /dev/null:{DEFAULT_PORT:#X}
 LIBPATH {_DRIVERS}/libifdvpcd.so
 CHANNELID {DEFAULT_PORT:#X}
 """
-_START: Final = f"""
-mount -t tmpfs tmpfs /run && mkdir /run/pcscd && mount --bind "$1" /run/pcscd &&
-mount --bind {_DRIVERS}/serial {_DRIVERS} && exec pcscd --foreground --config "$2"
-"""
+_MOUNTS: Final = f"mount --bind {_DRIVERS}/serial {_DRIVERS}"
 _CLONE_NEWNET: Final = 0x40000000
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP_RUNNING: Final = 0x1 | 0x40
@@ -136,32 +134,13 @@ class Pcscd:
         self.network.run(self.slots.start)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            _START,
-            "sh",
-            str(SOCKET_DIRECTORY),
-            str(self._config),
-        ]
-        with self._log.open("wb") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return start_daemon(_MOUNTS, SOCKET_DIRECTORY, self._config, self._log)
 
     def stop(self) -> None:
         """Stop what was started here, and nothing else."""
         if self._context is not None:
             scard.SCardReleaseContext(self._context)
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(10)
+        stop_daemon(self._process)
         self.slots.close()
         self.network.close()
 

@@ -6,8 +6,9 @@ The line stands between a reader's end and a card's end that exchange whole bloc
 from __future__ import annotations
 
 import hashlib
+import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -42,6 +43,19 @@ class Fault:
     def cut(self, block: bytes) -> bytes:
         """Return a shorter block."""
         return block[: self.place % len(block)]
+
+
+NOISE = (Kind.DAMAGED, Kind.CUT, Kind.TWICE_FIRST, Kind.TWICE_SECOND)
+
+
+def noise(rng: random.Random, share: float, bad: Sequence[Kind] = NOISE) -> list[Fault]:
+    """Fates of the blocks of a long exchange, both ways in turn; `share` of them are bad."""
+    return [
+        Fault(rng.choice(bad), rng.randrange(300), rng.randrange(1, 256))
+        if rng.random() < share
+        else Fault()
+        for _ in range(400)
+    ]
 
 
 class FaultyLine:
