@@ -5,9 +5,10 @@
     >>> path = prove_inclusion(nodes, 1, 3)
     >>> check_inclusion(leaf_hash(b"second"), 1, 3, path, nodes.tree.root())
 
-Hashes are those of RFC 9162, texts those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature,
-tlog-witness, tlog-proof), so that programs of others check them. The names are loaded when they are
-first used.
+`append_use`, `sequence_log` and what follows keep it in a terminal's database (extra `terminal`);
+the rest needs none. Hashes are those of RFC 9162, texts those of C2SP (signed-note,
+tlog-checkpoint, tlog-cosignature, tlog-witness, tlog-proof), so that programs of others check them.
+The names are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -15,10 +16,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.log.appending import (
+        append_entry as append_entry,
+        append_use as append_use,
+    )
+    from jukihost.log.disclosing import (
+        disclose_stored as disclose_stored,
+        prove_stored as prove_stored,
+    )
     from jukihost.log.disclosure import (
         Disclosed as Disclosed,
         Disclosure as Disclosure,
         DisclosureError as DisclosureError,
+        Lasts as Lasts,
         Proven as Proven,
         described as described,
         disclose as disclose,
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
         Derivations as Derivations,
         EntryError as EntryError,
         Outcome as Outcome,
+        Pruned as Pruned,
         PseudonymKey as PseudonymKey,
         Use as Use,
         pseudonym as pseudonym,
@@ -48,6 +59,33 @@ if TYPE_CHECKING:
         Policy as Policy,
         SigningKey as SigningKey,
     )
+    from jukihost.log.publishing import (
+        NotPublished as NotPublished,
+        adopt_log as adopt_log,
+        begin_anew as begin_anew,
+        check_since as check_since,
+        have_witnessed as have_witnessed,
+        log_alarms as log_alarms,
+        publish_log as publish_log,
+        published_checkpoint as published_checkpoint,
+        take_cosigned as take_cosigned,
+        witness_request as witness_request,
+    )
+    from jukihost.log.retention import (
+        TooEarly as TooEarly,
+        prune_log as prune_log,
+    )
+    from jukihost.log.sequencing import (
+        end_day as end_day,
+        sequence_log as sequence_log,
+    )
+    from jukihost.log.stored import (
+        LogExists as LogExists,
+        NoLog as NoLog,
+        NotAdopted as NotAdopted,
+        StoredNodes as StoredNodes,
+        create_log as create_log,
+    )
     from jukihost.log.tree import (
         EMPTY as EMPTY,
         LogError as LogError,
@@ -63,6 +101,10 @@ if TYPE_CHECKING:
         prove_inclusion as prove_inclusion,
         root_of as root_of,
     )
+    from jukihost.log.verification import (
+        Verified as Verified,
+        verify_log as verify_log,
+    )
     from jukihost.log.witness import (
         AnotherSize as AnotherSize,
         Update as Update,
@@ -72,9 +114,21 @@ if TYPE_CHECKING:
         bring_up_to_date as bring_up_to_date,
     )
 
+_STORED: Final = {
+    "appending": "append_entry append_use",
+    "disclosing": "disclose_stored prove_stored",
+    "publishing": "NotPublished adopt_log begin_anew check_since have_witnessed log_alarms "
+    "publish_log published_checkpoint take_cosigned witness_request",
+    "retention": "TooEarly prune_log",
+    "sequencing": "end_day sequence_log",
+    "stored": "LogExists NoLog NotAdopted StoredNodes create_log",
+    "verification": "Verified verify_log",
+}
+"""What needs a database, and the extra for it."""
 _HOMES: Final = {
-    "disclosure": "Disclosed Disclosure DisclosureError Proven described disclose",
-    "entries": "Day Derivations EntryError Outcome PseudonymKey Use pseudonym",
+    **_STORED,
+    "disclosure": "Disclosed Disclosure DisclosureError Lasts Proven described disclose",
+    "entries": "Day Derivations EntryError Outcome Pruned PseudonymKey Use pseudonym",
     "lastentries": "LastEntries LastEntry PlaceTaken check_last",
     "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
     "tree": "EMPTY LogError MemoryNodes ProofError Tree check_consistency check_inclusion edge_of "
@@ -93,6 +147,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'jukihost.log' has no attribute {name!r}")
     from importlib import import_module
 
+    if home in _STORED:
+        _ = import_module("jukihost.database").metadata  # or says which extra is missing
     value = globals()[name] = getattr(import_module(f"jukihost.log.{home}"), name)
     return value
 

@@ -12,10 +12,10 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from jukihost.log.entries import NOTHING_BEFORE, Day, PseudonymKey, Use, pseudonym
-from jukihost.log.lastentries import LastEntries, LastEntry, check_last
+from jukihost.log.lastentries import LastEntry, check_last
 from jukihost.log.notes import Checkpoint, InclusionProof, Note, Policy
 from jukihost.log.tree import EMPTY, LogError, Nodes, leaf_hash, prove_inclusion
 from jukihost.models import ResidentCode
@@ -23,6 +23,18 @@ from jukihost.models import ResidentCode
 LARGEST: Final = 64 << 20
 """The largest disclosure that is read, in bytes."""
 _FORMAT: Final = "jukihost-disclosure@v1"
+
+
+class Lasts(Protocol):
+    """Everybody's last entry at the end of a day, wherever it is kept: `LastEntries` is one."""
+
+    def of(self, resident: bytes) -> LastEntry | None:
+        """Return the last entry of a pseudonym, None where there is none."""
+        ...
+
+    def prove(self, resident: bytes) -> list[bytes]:
+        """Return the path to a pseudonym's place, 64 hashes."""
+        ...
 
 
 class DisclosureError(LogError):
@@ -170,7 +182,7 @@ def disclose(
     key: PseudonymKey,
     entries: Sequence[tuple[int, bytes]],
     day: tuple[int, bytes],
-    lasts: LastEntries,
+    lasts: Lasts,
     log: tuple[Nodes, int, Note],
 ) -> Disclosure:
     """Make a resident's disclosure from what the log has.

@@ -25,6 +25,7 @@ LONGEST_TEXT: Final = 200
 _USE: Final = "jukihost-use@v1"
 _DAY: Final = "jukihost-day@v1"
 _DERIVATIONS: Final = "jukihost-derivations@v1"
+_PRUNED: Final = "jukihost-pruned@v1"
 _PSEUDONYM: Final = b"jukihost-pseudonym@v1\n"
 _TEXTS: Final = ("operator", "terminal", "body", "purpose", "reason")
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -33,7 +34,7 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 
 
-Entry = TypeVar("Entry", "Use", "Day", "Derivations")
+Entry = TypeVar("Entry", "Use", "Day", "Derivations", "Pruned")
 
 
 class EntryError(LogError):
@@ -238,6 +239,34 @@ class Derivations:
             )
         except ValueError:
             raise EntryError("this is no entry of derivations: a value is malformed") from None
+        return _same(found, data)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The entry that says which uses are gone: below which index, and the last of their days."""
+
+    at: datetime
+    below: int
+    until: date
+
+    def __bytes__(self) -> bytes:
+        said = {
+            "at": self.at.astimezone(UTC).strftime(_TIME),
+            "below": str(self.below),
+            "until": self.until.isoformat(),
+        }
+        return _written(_PRUNED, said)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Pruned:
+        """Read the entry of a pruning; it is written exactly as it was read. EntryError."""
+        said = _read(_PRUNED, ("at", "below", "until"), data)
+        try:
+            at = datetime.strptime(said["at"], _TIME).replace(tzinfo=UTC)
+            found = cls(at, _number(said["below"]), date.fromisoformat(said["until"]))
+        except ValueError:
+            raise EntryError("this is no entry of a pruning: a value is malformed") from None
         return _same(found, data)
 
 

@@ -42,32 +42,35 @@ class LastEntry:
 class LastEntries:
     """Everybody's last entry at the end of a day: the root over them, and the path to any place."""
 
-    def __init__(self, entries: Sequence[LastEntry]) -> None:
-        """Take them in the order of their pseudonyms. PlaceTaken."""
-        self._entries = entries
-        self._places = [_place(one.resident) for one in entries]
+    def __init__(self, entries: Sequence[LastEntry], above: int = 0) -> None:
+        """Take them in the order of their pseudonyms. PlaceTaken.
+
+        `above`: they are those of one part only, whose places begin with the same so many bits.
+        """
+        self._entries, self._above = entries, above
+        self._places = [place_of(one.resident) for one in entries]
         if any(one >= after for one, after in pairwise(self._places)):
             raise PlaceTaken("last entries stand in the order of their places, one at each")
         self._kept: dict[tuple[int, int, int], bytes] = {}
 
     def root(self) -> bytes:
         """Return the root over them."""
-        return self._subtree(0, len(self._entries), 0)
+        return self._subtree(0, len(self._entries), self._above)
 
     def of(self, resident: bytes) -> LastEntry | None:
         """Return the last entry of a pseudonym, None where there is none."""
-        at = bisect_left(self._places, _place(resident))
+        at = bisect_left(self._places, place_of(resident))
         found = self._entries[at] if at < len(self._entries) else None
         return found if found and found.resident == resident else None
 
     def prove(self, resident: bytes) -> list[bytes]:
-        """Return the path to a pseudonym's place, from the place upwards: 64 hashes.
+        """Return the path to a pseudonym's place, from the place upwards: 64 hashes, less `above`.
 
         It is made in the same way whether the place is taken or empty.
         """
-        place = _place(resident)
+        place = place_of(resident)
         low, high, path = 0, len(self._entries), []
-        for depth in range(DEPTH):
+        for depth in range(self._above, DEPTH):
             middle = self._split(low, high, place, depth)
             if _bit(place, depth):
                 path.append(self._subtree(low, middle, depth + 1))
@@ -91,7 +94,7 @@ class LastEntries:
         if (low, high, depth) in self._kept:
             return self._kept[low, high, depth]
         middle = self._split(low, high, self._places[low], depth)
-        found = _join(self._subtree(low, middle, depth + 1), self._subtree(middle, high, depth + 1))
+        found = join(self._subtree(low, middle, depth + 1), self._subtree(middle, high, depth + 1))
         if high - low >= _WORTH_KEEPING:
             self._kept[low, high, depth] = found
         return found
@@ -100,7 +103,7 @@ class LastEntries:
         """Return the root at a depth over one place that is taken, the rest being empty."""
         place, found = self._places[at], leaf_hash(bytes(self._entries[at]))
         for above in reversed(range(depth, DEPTH)):
-            found = _join(EMPTY, found) if _bit(place, above) else _join(found, EMPTY)
+            found = join(EMPTY, found) if _bit(place, above) else join(found, EMPTY)
         return found
 
 
@@ -110,10 +113,10 @@ def check_last(resident: bytes, last: LastEntry | None, path: Sequence[bytes], r
         raise ProofError(f"the path to a last entry has {DEPTH} hashes")
     if last is not None and last.resident != resident:
         raise ProofError("the last entry is another resident's")
-    place = _place(resident)
+    place = place_of(resident)
     found = leaf_hash(bytes(last)) if last else EMPTY
     for depth, sibling in zip(reversed(range(DEPTH)), path, strict=True):
-        found = _join(sibling, found) if _bit(place, depth) else _join(found, sibling)
+        found = join(sibling, found) if _bit(place, depth) else join(found, sibling)
     if not hmac.compare_digest(found, root):
         raise ProofError(
             "the day's root does not say this of the resident: entries were left out, or the proof "
@@ -121,12 +124,13 @@ def check_last(resident: bytes, last: LastEntry | None, path: Sequence[bytes], r
         )
 
 
-def _join(left: bytes, right: bytes) -> bytes:
+def join(left: bytes, right: bytes) -> bytes:
     """Return the hash of a node; a run of empty places is empty, however long."""
     return EMPTY if left == right == EMPTY else node_hash(left, right)
 
 
-def _place(resident: bytes) -> int:
+def place_of(resident: bytes) -> int:
+    """Return a pseudonym's place: its first 64 bits."""
     return int.from_bytes(resident[: DEPTH // 8])
 
 

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import jukihost.database.migrations
+import jukihost.log.tables
 from jukihost.database import Database, metadata
 from jukihost.database.schema import versions
 

@@ -1,0 +1,77 @@
+"""Queues entries of the log in the transaction of what they speak of: both land, or neither."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from jukihost.log.entries import NOTHING_BEFORE, Derivations, Outcome, PseudonymKey, Use
+from jukihost.log.stored import insert_or
+from jukihost.log.tables import queue, residents
+from jukihost.log.tree import HASH, leaf_hash
+from jukihost.models import ResidentCode
+
+
+def append_use(
+    connection: Connection,
+    key: PseudonymKey,
+    *,
+    at: datetime,
+    operator: str,
+    terminal: str,
+    body: str,
+    purpose: str,
+    outcome: Outcome,
+    reason: str = "",
+    card: bytes | None = None,
+    resident: ResidentCode | None = None,
+) -> Use:
+    """Queue an entry (see `Use`) in the transaction of `connection`; return it.
+
+    card: its number. resident: their code, which is not kept. The entry is durable once the
+    transaction has landed. Whoever writes of two residents in one transaction takes them in the
+    order of their codes, so that no two transactions wait for each other. EntryError, NoLog.
+    """
+    pseudonym = key.resident(resident) if resident else None
+    number, before = _next(connection, pseudonym) if pseudonym else (0, NOTHING_BEFORE)
+    use = Use(
+        at=at,
+        operator=operator,
+        terminal=terminal,
+        body=body,
+        purpose=purpose,
+        outcome=outcome,
+        reason=reason,
+        salt=secrets.token_bytes(HASH),
+        card=key.card(card) if card else None,
+        resident=pseudonym,
+        number=number,
+        before=before,
+    )
+    entry = bytes(use)
+    if pseudonym:
+        mine = residents.c.resident == pseudonym
+        connection.execute(update(residents).where(mine).values(leaf=leaf_hash(entry)))
+    connection.execute(insert(queue).values(entry=entry, resident=pseudonym, at=at))
+    return use
+
+
+def append_entry(connection: Connection, entry: Derivations) -> None:
+    """Queue an entry that is of no resident's, like `append_use`."""
+    connection.execute(insert(queue).values(entry=bytes(entry), at=entry.at))
+
+
+def _next(connection: Connection, resident: bytes) -> tuple[int, bytes]:
+    """Return the number of a resident's next entry and the hash of the one before.
+
+    The resident's row is this transaction's from here on: others wait for it.
+    """
+    first = {"resident": resident, "number": 1, "leaf": NOTHING_BEFORE}
+    counted = insert_or(connection, residents).values(first)
+    counted = counted.on_conflict_do_update(
+        index_elements=["resident"], set_={"number": residents.c.number + 1}
+    )
+    found = connection.execute(counted.returning(residents.c.number, residents.c.leaf)).one()
+    return found.number, found.leaf

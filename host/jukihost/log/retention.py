@@ -1,0 +1,112 @@
+"""Ends the term of old uses: content and salt go, also from the file; hashes stay, and proofs hold.
+
+What is left of a pruned entry is the hash of a leaf, which nobody can guess without its salt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+
+from jukihost.clock import JAPAN, day_in_japan
+from jukihost.database import Database, DatabaseLocked
+from jukihost.database.told import told
+from jukihost.log.entries import Pruned
+from jukihost.log.stored import change_head, extend, head_of
+from jukihost.log.tables import entries
+from jukihost.log.tree import LogError
+
+YEARS: Final = 7
+"""How many years a use is kept at least."""
+
+
+class TooEarly(LogError):
+    """Uses are to be pruned before their term is over."""
+
+
+def over(day: date, today: date, years: int = YEARS) -> bool:
+    """Tell whether the term of that day's uses is over today: so many years later, and a day."""
+    return today > _years_after(day, years)
+
+
+def prune_log(database: Database, *, years: int = YEARS, compact: bool = True) -> Pruned | None:
+    """Remove the uses whose term is over; return what the log says of it, None for nothing to do.
+
+    A use is kept for `years` from its day in Japan, seven or more, and as long as one before it is.
+    With `compact` the file is written anew without them, which takes as long as copying it and
+    needs the room; without, their bytes are overwritten where they are (SQLite) or stay until the
+    server cleans up. Ran into an error, it is called again. TooEarly, NoLog, DatabaseError.
+    """
+    if years < YEARS:
+        raise TooEarly(f"a use is kept for {YEARS} years at least; give {YEARS} or more")
+    made = _remove(database, years)
+    _clean(database, compact)
+    return made
+
+
+def _remove(database: Database, years: int) -> Pruned | None:
+    now = database.clock.now()
+    oldest = _oldest_kept(day_in_japan(now), years)
+    begins = datetime.combine(oldest, time(), JAPAN)
+    place = entries.c.leaf_index
+    with database.begin() as connection:
+        head = head_of(connection, hold=True)
+        kept = select(place).where(place >= head.pruned, entries.c.at >= begins)
+        below = connection.execute(kept.order_by(place).limit(1)).scalar()
+        below = head.size if below is None else below
+        old = delete(entries).where(place < below, entries.c.at.is_not(None))
+        if not connection.execute(old).rowcount:
+            return None
+        made = Pruned(now, below, oldest - timedelta(days=1))
+        extend(connection, head, [(bytes(made), None, None)])
+        change_head(connection, pruned=below)
+    return made
+
+
+def _oldest_kept(today: date, years: int) -> date:
+    """Return the oldest day whose uses are kept."""
+    day = today - timedelta(days=366 * years + 1)
+    while over(day, today, years):
+        day += timedelta(days=1)
+    return day
+
+
+def _years_after(day: date, years: int) -> date:
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:  # 29 February
+        return date(day.year + years, 3, 1)
+
+
+def _clean(database: Database, compact: bool) -> None:
+    """Leave no byte of what was removed in the file, nor in what SQLite keeps beside it."""
+    if database.dialect == "postgresql":
+        with _bare(database) as cursor:
+            cursor.execute("SET statement_timeout = 0")
+            cursor.execute(f"VACUUM {'(FULL)' if compact else ''} log_entries")
+            cursor.execute("RESET statement_timeout")
+        return
+    with _bare(database) as cursor:
+        cursor.execute("PRAGMA query_only=OFF")
+        if compact:
+            cursor.execute("VACUUM")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        raise DatabaseLocked("what was removed may still stand beside the file")
+
+
+@contextmanager
+def _bare(database: Database) -> Iterator[Any]:
+    """Give a cursor outside any transaction, as VACUUM wants it."""
+    with told(), database.engine.connect() as connection:
+        if database.dialect == "postgresql":
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()

@@ -1,0 +1,257 @@
+"""A town that cheats in its own database is found, and the entry or range is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from jukihost import ResidentCode
+from jukihost.log import (
+    Checkpoint,
+    DisclosureError,
+    LogError,
+    Note,
+    Policy,
+    ProofError,
+    Use,
+    have_witnessed,
+    leaf_hash,
+    publish_log,
+    root_of,
+    sequence_log,
+)
+from jukihost.log.stored import StoredNodes, TileWriter
+from jukihost.log.tables import checkpoints, entries, heads, tiles
+from tests.support.host.storedtown import StoredTown
+from tests.support.host.town import CODES, LOG, LOG_KEY, ORIGIN, POLICY, WITNESS_KEY, salt
+
+MINE = CODES[0]
+
+
+@pytest.fixture
+def town(in_file: StoredTown) -> StoredTown:
+    """Two days, published on each: entries 0 to 6 and a day's end, then 8 to 10 and another."""
+    in_file.use(MINE, CODES[1], MINE, CODES[1], MINE, None, CODES[1])
+    in_file.end_day()
+    in_file.use(MINE, CODES[2], MINE)
+    in_file.end_day()
+    assert in_file.verify().problems == ()
+    return in_file
+
+
+def lie(entry: bytes) -> bytes:
+    return bytes(replace(Use.parse(entry), purpose="nothing at all"))
+
+
+def change(town: StoredTown, index: int, entry: bytes) -> None:
+    row = entries.c.leaf_index == index
+    town.spoil(update(entries).where(row).values(entry=entry))
+
+
+def rebuild(town: StoredTown, new: Sequence[bytes]) -> None:
+    """Write the whole tree anew over other entries, as who has the database can."""
+    town.spoil(delete(tiles), delete(entries))
+    with town.database.begin() as connection:
+        writer = TileWriter(connection, 0)
+        for index, entry in enumerate(new):
+            writer.append(leaf_hash(entry))
+            use = Use.parse(entry) if entry.startswith(b"jukihost-use") else None
+            row = {"leaf_index": index, "entry": entry, "at": use and use.at}
+            connection.execute(insert(entries).values(**row, resident=use and use.resident))
+        writer.store()
+        connection.execute(update(heads).values(size=writer.size))
+
+
+def sign_again(town: StoredTown) -> None:
+    """Sign the tree as it is now for every size that was signed before."""
+    with town.database.begin() as connection:
+        nodes = StoredNodes(connection)
+        for row in connection.execute(checkpoints.select()).all():
+            if row.size:
+                note = Checkpoint(ORIGIN, row.size, root_of(nodes, row.size)).signed(LOG)
+                connection.execute(
+                    update(checkpoints).where(checkpoints.c.size == row.size)
+                    .values(note=bytes(note))
+                )  # fmt: skip
+
+
+def swapped(town: StoredTown) -> None:
+    known = town.entries()
+    change(town, 1, known[3])
+    change(town, 3, known[1])
+
+
+@pytest.mark.parametrize(
+    ("cheat", "said"),
+    [
+        (lambda town: change(town, 2, lie(town.entries()[2])), "entry 2 is not what was hashed"),
+        (swapped, "entry 1 is not what was hashed: it is what was hashed as entry 3"),
+        (
+            lambda town: town.spoil(delete(entries).where(entries.c.leaf_index == 4)),
+            "entry 4 is missing, and no pruning says so",
+        ),
+        (
+            lambda town: town.spoil(
+                insert(entries).values(leaf_index=13, entry=town.entries()[0])
+            ),
+            "entry 13 stands beyond",
+        ),
+        (
+            lambda town: town.spoil(
+                update(entries).where(entries.c.leaf_index == 1)
+                .values(resident=Use.parse(town.entries()[0]).resident)
+            ),
+            "entry 1 is filed under another resident",
+        ),
+        (
+            lambda town: town.spoil("UPDATE log_tiles SET hashes = substr(hashes, 1, 64)"),
+            "the tree lacks hashes of entries 0 to 11",
+        ),
+        (
+            lambda town: town.spoil("UPDATE log_checkpoints SET note = x'78' WHERE size = 8"),
+            "the stored checkpoint of 8 entries does not hold",
+        ),
+        (lambda town: change(town, 5, b"\xff"), "entry 5 cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_changed_in_a_table_is_named(
+    town: StoredTown, cheat: Callable[[StoredTown], None], said: str
+) -> None:
+    cheat(town)
+    assert any(one.startswith(said) for one in town.verify().problems), town.verify().problems
+
+
+def without(town: StoredTown, index: int) -> list[bytes]:
+    return [entry for at, entry in sorted(town.entries().items()) if at != index]
+
+
+def with_one_more(town: StoredTown) -> list[bytes]:
+    known = without(town, -1)
+    late = replace(Use.parse(known[5]), salt=salt(99), purpose="put in later")
+    return [*known[:5], bytes(late), *known[5:]]
+
+
+def reordered(town: StoredTown) -> list[bytes]:
+    known = without(town, -1)
+    return [known[1], known[0], *known[2:]]
+
+
+def changed(town: StoredTown) -> list[bytes]:
+    known = without(town, -1)
+    return [*known[:8], lie(known[8]), *known[9:]]
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (changed, "entries 8 to 11 are not those of the checkpoint of 12 entries"),
+        (reordered, "entries 0 to 7 are not those of the checkpoint of 8 entries"),
+        (with_one_more, "entries 0 to 7 are not those"),
+        (lambda town: without(town, 5), "entries 0 to 7 are not those"),
+        (lambda town: without(town, -1)[:10], "entries 10 to 11 were removed"),
+    ],
+)
+def test_another_history_in_the_same_database_is_found_by_its_checkpoints(
+    town: StoredTown, history: Callable[[StoredTown], list[bytes]], said: str
+) -> None:
+    rebuild(town, history(town))
+    assert any(one.startswith(said) for one in town.verify().problems), town.verify().problems
+
+
+@pytest.mark.parametrize("size", [8, 12])
+def test_a_history_that_is_signed_anew_is_found_by_who_kept_a_checkpoint(
+    town: StoredTown, size: int
+) -> None:
+    kept = kept_checkpoint(town, size)
+    rebuild(town, changed(town) if size == 12 else reordered(town))
+    sign_again(town)
+    assert town.verify().problems == ()  # the log alone does not show it
+    assert any(f"checkpoint of {size} entries" in one for one in town.verify(kept).problems)
+
+
+def kept_checkpoint(town: StoredTown, size: int) -> Note:
+    with town.database.read() as connection:
+        row = connection.execute(checkpoints.select().where(checkpoints.c.size == size)).one()
+    return Note.parse(row.note)
+
+
+def test_before_a_witnessed_checkpoint_the_witness_cosigns_no_other_history(
+    town: StoredTown,
+) -> None:
+    rebuild(town, changed(town))
+    sign_again(town)
+    town.use(MINE)
+    sequence_log(town.database)
+    publish_log(town.database, LOG)
+    with pytest.raises(ProofError, match="two histories"):
+        have_witnessed(town.database, town.ask, WITNESS_KEY)
+
+
+def test_after_it_only_one_of_two_histories_is_cosigned(town: StoredTown, tmp_path: Path) -> None:
+    with town.database.begin() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    known = without(town, -1)
+    first = [*known, known[8]]
+    second = [*known, known[9]]
+    rebuild(town, first)
+    publish_log(town.database, LOG)
+    have_witnessed(town.database, town.ask, WITNESS_KEY)
+    town.spoil(delete(checkpoints).where(checkpoints.c.size == len(first)))
+    rebuild(town, [*second, known[8]])
+    publish_log(town.database, LOG)
+    with pytest.raises(ProofError):
+        have_witnessed(town.database, town.ask, WITNESS_KEY)
+
+
+# -- disclosures -----------------------------------------------------------------------------------
+
+
+def hide(town: StoredTown, index: int) -> None:
+    """File an entry under nobody, so that no disclosure of it is made."""
+    row = entries.c.leaf_index == index
+    town.spoil(update(entries).where(row).values(resident=None))
+
+
+@pytest.mark.parametrize("index", [2, 4, 8, 10])
+def test_an_entry_left_out_of_a_disclosure_is_found(town: StoredTown, index: int) -> None:
+    hide(town, index)
+    with pytest.raises(DisclosureError):
+        town.disclosure(MINE).check(MINE, POLICY)
+
+
+def test_the_oldest_entry_left_out_counts_as_erased_and_is_told(town: StoredTown) -> None:
+    hide(town, 0)
+    assert town.disclosure(MINE).check(MINE, POLICY).erased == 1
+
+
+def test_a_day_that_counts_less_is_found(town: StoredTown) -> None:
+    town.spoil("UPDATE log_lasts SET count = count - 1")
+    with pytest.raises(LogError):
+        town.disclosure(MINE).check(MINE, POLICY)
+
+
+def test_an_entry_that_was_changed_is_not_in_the_disclosed_tree(town: StoredTown) -> None:
+    change(town, 8, lie(town.entries()[8]))
+    with pytest.raises(LogError):
+        town.disclosure(MINE).check(MINE, POLICY)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_honest_disclosure_holds_and_is_in_the_log_itself(
+    stored: StoredTown, code: ResidentCode
+) -> None:
+    stored.use(*CODES, CODES[0], CODES[0])
+    stored.end_day()
+    stored.use(CODES[0])
+    stored.publish()
+    found = stored.disclosure(code).check(code, Policy(LOG_KEY, (WITNESS_KEY,), 1))
+    assert len(found.uses) == {CODES[0]: 4}.get(code, 1)
+    assert found.covered == {CODES[0]: 3}.get(code, 1)
+    assert found.erased == 0
+    stored.publish()
+    again = stored.disclosure(code).check(code, POLICY)
+    assert again.uses[-1].purpose == "disclosure of the log to the resident"
