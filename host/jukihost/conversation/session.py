@@ -12,6 +12,8 @@ from jukihost.channel import ApduChannel
 from jukihost.conversation.leaving import leave
 from jukihost.conversation.selection import select_application, select_command
 from jukihost.errors import (
+    CardError,
+    CardMute,
     CardSuspended,
     ConnectionNotOpen,
     ProtocolError,
@@ -34,6 +36,8 @@ _PROOFS: Final = frozenset(
 )
 _LARGEST_OFFSET: Final = 0x7FFF
 _BLOCK: Final = 256
+_FEW: Final = 128
+"""Bytes of an answer that every reader takes."""
 _LONGEST_HEAD: Final = 7
 """Bytes of the tag and the length of a data object, as far as these cards have them."""
 
@@ -58,6 +62,7 @@ class AppletSession:
         self._open = False
         self._suspended = False
         self._proven = False
+        self._most = _BLOCK
         self._held = ExitStack()
 
     @property
@@ -118,6 +123,32 @@ class AppletSession:
             self._proven = True  # before the answer: one that is lost may have been 9000
         return self._channel.transmit(command)
 
+    def _fetch(self, command: CommandApdu) -> ResponseApdu:
+        """Send a command that only reads, and return its answer, whatever the status.
+
+        A reader that cannot take 256 bytes refuses the length, or loses the exchange. The command
+        is sent once more then, for 128 bytes, and if that helps, it is no more for the rest of the
+        session. TransportError.
+        """
+        wanted = min(command.ne, self._most)
+        command = command.replace(ne=wanted)
+        if wanted <= _FEW:
+            return self.transmit(command)
+        lost: CardMute | None = None
+        try:
+            response = self.transmit(command)
+            if response.status != StatusWord.WRONG_LENGTH:
+                return response
+        except CardMute as error:
+            lost = error
+        try:
+            response = self.transmit(command.replace(ne=_FEW))
+        except CardError as error:
+            raise lost or error from None
+        if response.status != StatusWord.WRONG_LENGTH:
+            self._most = _FEW
+        return response
+
     def pin_entry(self, entry: PadEntry) -> Callable[[CommandApdu], bytes]:
         """Return what has an entry typed on the reader and sent, see `ApduChannel.pin_entry`."""
         self.check_open()
@@ -154,9 +185,9 @@ class AppletSession:
         ProtocolError when the card answers with another object than the one asked for.
         """
         # ISO/IEC 7816-4:2020, 11.5: P1-P2 are the tag, the answer is the data object
-        raw = self.ask(
+        raw = self._fetch_whole(
             CommandApdu(self._DATA_CLASS, Ins.GET_DATA, tag >> 8, tag & 0xFF, ne=_BLOCK)
-        ).data
+        )
         try:
             found = Tlv.parse(raw)
         except TlvError:
@@ -215,12 +246,17 @@ class AppletSession:
         """Return one record (1 to 254) of a record EF. RecordNotFound, FileNotFound."""
         self.select_file(identifier)
         # ISO/IEC 7816-4:2020, 11.4.3: P2 = 04, the record with number P1 of the current EF
-        return self.ask(CommandApdu(0x00, Ins.READ_RECORD, number, 0x04, ne=_BLOCK)).data
+        return self._fetch_whole(CommandApdu(0x00, Ins.READ_RECORD, number, 0x04, ne=_BLOCK))
+
+    def _fetch_whole(self, command: CommandApdu) -> bytes:
+        response = self._fetch(command)
+        self.check(command, response.status)
+        return response.data
 
     def _read_block(self, offset: int, wanted: int) -> tuple[bytes, bool]:
         """Return what the card gives of `wanted` bytes, and whether it says that the EF ends."""
         command = CommandApdu(0x00, Ins.READ_BINARY, offset >> 8, offset & 0xFF, ne=wanted)
-        response = self.transmit(command)
+        response = self._fetch(command)
         # Real cards answer 6B00 when the offset is the end of the file, ISO knows 6282 as well.
         if offset and response.status == StatusWord.WRONG_P1_P2:
             return b"", True

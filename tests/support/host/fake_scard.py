@@ -81,6 +81,13 @@ class FakeScard:
         states: Sequence[tuple[str, int]],
     ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
         assert timeout == 0
+        for name, _ in states:
+            name.encode("ascii")  # as pyscard does: UnicodeEncodeError
+        return self._states(states)
+
+    def _states(
+        self, states: Sequence[tuple[str, int]]
+    ) -> tuple[int, Sequence[tuple[str, int, Sequence[int]]]]:
         found = [(name, self._reader(name)) for name, _ in states]
         return self._result("SCardGetStatusChange"), [
             (
@@ -90,6 +97,24 @@ class FakeScard:
             )
             for name, reader in found
         ]
+
+    def pcsclite(self) -> FakeScard.Library:
+        """Return what stands for the library that pyscard calls."""
+        return self.Library(self)
+
+    @dataclass
+    class Library:
+        """The one function of it that takes names which pyscard refuses."""
+
+        scard: FakeScard
+
+        def SCardGetStatusChange(self, context: Any, timeout: Any, states: Any, count: Any) -> int:
+            assert (context.value, timeout.value, count.value) == (4711, 0, len(states))
+            result, found = self.scard._states([(each.name.decode(), 0) for each in states])
+            for each, (_, state, atr) in zip(states, found, strict=True):
+                each.state, each.size = state, len(atr)
+                each.atr[: len(atr)] = list(atr)
+            return result
 
     def SCardConnect(
         self, context: Any, reader: str, share: int, protocols: int

@@ -71,7 +71,10 @@ def test_readers(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -> None:
     assert JUKI_ATR.hex().upper() in out
 
 
-def test_readers_as_json(scard: FakeScard, capsys: pytest.CaptureFixture[str]) -> None:
+def test_readers_as_json(
+    scard: FakeScard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jukihost.transport.pcsc.names._pcsclite", scard.pcsclite)
     scard.readers.append(FakeReader("空の読取機"))
     assert cli.main(["readers", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [

@@ -8,7 +8,6 @@ import pytest
 
 from jukihost.channel import build_channel
 from jukihost.errors import (
-    AmbiguousReader,
     AnswerTimeout,
     CardBusy,
     CardMute,
@@ -23,10 +22,8 @@ from jukihost.errors import (
     ReaderGone,
     TransportError,
 )
-from jukihost.models import Reader
 from jukihost.sessions.juki import JukiSession
 from jukihost.transport.pcsc.connection import AtClose, PcscConnection, as_tpdu, list_readers
-from jukihost.transport.pcsc.readers import choose
 from jukihost.transport.pcsc.scard import ERRORS, expect_success, load_scard
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.fakes import JUKI_ATR, FakeJukiCard
@@ -203,25 +200,6 @@ def test_reader_that_is_not_there(wanted: int | str) -> None:
     scard = FakeScard([FakeReader(CONTACT), FakeReader(CONTACTLESS, JUKI_ATR)])
     with pytest.raises(NoReader, match="attached: 0: ACS ACR39U"):
         connect(scard, wanted).open()
-
-
-@pytest.mark.parametrize("wanted", [None, 0, 1, "Twin", "win"])
-def test_readers_of_one_name_are_refused_rather_than_mistaken(wanted: int | str | None) -> None:
-    scard = FakeScard([FakeReader("Twin"), FakeReader("Twin", JUKI_ATR)])
-    listed = list_readers(scard)
-    assert [reader.name for reader in listed] == ["Twin", "Twin"]
-    both = (Reader(0, "Twin", False, None), Reader(1, "Twin", True, JUKI_ATR))
-    with pytest.raises((AmbiguousReader, NoCard)):
-        choose(both, wanted)
-    with pytest.raises(AmbiguousReader, match="unplug all but one"):
-        choose(both, 1)
-
-
-@pytest.mark.parametrize("wanted", ["窓口の読取機 00 00", "窓口", "読取機", "STRASSE"])
-def test_names_beyond_ascii_are_found_whole_and_in_part(wanted: str) -> None:
-    name = "straße 00 00" if wanted == "STRASSE" else "窓口の読取機 00 00"
-    with connect(FakeScard([FakeReader(name, JUKI_ATR)]), wanted) as connection:
-        assert connection.description == name
 
 
 def test_part_that_fits_several() -> None:

@@ -8,18 +8,17 @@ from typing import Any
 from jukihost.errors import AmbiguousReader, NoCard, NoReader, ProtocolError
 from jukihost.models import Reader
 from jukihost.transport.pcsc import scard as pcsc
+from jukihost.transport.pcsc.names import get_states, list_names
 from jukihost.transport.pcsc.scard import Scard, code_of, expect_service
 
 
 def look(scard: Scard, context: Any) -> tuple[Reader, ...]:
     """Return all readers as they are now."""
-    result, names = scard.SCardListReaders(context, [])
+    result, names = list_names(scard, context)
     if code_of(result) == pcsc.NO_READERS_AVAILABLE or (not code_of(result) and not names):
         return ()
     expect_service(result, "SCardListReaders")
-    result, states = scard.SCardGetStatusChange(
-        context, 0, [(name, pcsc.STATE_UNAWARE) for name in names]
-    )
+    result, states = get_states(scard, context, names)
     if code_of(result) == pcsc.UNKNOWN_READER:  # unplugged between the two calls
         return ()
     expect_service(result, "SCardGetStatusChange")

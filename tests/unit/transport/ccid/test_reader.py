@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from jukicard import CRC, LRC, PROFILES, Card, ContactCard, PinPad, Pps, atr_variant, issue_card
+from jukicard import (
+    CRC,
+    LRC,
+    PROFILES,
+    Card,
+    ContactCard,
+    PinPad,
+    Pps,
+    atr_variant,
+    issue_card,
+)
 from jukicard.testing import ScriptedKeypad
 from jukicard.transport import SlotState, SlotStatus
 from jukicard.transport.ccid import (
@@ -21,52 +31,12 @@ from jukicard.transport.ccid import (
 )
 from jukicard.transport.ccid.messages import Icc, Request
 from jukicard.transport.tpdu import Edc
+from tests.support.readers.ccid_driver import Driver, lrc, message
 from tests.support.readers.secure_messages import verification
 from tests.support.readers.statuses import Statuses
 
 SELECT = "00A4040C0AD3921000310001010401"
 CHALLENGE = "0084000008"
-
-
-def message(
-    kind: int, data: str = "", fields: str = "000000", slot: int = 0, seq: int = 0
-) -> bytes:
-    body = bytes.fromhex(data)
-    head = bytes((kind, *len(body).to_bytes(4, "little"), slot, seq))
-    return head + bytes.fromhex(fields) + body
-
-
-class Driver:
-    """Writes messages and reads answers, from the tables of the document alone."""
-
-    def __init__(self, reader: CcidReader) -> None:
-        self.reader = reader
-        self.seq = 0
-
-    def send(
-        self, kind: int, data: str = "", fields: str = "000000", slot: int = 0
-    ) -> tuple[int, int, int, str]:
-        """Return bStatus, bError, byte 9 and the data."""
-        self.seq = (self.seq + 1) & 0xFF
-        answer = self.reader.handle(message(kind, data, fields, slot, self.seq))
-        assert answer[5:7] == bytes((slot, self.seq))
-        assert int.from_bytes(answer[1:5], "little") == len(answer) - 10
-        return answer[7], answer[8], answer[9], answer[10:].hex().upper()
-
-    def block(self, data: str, fields: str = "000000") -> str:
-        return self.block_of(0x6F, data, fields)
-
-    def block_of(self, kind: int, data: str, fields: str = "000000") -> str:
-        status, error, _, answer = self.send(kind, data, fields)
-        assert (status, error) == (0, 0)
-        return answer
-
-
-def lrc(block: str) -> str:
-    check = 0
-    for byte in bytes.fromhex(block):
-        check ^= byte
-    return f"{block}{check:02X}"
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from jukicard.transport.ccid.place import (
     write_entry,
 )
 from jukicard.transport.ccid.serial import SerialReader
+from tests.support.readers.ccid_driver import message
 from tests.support.readers.statuses import Statuses
-from tests.unit.transport.ccid.test_reader import Echo, message
+from tests.unit.transport.ccid.test_reader import Echo
 
 NAK = "031516"
 
