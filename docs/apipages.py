@@ -1,4 +1,4 @@
-"""Writes the API reference from the public faces, a page each, when the manual is built.
+"""Writes what the manual prints from the code when it is built: a page for each face, and tables.
 
 Docstrings here are Markdown, as the rest of the manual, so they are put into a page as they stand.
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import tablepages
+
 FACES = {
     "jukicard": "The card",
     "jukicard.kit": "For authors of an application",
@@ -21,6 +23,7 @@ FACES = {
     "jukihost": "The terminal's side",
     "jukihost.tokens": "Tokens for keys",
     "jukihost.database": "The terminal's database and clock",
+    "jukihost.ledger": "The ledger of cards and operators",
     "jukihost.log": "The log of uses",
     "jukihost.readers": "Readers",
     "jukihost.testing": "For tests of terminals",
@@ -31,7 +34,7 @@ _LONGEST_VALUE = 60
 
 def pages() -> dict[str, str]:
     """Return each page of the reference by its name, as Markdown."""
-    return {f"api-{face}": page(face, title) for face, title in FACES.items()}
+    return {f"api-{face}": page(face, title) for face, title in FACES.items()} | tablepages.pages()
 
 
 def write(folder: Path) -> None:

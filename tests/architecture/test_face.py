@@ -19,6 +19,7 @@ import jukicard.kit
 import jukicard.testing
 import jukihost
 import jukihost.database
+import jukihost.ledger
 import jukihost.log
 import jukihost.readers
 import jukihost.testing
@@ -36,6 +37,7 @@ FACES = {
     "jukihost": jukihost,
     "jukihost.tokens": jukihost.tokens,
     "jukihost.database": jukihost.database,
+    "jukihost.ledger": jukihost.ledger,
     "jukihost.log": jukihost.log,
     "jukihost.readers": jukihost.readers,
     "jukihost.testing": jukihost.testing,
@@ -43,6 +45,7 @@ FACES = {
 SMALL = {
     "jukicard.testing": 20,
     "jukihost.database": 20,
+    "jukihost.ledger": 40,
     "jukihost.log": 20,
     "jukihost.readers": 10,
     "jukihost.testing": 2,

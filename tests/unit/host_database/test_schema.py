@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Final
 
 import pytest
@@ -14,8 +16,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import jukihost
 import jukihost.database.migrations
-import jukihost.log.tables
 from jukihost.database import Database, metadata
 from jukihost.database.schema import versions
 
@@ -32,6 +34,14 @@ def test_the_history_is_one_line_of_numbers() -> None:
 
 
 def test_the_history_ends_at_the_tables_of_this_version(database: Database) -> None:
+    found = [
+        module.name
+        for module in walk_packages(jukihost.__path__, "jukihost.")
+        if module.name.endswith(".tables")
+    ]
+    assert len(found) > 1
+    for name in found:
+        import_module(name)
     with database.read() as connection:
         context = MigrationContext.configure(
             connection,

@@ -1,0 +1,73 @@
+"""What decides in the terminal, as tables printed from the code into the manual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+from jukihost.ledger import (
+    BY_CARD,
+    BY_PERSON,
+    REASONS,
+    RIGHTS,
+    STANDINGS,
+    CardAct,
+    PersonAct,
+    Standing,
+)
+
+Moves = Mapping[Standing, Standing]
+
+
+def pages() -> dict[str, str]:
+    """Return each page by its name, as Markdown."""
+    return {"ledger-tables": _ledger()}
+
+
+def _ledger() -> str:
+    return "\n\n".join(
+        (
+            "# The ledger's tables",
+            "Printed from `jukihost.ledger`. A row is what a card is, a column what is done; an "
+            "empty cell is refused (`NotAllowed`).",
+            "## By a person, without the card",
+            _moves(BY_PERSON),
+            "## By what was done to the card",
+            _moves(BY_CARD),
+            "## Reasons, and what becomes of the certificates",
+            _table(
+                ("reason", "for", "certificates", "reason code (RFC 5280)"),
+                (
+                    (
+                        reason.value,
+                        ", ".join(_names(rule.acts)),
+                        rule.effect.value,
+                        rule.crl_reason or "",
+                    )
+                    for reason, rule in REASONS.items()
+                ),
+            ),
+            "## Rights of operators",
+            _table(
+                ("role", "rights"),
+                ((role.value, ", ".join(_names(rights))) for role, rights in RIGHTS.items()),
+            ),
+        )
+    )
+
+
+def _moves(table: Mapping[PersonAct, Moves] | Mapping[CardAct, Moves]) -> str:
+    return _table(
+        ("state", *(act.value for act in table)),
+        ((one, *(moves.get(one, "") for moves in table.values())) for one in STANDINGS),
+    )
+
+
+def _names(values: Iterable[Enum]) -> list[str]:
+    return sorted(str(one.value) for one in values)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

@@ -1,0 +1,130 @@
+"""The ledger of cards and operators: what each card is, what was done with it, and who may do it.
+
+Every function takes the connection of a transaction of `jukihost.database`, commits nothing, and
+refuses (`Stopped`) while the emergency stop is on. Extra `terminal`. The names are loaded when they
+are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.ledger.acting import By as By
+    from jukihost.ledger.cards import (
+        CardEvent as CardEvent,
+        LedgerCard as LedgerCard,
+        NewCard as NewCard,
+        cards_of as cards_of,
+        enter_card as enter_card,
+        events_of as events_of,
+        find_card as find_card,
+        move_card as move_card,
+        take_over_card as take_over_card,
+    )
+    from jukihost.ledger.errors import (
+        CardExists as CardExists,
+        ChangedMeanwhile as ChangedMeanwhile,
+        HasCard as HasCard,
+        IntentOpen as IntentOpen,
+        LedgerError as LedgerError,
+        NotAllowed as NotAllowed,
+        OperatorRefused as OperatorRefused,
+        ReceiptGap as ReceiptGap,
+        Stopped as Stopped,
+        UnknownCard as UnknownCard,
+    )
+    from jukihost.ledger.intents import (
+        Intent as Intent,
+        IntentState as IntentState,
+        check_receipt as check_receipt,
+        find_intent as find_intent,
+        finish_intent as finish_intent,
+        open_intent as open_intent,
+        open_intents as open_intents,
+        settle_intent as settle_intent,
+        undo_intent as undo_intent,
+    )
+    from jukihost.ledger.operators import (
+        Hours as Hours,
+        Lending as Lending,
+        Operator as Operator,
+        change_operator as change_operator,
+        check_lent as check_lent,
+        check_right as check_right,
+        dismiss_operator as dismiss_operator,
+        enter_first_operators as enter_first_operators,
+        enter_operator as enter_operator,
+        find_operator as find_operator,
+        inspect_card as inspect_card,
+        lend_card as lend_card,
+        list_lendings as list_lendings,
+        return_card as return_card,
+        revoke_card as revoke_card,
+    )
+    from jukihost.ledger.roles import (
+        RIGHTS as RIGHTS,
+        Right as Right,
+        Role as Role,
+    )
+    from jukihost.ledger.states import (
+        BY_CARD as BY_CARD,
+        BY_PERSON as BY_PERSON,
+        REASONS as REASONS,
+        STANDINGS as STANDINGS,
+        CardAct as CardAct,
+        CertificateEffect as CertificateEffect,
+        LedgerState as LedgerState,
+        PersonAct as PersonAct,
+        Reason as Reason,
+        ReasonRule as ReasonRule,
+        Standing as Standing,
+        after as after,
+    )
+    from jukihost.ledger.stops import (
+        Turned as Turned,
+        lift_stop as lift_stop,
+        running as running,
+        stop as stop,
+        turns as turns,
+    )
+    from jukihost.ledger.switching import check_running as check_running
+
+_HOMES: Final = {
+    "acting": "By",
+    "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
+    "take_over_card",
+    "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
+    "OperatorRefused ReceiptGap Stopped UnknownCard",
+    "intents": "Intent IntentState check_receipt find_intent finish_intent open_intent "
+    "open_intents settle_intent undo_intent",
+    "operators": "Hours Lending Operator change_operator check_lent check_right dismiss_operator "
+    "enter_first_operators enter_operator find_operator inspect_card lend_card list_lendings "
+    "return_card revoke_card",
+    "roles": "RIGHTS Right Role",
+    "states": "BY_CARD BY_PERSON CardAct CertificateEffect LedgerState PersonAct REASONS Reason "
+    "ReasonRule STANDINGS Standing after",
+    "stops": "Turned lift_stop running stop turns",
+    "switching": "check_running",
+}
+"""Where the names are at home, below this package."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+_WITHOUT_EXTRA: Final = frozenset({"errors", "roles", "states"})
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.ledger' has no attribute {name!r}")
+    from importlib import import_module
+
+    if home not in _WITHOUT_EXTRA:
+        _ = import_module("jukihost.database").metadata  # says which extra is missing
+    value = globals()[name] = getattr(import_module(f"jukihost.ledger.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

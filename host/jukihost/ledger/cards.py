@@ -1,0 +1,243 @@
+"""The cards of the ledger: entered, looked up, and moved from state to state, one at a time.
+
+A change is made where the card is still as it was read: the condition stands in the statement
+that changes it, so of two terminals that decided on the same state one is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jukihost.ledger.acting import By
+from jukihost.ledger.errors import CardExists, ChangedMeanwhile, HasCard, IntentOpen, UnknownCard
+from jukihost.ledger.states import (
+    ACTIVE,
+    ISSUING,
+    VALID,
+    CardAct,
+    LedgerState,
+    PersonAct,
+    Reason,
+    Standing,
+    after,
+)
+from jukihost.ledger.switching import check_running
+from jukihost.ledger.tables import cards, events, intents
+from jukihost.models import CardForm
+
+ENTERED = "enter"
+"""The first event of a card that is issued here."""
+TAKEN_OVER = "take_over"
+"""The first event of a card that its holder brought from another town."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """What the ledger is told of a card.
+
+    number: the card's own, 8 bytes on a Juki card.
+    holder: the number of a resident in the register.
+    municipality: the five-digit code of JIS X 0401 and JIS X 0402.
+    """
+
+    number: bytes
+    holder: int
+    form: CardForm
+    municipality: str
+    issued: date
+    expires: date
+
+    def expired(self, today: date) -> bool:
+        """Tell whether the card's last day has passed."""
+        return today > self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCard(NewCard):
+    """A card as the ledger has it.
+
+    standing: its state, and what it returns to.
+    version: how many events it has had; a change is made where it is still this.
+    receipt: how many administrative transactions the card itself went through.
+    """
+
+    standing: Standing
+    version: int
+    receipt: int
+
+    @property
+    def state(self) -> LedgerState:
+        """The state alone."""
+        return self.standing.state
+
+
+@dataclass(frozen=True, slots=True)
+class CardEvent:
+    """Something that was done with a card, and what the card was afterwards.
+
+    `act` is the value of a PersonAct or CardAct, or `enter`, or `take_over`.
+    """
+
+    at: datetime
+    act: str
+    reason: Reason
+    standing: Standing
+    operator: str
+    terminal: str
+
+
+def enter_card(connection: Connection, card: NewCard, by: By) -> LedgerCard:
+    """Enter a card that is about to be made: `ISSUING`. CardExists, HasCard, Stopped.
+
+    Its holder may still have another; when it is handed over they may not.
+    """
+    return _enter(connection, card, by, ISSUING, ENTERED, Reason.APPLICATION)
+
+
+def take_over_card(connection: Connection, card: NewCard, by: By) -> LedgerCard:
+    """Enter a card that its holder brought from another town: `ACTIVE`. As `enter_card`."""
+    return _enter(connection, card, by, ACTIVE, TAKEN_OVER, Reason.MOVED_IN)
+
+
+def _enter(
+    connection: Connection, new: NewCard, by: By, standing: Standing, act: str, reason: Reason
+) -> LedgerCard:
+    check_running(connection)
+    columns: dict[str, object] = {
+        "number": new.number,
+        "holder": new.holder,
+        "form": new.form.value,
+        "municipality": new.municipality,
+        "issued": new.issued,
+        "expires": new.expires,
+        "version": 1,
+        "receipt": 0,
+        **_states(standing),
+    }
+    if not insert_new(connection, cards, columns):
+        there = select(cards.c.number).where(cards.c.number == new.number)
+        raise CardExists if connection.execute(there).first() else HasCard
+    card = find_card(connection, new.number)
+    _note(connection, card, act, reason, by)
+    return card
+
+
+def find_card(connection: Connection, number: bytes) -> LedgerCard:
+    """Return a card by its number. UnknownCard, Stopped."""
+    check_running(connection)
+    row = connection.execute(select(cards).where(cards.c.number == number)).one_or_none()
+    if row is None:
+        raise UnknownCard
+    return _card(row)
+
+
+def cards_of(connection: Connection, holder: int, *, valid: bool = False) -> list[LedgerCard]:
+    """Return the cards of a holder, the one issued last first; only the valid one, on demand."""
+    check_running(connection)
+    wanted = select(cards).where(cards.c.holder == holder)
+    if valid:
+        wanted = wanted.where(cards.c.state.in_([state.value for state in VALID]))
+    rows = connection.execute(wanted.order_by(cards.c.issued.desc(), cards.c.number))
+    return [_card(row) for row in rows]
+
+
+def move_card(
+    connection: Connection, card: LedgerCard, act: PersonAct | CardAct, reason: Reason, by: By
+) -> LedgerCard:
+    """Move a card as the tables say, where it still is as it was read; return it as it then is.
+
+    What a person does waits until a procedure that was cut off is settled, but for stopping the
+    card (suspended, lost, abolished). NotAllowed, ChangedMeanwhile, HasCard, IntentOpen, Stopped.
+    """
+    check_running(connection)
+    standing = after(card.standing, act, reason)
+    if act in _WAIT and open_intent_of(connection, card.number):
+        raise IntentOpen
+    if standing.state in VALID and card.state not in VALID:
+        _check_none_valid(connection, card)
+    as_read = (cards.c.number == card.number) & (cards.c.version == card.version)
+    changed = update(cards).where(as_read).values(version=card.version + 1, **_states(standing))
+    row = connection.execute(changed.returning(*cards.c)).one_or_none()
+    if row is None:
+        raise ChangedMeanwhile
+    moved = _card(row)
+    _note(connection, moved, act.value, reason, by)
+    return moved
+
+
+_WAIT: Final = frozenset({PersonAct.MOVE_OUT, PersonAct.REPORT_DAMAGED, PersonAct.RETURN})
+"""What a person does only when nothing about the card is undecided."""
+
+
+def _check_none_valid(connection: Connection, card: LedgerCard) -> None:
+    if cards_of(connection, card.holder, valid=True):
+        raise HasCard
+
+
+def events_of(connection: Connection, number: bytes) -> list[CardEvent]:
+    """Return everything that was done with a card, the first event first."""
+    check_running(connection)
+    rows = connection.execute(
+        select(events).where(events.c.card == number).order_by(events.c.version)
+    )
+    return [
+        CardEvent(row.at, row.act, Reason(row.reason), _standing(row), row.operator, row.terminal)
+        for row in rows
+    ]
+
+
+def insert_new(connection: Connection, table: Table, columns: dict[str, object]) -> bool:
+    """Insert a row; tell whether nothing that is unique was there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(columns).on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def open_intent_of(connection: Connection, number: bytes) -> bool:
+    """Tell whether a procedure on a card was begun and not settled."""
+    wanted = select(intents.c.id).where(intents.c.card == number, intents.c.state == "open")
+    return connection.execute(wanted).first() is not None
+
+
+def _note(connection: Connection, card: LedgerCard, act: str, reason: Reason, by: By) -> None:
+    connection.execute(
+        insert(events).values(
+            card=card.number,
+            version=card.version,
+            at=by.at,
+            act=act,
+            reason=reason.value,
+            operator=by.operator,
+            terminal=by.terminal,
+            **_states(card.standing),
+        )
+    )
+
+
+def _states(standing: Standing) -> dict[str, str | None]:
+    returns = standing.returns_to
+    return {"state": standing.state.value, "returns_to": returns.value if returns else None}
+
+
+def _standing(row: Row[tuple[object, ...]]) -> Standing:
+    returns = LedgerState(row.returns_to) if row.returns_to else None
+    return Standing(LedgerState(row.state), returns)
+
+
+def _card(row: Row[tuple[object, ...]]) -> LedgerCard:
+    return LedgerCard(
+        row.number,
+        row.holder,
+        CardForm(row.form),
+        row.municipality,
+        row.issued,
+        row.expires,
+        _standing(row),
+        row.version,
+        row.receipt,
+    )

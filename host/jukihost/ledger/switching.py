@@ -1,0 +1,27 @@
+"""Asks whether the emergency stop is on; below everything that reads or writes the ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, select, text
+
+from jukihost.ledger.errors import Stopped
+from jukihost.ledger.tables import switch
+
+LOCK: Final = 5497162
+"""PostgreSQL's advisory lock that a transaction shares and that turning the switch has alone."""
+_ASKED: Final = select(switch.c.running).where(switch.c.id == 1)
+
+
+def check_running(connection: Connection) -> None:
+    """Check, in this transaction, that nothing is stopped. Stopped.
+
+    On PostgreSQL a transaction that writes holds a share of the switch until it ends; SQLite's
+    writers follow each other anyway.
+    """
+    writes = connection.get_execution_options().get("jukihost_writes")
+    if writes and connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({LOCK})"))
+    if connection.execute(_ASKED).scalar_one_or_none() is not True:
+        raise Stopped

@@ -1,0 +1,137 @@
+"""The ledger's tables: the switch, cards and their events, intents, operators and their cards.
+
+A holder is the number that the register has for a resident, nothing else: there is no name, address
+or code here, and what the ledger keeps outlives the resident's record.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
+
+from jukihost.database.tables import Instant, metadata
+
+Number: Final = Integer().with_variant(BigInteger, "postgresql")
+"""The type of a number that the database gives out."""
+
+
+def _one_where(name: str, column: str, where: str) -> Index:
+    """Return an index by which a value is there once among the rows that meet a condition."""
+    return Index(name, column, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+
+
+switch: Final = Table(
+    "ledger_switch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("running", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""The emergency stop: one row, made with the table; without it everything is stopped."""
+
+switched: Final = Table(
+    "ledger_switched",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("running", Boolean, nullable=False),
+    Column("first", Text, nullable=False),
+    Column("second", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""Each time the switch was turned, and by which two operators."""
+
+cards: Final = Table(
+    "ledger_cards",
+    metadata,
+    Column("number", LargeBinary, primary_key=True),
+    Column("form", Integer, nullable=False),
+    Column("municipality", Text, nullable=False),
+    Column("issued", Date, nullable=False),
+    Column("expires", Date, nullable=False),
+    Column("holder", BigInteger, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("returns_to", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("receipt", BigInteger, nullable=False),
+    _one_where("uq_ledger_cards_valid", "holder", "state IN ('active', 'suspended', 'moved_out')"),
+    _one_where("uq_ledger_cards_issuing", "holder", "state = 'issuing'"),
+)
+"""The cards; `version` counts the events, `receipt` the transactions that the card went through."""
+
+events: Final = Table(
+    "ledger_events",
+    metadata,
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("returns_to", Text),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+)
+"""What was done with each card, and what it was afterwards."""
+
+intents: Final = Table(
+    "ledger_intents",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), nullable=False),
+    Column("receipt", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("opened", Instant, nullable=False),
+    Column("settled", Instant),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    _one_where("uq_ledger_intents_open", "card", "state = 'open'"),
+    Index("ix_ledger_intents_card_receipt", "card", "receipt"),
+)
+"""What was about to be done to a card, written before the card was touched."""
+
+operators: Final = Table(
+    "ledger_operators",
+    metadata,
+    Column("identifier", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("may_export", Boolean, nullable=False),
+    Column("weekdays", Text, nullable=False),
+    Column("first_minute", Integer, nullable=False),
+    Column("last_minute", Integer, nullable=False),
+    Column("dismissed", Instant),
+    Column("version", BigInteger, nullable=False),
+)
+"""Who works at the terminals, as what and when; minutes are those of the day in Japan."""
+
+lendings: Final = Table(
+    "ledger_lendings",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("card", LargeBinary, nullable=False),
+    Column("operator", Text, ForeignKey("ledger_operators.identifier"), nullable=False),
+    Column("lent", Instant, nullable=False),
+    Column("inspected", Instant),
+    Column("ended", Instant),
+    Column("outcome", Text),
+    Column("by", Text, nullable=False),
+    _one_where("uq_ledger_lendings_card", "card", "ended IS NULL OR outcome = 'revoked'"),
+    _one_where("uq_ledger_lendings_operator", "operator", "ended IS NULL"),
+)
+"""Which operator card was lent to whom, and how that ended; a revoked card is lent to nobody."""

@@ -1,0 +1,252 @@
+"""The emergency stop: two operators, seen by every reader of the ledger, closed when in doubt."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Connection, delete
+
+import jukihost.ledger
+from jukihost.clock import MovableClock
+from jukihost.database import Database, DatabaseAway, DatabaseError, open_database
+from jukihost.ledger import (
+    STANDINGS,
+    By,
+    CardAct,
+    ChangedMeanwhile,
+    LedgerCard,
+    Operator,
+    OperatorRefused,
+    Reason,
+    Role,
+    Stopped,
+    cards_of,
+    check_receipt,
+    check_running,
+    dismiss_operator,
+    enter_card,
+    enter_operator,
+    events_of,
+    find_card,
+    find_intent,
+    finish_intent,
+    lift_stop,
+    move_card,
+    open_intent,
+    open_intents,
+    running,
+    settle_intent,
+    stop,
+    take_over_card,
+    turns,
+    undo_intent,
+)
+from jukihost.ledger.tables import switch
+from tests.support.host.databases import NOON
+from tests.support.host.ledgers import ADMIN, AT, BY, card_that_is, new_card, staffed
+
+IDENTIFIER: Final = bytes(range(16))
+ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
+    "cards_of": lambda c, card, _: cards_of(c, card.holder),
+    "check_receipt": lambda c, card, _: check_receipt(c, card.number, 0, b""),
+    "check_running": lambda c, card, _: check_running(c),
+    "enter_card": lambda c, card, _: enter_card(c, new_card(9), BY),
+    "events_of": lambda c, card, _: events_of(c, card.number),
+    "find_card": lambda c, card, _: find_card(c, card.number),
+    "find_intent": lambda c, card, _: find_intent(c, card.number),
+    "finish_intent": lambda c, card, intent: finish_intent(c, intent, BY),
+    "move_card": lambda c, card, _: move_card(c, card, CardAct.CHANGE, Reason.PIN, BY),
+    "open_intent": lambda c, card, _: open_intent(c, card, bytes(16), "change", BY),
+    "open_intents": lambda c, card, _: open_intents(c, AT),
+    "settle_intent": lambda c, card, intent: settle_intent(c, intent, 0, b"", BY),
+    "take_over_card": lambda c, card, _: take_over_card(c, new_card(9), BY),
+    "undo_intent": lambda c, card, intent: undo_intent(c, intent, BY),
+}
+"""Every function of the face that reads or writes cards, called in a way that it takes."""
+BESIDE: Final = {
+    "change_operator",
+    "check_lent",
+    "check_right",
+    "dismiss_operator",
+    "enter_first_operators",
+    "enter_operator",
+    "find_operator",
+    "inspect_card",
+    "lend_card",
+    "lift_stop",
+    "list_lendings",
+    "return_card",
+    "revoke_card",
+    "stop",
+    "turns",
+}
+"""What is about operators and the switch itself, and goes on: somebody has to lift the stop."""
+
+
+def stopped(database: Database) -> None:
+    staffed(database)
+    with database.begin() as connection:
+        stop(connection, ADMIN, "admin-2", "漏えいの疑い")
+
+
+def test_every_function_of_the_ledger_is_asked_here() -> None:
+    found = {
+        name
+        for name in jukihost.ledger.__all__
+        if inspect.isfunction(function := getattr(jukihost.ledger, name))
+        and "connection" in inspect.signature(function).parameters
+    }
+    assert found == ASKS.keys() | BESIDE
+
+
+def test_whatever_reads_or_writes_cards_sees_the_stop(database: Database) -> None:
+    card = card_that_is(database, STANDINGS[1])
+    other = card_that_is(database, STANDINGS[1], 2)
+    with database.begin() as connection:
+        intent = open_intent(connection, other, IDENTIFIER, "change", BY)
+
+    def goes_on(name: str) -> None:
+        with database.begin() as connection:
+            ASKS[name](connection, card, intent)
+            connection.rollback()
+
+    for name in ASKS:
+        goes_on(name)
+    stopped(database)
+    for name, transaction in itertools.product(ASKS, (database.begin, database.read)):
+        with transaction() as connection, pytest.raises(Stopped, match="two operators"):
+            ASKS[name](connection, card, intent)
+    with database.begin() as connection:
+        lift_stop(connection, By("admin-2", "office", AT), "admin-1", "確認済み")
+    for name in ASKS:
+        goes_on(name)
+
+
+def test_no_procedure_begins_while_it_is_stopped(database: Database) -> None:
+    with running(database) as connection:
+        assert connection.in_transaction()
+    stopped(database)
+    with pytest.raises(Stopped), running(database):
+        pytest.fail("it was let in")
+
+
+@pytest.mark.parametrize("turn", [stop, lift_stop])
+def test_one_operator_does_not_turn_it(database: Database, turn: Any) -> None:
+    stopped(database)
+    if turn is stop:
+        with database.begin() as connection:
+            lift_stop(connection, ADMIN, "admin-2", "over")
+    with database.begin() as connection:
+        enter_operator(connection, Operator("clerk-1", "係", Role.CLERK), ADMIN)
+        enter_operator(connection, Operator("gone-1", "元", Role.ADMINISTRATOR), ADMIN)
+        dismiss_operator(connection, "gone-1", ADMIN)
+    for by, second, why in (
+        (ADMIN, "admin-1", "x"),
+        (ADMIN, "clerk-1", "x"),
+        (BY, "admin-1", "x"),
+        (ADMIN, "gone-1", "x"),
+        (ADMIN, "nobody", "x"),
+        (ADMIN, "admin-2", " "),
+    ):
+        with pytest.raises(OperatorRefused), database.begin() as connection:
+            turn(connection, by, second, why)
+    with database.begin() as connection:
+        turn(connection, ADMIN, "admin-2", "x")
+    with pytest.raises(ChangedMeanwhile), database.begin() as connection:
+        turn(connection, ADMIN, "admin-2", "x")
+
+
+def test_it_is_turned_at_any_hour_and_kept_who_did(database: Database) -> None:
+    staffed(database)
+    night = By("admin-1", "office", AT + timedelta(hours=12))
+    with database.begin() as connection:
+        stop(connection, night, "admin-2", "火災")
+        lift_stop(connection, night, "admin-2", "鎮火")
+    with database.read() as connection:
+        first, second = turns(connection)
+    assert (first.running, second.running) == (False, True)
+    assert (first.first, first.second, first.why) == ("admin-1", "admin-2", "火災")
+    assert (first.terminal, first.at) == ("office", night.at)
+
+
+def test_without_its_row_everything_is_stopped(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(delete(switch))
+    with pytest.raises(Stopped), running(database):
+        pytest.fail("it was let in")
+
+
+def test_out_of_reach_nothing_goes_on(
+    tmp_path: Any, sqlite_template: Any, clock: MovableClock
+) -> None:
+    file = tmp_path / "terminal.db"
+    file.write_bytes(sqlite_template.read_bytes())
+    with open_database(file, clock=clock, terminal="counter-1") as database:
+        with running(database):
+            pass
+        database.engine.dispose()
+        for name in tmp_path.iterdir():
+            name.rename(tmp_path / f"away-{name.name}")
+        with pytest.raises(DatabaseAway), running(database):
+            pytest.fail("it was let in")
+
+
+def test_once_it_is_stopped_nothing_lands_that_began_before(
+    address: str, database: Database
+) -> None:
+    """A procedure is half through when the stop is asked for: it ends first, and is the last."""
+    staffed(database)
+    card = card_that_is(database, STANDINGS[1])
+    order: list[str] = []
+
+    def press() -> None:
+        with open_database(address, clock=MovableClock(NOON), terminal="office") as other:
+            asking.set()
+            with other.begin() as connection:
+                stop(connection, ADMIN, "admin-2", "漏えいの疑い")
+        order.append("stopped")
+
+    asking = threading.Event()
+    presser = threading.Thread(target=press)
+    with running(database) as connection:
+        presser.start()
+        assert asking.wait(30)
+        presser.join(0.3)
+        assert presser.is_alive(), "the stop waits for what is under way"
+        move_card(connection, card, CardAct.CHANGE, Reason.PIN, BY)
+        order.append("landed")
+    presser.join(30)
+    assert order == ["landed", "stopped"]
+    with pytest.raises(Stopped), running(database):
+        pytest.fail("it was let in")
+
+
+def test_who_waits_behind_the_stop_sees_it(address: str, database: Database) -> None:
+    staffed(database)
+    found: list[type[BaseException]] = []
+
+    def begin() -> None:
+        with open_database(address, clock=MovableClock(NOON), terminal="counter-2") as other:
+            asking.set()
+            try:
+                with running(other):
+                    pass
+            except (Stopped, DatabaseError) as error:
+                found.append(type(error))
+
+    asking = threading.Event()
+    waiter = threading.Thread(target=begin)
+    with database.begin() as connection:
+        stop(connection, ADMIN, "admin-2", "漏えいの疑い")
+        waiter.start()
+        assert asking.wait(30)
+        waiter.join(0.3)
+        assert waiter.is_alive(), "it waits to hear whether there is a stop"
+    waiter.join(30)
+    assert found == [Stopped]
