@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jukicard.cli.keyfile import read_issuer_keys
 from jukicard.cli.pinfile import read_further_pins, read_pins
-from jukicard.cli.problems import UserError
+from jukicard.cli.problems import UsageProblem, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import ExitStack
 
     from jukicard.apdu.aid import Aid
     from jukicard.runtime.card import Card
+    from jukicard.runtime.options import CardOptions
 
 DEFAULT_PROFILE: Final = "juki-v1"
 DEFAULT_FORM: Final = 2
@@ -101,6 +102,7 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
         seed=seed,
         pins=None if arguments.pin_file is None else read(arguments.pin_file),
         contactless=arguments.contactless,
+        options=_spoken(arguments),
         municipality=arguments.municipality,
         issued=arguments.issued,
         printed=Printed(
@@ -109,6 +111,34 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
         ),
         keys=keys,
     )
+
+
+def _spoken(arguments: argparse.Namespace) -> Callable[[CardOptions], CardOptions] | None:
+    """Return what gives a card the protocols that were named. UsageProblem."""
+    protocols = arguments.protocol
+    if protocols is None:
+        return None
+    if arguments.contactless:
+        raise UsageProblem("--protocol is for a card with contacts: leave out --contactless")
+
+    from jukicard.apdu.atr import Atr
+    from jukicard.transport.tpdu import atr_variant
+
+    def speak(options: CardOptions) -> CardOptions:
+        told = Atr.parse(options.atr).interface_bytes
+        ifsc = told.get("TA3") if 1 in protocols else None
+        return replace(
+            options, atr=atr_variant(options.atr, protocols, speed=told.get("TA1"), ifsc=ifsc)
+        )
+
+    return speak
+
+
+def _protocols(text: str) -> tuple[int, ...]:
+    known = {"0": (0,), "1": (1,), "0,1": (0, 1)}
+    if text not in known:
+        raise argparse.ArgumentTypeError("a protocol is 0 for T=0, 1 for T=1, or 0,1 for both")
+    return known[text]
 
 
 def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
@@ -164,6 +194,12 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"
+    )
+    command.add_argument(
+        "--protocol",
+        metavar="T",
+        type=_protocols,
+        help="what the card offers a reader with contacts: 0, 1 or 0,1 (default: as its kind, T=1)",
     )
     command.add_argument(
         "--access-number",

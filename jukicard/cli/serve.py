@@ -23,6 +23,7 @@ from jukicard.cli.cards import (
 )
 from jukicard.cli.output import going_on
 from jukicard.cli.problems import UsageProblem, UserError
+from jukicard.cli.serve_ccid import WAITING, add_ccid_arguments, refuse_without_ccid, serve_ccid
 
 if TYPE_CHECKING:
     from jukicard.runtime.card import Card
@@ -39,6 +40,10 @@ EXAMPLES: Final = """\
   jukicard serve --tcp 127.0.0.1:4000         without pcscd
   jukicard serve --tcp 127.0.0.1:4000 --many cards.juki
                                               very many: jukihost status --tcp 127.0.0.1:4000#17
+  jukicard serve --ccid desk --write-reader-conf /etc/reader.conf.d mynumber:1
+                                              a card reader on a serial line, for pcscd with libccid
+  jukicard serve --ccid /tmp/desk --model GemPCPinPad --protocol 0 juki-v1:1
+                                              with keys; a card that speaks T=0
 """
 
 
@@ -68,7 +73,7 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="a card kept in a file, may be repeated",
     )
     add_issue_arguments(command)
-    add_place_arguments(command, default="localhost")
+    add_ccid_arguments(command, add_place_arguments(command, default="localhost"))
     command.add_argument(
         "--many",
         metavar="FILE",
@@ -89,8 +94,13 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_place_arguments(command: argparse.ArgumentParser, default: str | None) -> None:
-    """Add where cards are served; `default` is the driver's address where nothing is said."""
+def add_place_arguments(
+    command: argparse.ArgumentParser, default: str | None
+) -> argparse._MutuallyExclusiveGroup:
+    """Add where cards are served and return the ways to add more to them.
+
+    `default` is the driver's address where nothing is said.
+    """
     where = command.add_mutually_exclusive_group()
     where.add_argument(
         "--vpcd",
@@ -112,10 +122,12 @@ def add_place_arguments(command: argparse.ArgumentParser, default: str | None) -
         action="store_true",
         help="listen where other machines reach it, without any protection",
     )
+    return where
 
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the cards until told to end."""
+    refuse_without_ccid(arguments)
     if arguments.many is not None:
         _serve_many(arguments)
         return 0
@@ -130,17 +142,24 @@ def serve(arguments: argparse.Namespace) -> int:
             cards = [_recorded(made, arguments.record, stack)]
         if arguments.trace:
             cards = [_traced(made[slot], card, slot) for slot, card in enumerate(cards)]
-        desk = _desk([source.label for source in sources], over_tcp=arguments.tcp is not None)
-        start = serve_vpcd if arguments.tcp is None else serve_tcp
-        desk.slots = start(stack, cards, arguments, desk.tell)
+        desk = _desk([source.label for source in sources], arguments)
+        if arguments.ccid is not None:
+            desk.slots = serve_ccid(stack, cards, arguments, desk.tell, say)
+        else:
+            start = serve_vpcd if arguments.tcp is None else serve_tcp
+            desk.slots = start(stack, cards, arguments, desk.tell)
         _work(desk, control=arguments.control)
     return 0
 
 
-def _desk(labels: Sequence[str], *, over_tcp: bool) -> Desk:
+def _desk(labels: Sequence[str], arguments: argparse.Namespace) -> Desk:
     from jukicard.transport.desk import Desk
 
-    return Desk(labels, say, waiting="listening at {address}") if over_tcp else Desk(labels, say)
+    if arguments.ccid is not None:
+        return Desk(labels, say, waiting=WAITING)
+    if arguments.tcp is not None:
+        return Desk(labels, say, waiting="listening at {address}")
+    return Desk(labels, say)
 
 
 def _sources(arguments: argparse.Namespace) -> list[CardSource]:

@@ -137,24 +137,31 @@ def link_of(name: str) -> str:
     return f"{runtime}/jukicard-{name}"
 
 
-def reader_entry(name: str, link: str, model: str, channel: int = 0) -> str:
+def reader_entry(name: str, link: str, model: str, channel: int = 0, driver: Path = DRIVER) -> str:
     """Return the entry of reader.conf by which pcscd finds the reader."""
     return (
-        f'FRIENDLYNAME "{name}"\nDEVICENAME {link}:{model}\nLIBPATH {DRIVER}\nCHANNELID {channel}\n'
+        f'FRIENDLYNAME "{name}"\nDEVICENAME {link}:{model}\nLIBPATH {driver}\nCHANNELID {channel}\n'
     )
 
 
 def write_entry(folder: str, link: str, entry: str) -> Path:
     """Put an entry into a folder of reader files; one that is there already stays. LineRefused."""
-    path = Path(folder) / os.path.basename(link)
+    path = _entry_path(folder, link)
     try:
-        if path.exists():
-            if path.read_text(encoding="utf-8", errors="replace") == entry:
+        try:
+            file = path.open("x", encoding="utf-8")
+        except FileExistsError:
+            if _says(path, entry):
                 return path
             raise LineRefused(
-                f"{path} exists and says something else: remove it, or choose another name"
-            )
-        path.write_text(entry, encoding="utf-8")
+                f"{path} exists and says something else: remove it, or choose another place"
+            ) from None
+        try:
+            with file:
+                file.write(entry)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except LineRefused:
         raise
     except OSError as error:
@@ -163,3 +170,20 @@ def write_entry(folder: str, link: str, entry: str) -> Path:
             "/etc/reader.conf.d and is root's"
         ) from None
     return path
+
+
+def remove_entry(folder: str, link: str, entry: str) -> None:
+    """Take an entry out of a folder of reader files, if it is there and says just that."""
+    path = _entry_path(folder, link)
+    with contextlib.suppress(OSError):
+        if _says(path, entry):
+            path.unlink()
+
+
+def _says(path: Path, entry: str) -> bool:
+    """Tell whether that is a file with just this in it; a line would be read for ever."""
+    return stat.S_ISREG(path.lstat().st_mode) and path.read_bytes() == entry.encode()
+
+
+def _entry_path(folder: str, link: str) -> Path:
+    return Path(folder) / os.path.basename(link)

@@ -6,12 +6,13 @@ import argparse
 import datetime
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from jukicard import Card, Pins, ProfileError, issue_card
+from jukicard import Card, Pins, ProfileError, atr_variant, issue_card
 from jukicard.cli import main
 from jukicard.cli.cards import (
     CardSource,
@@ -30,6 +31,10 @@ WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "municipality": (["--municipality", "27127"], {"municipality": "27127"}),
     "issued": (["--issued", "2010-06-01"], {"issued": datetime.date(2010, 6, 1)}),
     "contactless": (["--contactless"], {"contactless": True}),
+    "protocol": (
+        ["--protocol", "0"],
+        {"options": lambda o: replace(o, atr=atr_variant(o.atr, (0,)))},
+    ),
     "access_number": (["--access-number", "271828"], {"access_number": "271828"}),
     "suite": (["--suite", "MA-AES256"], {"suites": "MA-AES256"}),
     "seed": (["--seed", "2"], {"seed": "2"}),
