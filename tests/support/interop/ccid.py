@@ -7,10 +7,11 @@ programs that use it are others than this process (`terminal`).
 
 from __future__ import annotations
 
+import plistlib
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,6 +21,8 @@ from tests.support.interop.pcscd import missing_parts as missing_for_pcscd
 from tests.support.interop.terminal import Terminal
 
 BUNDLE: Final = Path("/usr/lib/pcsc/drivers/ifd-ccid.bundle")
+DRIVER_FILE: Final = f"{BUNDLE.name}/Contents/Linux/libccid.so"
+"""The driver of USB readers, below the folder of a daemon."""
 _MOUNTS: Final = f"mount -t tmpfs tmpfs {BUNDLE}"
 _STARTS: Final = 10  # the serial driver gives up where a busy machine takes more than 100 ms
 _SECONDS: Final = 10
@@ -36,13 +39,22 @@ class CcidDaemon:
 
     with CcidDaemon(folder, {"Desk": reader_entry(...)}) as daemon: daemon.terminal...
 
-    options: libccid's ifdDriverOptions. environment: what else the daemon is told.
+    options: libccid's ifdDriverOptions. devices: vendors and products that it shall know besides
+    its own. environment: what else the daemon is told.
     """
 
     def __init__(
-        self, folder: Path, entries: Mapping[str, str], *, options: int = 0, **environment: str
+        self,
+        folder: Path,
+        entries: Mapping[str, str],
+        *,
+        options: int = 0,
+        devices: Iterable[tuple[int, int]] = (),
+        **environment: str,
     ) -> None:
-        self.readers = [f"{name} 00 00" for name in entries]
+        self._names = set(entries)
+        self.readers: dict[str, str] = {}
+        """What PC/SC calls each reader: the driver of several numbers them as they come."""
         self.sockets = folder / "run"
         self.bundle = folder / BUNDLE.name
         self._log = folder / "pcscd.log"
@@ -53,10 +65,13 @@ class CcidDaemon:
             (self._config / name.replace(" ", "-")).write_text(entry)
         shutil.copytree(BUNDLE, self.bundle)
         settings = self.bundle / "Contents" / "Info.plist"
-        told = settings.read_text()
-        key, none = "<key>ifdDriverOptions</key>\n\t<string>", "0x0000"
-        assert key + none in told
-        settings.write_text(told.replace(key + none, key + f"{options:#06x}"))
+        told = plistlib.loads(settings.read_bytes())
+        told["ifdDriverOptions"] = f"{options:#06x}"
+        for vendor, product in devices:
+            told["ifdVendorID"].append(f"{vendor:#06x}")
+            told["ifdProductID"].append(f"{product:#06x}")
+            told["ifdFriendlyName"].append("test reader")
+        settings.write_bytes(plistlib.dumps(told))
         self._environment = {"PCSCLITE_HP_DROPDIR": str(folder), **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self.terminal = Terminal(self.socket)
@@ -97,7 +112,8 @@ class CcidDaemon:
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             assert self._process.poll() is None, f"pcscd ended: {self.log}"
-            if set(self.terminal.readers()) == set(self.readers):
+            self.readers = {name.rsplit(" ", 2)[0]: name for name in self.terminal.readers()}
+            if set(self.readers) == self._names:
                 return True
             if "init failed" in self.log.lower():
                 return False

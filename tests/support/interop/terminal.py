@@ -69,7 +69,7 @@ class Terminal:
         return self._do(_control, code, data)
 
     def disconnect(self) -> None:
-        """SCardDisconnect, with the card's power taken."""
+        """SCardDisconnect, with the card's power taken; nothing without a card."""
         self._do(_disconnect)
 
     def wait_for(self, reader: str, *, present: bool, seconds: float = 10) -> bytes:
@@ -139,7 +139,9 @@ def _control(code: int, data: bytes) -> bytes:
 
 
 def _disconnect() -> None:
-    _checked(_held["scard"].SCardDisconnect(_held.pop("card"), _held["scard"].SCARD_UNPOWER_CARD))
+    if "card" in _held:
+        scard = _held["scard"]
+        scard.SCardDisconnect(_held.pop("card"), scard.SCARD_UNPOWER_CARD)
 
 
 def _wait_for(reader: str, present: bool, seconds: float) -> bytes:
