@@ -1,4 +1,4 @@
-"""Five USB readers, hardware to the unmodified libccid: TPDU, PIN pad, short, extended, contactless.
+"""Five USB readers, hardware to the unmodified libccid: TPDU, PIN pad, APDU, contactless.
 
 Its libusb is the tests' own (tests/support/usb/libusb.c), its readers are in this process. What a
 card answers through driver and reader is what its twin answers directly.
