@@ -47,7 +47,7 @@ class Desk:
 
     def __init__(self, reader: SerialReader, daemon: CcidDaemon) -> None:
         self._slot = reader.slots[0]
-        self._reader = daemon.readers["Noise"]
+        self._reader = daemon.readers[0]
         self.terminal: Terminal = daemon.terminal
 
     @contextmanager

@@ -89,7 +89,7 @@ class Desk:
 
     def name(self, model: UsbModel) -> str:
         """What PC/SC calls a reader."""
-        return self.daemon.readers[model.name]
+        return self.daemon.readers[MODELS.index(model)]
 
     @contextmanager
     def holding(self, model: UsbModel, card: CardPort) -> Iterator[Terminal]:

@@ -52,9 +52,9 @@ class CcidDaemon:
         devices: Iterable[tuple[int, int]] = (),
         **environment: str,
     ) -> None:
-        self._names = set(entries)
-        self.readers: dict[str, str] = {}
-        """What PC/SC calls each reader: the driver of several numbers them as they come."""
+        self._names = tuple(entries)
+        self.readers = [f"{name} 00 00" for name in entries]
+        """What PC/SC calls each reader; a driver of several numbers them as it finds them."""
         self.sockets = folder / "run"
         self.bundle = folder / BUNDLE.name
         self._log = folder / "pcscd.log"
@@ -112,8 +112,9 @@ class CcidDaemon:
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             assert self._process.poll() is None, f"pcscd ended: {self.log}"
-            self.readers = {name.rsplit(" ", 2)[0]: name for name in self.terminal.readers()}
-            if set(self.readers) == self._names:
+            found = {name.rsplit(" ", 2)[0]: name for name in self.terminal.readers()}
+            if found.keys() == set(self._names):
+                self.readers[:] = [found[name] for name in self._names]
                 return True
             if "init failed" in self.log.lower():
                 return False
