@@ -26,7 +26,7 @@ NO_SYSTEM_PACKAGES ?=
 # What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
 SYSTEM_PACKAGES := pcscd libccid vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
-	chromium libnss3-tools xvfb xdotool tshark \
+	chromium libnss3-tools xvfb xdotool tshark fonts-ipamj-mincho \
 	gcc libc6-dev swig libpcsclite-dev
 # They start services of the machine when they are installed: only where every interop test must run.
 SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server postgresql)
@@ -58,7 +58,7 @@ $(BASE): pyproject.toml constraints.txt
 
 $(DEV): $(BASE)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,sign,terminal,ledger-postgresql]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,paper,sign,terminal,ledger-postgresql]'
 	@touch $@
 
 $(PCSC): $(BASE)

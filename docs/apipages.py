@@ -25,6 +25,7 @@ FACES = {
     "jukihost.database": "The terminal's database and clock",
     "jukihost.ledger": "The ledger of cards and operators",
     "jukihost.log": "The log of uses",
+    "jukihost.paper": "Documents on paper",
     "jukihost.readers": "Readers",
     "jukihost.testing": "For tests of terminals",
 }

@@ -21,6 +21,7 @@ import jukihost
 import jukihost.database
 import jukihost.ledger
 import jukihost.log
+import jukihost.paper
 import jukihost.readers
 import jukihost.testing
 import jukihost.tokens
@@ -39,6 +40,7 @@ FACES = {
     "jukihost.database": jukihost.database,
     "jukihost.ledger": jukihost.ledger,
     "jukihost.log": jukihost.log,
+    "jukihost.paper": jukihost.paper,
     "jukihost.readers": jukihost.readers,
     "jukihost.testing": jukihost.testing,
 }
@@ -47,6 +49,7 @@ SMALL = {
     "jukihost.database": 20,
     "jukihost.ledger": 40,
     "jukihost.log": 20,
+    "jukihost.paper": 10,
     "jukihost.readers": 10,
     "jukihost.testing": 2,
     "jukihost.tokens": 10,

@@ -69,6 +69,7 @@ WEAKER_COPYLEFT: Final = frozenset(
 
 SAID: Final[dict[str, frozenset[str]]] = {
     "Apache 2.0": frozenset({"Apache-2.0"}),
+    "Apache License 2.0": frozenset({"Apache-2.0"}),
     "Apache Software License": frozenset({"Apache-2.0"}),
     "BSD 2-Clause License": frozenset({"BSD-2-Clause"}),
     "BSD License": frozenset({"0BSD", "BSD-2-Clause", "BSD-3-Clause"}),
@@ -145,7 +146,10 @@ def says(name: str) -> list[frozenset[str]]:
         expression = canonicalize_license_expression(said["License-Expression"])
         return [frozenset({one}) for one in single(expression)]
     if "License" in said and (words := said["License"].strip()):
-        return [SAID.get(words) or frozenset({canonicalize_license_expression(words)})]
+        several = [one for one in words.split(", ") if one != "dependency licenses"]
+        return [
+            SAID.get(one) or frozenset({canonicalize_license_expression(one)}) for one in several
+        ]
     classifiers = [text for text in said.get_all("Classifier") or [] if text[:7] == "License"]
     return [SAID[text.rpartition(" :: ")[2]] for text in classifiers]
 

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         Policy as Policy,
         SigningKey as SigningKey,
     )
+    from jukihost.log.printed import print_disclosure as print_disclosure
     from jukihost.log.publishing import (
         NotPublished as NotPublished,
         adopt_log as adopt_log,
@@ -131,6 +132,7 @@ _HOMES: Final = {
     "entries": "Day Derivations EntryError Outcome Pruned PseudonymKey Use pseudonym",
     "lastentries": "LastEntries LastEntry PlaceTaken check_last",
     "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
+    "printed": "print_disclosure",
     "tree": "EMPTY LogError MemoryNodes ProofError Tree check_consistency check_inclusion edge_of "
     "leaf_hash node_hash prove_consistency prove_inclusion root_of",
     "witness": "AnotherSize Update Witness WitnessRefused WitnessStateError bring_up_to_date",
