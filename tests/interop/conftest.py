@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.interop.ccid import missing_parts as missing_for_ccid
+from tests.support.interop.ccidreader import CcidReaders
 from tests.support.interop.missing import require
 from tests.support.interop.pcscd import Pcscd, missing_parts
 from tests.support.interop.served import Serve, Served
@@ -42,6 +44,21 @@ def pcscd(pcscd_session: Pcscd) -> Iterator[Pcscd]:
     yield pcscd_session
     for slot in (0, 1):
         pcscd_session.remove(slot)
+
+
+@pytest.fixture(scope="session")
+def ccid_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CcidReaders]:
+    """One serial reader for the whole session; use `ccid`, which leaves it empty behind."""
+    require("reader driver", missing_for_ccid())
+    with CcidReaders(tmp_path_factory.mktemp("ccid")).running() as readers:
+        yield readers
+
+
+@pytest.fixture
+def ccid(ccid_session: CcidReaders) -> Iterator[CcidReaders]:
+    """A pcscd with libccid and an empty GemPCTwin, where this process looks for its daemon."""
+    with ccid_session.door():
+        yield ccid_session
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One session, told once, over every way to a card: in-process, vpcd without a daemon, TCP, PC/SC.
 
-Whatever a transport may add or lose would show here as a difference between the four.
+PC/SC comes twice: to vpcd's virtual reader, and to one that libccid takes for hardware. Whatever a
+transport may add or lose would show here as a difference between them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 from tests.support.host.certificates import CHIP_KEY, identity, trust
 from tests.support.host.custody import PublicMasters
+from tests.support.interop.ccidreader import CcidReaders
 from tests.support.interop.pcscd import Pcscd
 from tests.support.readers.statuses import Statuses
 
@@ -97,7 +99,7 @@ class VpcdListeningRig(VpcdRig):
 
 
 class PcscRig:
-    def __init__(self, pcscd: Pcscd) -> None:
+    def __init__(self, pcscd: Pcscd | CcidReaders) -> None:
         self.pcscd = pcscd
         self.connection: Connection = PcscConnection(pcscd.readers[0])
 
@@ -109,9 +111,10 @@ class PcscRig:
 
 
 PCSC = pytest.param("pcsc", marks=[pytest.mark.interop, pytest.mark.xdist_group("pcscd")])
+CCID = pytest.param("ccid", marks=[pytest.mark.interop, pytest.mark.xdist_group("ccid")])
 
 
-@pytest.fixture(params=["local", "tcp", "vpcd", "vpcd-listening", PCSC])
+@pytest.fixture(params=["local", "tcp", "vpcd", "vpcd-listening", PCSC, CCID])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     with ExitStack() as stack:
         make: dict[str, Callable[[], Rig]] = {
@@ -120,6 +123,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
             "vpcd": lambda: VpcdRig(stack),
             "vpcd-listening": lambda: VpcdListeningRig(stack),
             "pcsc": lambda: PcscRig(request.getfixturevalue("pcscd")),
+            "ccid": lambda: PcscRig(request.getfixturevalue("ccid")),
         }
         yield make[request.param]()
 

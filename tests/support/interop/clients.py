@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.interop.ccidreader import CcidReaders
 from tests.support.interop.missing import require
 from tests.support.interop.pcscd import Pcscd
 
@@ -53,7 +54,7 @@ class Done:
 class Desk:
     """A place to work at: a reader, a home directory, and the programs a person would start."""
 
-    def __init__(self, pcscd: Pcscd, directory: Path) -> None:
+    def __init__(self, pcscd: Pcscd | CcidReaders, directory: Path) -> None:
         self.pcscd = pcscd
         self.directory = directory
         self.home = directory / "home"
