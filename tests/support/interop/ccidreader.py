@@ -30,7 +30,7 @@ class CcidReaders:
 
     def __init__(self, folder: Path, model: str = "GemPCTwin", options: int = 0) -> None:
         link = str(folder / "line")
-        self.serial = SerialReader(None, link, model=MODELS[model], on_status=Statuses())
+        self.slots = SerialReader(None, link, model=MODELS[model], on_status=Statuses())
         self.daemon = CcidDaemon(folder, {model: reader_entry(model, link, model)}, options=options)
         self.readers = self.daemon.readers
         self.network = PrivateNetwork()
@@ -39,7 +39,7 @@ class CcidReaders:
     def running(self) -> Iterator[CcidReaders]:
         """Have the reader and its daemon, and say how often the driver had to be started."""
         try:
-            with self.serial, self.daemon:
+            with self.slots, self.daemon:
                 print(f"\n{self.readers[0]}: pcscd started {self.daemon.starts} times")
                 yield self
         finally:
@@ -62,12 +62,16 @@ class CcidReaders:
 
     def insert(self, card: CardPort, slot: int = 0) -> str:
         """Put a card in and wait until PC/SC sees it; return the reader's name."""
-        self.serial.slots[slot].insert(card)
-        self.daemon.terminal.wait_for(self.readers[slot], present=True)
+        self.slots.slots[slot].insert(card)
+        self.wait_for_card(slot)
         return self.readers[slot]
 
     def remove(self, slot: int = 0) -> None:
         """Take the card out, if there is one, and wait until PC/SC sees that."""
-        if self.serial.slots[slot].occupied:
-            self.serial.slots[slot].remove()
-        self.daemon.terminal.wait_for(self.readers[slot], present=False)
+        if self.slots.slots[slot].occupied:
+            self.slots.slots[slot].remove()
+        self.wait_for_card(slot, present=False)
+
+    def wait_for_card(self, slot: int = 0, *, present: bool = True) -> None:
+        """Wait until PC/SC sees a card in the reader, or none."""
+        self.daemon.terminal.wait_for(self.readers[slot], present=present)
