@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from jukihost.keys.custody import CardKeys, KeyCustody, KeyInfo
 
@@ -37,16 +38,17 @@ class CountedCustody:
         """Return what may be told about every master key, by system and version."""
         return self._custody.inventory()
 
-    def take(self) -> Mapping[tuple[str, int], int]:
-        """Return how many derivations there were since the last call, by system and version.
+    @contextmanager
+    def taken(self) -> Iterator[Mapping[tuple[str, int], int]]:
+        """Give what was counted since the last time, by system and version, to be written down.
 
-        Whoever takes them writes them down: they are not told twice.
+        Put the transaction that writes inside: where that fails, it is counted again.
         """
         with self._lock:
-            taken, self._counts = self._counts, Counter()
-        return dict(sorted(taken.items()))
-
-    def give_back(self, counts: Mapping[tuple[str, int], int]) -> None:
-        """Count again what was taken and could not be written down."""
-        with self._lock:
-            self._counts.update(counts)
+            counts, self._counts = self._counts, Counter()
+        try:
+            yield dict(sorted(counts.items()))
+        except BaseException:
+            with self._lock:
+                self._counts.update(counts)
+            raise

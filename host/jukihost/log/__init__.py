@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jukihost.log.appending import (
+        append_derivations as append_derivations,
         append_entry as append_entry,
         append_use as append_use,
     )
@@ -116,7 +117,7 @@ if TYPE_CHECKING:
     )
 
 _STORED: Final = {
-    "appending": "append_entry append_use",
+    "appending": "append_derivations append_entry append_use",
     "disclosing": "disclose_stored prove_stored",
     "publishing": "NotPublished adopt_log begin_anew check_since have_witnessed log_alarms "
     "publish_log published_checkpoint take_cosigned witness_request",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
@@ -61,6 +62,17 @@ def append_use(
 def append_entry(connection: Connection, entry: Derivations) -> None:
     """Queue an entry that is of no resident's, like `append_use`."""
     connection.execute(insert(queue).values(entry=bytes(entry), at=entry.at))
+
+
+def append_derivations(
+    connection: Connection, counts: Mapping[tuple[str, int], int], *, at: datetime, terminal: str
+) -> None:
+    """Queue how often a terminal had keys of cards made, from each master key. EntryError, NoLog.
+
+    counts: by system and version, as `CountedCustody.taken` gives them around the transaction.
+    """
+    for (system, version), count in counts.items():
+        append_entry(connection, Derivations(at, terminal, system, version, count))
 
 
 def _next(connection: Connection, resident: bytes) -> tuple[int, bytes]:

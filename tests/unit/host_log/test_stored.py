@@ -10,9 +10,11 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import insert, select
 
+from jukihost import PublishedKeys
 from jukihost.clock import Clock
 from jukihost.database import Database, DatabaseReadOnly, open_database
 from jukihost.database.tables import clocks
+from jukihost.keys.counted import CountedCustody
 from jukihost.log import (
     Day,
     Derivations,
@@ -24,6 +26,7 @@ from jukihost.log import (
     Outcome,
     StoredNodes,
     Use,
+    append_derivations,
     append_entry,
     append_use,
     create_log,
@@ -99,6 +102,35 @@ def test_what_is_of_no_resident_is_queued_too(stored: StoredTown) -> None:
         append_entry(connection, made)
     stored.publish()
     assert stored.entries() == {0: bytes(made)}
+    assert stored.verify().problems == ()
+
+
+def test_derivations_are_counted_again_when_they_could_not_be_written(
+    stored: StoredTown,
+) -> None:
+    custody = CountedCustody(PublishedKeys())
+    for system in ("COUNTER", "COUNTER", "SUSPEND"):
+        custody.derive_card_keys(system, bytes(8), bytes(8), 1)
+
+    def write() -> None:
+        with custody.taken() as counts, stored.database.begin() as connection:
+            append_derivations(connection, counts, at=NOON, terminal="counter-1")
+            if not written:
+                raise OSError
+
+    written = False
+    with pytest.raises(OSError):  # noqa: PT011 - ours
+        write()
+    assert queued(stored.database) == []
+    written = True
+    write()
+    write()
+    stored.publish()
+    found = [Derivations.parse(entry) for entry in stored.entries().values()]
+    assert [(one.system, one.version, one.count) for one in found] == [
+        ("COUNTER", 1, 2),
+        ("SUSPEND", 1, 1),
+    ]
     assert stored.verify().problems == ()
 
 
