@@ -27,6 +27,7 @@ FACES = {
     "jukihost.log": "The log of uses",
     "jukihost.paper": "Documents on paper",
     "jukihost.readers": "Readers",
+    "jukihost.register": "The register of residents",
     "jukihost.testing": "For tests of terminals",
 }
 """The modules that users import from, and what their pages are called."""

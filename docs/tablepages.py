@@ -15,13 +15,14 @@ from jukihost.ledger import (
     PersonAct,
     Standing,
 )
+from jukihost.register import PROVISIONS, UNDER_RESTRICTION, Item
 
 Moves = Mapping[Standing, Standing]
 
 
 def pages() -> dict[str, str]:
     """Return each page by its name, as Markdown."""
-    return {"ledger-tables": _ledger()}
+    return {"ledger-tables": _ledger(), "register-tables": _register()}
 
 
 def _ledger() -> str:
@@ -51,6 +52,29 @@ def _ledger() -> str:
             _table(
                 ("role", "rights"),
                 ((role.value, ", ".join(_names(rights))) for role, rights in RIGHTS.items()),
+            ),
+        )
+    )
+
+
+def _register() -> str:
+    return "\n\n".join(
+        (
+            "# The register's tables",
+            "Printed from `jukihost.register`.",
+            "## Who is given what, and what for",
+            "Whatever has no line here is refused (`ProvisionRefused`). Private bodies have none.",
+            _table(
+                ("body", "purpose", "items"),
+                (
+                    (body.value, use.value, ", ".join(item.value for item in Item if item in items))
+                    for (body, use), items in PROVISIONS.items()
+                ),
+            ),
+            "## What becomes of it when the address is under restriction",
+            _table(
+                ("purpose", "under restriction"),
+                ((use.value, what.value) for use, what in UNDER_RESTRICTION.items()),
             ),
         )
     )

@@ -23,6 +23,7 @@ import jukihost.ledger
 import jukihost.log
 import jukihost.paper
 import jukihost.readers
+import jukihost.register
 import jukihost.testing
 import jukihost.tokens
 
@@ -42,6 +43,7 @@ FACES = {
     "jukihost.log": jukihost.log,
     "jukihost.paper": jukihost.paper,
     "jukihost.readers": jukihost.readers,
+    "jukihost.register": jukihost.register,
     "jukihost.testing": jukihost.testing,
 }
 SMALL = {
@@ -51,6 +53,7 @@ SMALL = {
     "jukihost.log": 20,
     "jukihost.paper": 10,
     "jukihost.readers": 10,
+    "jukihost.register": 30,
     "jukihost.testing": 2,
     "jukihost.tokens": 10,
 }

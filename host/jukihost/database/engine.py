@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -28,6 +29,15 @@ LOOK_EVERY: Final = 60.0
 """Seconds between two looks at the other terminals' clocks, and at one's own of before."""
 _WRITES: Final = "jukihost_writes"
 _DURABLE: Final = "jukihost_durable"
+_LOGGED_AS: Final = "jukihost"
+
+
+def _without_rows(record: logging.LogRecord) -> bool:
+    """Keep what SQLAlchemy logs, but for the rows of a result, which are residents' data."""
+    return not str(record.msg).startswith(("Row ", "Col "))
+
+
+logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGED_AS}").addFilter(_without_rows)
 
 
 class Database:
@@ -155,6 +165,7 @@ def make_engine(address: Address, *, create: bool = False) -> Engine:
         address.url,
         connect_args=arguments,
         hide_parameters=True,
+        logging_name=_LOGGED_AS,
         pool_timeout=WAIT,
         pool_pre_ping=address.file is None,
     )

@@ -1,0 +1,97 @@
+"""The register of residents, what others may be given of it, and the registers of other bodies.
+
+Every function takes the connection of a transaction of `jukihost.database`, commits nothing, and
+refuses (`Stopped`) while the emergency stop is on. Extra `terminal`. The names are loaded when they
+are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.register.errors import (
+        AddressRestricted as AddressRestricted,
+        NotNotified as NotNotified,
+        ProvisionRefused as ProvisionRefused,
+        RecordChanged as RecordChanged,
+        RegisterError as RegisterError,
+        ResidentExists as ResidentExists,
+        TextRefused as TextRefused,
+        UnknownResident as UnknownResident,
+    )
+    from jukihost.register.provision import (
+        FAMILY as FAMILY,
+        PROVISIONS as PROVISIONS,
+        SEVEN as SEVEN,
+        UNDER_RESTRICTION as UNDER_RESTRICTION,
+        Asking as Asking,
+        Body as Body,
+        Item as Item,
+        Restricted as Restricted,
+        Use as Use,
+        items_for as items_for,
+    )
+    from jukihost.register.received import (
+        AsReceived as AsReceived,
+        search_key as search_key,
+    )
+    from jukihost.register.registers import (
+        LocalRegisters as LocalRegisters,
+        Registers as Registers,
+        Used as Used,
+    )
+    from jukihost.register.residents import (
+        ChangeReason as ChangeReason,
+        Found as Found,
+        Provided as Provided,
+        Resident as Resident,
+        change_resident as change_resident,
+        close_record as close_record,
+        enter_resident as enter_resident,
+        former_values as former_values,
+        search_residents as search_residents,
+        set_notified as set_notified,
+        show_by_code as show_by_code,
+        show_resident as show_resident,
+    )
+    from jukihost.register.restrictions import (
+        Restriction as Restriction,
+        RestrictionKind as RestrictionKind,
+        end_restriction as end_restriction,
+        restrict as restrict,
+        restrictions_of as restrictions_of,
+    )
+
+_HOMES: Final = {
+    "errors": "AddressRestricted NotNotified ProvisionRefused RecordChanged RegisterError "
+    "ResidentExists TextRefused UnknownResident",
+    "provision": "Asking Body FAMILY Item PROVISIONS Restricted SEVEN UNDER_RESTRICTION Use "
+    "items_for",
+    "received": "AsReceived search_key",
+    "registers": "LocalRegisters Registers Used",
+    "residents": "ChangeReason Found Provided Resident change_resident close_record enter_resident "
+    "former_values search_residents set_notified show_by_code show_resident",
+    "restrictions": "Restriction RestrictionKind end_restriction restrict restrictions_of",
+}
+"""Where the names are at home, below this package."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+_WITHOUT_EXTRA: Final = frozenset({"errors", "received"})
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.register' has no attribute {name!r}")
+    from importlib import import_module
+
+    if home not in _WITHOUT_EXTRA:
+        _ = import_module("jukihost.database").metadata  # says which extra is missing
+    value = globals()[name] = getattr(import_module(f"jukihost.register.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,367 @@
+"""Residents: entered, searched, shown, changed, and closed; whoever sees an address asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from jukihost.ledger import By, check_running
+from jukihost.models import ResidentCode, Sex
+from jukihost.register.errors import (
+    ProvisionRefused,
+    RecordChanged,
+    ResidentExists,
+    TextRefused,
+    UnknownResident,
+)
+from jukihost.register.provision import FAMILY, Asking, Item, items_for
+from jukihost.register.received import AsReceived, search_key
+from jukihost.register.restrictions import end_all_restrictions, may_see_address
+from jukihost.register.tables import changes, family, residents
+
+MOST_FOUND: Final = 100
+"""The most residents that a search returns."""
+
+
+class ChangeReason(Enum):
+    """Why a record was changed (異動事由)."""
+
+    BIRTH = "birth"
+    MOVED_IN = "moved_in"
+    MOVED_WITHIN = "moved_within"
+    NAME_CHANGED = "name_changed"
+    CODE_CHANGED = "code_changed"
+    CORRECTED = "corrected"
+    HOUSEHOLD_CHANGED = "household_changed"
+    STAY_EXTENDED = "stay_extended"
+    MOVED_OUT = "moved_out"
+    DIED = "died"
+    STRUCK_OFF = "struck_off"
+    """The record was closed by the town's own authority (職権消除)."""
+
+
+CLOSING: Final = (ChangeReason.MOVED_OUT, ChangeReason.DIED, ChangeReason.STRUCK_OFF)
+"""Reasons that close a record."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Resident:
+    """What is entered of a resident. `repr` shows nothing of it.
+
+    household: a number that all members share, who have one address.
+    relation: to its head (続柄).
+    residence_until: of a foreign resident.
+    notified: False where they asked that the prefecture is not given notice.
+    domicile, family_head: from the family register, both or neither.
+    """
+
+    municipality: str
+    name: AsReceived
+    address: AsReceived
+    sex: Sex
+    born: date
+    code: ResidentCode
+    reason: ChangeReason
+    changed: date
+    household: int
+    relation: str
+    alias: AsReceived | None = None
+    residence_until: date | None = None
+    notified: bool = True
+    domicile: AsReceived | None = None
+    family_head: AsReceived | None = None
+
+    def __repr__(self) -> str:
+        return "<Resident>"
+
+
+Value = AsReceived | Sex | date | ResidentCode | ChangeReason | int | str | None
+"""What an item can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """What was given of a resident; each item by `provided[Item.NAME]`. `repr` shows none.
+
+    resident: the number of the record in the register of `municipality`; 0 at the prefecture.
+    version: of the record, what a change is compared with.
+    restricted: whether the address is under restriction: whoever is given it has to know.
+    """
+
+    resident: int
+    municipality: str
+    version: int
+    restricted: bool
+    notified: bool
+    values: Mapping[Item, Value] = field(repr=False)
+
+    def __getitem__(self, item: Item) -> Any:
+        try:
+            return self.values[item]
+        except KeyError:
+            raise ProvisionRefused(f"the item {item.value!r} was not given for this") from None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Found:
+    """Somebody who may be the one that is searched: no address, no code."""
+
+    resident: int
+    name: AsReceived
+    alias: AsReceived | None
+    born: date
+
+    def __repr__(self) -> str:
+        return f"<Found {self.resident}>"
+
+
+def enter_resident(connection: Connection, resident: Resident, by: By) -> int:
+    """Enter a resident; return the number of the record. ResidentExists, TextRefused, Stopped."""
+    check_running(connection)
+    if (resident.domicile is None) != (resident.family_head is None):
+        raise TextRefused("of the family register there is domicile and head, or neither")
+    taken = select(residents.c.id).where(residents.c.code == resident.code.reveal())
+    if connection.execute(taken).first():
+        raise ResidentExists
+    values: dict[Item, Any] = {item: getattr(resident, item.value) for item in Item}
+    columns = columns_of({item: value for item, value in values.items() if item not in FAMILY})
+    made: int = connection.execute(
+        insert(residents)
+        .values(
+            municipality=resident.municipality, notified=resident.notified, version=1, **columns
+        )
+        .returning(residents.c.id)
+    ).scalar_one()
+    if resident.domicile is not None:
+        ours = columns_of({item: values[item] for item in FAMILY})
+        connection.execute(insert(family).values(resident=made, **ours))
+    _note(connection, made, by)
+    return made
+
+
+def search_residents(connection: Connection, text: str, born: date | None = None) -> list[Found]:
+    """Return whose name or alias begins like this, however written; `born` leaves fewer. Stopped.
+
+    At most `MOST_FOUND`: with that many, say more of the name, or the day of birth.
+    """
+    check_running(connection)
+    key = search_key(text)
+    if not key:
+        return []
+    columns = residents.c
+    wanted = select(
+        columns.id,
+        columns.name,
+        columns.name_origin,
+        columns.alias,
+        columns.alias_origin,
+        columns.born,
+    ).where(
+        or_(
+            columns.name_key.startswith(key, autoescape=True),
+            columns.alias_key.startswith(key, autoescape=True),
+        ),
+        columns.closed.is_(None),
+    )
+    if born is not None:
+        wanted = wanted.where(columns.born == born)
+    rows = connection.execute(wanted.order_by(columns.id).limit(MOST_FOUND))
+    return [
+        Found(row.id, _received(row, "name"), _received(row, "alias"), row.born) for row in rows
+    ]
+
+
+def show_resident(connection: Connection, resident: int, asking: Asking) -> Provided:
+    """Return what a body may be given for a purpose, of a resident by the record's number.
+
+    ProvisionRefused, AddressRestricted, UnknownResident, Stopped.
+    """
+    return _provide(connection, asking, residents.c.id == resident)
+
+
+def show_by_code(connection: Connection, code: ResidentCode, asking: Asking) -> Provided:
+    """Return what a body may be given for a purpose, of the resident with a code.
+
+    As `show_resident`. The table of provisions is asked before the code is looked up.
+    """
+    return _provide(connection, asking, residents.c.code == code.reveal())
+
+
+def _provide(connection: Connection, asking: Asking, whom: Any) -> Provided:
+    check_running(connection)
+    items = items_for(asking)
+    found = select(residents, family).join_from(
+        residents, family, residents.c.id == family.c.resident, isouter=True
+    )
+    row = connection.execute(found.where(whom, residents.c.closed.is_(None))).one_or_none()
+    if row is None:
+        raise UnknownResident
+    restricted = may_see_address(connection, row.id, row.household, asking)
+    return Provided(
+        row.id,
+        row.municipality,
+        row.version,
+        restricted,
+        row.notified,
+        {item: value_of(row, item) for item in Item if item in items},
+    )
+
+
+def change_resident(
+    connection: Connection,
+    provided: Provided,
+    new: Mapping[Item, Value],
+    reason: ChangeReason,
+    day: date,
+    by: By,
+) -> None:
+    """Change items of a record, where it still is as it was read. RecordChanged, Stopped.
+
+    Of the family register both items or neither. ResidentExists where a new code is another's.
+    """
+    check_running(connection)
+    if {Item.REASON, Item.CHANGED} & new.keys() or reason in CLOSING:
+        raise ValueError("reason and day are said apart, and close_record closes a record")
+    values = {**new, Item.REASON: reason, Item.CHANGED: day}
+    code = values.get(Item.CODE)
+    if isinstance(code, ResidentCode):
+        taken = select(residents.c.id).where(residents.c.code == code.reveal())
+        if connection.execute(taken.where(residents.c.id != provided.resident)).first():
+            raise ResidentExists
+    ours: dict[Item, Value] = {item: values.pop(item) for item in FAMILY if item in values}
+    _update(connection, provided, columns_of(values), by)
+    if ours:
+        _update_family(connection, provided.resident, ours)
+
+
+def _update_family(connection: Connection, resident: int, new: dict[Item, Value]) -> None:
+    if new.keys() != set(FAMILY) or None in new.values():
+        raise TextRefused("of the family register domicile and head are changed together")
+    columns = columns_of(new)
+    mine = family.c.resident == resident
+    if not connection.execute(update(family).where(mine).values(columns)).rowcount:
+        connection.execute(insert(family).values(resident=resident, **columns))
+
+
+def set_notified(connection: Connection, provided: Provided, notified: bool, by: By) -> None:
+    """Note whether the prefecture is given notice of a resident. RecordChanged, Stopped."""
+    check_running(connection)
+    _update(connection, provided, {"notified": notified}, by)
+
+
+def close_record(
+    connection: Connection, provided: Provided, reason: ChangeReason, day: date, by: By
+) -> None:
+    """Close the record of who moved out or died, and end their restrictions.
+
+    In the town that somebody moves to, a restriction has to be asked for again. RecordChanged,
+    Stopped; ValueError for a reason that closes nothing.
+    """
+    check_running(connection)
+    if reason not in CLOSING:
+        raise ValueError("this reason closes no record")
+    columns = columns_of({Item.REASON: reason, Item.CHANGED: day})
+    _update(connection, provided, columns | {"closed": day}, by)
+    end_all_restrictions(connection, provided.resident, day, reason.value)
+
+
+def _update(connection: Connection, provided: Provided, columns: dict[str, object], by: By) -> None:
+    as_read = (residents.c.id == provided.resident) & (residents.c.version == provided.version)
+    changed = connection.execute(
+        update(residents)
+        .where(as_read, residents.c.closed.is_(None))
+        .values(version=residents.c.version + 1, **columns)
+    )
+    if changed.rowcount != 1:
+        raise RecordChanged
+    _note(connection, provided.resident, by)
+
+
+def former_values(
+    connection: Connection, resident: int, asking: Asking
+) -> list[tuple[datetime, Provided]]:
+    """Return what the record said after each change, the oldest first, and when it was changed.
+
+    As `show_resident`; former addresses count as addresses.
+    """
+    now = show_resident(connection, resident, asking)
+    items = now.values.keys() - set(FAMILY)
+    rows = connection.execute(
+        select(changes).where(changes.c.resident == resident).order_by(changes.c.version)
+    )
+    return [
+        (
+            row.at,
+            Provided(
+                resident,
+                now.municipality,
+                row.version,
+                now.restricted,
+                now.notified,
+                {item: value_of(row, item) for item in Item if item in items},
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _note(connection: Connection, resident: int, by: By) -> None:
+    kept = {"at", "operator", "terminal", "resident"}
+    names = [column.name for column in changes.c if column.name not in kept]
+    row = connection.execute(
+        select(*(residents.c[name] for name in names)).where(residents.c.id == resident)
+    ).one()
+    connection.execute(
+        insert(changes).values(
+            resident=resident,
+            at=by.at,
+            operator=by.operator,
+            terminal=by.terminal,
+            **dict(zip(names, row, strict=True)),
+        )
+    )
+
+
+def columns_of(values: Mapping[Item, Any]) -> dict[str, object]:
+    """Return the columns of items; of a name also what it is found by."""
+    columns: dict[str, object] = {}
+    for item, value in values.items():
+        name = item.value
+        if isinstance(value, AsReceived):
+            columns |= {name: value.text, f"{name}_origin": value.origin}
+        elif isinstance(value, ResidentCode):
+            columns[name] = value.reveal()
+        elif item is Item.ALIAS:
+            columns |= {name: None, f"{name}_origin": None}
+        else:
+            columns[name] = value.value if isinstance(value, Enum) else value
+        if item in (Item.NAME, Item.ALIAS):
+            columns[f"{name}_key"] = search_key(value.text) if value else None
+    return columns
+
+
+def value_of(row: Any, item: Item) -> Any:
+    """Return an item of a row that has its columns."""
+    if item in (Item.NAME, Item.ADDRESS, Item.ALIAS, *FAMILY):
+        return _received(row, item.value)
+    value = getattr(row, item.value)
+    made = _MADE.get(item)
+    return value if made is None else made(value)
+
+
+_MADE: Final[Mapping[Item, Callable[[Any], Value]]] = {
+    Item.SEX: Sex,
+    Item.CODE: ResidentCode,
+    Item.REASON: ChangeReason,
+}
+"""What the items are made of that a column does not keep as they are."""
+
+
+def _received(row: Any, name: str) -> Any:
+    text = getattr(row, name)
+    return None if text is None else AsReceived(text, getattr(row, f"{name}_origin"))

@@ -1,0 +1,117 @@
+"""The register's tables: residents, what comes from family registers apart, changes, restrictions.
+
+The prefecture has a database of its own, of the same tables; there only `identities` is used.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+)
+
+from jukihost.database.tables import Instant, metadata
+
+Number: Final = Integer().with_variant(BigInteger, "postgresql")
+"""The type of a number that the database gives out."""
+
+
+def _seven(*, unique: bool = False) -> list[Column[object]]:
+    """Return the columns of identity information, and of where characters in it are from."""
+    return [
+        Column("code", Text, nullable=False, unique=unique),
+        Column("name", Text, nullable=False),
+        Column("name_origin", Text, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("address_origin", Text, nullable=False),
+        Column("sex", Integer, nullable=False),
+        Column("born", Date, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("changed", Date, nullable=False),
+    ]
+
+
+def _beside() -> list[Column[object]]:
+    return [
+        Column("alias", Text),
+        Column("alias_origin", Text),
+        Column("household", BigInteger, nullable=False),
+        Column("relation", Text, nullable=False),
+        Column("residence_until", Date),
+    ]
+
+
+residents: Final = Table(
+    "register_residents",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("municipality", Text, nullable=False),
+    *_seven(unique=True),
+    *_beside(),
+    Column("name_key", Text, nullable=False, index=True),
+    Column("alias_key", Text, index=True),
+    Column("notified", Boolean, nullable=False),
+    Column("closed", Date),
+    Column("version", BigInteger, nullable=False),
+    Index("ix_register_residents_household", "household"),
+)
+"""The residents; a closed record is that of somebody who moved out or died."""
+
+family: Final = Table(
+    "register_family",
+    metadata,
+    Column("resident", Number, ForeignKey("register_residents.id"), primary_key=True),
+    Column("domicile", Text, nullable=False),
+    Column("domicile_origin", Text, nullable=False),
+    Column("family_head", Text, nullable=False),
+    Column("family_head_origin", Text, nullable=False),
+)
+"""What comes from the family register; foreign residents have none."""
+
+changes: Final = Table(
+    "register_changes",
+    metadata,
+    Column("resident", Number, ForeignKey("register_residents.id"), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    *_seven(),
+    *_beside(),
+)
+"""What the record of each resident said after each change."""
+
+restrictions: Final = Table(
+    "register_restrictions",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("resident", Number, ForeignKey("register_residents.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("until", Date, nullable=False),
+    Column("ended", Date),
+    Column("why_ended", Text),
+    Column("operator", Text, nullable=False),
+)
+"""Who is protected from being found, and how long."""
+
+identities: Final = Table(
+    "register_identities",
+    metadata,
+    Column("municipality", Text, nullable=False),
+    *(
+        Column(column.name, column.type, nullable=False, primary_key=column.name == "code")
+        for column in _seven()
+    ),
+    Column("restricted", Boolean, nullable=False),
+)
+"""At the prefecture: identity information as the towns gave notice of it."""

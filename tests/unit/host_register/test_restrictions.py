@@ -1,0 +1,229 @@
+"""Restrictions: whatever shows or sends an address asks, and a supervisor decides."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Connection
+
+import jukihost.register
+from jukihost.database import Database
+from jukihost.ledger import By, OperatorRefused, Stopped, stop
+from jukihost.register import (
+    UNDER_RESTRICTION,
+    AddressRestricted,
+    Asking,
+    AsReceived,
+    Body,
+    ChangeReason,
+    Item,
+    Provided,
+    Resident,
+    Restricted,
+    RestrictionKind,
+    UnknownResident,
+    Use,
+    change_resident,
+    close_record,
+    end_restriction,
+    enter_resident,
+    former_values,
+    restrict,
+    restrictions_of,
+    search_residents,
+    set_notified,
+    show_by_code,
+    show_resident,
+)
+from tests.support.host.ledgers import ADMIN, AT, BY
+from tests.support.host.residents import (
+    APPROVED,
+    COUNTER,
+    ELSEWHERE,
+    MOVING,
+    RESIDENT,
+    another,
+    code,
+    entered,
+    supervised,
+)
+
+SUPERVISOR: Final = By("super-1", "counter-1", AT)
+UNTIL: Final = date(2015, 3, 31)
+DAY: Final = date(2014, 4, 1)
+FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = {
+    "change_resident": lambda c, one, _: change_resident(
+        c, one, {}, ChangeReason.CORRECTED, DAY, BY
+    ),
+    "close_record": lambda c, one, _: close_record(c, one, ChangeReason.DIED, DAY, BY),
+    "end_restriction": lambda c, one, _: end_restriction(
+        c, restrictions_of(c, one.resident)[0].number, "asked for", SUPERVISOR
+    ),
+    "enter_resident": lambda c, _one, _: enter_resident(
+        c, replace(RESIDENT, code=code("third")), BY
+    ),
+    "former_values": lambda c, one, asking: former_values(c, one.resident, asking),
+    "restrict": lambda c, one, _: restrict(c, [one.resident], RestrictionKind.OTHER, UNTIL, BY),
+    "restrictions_of": lambda c, one, _: restrictions_of(c, one.resident),
+    "search_residents": lambda c, _one, _: search_residents(c, "渡辺"),
+    "set_notified": lambda c, one, _: set_notified(c, one, True, BY),
+    "show_by_code": lambda c, _one, asking: show_by_code(c, RESIDENT.code, asking),
+    "show_resident": lambda c, one, asking: show_resident(c, one.resident, asking),
+}
+"""Every function of the face that takes a connection."""
+SHOW: Final = {"former_values", "show_by_code", "show_resident"}
+"""Those that show an address."""
+
+
+def protected(database: Database, **wishes: Any) -> Provided:
+    """Enter the resident and put them under restriction."""
+    supervised(database)
+    number = entered(database, **wishes)
+    with database.begin() as connection:
+        record = show_resident(connection, number, COUNTER)
+        restrict(connection, [number], RestrictionKind.VIOLENCE, UNTIL, BY)
+    return record
+
+
+def addresses_in(value: object) -> list[str]:
+    """Every text in an answer that has a part of the resident's address, however deep."""
+    if isinstance(value, AsReceived):
+        return [value.text] if "霞が関" in value.text else []
+    if isinstance(value, (list, tuple, set)):
+        return [text for one in value for text in addresses_in(one)]
+    if isinstance(value, Provided):
+        return addresses_in(list(value.values.values()))
+    slots = getattr(type(value), "__slots__", ())
+    return [text for name in slots for text in addresses_in(getattr(value, name))]
+
+
+def test_every_function_of_the_register_is_asked_here() -> None:
+    found = {
+        name
+        for name in jukihost.register.__all__
+        if inspect.isfunction(function := getattr(jukihost.register, name))
+        and "connection" in inspect.signature(function).parameters
+    }
+    assert found == FUNCTIONS.keys()
+
+
+def test_whatever_shows_an_address_asks(database: Database) -> None:
+    record = protected(database)
+
+    def answer(name: str, asking: Asking) -> object:
+        with database.begin() as connection:
+            found = FUNCTIONS[name](connection, record, asking)
+            connection.rollback()
+        return found
+
+    for name in FUNCTIONS:
+        if name in SHOW:
+            with pytest.raises(AddressRestricted, match="supervisor decides"):
+                answer(name, COUNTER)
+            assert addresses_in(answer(name, APPROVED)), "a supervisor decided: it is shown"
+        else:
+            assert not addresses_in(answer(name, COUNTER)), name
+    with database.begin() as connection:
+        end_restriction(connection, 1, "asked for", SUPERVISOR)
+    for name in SHOW:
+        assert addresses_in(answer(name, COUNTER))
+
+
+def test_the_search_for_addresses_finds_one() -> None:
+    assert addresses_in([RESIDENT]) == [RESIDENT.address.text]
+    assert Resident.__slots__
+
+
+@pytest.mark.parametrize("use", Use)
+def test_each_use_says_what_becomes_of_it(use: Use) -> None:
+    wanted = {"wide_area": "REFUSED", "move_in": "CARRIED", "notice": "CARRIED"}
+    assert UNDER_RESTRICTION[use] is Restricted[wanted.get(use.value, "DECIDED")]
+
+
+def test_another_town_gets_no_copy_and_the_move_is_told(database: Database) -> None:
+    protected(database)
+    with database.read() as connection:
+        for asking in (ELSEWHERE, replace(ELSEWHERE, approved_by="super-1")):
+            with pytest.raises(AddressRestricted, match="their own town"):
+                show_by_code(connection, RESIDENT.code, asking)
+        given = show_by_code(connection, RESIDENT.code, MOVING)
+    assert given.restricted, "the new town has to know, and has it asked for again"
+
+
+def test_only_another_person_who_is_a_supervisor_decides(database: Database) -> None:
+    record = protected(database)
+    own = Asking(SUPERVISOR, Body.COUNTER, Use.PROCEDURE, approved_by="super-1")
+    for asking, error in (
+        (own, AddressRestricted),
+        (replace(COUNTER, approved_by="clerk-2"), OperatorRefused),
+        (replace(COUNTER, approved_by="admin-1"), OperatorRefused),
+        (replace(COUNTER, approved_by="nobody"), OperatorRefused),
+    ):
+        with database.read() as connection, pytest.raises(error):
+            show_resident(connection, record.resident, asking)
+
+
+def test_who_lives_at_the_same_address_is_asked_for_too(database: Database) -> None:
+    protected(database)
+    member = entered(database, **another("child", relation="子"))
+    stranger = entered(database, **another("stranger", household=8))
+    with database.read() as connection:
+        with pytest.raises(AddressRestricted):
+            show_resident(connection, member, COUNTER)
+        assert not show_resident(connection, stranger, COUNTER).restricted
+
+
+def test_it_lasts_to_its_last_day_in_japan(database: Database) -> None:
+    record = protected(database)
+    midnight = AT.replace(year=2015, month=3, day=31, hour=15)
+    for at, restricted in ((midnight - timedelta(microseconds=1), True), (midnight, False)):
+        asking = replace(COUNTER, by=replace(BY, at=at))
+        with database.read() as connection:
+            if restricted:
+                with pytest.raises(AddressRestricted):
+                    show_resident(connection, record.resident, asking)
+            else:
+                assert not show_resident(connection, record.resident, asking).restricted
+
+
+def test_it_ends_on_moving_out(database: Database) -> None:
+    record = protected(database)
+    with database.begin() as connection:
+        close_record(connection, record, ChangeReason.MOVED_OUT, DAY, BY)
+        (ended,) = restrictions_of(connection, record.resident)
+        with pytest.raises(UnknownResident):
+            restrict(connection, [record.resident], RestrictionKind.OTHER, UNTIL, BY)
+    assert (ended.ended, ended.why_ended, ended.kind) == (
+        DAY,
+        "moved_out",
+        RestrictionKind.VIOLENCE,
+    )
+    again = entered(database, **another("again", household=RESIDENT.household))
+    with database.read() as connection:
+        assert not show_resident(connection, again, COUNTER).restricted
+
+
+def test_a_supervisor_ends_it_early_and_nobody_else(database: Database) -> None:
+    record = protected(database)
+    for by in (BY, ADMIN):
+        with pytest.raises(OperatorRefused), database.begin() as connection:
+            end_restriction(connection, 1, "asked for", by)
+    with database.begin() as connection:
+        end_restriction(connection, 1, "asked for", SUPERVISOR)
+        with pytest.raises(UnknownResident):
+            end_restriction(connection, 1, "asked for", SUPERVISOR)
+        assert show_resident(connection, record.resident, COUNTER)[Item.ADDRESS]
+
+
+def test_whatever_reads_or_writes_the_register_sees_the_emergency_stop(database: Database) -> None:
+    record = protected(database)
+    with database.begin() as connection:
+        stop(connection, ADMIN, "admin-2", "漏えいの疑い")
+    for function in FUNCTIONS.values():
+        with database.begin() as connection, pytest.raises(Stopped):
+            function(connection, record, APPROVED)
