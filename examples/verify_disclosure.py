@@ -43,9 +43,10 @@ def signed(note: str, key: str) -> str:
         if (signer, told[:4].hex()) == (name, identifier):
             if kind == 4:
                 head = f"cosignature/v1\ntime {int.from_bytes(told[4:12], 'big')}\n"
-                when = f" at {datetime.fromtimestamp(int.from_bytes(told[4:12], 'big'), UTC)}"
             public = Ed25519PublicKey.from_public_bytes(b64decode(material)[1:])
             public.verify(told[12 if kind == 4 else 4 :], f"{head}{text}\n".encode())
+            if kind == 4:  # a time that was signed
+                when = f" at {datetime.fromtimestamp(int.from_bytes(told[4:12], 'big'), UTC)}"
             return f"Signed by {name}{when}."
     raise ValueError(f"{name} has not signed the checkpoint")
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from jukihost.cli import (
     apdu,
+    backup,
     card,
     code,
     issuer,
@@ -21,6 +22,7 @@ from jukihost.cli import (
     output,
     pin,
     status,
+    uselog,
     vectors,
 )
 from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
@@ -103,6 +105,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action=ShowVersion, help="print the version of the project and end"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (status, pin, code, card, jpki, keys, issuer, operator, apdu, vectors):
+    for group in (
+        status,
+        pin,
+        code,
+        card,
+        jpki,
+        keys,
+        issuer,
+        operator,
+        uselog,
+        backup,
+        apdu,
+        vectors,
+    ):
         group.add(commands)
     return parser

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
         Address as Address,
         read_address as read_address,
     )
+    from jukihost.database.backup import (
+        backup_database as backup_database,
+        restore_database as restore_database,
+    )
     from jukihost.database.engine import (
         Database as Database,
         open_database as open_database,
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "jukihost.clock": "JAPAN Clock ClockRanBackwards ClocksDisagree MovableClock day_in_japan",
     "address": "Address read_address",
+    "backup": "backup_database restore_database",
     "engine": "Database open_database",
     "errors": "AddressError AlreadyStored DatabaseAway DatabaseDamaged DatabaseError "
     "DatabaseExtraMissing DatabaseFailed DatabaseFull DatabaseLocked "

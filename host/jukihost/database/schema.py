@@ -15,7 +15,7 @@ from jukihost.database.errors import AddressError, NoSchema, SchemaNewer, Schema
 from jukihost.database.told import told
 
 _MIGRATIONS: Final = "jukihost.database.migrations"
-_HISTORY: Final = "database_history"
+HISTORY: Final = "database_history"
 """The table that says which version the others are of."""
 
 
@@ -27,10 +27,10 @@ def versions() -> list[str]:
 
 def check_schema(connection: Connection) -> None:
     """Check whose the tables are. NoSchema, SchemaOlder, SchemaNewer, AddressError."""
-    if not inspect(connection).has_table(_HISTORY):
+    if not inspect(connection).has_table(HISTORY):
         raise NoSchema
     found = connection.execute(
-        select(column("version_num", Text)).select_from(table(_HISTORY))
+        select(column("version_num", Text)).select_from(table(HISTORY))
     ).scalar_one_or_none()
     if found is None:
         raise NoSchema
@@ -92,7 +92,7 @@ def _upgrade(engine: Engine, place: Address) -> None:
         except (NoSchema, SchemaOlder):
             _check_encoding(connection)
             config.attributes["connection"] = connection
-            config.attributes["history"] = _HISTORY
+            config.attributes["history"] = HISTORY
             command.upgrade(config, "head")
 
 

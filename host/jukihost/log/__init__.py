@@ -44,6 +44,12 @@ if TYPE_CHECKING:
         Use as Use,
         pseudonym as pseudonym,
     )
+    from jukihost.log.keyfiles import (
+        KeyUse as KeyUse,
+        LogKeyError as LogKeyError,
+        new_log_key as new_log_key,
+        read_log_key as read_log_key,
+    )
     from jukihost.log.lastentries import (
         LastEntries as LastEntries,
         LastEntry as LastEntry,
@@ -68,6 +74,7 @@ if TYPE_CHECKING:
         check_since as check_since,
         have_witnessed as have_witnessed,
         log_alarms as log_alarms,
+        mark_restored as mark_restored,
         publish_log as publish_log,
         published_checkpoint as published_checkpoint,
         take_cosigned as take_cosigned,
@@ -120,7 +127,7 @@ _STORED: Final = {
     "appending": "append_derivations append_entry append_use",
     "disclosing": "disclose_stored prove_stored",
     "publishing": "NotPublished adopt_log begin_anew check_since have_witnessed log_alarms "
-    "publish_log published_checkpoint take_cosigned witness_request",
+    "mark_restored publish_log published_checkpoint take_cosigned witness_request",
     "retention": "TooEarly prune_log",
     "sequencing": "end_day sequence_log",
     "stored": "LogExists NoLog NotAdopted StoredNodes create_log",
@@ -131,6 +138,7 @@ _HOMES: Final = {
     **_STORED,
     "disclosure": "Disclosed Disclosure DisclosureError Lasts Proven described disclose",
     "entries": "Day Derivations EntryError Outcome Pruned PseudonymKey Use pseudonym",
+    "keyfiles": "KeyUse LogKeyError new_log_key read_log_key",
     "lastentries": "LastEntries LastEntry PlaceTaken check_last",
     "notes": "Checkpoint InclusionProof KeyKind Note NoteError NoteKey Policy SigningKey",
     "printed": "print_disclosure",

@@ -7,7 +7,7 @@ cosigned: a process that is killed anywhere in between leaves what the next one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, select, update
@@ -177,15 +177,27 @@ def read_checkpoint(note: Note, keys: Sequence[NoteKey]) -> Checkpoint:
 def adopt_log(
     database: Database, ask: Callable[[Update], Note], key: NoteKey, *signers: SigningKey
 ) -> Note:
-    """Let a log go on that was brought back from a backup, once its witness has cosigned it.
+    """Let a log go on that was brought back from a backup, once its witness has cosigned it since.
 
     WitnessRefused when the witness has seen entries that the backup has not; nothing goes on then.
+    NoteError for a cosignature of before.
     """
     publish_log(database, *signers)
     note = have_witnessed(database, ask, key, again=True)  # a backup brings old answers too
     with database.begin() as connection:
-        change_head(connection, restored=False)
+        restored, at = head_of(connection, hold=True).restored, note.check([key])[key]
+        if restored and at and at < restored:
+            raise NoteError(
+                "the witness has cosigned that before the backup came back; ask it again now"
+            )
+        change_head(connection, restored=None)
     return note
+
+
+def mark_restored(connection: Connection, at: datetime) -> None:
+    """Stop a log that came back from a backup at that time, until `adopt_log`. NoLog."""
+    head_of(connection, hold=True)
+    change_head(connection, restored=at)
 
 
 def begin_anew(connection: Connection, origin: str) -> None:
@@ -197,7 +209,7 @@ def begin_anew(connection: Connection, origin: str) -> None:
     if origin == head.origin:
         raise NoteError("a log that has lost entries goes on under another name than before")
     connection.execute(delete(checkpoints))
-    change_head(connection, origin=origin, restored=False)
+    change_head(connection, origin=origin, restored=None)
 
 
 def log_alarms(database: Database) -> list[str]:
@@ -220,7 +232,7 @@ def log_alarms(database: Database) -> list[str]:
         entry = None if head.day_index is None else entry_at(connection, head.day_index)
         if entry and day_in_japan(now - timedelta(days=2)) > Day.parse(entry).day:
             said.append(f"no day was ended since {Day.parse(entry).day}")
-        if head.restored:
+        if head.restored is not None:
             said.append("the log was brought back from a backup and waits for `log adopt`")
     return said
 

@@ -48,7 +48,7 @@ def create_log(connection: Connection, origin: str, *, hold: bool = False) -> No
     With `hold` nothing is published while the witness is away; otherwise it is published without
     it, and flagged.
     """
-    made = {"size": 0, "pruned": 0, "hold": hold, "restored": False}
+    made = {"size": 0, "pruned": 0, "hold": hold}
     statement = insert_or(connection, heads).values(id=1, origin=origin, **made)
     begun = connection.execute(statement.on_conflict_do_nothing().returning(heads.c.id))
     if begun.first() is None:
@@ -172,7 +172,7 @@ def extend(connection: Connection, head: Row[Any], rows: Sequence[tuple[Any, ...
 
     `head` is what `head_of` gave and holds. NotAdopted.
     """
-    if head.restored:
+    if head.restored is not None:
         raise NotAdopted
     writer = TileWriter(connection, head.size)
     made = []

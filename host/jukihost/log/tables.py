@@ -20,12 +20,12 @@ heads: Final = Table(
     Column("day_index", BigInteger),
     Column("pruned", BigInteger, nullable=False),
     Column("hold", Boolean, nullable=False),
-    Column("restored", Boolean, nullable=False),
+    Column("restored", Instant),
 )
 """The log, one row: how much is sequenced, the latest entry of a day, what `prune` has passed.
 
-Whoever sequences holds the row. `hold`: nothing is published without a witness. `restored`: the
-database came from a backup, and nothing is sequenced until a witness has said that it may go on.
+Whoever sequences holds the row. `hold`: nothing is published without a witness. `restored`: when
+the database came from a backup; nothing is sequenced until a witness has said that it may go on.
 """
 
 residents: Final = Table(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from jukihost.clock import JAPAN
-from jukihost.database import DatabaseLocked
+from jukihost.database import DatabaseLocked, open_database
 from jukihost.log import (
     Disclosure,
     EntryError,
@@ -120,14 +120,21 @@ def test_a_file_gets_smaller_by_what_is_pruned(in_file: StoredTown) -> None:
     assert place.stat().st_size < before / 3
 
 
-def test_while_others_read_it_is_said_that_bytes_may_be_left(in_file: StoredTown) -> None:
+def test_while_others_read_it_is_said_that_bytes_may_be_left(
+    in_file: StoredTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
     in_file.use(CODES[0])
     in_file.publish()
     in_file.clock.put(datetime(2022, 1, 1, tzinfo=JAPAN))
-    with in_file.database.read() as connection:
+    place = str(in_file.database.engine.url.database)
+    monkeypatch.setattr("jukihost.database.engine.WAIT", 0.1)
+    with (
+        in_file.database.read() as connection,
+        open_database(place, clock=in_file.clock, terminal="other") as other,
+    ):
         connection.exec_driver_sql("SELECT count(*) FROM log_entries")
         with pytest.raises(DatabaseLocked):
-            prune_log(in_file.database, compact=False)
+            prune_log(other, compact=False)
     prune_log(in_file.database)
     assert in_file.verify().pruned == 1
 

@@ -33,6 +33,7 @@ from jukihost.log import (
     end_day,
     have_witnessed,
     log_alarms,
+    mark_restored,
     prove_stored,
     publish_log,
     published_checkpoint,
@@ -189,7 +190,7 @@ def backup(stored: StoredTown, place: Path) -> Callable[[], Database]:
     def restore() -> Database:
         back = open_database(place, clock=stored.clock, terminal="counter-1")
         with back.begin() as connection:
-            connection.execute(update(heads).values(restored=True))
+            mark_restored(connection, stored.clock.now())
         return back
 
     return restore

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("day_index", sa.BigInteger),
         sa.Column("pruned", sa.BigInteger, nullable=False),
         sa.Column("hold", sa.Boolean, nullable=False),
-        sa.Column("restored", sa.Boolean, nullable=False),
+        sa.Column("restored", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_log_heads"),
     )
     for name, count in (("log_residents", "number"), ("log_lasts", "count")):

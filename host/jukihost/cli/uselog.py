@@ -1,0 +1,431 @@
+"""`jukihost log`: the log of uses in a terminal's database, and what its witness does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jukihost.cli import output, prompts
+from jukihost.cli.arguments import Commands, add_command, add_group, add_json, add_passphrase
+from jukihost.cli.output import UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from jukihost.database import Database
+    from jukihost.log import KeyUse, Note, NoteKey
+
+_NOTE: Final = 64 << 10
+EXAMPLES: Final = """\
+examples:
+  jukihost log key town.key --for log --name town.example/uses      prints the public key
+  jukihost log create terminal.db --origin town.example/uses
+  jukihost log publish terminal.db --key town.key --request ask.txt
+  jukihost log witness seen.json ask.txt --key prefecture.key --name prefecture.example \\
+      --log-key town.example/uses+d53bd2ea+... > cosigned.txt       at the witness
+  jukihost log publish terminal.db --cosigned cosigned.txt --witness-key prefecture.example+...
+  jukihost log status terminal.db                                   what is late
+  jukihost log verify terminal.db --log-key town.example/uses+... --since kept.txt
+  jukihost log prove terminal.db 41 > entry-41.proof
+  jukihost log check terminal.db --since kept.txt --log-key town.example/uses+...
+  jukihost log prune terminal.db --yes
+  jukihost log adopt terminal.db --key town.key --request ask.txt   after a restored backup
+  jukihost log disclose terminal.db --pseudonyms town.pseudonyms --operator operator-1 \\
+      --body "the town's counter" --out disclosure.json
+
+exit codes:
+  0  done; all of it holds
+  1  something does not hold, is late, or the witness refused
+  2  wrong usage, or a database, key or file that cannot be used
+  4  the output could not be written
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this module."""
+    actions = add_group(commands, "log", "keep and check the log of uses")
+
+    key = _action(actions, "key", "draw a key into a new encrypted file", _key, "FILE")
+    key.add_argument(
+        "--for", dest="use", choices=["log", "witness", "pseudonyms"], required=True,
+        help="sign checkpoints, cosign those of others, or make pseudonyms",
+    )  # fmt: skip
+    key.add_argument("--name", help="the log's or the witness's, for example town.example/uses")
+    add_passphrase(key)
+    create = _action(actions, "create", "begin a log; make the database's tables first", _create)
+    create.add_argument("--origin", required=True, help="the log's name, town.example/uses")
+    create.add_argument(
+        "--hold", action="store_true", help="publish nothing while the witness is away"
+    )
+    publish = _action(
+        actions, "publish", "sequence what is queued, end the day, sign a checkpoint", _publish
+    )
+    _add_signing(publish)
+    publish.add_argument(
+        "--new-key", metavar="FILE", help="sign with this one too: the key that replaces the other"
+    )
+    adopt = _action(
+        actions, "adopt", "let a log go on that came back from a backup, asking the witness", _adopt
+    )
+    _add_signing(adopt)
+    adopt.add_argument(
+        "--anew", metavar="ORIGIN",
+        help="the lost entries are lost for good: go on as another log of this name",
+    )  # fmt: skip
+    status = _action(actions, "status", "say what is late: queue, days, witness", _status)
+    verify = _action(actions, "verify", "check every entry, the tree and every checkpoint", _verify)
+    _add_log_keys(verify)
+    verify.add_argument(
+        "--since", metavar="FILE", action="append", default=[],
+        help="a checkpoint that somebody has kept; may be repeated",
+    )  # fmt: skip
+    prove = _action(actions, "prove", "prove that an entry is in the log; shows no content", _prove)
+    prove.add_argument("index", metavar="INDEX", type=int, help="the entry's, from 0")
+    check = _action(
+        actions, "check", "show that the log continues a checkpoint; prints the proof", _check
+    )
+    check.add_argument("--since", metavar="FILE", required=True, help="the checkpoint, as kept")
+    _add_log_keys(check)
+    prune = _action(
+        actions, "prune", "remove content and salt of uses whose term is over, for good", _prune
+    )
+    prune.add_argument(
+        "--years", metavar="N", type=int, default=7, help="how long uses are kept (default: 7)"
+    )
+    prune.add_argument(
+        "--in-place", action="store_true", help="do not write the file anew: it stays as large"
+    )
+    prune.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    disclose = _action(actions, "disclose", "tell a resident the uses of their data", _disclose)
+    disclose.add_argument("--pseudonyms", metavar="FILE", required=True, help="the key's file")
+    for name, text in (("operator", "who reads the log"), ("body", "on whose behalf")):
+        disclose.add_argument(f"--{name}", required=True, help=text)
+    disclose.add_argument("--out", metavar="FILE", required=True, help="where the file goes (JSON)")
+    disclose.add_argument("--force", action="store_true", help="replace the file")
+    disclose.add_argument("--log-key", metavar="KEY", required=True, help="the log's public key")
+    disclose.add_argument(
+        "--code-file", metavar="FILE",
+        help="read the resident record code from a file, - for standard input, instead of asking",
+    )  # fmt: skip
+    add_passphrase(disclose)
+    for one in (status, verify, prune):
+        add_json(one)
+    witness = _action(
+        actions,
+        "witness",
+        "be a witness: cosign what continues the tree seen",
+        _witness,
+        "STATE",
+    )
+    witness.add_argument("request", metavar="REQUEST", help="what the log asks, - for stdin")
+    witness.add_argument("--key", metavar="FILE", required=True, help="the witness's key")
+    witness.add_argument("--name", required=True, help="the witness's, prefecture.example")
+    witness.add_argument(
+        "--create", action="store_true", help="begin with an empty memory: a new witness only"
+    )
+    _add_log_keys(witness)
+    add_passphrase(witness)
+
+
+def _action(
+    actions: Commands,
+    name: str,
+    text: str,
+    run: Callable[[argparse.Namespace], int],
+    place: str = "DATABASE",
+) -> argparse.ArgumentParser:
+    parser = add_command(actions, name, text, lambda arguments: _in_words(run, arguments))
+    parser.epilog = EXAMPLES
+    texts = {
+        "DATABASE": "the terminal's database: a file, or postgresql://USER@HOST/NAME",
+        "FILE": "the file to make",
+        "STATE": "the witness's memory, a file",
+    }
+    parser.add_argument("place", metavar=place, help=texts[place])
+    return parser
+
+
+def _add_signing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", metavar="FILE", help="the log's key: sign")
+    parser.add_argument(
+        "--request", metavar="FILE", help="write what is to be sent to the witness to a file, - too"
+    )
+    parser.add_argument(
+        "--old", metavar="SIZE", type=int, help="the size that the witness says it has cosigned"
+    )
+    parser.add_argument("--cosigned", metavar="FILE", help="take in what the witness has answered")
+    parser.add_argument("--witness-key", metavar="KEY", help="the witness's public key")
+    add_passphrase(parser)
+
+
+def _add_log_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-key", metavar="KEY", action="append", required=True,
+        help="the log's public key, from elsewhere than its database; each, where it was replaced",
+    )  # fmt: skip
+
+
+def _in_words(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command; what does not hold, or was refused, is another exit code than wrong usage."""
+    from jukihost.log import DisclosureError, NoteError, ProofError, WitnessRefused
+
+    try:
+        return run(arguments)
+    except (DisclosureError, NoteError, ProofError, WitnessRefused) as error:
+        return output.fail(error, output.REFUSED)
+
+
+@contextmanager
+def _opened(arguments: argparse.Namespace) -> Iterator[Database]:
+    from socket import gethostname
+
+    from jukihost.database import Clock, open_database
+
+    name = gethostname() or "log"
+    with open_database(arguments.place, clock=Clock(), terminal=name) as database:
+        yield database
+
+
+def _read_key(arguments: argparse.Namespace, path: str, use: KeyUse) -> bytes:
+    from jukihost.log import read_log_key
+
+    return read_log_key(Path(path), prompts.passphrase(arguments, path), use)
+
+
+def _signer(arguments: argparse.Namespace, path: str, use: KeyUse) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(_read_key(arguments, path, use))
+
+
+def _keys(texts: list[str]) -> list[NoteKey]:
+    from jukihost.log import NoteKey
+
+    return [NoteKey.parse(text) for text in texts]
+
+
+def _note(path: str) -> Note:
+    from jukihost.log import Note
+
+    return Note.parse(output.read_file(path, "the checkpoint", _NOTE))
+
+
+def _key(arguments: argparse.Namespace) -> int:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from jukihost.log import KeyKind, KeyUse, NoteKey, new_log_key
+
+    use = KeyUse(arguments.use)
+    if (arguments.name is None) != (use is KeyUse.PSEUDONYMS):
+        raise UsageError("give --name for a key that signs, and none for pseudonyms")
+    if arguments.name:
+        NoteKey(arguments.name, KeyKind.LOG, bytes(32))  # or says what is wrong with the name
+    passphrase = prompts.passphrase(arguments, arguments.place, new=True)
+    made = new_log_key(Path(arguments.place), passphrase, use)
+    if arguments.name:
+        kind = KeyKind.LOG if use is KeyUse.LOG else KeyKind.WITNESS
+        print(NoteKey.of(arguments.name, Ed25519PrivateKey.from_private_bytes(made), kind))
+    return output.OK
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    from jukihost.database import upgrade_database
+    from jukihost.log import KeyKind, NoteKey, create_log
+
+    NoteKey(arguments.origin, KeyKind.LOG, bytes(32))
+    upgrade_database(arguments.place)
+    with _opened(arguments) as database, database.begin() as connection:
+        create_log(connection, arguments.origin, hold=arguments.hold)
+    return output.OK
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    from jukihost.log import KeyUse, end_day, publish_log, sequence_log, take_cosigned
+
+    _check_signing(arguments)
+    with _opened(arguments) as database:
+        if arguments.cosigned:
+            keys = _keys([arguments.witness_key])
+            take_cosigned(database, _note(arguments.cosigned), keys)
+            return output.OK
+        files = [arguments.key, *([arguments.new_key] if arguments.new_key else [])]
+        signers = [_signer(arguments, one, KeyUse.LOG) for one in files]
+        sequence_log(database)
+        end_day(database)
+        note = publish_log(database, *signers)
+        if not _write_request(arguments, database):
+            print(bytes(note).decode(), end="")
+    return output.OK
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    from jukihost.log import KeyUse, adopt_log, begin_anew, publish_log
+
+    if arguments.anew:
+        with _opened(arguments) as database, database.begin() as connection:
+            begin_anew(connection, arguments.anew)
+        return output.OK
+    _check_signing(arguments)
+    with _opened(arguments) as database:
+        if arguments.cosigned:
+            answer, [key] = _note(arguments.cosigned), _keys([arguments.witness_key])
+            adopt_log(database, lambda _: answer, key)
+            return output.OK
+        publish_log(database, _signer(arguments, arguments.key, KeyUse.LOG))
+        _write_request(arguments, database)
+    return output.OK
+
+
+def _check_signing(arguments: argparse.Namespace) -> None:
+    if bool(arguments.key) == bool(arguments.cosigned):
+        raise UsageError("give --key to sign, or --cosigned with what the witness has answered")
+    if bool(arguments.cosigned) != bool(arguments.witness_key):
+        raise UsageError("--cosigned goes with --witness-key, the witness's public key")
+
+
+def _write_request(arguments: argparse.Namespace, database: Database) -> bool:
+    from jukihost.log import WitnessRefused, witness_request
+
+    if arguments.request is None:
+        return False
+    try:
+        asked = witness_request(database, arguments.old)
+    except ValueError:
+        raise WitnessRefused(
+            f"the witness has cosigned {arguments.old} entries, more than there are here: this is "
+            "an old copy of the log"
+        ) from None
+    output.write_file(arguments.request, bytes(asked), force=True)
+    return True
+
+
+def _witness(arguments: argparse.Namespace) -> int:
+    from jukihost.database import Clock
+    from jukihost.log import KeyUse, Update, Witness
+
+    key = _signer(arguments, arguments.key, KeyUse.WITNESS)
+    logs = _keys(arguments.log_key)
+    witness = Witness(Path(arguments.place), key, arguments.name, logs=logs)
+    asked = Update.parse(output.read_file(arguments.request, "the request", _NOTE * 2))
+    if arguments.create:
+        witness.create()
+    print(bytes(witness.cosign(asked, Clock().now())).decode(), end="")
+    return output.OK
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from jukihost.log import log_alarms
+
+    with _opened(arguments) as database:
+        alarms = log_alarms(database)
+    if arguments.json:
+        output.print_json({"late": alarms})
+    else:
+        print("\n".join(alarms) or "nothing is late")
+    return output.REFUSED if alarms else output.OK
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from jukihost.log import verify_log
+
+    keys, known = _keys(arguments.log_key), [_note(one) for one in arguments.since]
+    with _opened(arguments) as database:
+        found = verify_log(database, keys, known=known, progress=_progress())
+    if arguments.json:
+        output.print_json(vars(found) | {"problems": list(found.problems)})
+    else:
+        for problem in found.problems:
+            print(output.shown(problem))
+        print(
+            f"{found.size} entries, {found.signed} of them in checkpoints that hold "
+            f"({found.checkpoints} checked), {found.pruned} without content"
+        )
+        if not found.problems:
+            print("all of it holds")
+    return output.REFUSED if found.problems else output.OK
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """Return what shows how far it is, on a terminal, where it takes long."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, size: int) -> None:
+        end = "\n" if done == size else "\r"
+        print(f"{done} of {size} entries", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    from jukihost.log import prove_stored
+
+    with _opened(arguments) as database, database.read() as connection:
+        print(prove_stored(connection, arguments.index), end="")
+    return output.OK
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from base64 import b64encode
+
+    from jukihost.log import check_since
+
+    keys, note = _keys(arguments.log_key), _note(arguments.since)
+    with _opened(arguments) as database, database.read() as connection:
+        for one in check_since(connection, note, keys):
+            print(b64encode(one).decode())
+    output.say("the log continues this checkpoint")
+    return output.OK
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    from jukihost.log import prune_log
+
+    years = arguments.years
+    prompts.confirmed(
+        arguments, f"What uses of more than {years} years ago say is removed for good.", "prune"
+    )
+    with _opened(arguments) as database:
+        made = prune_log(database, years=years, compact=not arguments.in_place)
+    if arguments.json:
+        output.print_json({"below": made.below if made else None})
+    elif made:
+        print(f"uses up to {made.until}, below entry {made.below}, are removed")
+    else:
+        print("no use is over its term")
+    return output.OK
+
+
+def _disclose(arguments: argparse.Namespace) -> int:
+    from jukihost.clock import JAPAN
+    from jukihost.log import KeyUse, Policy, PseudonymKey, described, disclose_stored
+    from jukihost.models import ResidentCode
+
+    [key] = _keys([arguments.log_key])
+    pseudonyms = PseudonymKey(_read_key(arguments, arguments.pseudonyms, KeyUse.PSEUDONYMS))
+    if arguments.code_file:
+        typed = output.read_file(arguments.code_file, "the code", _NOTE).decode("utf-8", "replace")
+    else:
+        typed = prompts.hidden("resident record code: ", "use --code-file")
+    try:
+        code = ResidentCode(typed.strip())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with _opened(arguments) as database:
+        with database.begin() as connection:
+            made = disclose_stored(
+                connection,
+                pseudonyms,
+                code,
+                at=database.clock.now(),
+                operator=arguments.operator,
+                terminal=database.terminal,
+                body=arguments.body,
+            )
+        output.write_file(arguments.out, bytes(made), force=arguments.force)
+    print(output.shown(described(made.check(code, Policy(key)), JAPAN), keep="\n"), end="")
+    return output.OK

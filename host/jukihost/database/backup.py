@@ -1,0 +1,122 @@
+"""Backup and restoring: every table of a database, in one state, copied into another one.
+
+A backup is a file like the terminal's own (SQLite), whatever the database is, so that a program of
+its version, and no other, reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, MetaData, Table, delete, func, insert, inspect, select, text
+
+from jukihost.clock import Clock
+from jukihost.database.address import read_address
+from jukihost.database.engine import Database, open_database
+from jukihost.database.errors import AddressError, NoSchema, SchemaNewer, SchemaOlder
+from jukihost.database.schema import HISTORY, upgrade_database
+
+_PIECE: Final = 1_000
+
+
+def backup_database(database: Database, file: str | Path) -> int:
+    """Copy everything, as it is at one moment, into a new file of its owner's alone.
+
+    Return how many rows. AddressError where the file is there already; DatabaseError: a file that
+    is not whole is removed.
+    """
+    place = Path(file)
+    if place.exists():
+        raise AddressError("the backup's file is there already; choose another name")
+    try:
+        upgrade_database(place)
+        with (
+            open_database(place, clock=database.clock, terminal="backup") as copy,
+            database.read() as source,
+            copy.begin() as target,
+        ):
+            return _copy(source, target)
+    except BaseException:
+        for left in place.parent.glob(f"{place.name}*"):
+            left.unlink(missing_ok=True)
+        raise
+
+
+def restore_database(
+    file: str | Path,
+    address: str | Path,
+    *,
+    clock: Clock,
+    within: Callable[[Connection], None] | None = None,
+) -> int:
+    """Copy a backup into a database that has no tables yet; return how many rows.
+
+    All of it lands in one transaction, and `within` is called at its end: what must not go on as
+    if nothing had happened is stopped there (see `jukihost.log.mark_restored`). AddressError for a
+    database that holds something; SchemaOlder and SchemaNewer for a backup of another version.
+    """
+    with open_database(file, clock=clock, terminal="backup") as backup:
+        _check_new(address, clock)
+        upgrade_database(address)
+        with (
+            open_database(address, clock=clock, terminal="backup") as database,
+            backup.read() as source,
+            database.begin() as target,
+        ):
+            count = _copy(source, target)
+            if within:
+                within(target)
+            return count
+
+
+def _check_new(address: str | Path, clock: Clock) -> None:
+    """Check that there is no terminal's database yet. AddressError, DatabaseError."""
+    file = read_address(address).file
+    if file is not None and not file.exists():
+        return
+    with suppress(SchemaOlder, SchemaNewer):
+        try:
+            open_database(address, clock=clock, terminal="backup").close()
+        except NoSchema:
+            return
+    raise AddressError("the database holds something already; restore into a new one")
+
+
+def _tables(connection: Connection) -> Iterator[Table]:
+    """Yield every table but those of the database itself, what is referred to first."""
+    found = MetaData()
+    found.reflect(connection)
+    for table in found.sorted_tables:
+        if table.name not in (HISTORY, "database_clocks"):
+            yield table
+
+
+def _copy(source: Connection, target: Connection) -> int:
+    """Copy every row, in place of those that a new database begins with."""
+    there = {table.name: table for table in _tables(target)}
+    for table in reversed(there.values()):
+        target.execute(delete(table))
+    count = 0
+    for table in _tables(source):
+        stream = {"stream_results": True, "yield_per": _PIECE}
+        for rows in source.execute(select(table), execution_options=stream).mappings().partitions():
+            target.execute(insert(there[table.name]), [dict(row) for row in rows])
+            count += len(rows)
+        _continue_numbers(target, there[table.name])
+    return count
+
+
+def _continue_numbers(connection: Connection, table: Table) -> None:
+    """Let a server go on numbering behind what was copied; SQLite does by itself."""
+    if connection.dialect.name != "postgresql":
+        return
+    for column in inspect(connection).get_columns(table.name):
+        name = connection.execute(
+            select(func.pg_get_serial_sequence(table.name, column["name"]))
+        ).scalar()
+        if name:
+            last = select(func.coalesce(func.max(table.c[column["name"]]), 0) + 1)
+            connection.execute(select(func.setval(name, last.scalar_subquery(), text("false"))))

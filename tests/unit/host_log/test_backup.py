@@ -1,0 +1,95 @@
+"""A backup is everything in one state, whichever database it came from and goes to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from jukihost.database import (
+    AddressError,
+    DatabaseError,
+    DatabaseFull,
+    backup_database,
+    open_database,
+    restore_database,
+)
+from jukihost.log import adopt_log, mark_restored
+from tests.support.host.databases import KINDS
+from tests.support.host.postgresql import Server
+from tests.support.host.storedtown import StoredTown
+from tests.support.host.town import CODES, LOG, WITNESS_KEY
+
+
+@pytest.fixture(params=KINDS)
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "elsewhere.db")
+        return
+    server: Server = request.getfixturevalue("postgresql_server")
+    try:
+        yield server.make("elsewhere")
+    finally:
+        server.drop("elsewhere")
+
+
+def test_a_log_goes_on_in_another_database(
+    stored: StoredTown, elsewhere: str, tmp_path: Path
+) -> None:
+    stored.use(*CODES)
+    stored.end_day()
+    stored.use(CODES[0], CODES[1])  # these are queued
+    place = tmp_path / "backup"
+    assert backup_database(stored.database, place) > 10
+    stored.clock.move(timedelta(minutes=1))
+
+    def stop(connection: Connection) -> None:
+        mark_restored(connection, stored.clock.now())
+
+    restore_database(place, elsewhere, clock=stored.clock, within=stop)
+    with pytest.raises(AddressError, match="holds something"):
+        restore_database(place, elsewhere, clock=stored.clock)
+    with open_database(elsewhere, clock=stored.clock, terminal="counter-1") as database:
+        back = StoredTown.__new__(StoredTown)
+        back.database, back.clock, back.prefecture = database, stored.clock, stored.prefecture
+        adopt_log(database, back.ask, WITNESS_KEY, LOG)
+        [use] = back.use(CODES[0])
+        assert use.number == 3
+        back.end_day()
+        assert back.verify().problems == ()
+        assert len(back.disclosure(CODES[0]).entries) == 3
+
+
+def test_a_backup_that_is_cut_off_leaves_no_file(
+    in_file: StoredTown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_file.use(*CODES)
+
+    def full(*rest: object) -> int:
+        raise DatabaseFull
+
+    monkeypatch.setattr("jukihost.database.backup._copy", full)
+    with pytest.raises(DatabaseFull):
+        backup_database(in_file.database, tmp_path / "backup")
+    assert not list(tmp_path.glob("backup*"))
+
+
+def test_what_is_no_backup_is_refused_and_nothing_restored(
+    in_file: StoredTown, tmp_path: Path
+) -> None:
+    for content in (b"", b"no database at all" * 100):
+        place = tmp_path / "other"
+        place.write_bytes(content)
+        with pytest.raises(DatabaseError):
+            restore_database(place, tmp_path / "new.db", clock=in_file.clock)
+        assert not (tmp_path / "new.db").exists()
+    with sqlite3.connect(tmp_path / "other.db") as file:
+        file.execute("CREATE TABLE a (b)")
+    file.close()
+    with pytest.raises(DatabaseError):
+        restore_database(tmp_path / "other.db", tmp_path / "new.db", clock=in_file.clock)

@@ -1,0 +1,252 @@
+"""`jukihost log`, `backup` and `restore`: what a person does with the log, and is told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from jukihost import cli
+from jukihost.database import Clock, open_database
+from jukihost.keys.envelope import ScryptCost
+from jukihost.log import (
+    Disclosure,
+    InclusionProof,
+    KeyKind,
+    KeyUse,
+    LogKeyError,
+    NoteKey,
+    Outcome,
+    Policy,
+    PseudonymKey,
+    append_use,
+    new_log_key,
+    read_log_key,
+)
+from jukihost.log.entries import Use
+from tests.support.host.cli import PASSPHRASE
+from tests.support.host.town import CODES
+
+ORIGIN, WITNESS = "town.example/uses", "prefecture.example"
+CHEAP = ScryptCost(1 << 10)
+
+
+class Desk:
+    """A folder with a town's and its witness's files, and the command line in it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
+        keys = {
+            use: new_log_key(folder / f"{use}.key", lambda: PASSPHRASE, use, cost=CHEAP)
+            for use in KeyUse
+        }
+        private = Ed25519PrivateKey.from_private_bytes
+        self.log = NoteKey.of(ORIGIN, private(keys[KeyUse.LOG]))
+        self.witness = NoteKey.of(WITNESS, private(keys[KeyUse.WITNESS]), KeyKind.WITNESS)
+        self.pseudonyms = PseudonymKey(keys[KeyUse.PSEUDONYMS])
+        (folder / "code").write_text(f"{CODES[0].reveal()}\n")
+        assert self.run("create", self.at("terminal.db"), "--origin", ORIGIN) == ""
+
+    def at(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command of `log`, or another that is named whole; return what it says."""
+        whole = arguments if arguments[0] in ("backup", "restore") else ("log", *arguments)
+        self.capsys.readouterr()
+        found = cli.main(list(whole))
+        said = self.capsys.readouterr()
+        assert found == code, said
+        assert PASSPHRASE not in said.out + said.err
+        return said.out if code == 0 else said.out + said.err
+
+    def use(self, database: str = "terminal.db") -> Use:
+        with (
+            open_database(self.at(database), clock=Clock(), terminal="counter-1") as opened,
+            opened.begin() as connection,
+        ):
+            return append_use(
+                connection,
+                self.pseudonyms,
+                at=opened.clock.now(),
+                operator="operator-1",
+                terminal="counter-1",
+                body="the town's counter",
+                purpose="copy of the record",
+                outcome=Outcome.DONE,
+                resident=CODES[0],
+            )
+
+    def ask(self, name: str, database: str, *more: str) -> str:
+        key, ask = self.at("log.key"), self.at("ask")
+        return self.run(name, self.at(database), "--key", key, "--request", ask, *more)
+
+    def answer(self, *more: str, code: int = 0) -> str:
+        """Have the witness answer what was asked."""
+        key = self.at("witness.key")
+        said = self.run(
+            "witness", self.at("seen"), self.at("ask"), "--key", key, "--name", WITNESS,
+            "--log-key", str(self.log), *more, code=code,
+        )  # fmt: skip
+        if code == 0:
+            (self.folder / "cosigned").write_text(said, encoding="utf-8")
+        return said
+
+    def take(self, name: str, database: str, code: int = 0) -> str:
+        return self.run(
+            name, self.at(database), "--cosigned", self.at("cosigned"), "--witness-key",
+            str(self.witness), code=code,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
+    return Desk(tmp_path, capsys)
+
+
+@pytest.fixture
+def witnessed(desk: Desk) -> Desk:
+    """A use, the end of a day, a cosigned checkpoint: entries 0 and 1."""
+    desk.use()
+    desk.ask("publish", "terminal.db")
+    desk.answer("--create")
+    assert desk.take("publish", "terminal.db") == ""
+    return desk
+
+
+def test_a_key_is_drawn_and_its_public_half_printed(desk: Desk) -> None:
+    said = desk.run("key", desk.at("new.key"), "--for", "log", "--name", ORIGIN)
+    key = read_log_key(Path(desk.at("new.key")), lambda: PASSPHRASE, KeyUse.LOG)
+    made = NoteKey.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(key))
+    assert said == f"{made}\n"
+    for wrong, why in (
+        (("key", desk.at("new.key"), "--for", "pseudonyms"), "there already"),
+        (("key", desk.at("other.key"), "--for", "log"), "give --name"),
+        (("key", desk.at("other.key"), "--for", "pseudonyms", "--name", "x"), "none for pseud"),
+    ):
+        assert why in desk.run(*wrong, code=2)
+    with pytest.raises(LogKeyError, match="no key for witness"):
+        read_log_key(Path(desk.at("new.key")), lambda: PASSPHRASE, KeyUse.WITNESS)
+
+
+def test_everything_holds_and_can_be_shown(witnessed: Desk) -> None:
+    desk, database, log = witnessed, witnessed.at("terminal.db"), str(witnessed.log)
+    kept = desk.at("cosigned")
+    desk.use()
+    assert desk.run("publish", database, "--key", desk.at("log.key")).startswith(f"{ORIGIN}\n3\n")
+    said = desk.run("verify", database, "--log-key", log, "--since", kept)
+    assert "3 entries, 3 of them in checkpoints that hold" in said
+    assert "all of it holds" in said
+    found = json.loads(desk.run("verify", database, "--log-key", log, "--json"))
+    assert found == {"size": 3, "signed": 3, "pruned": 0, "checkpoints": 2, "problems": []}
+    assert len(desk.run("check", database, "--since", kept, "--log-key", log).split()) == 1
+    proof = InclusionProof.parse(desk.run("prove", database, "2"))
+    assert proof.index == 2
+    assert "entry 7 is not in it" in desk.run("prove", database, "7", code=2)
+    assert "no use is over its term" in desk.run("prune", database, "--yes")
+    assert "7 years at least" in desk.run("prune", database, "--yes", "--years", "2", code=2)
+    assert desk.run("status", database) == "nothing is late\n"
+
+
+def test_what_was_changed_is_told_with_the_exit_code_of_what_is_not_authentic(
+    witnessed: Desk,
+) -> None:
+    desk, database = witnessed, witnessed.at("terminal.db")
+    with open_database(database, clock=Clock(), terminal="x") as opened, opened.begin() as one:
+        one.exec_driver_sql("UPDATE log_entries SET entry = x'00' WHERE leaf_index = 0")
+    said = desk.run("verify", database, "--log-key", str(desk.log), code=1)
+    assert "entry 0 is not what was hashed: it was changed" in said
+    wrong = str(NoteKey.of(ORIGIN, Ed25519PrivateKey.generate()))
+    assert "not signed by the log" in desk.run("verify", database, "--log-key", wrong, code=1)
+    assert "no key of a log" in desk.run("verify", database, "--log-key", "nonsense", code=1)
+
+
+def test_a_resident_is_told_and_the_file_holds(witnessed: Desk) -> None:
+    desk = witnessed
+    said = desk.run(
+        "disclose", desk.at("terminal.db"), "--pseudonyms", desk.at("pseudonyms.key"),
+        "--operator", "operator-1", "--body", "the town's counter", "--out", desk.at("told.json"),
+        "--log-key", str(desk.log), "--code-file", desk.at("code"),
+    )  # fmt: skip
+    assert "Uses of your data: 1" in said
+    content = Path(desk.at("told.json")).read_bytes()
+    policy = Policy(desk.log, (desk.witness,), 1)
+    assert Disclosure.parse(content, CODES[0]).check(CODES[0], policy).covered == 1
+    (desk.folder / "code").write_text("1234\n")
+    for changed, why in (((), "11 digits"), (("--pseudonyms", desk.at("log.key")), "no key for")):
+        assert why in desk.run(
+            "disclose", desk.at("terminal.db"), "--pseudonyms", desk.at("pseudonyms.key"),
+            "--operator", "operator-1", "--body", "b", "--out", desk.at("other.json"),
+            "--log-key", str(desk.log), "--code-file", desk.at("code"), *changed, code=2,
+        )  # fmt: skip
+
+
+def test_a_witness_refuses_what_it_does_not_know_and_another_history(witnessed: Desk) -> None:
+    desk = witnessed
+    (desk.folder / "ask").write_text("old 0\n\nx\n2\ny\n\n\u2014 x AAAAAAAA\n", encoding="utf-8")
+    assert "does not know this log" in desk.answer(code=1)
+    assert "give --key to sign" in desk.run("publish", desk.at("terminal.db"), code=2)
+    said = desk.run("publish", desk.at("terminal.db"), "--cosigned", desk.at("ask"), code=2)
+    assert "--witness-key" in said
+
+
+def test_a_backup_goes_on_after_the_witness_was_asked(witnessed: Desk) -> None:
+    desk, key = witnessed, witnessed.at("log.key")
+    assert "rows are in the backup" in desk.run("backup", desk.at("terminal.db"), desk.at("b"))
+    assert [one.name for one in desk.folder.glob("b*")] == ["b"]
+    assert Path(desk.at("b")).stat().st_mode & 0o777 == 0o600
+    assert "there already" in desk.run("backup", desk.at("terminal.db"), desk.at("b"), code=2)
+    assert "adopt it now" in desk.run("restore", desk.at("b"), desk.at("new.db"))
+    assert "holds something already" in desk.run("restore", desk.at("b"), desk.at("new.db"), code=2)
+    desk.use("new.db")
+    assert "log adopt" in desk.run("publish", desk.at("new.db"), "--key", key, code=2)
+    assert "waits for `log adopt`" in desk.run("status", desk.at("new.db"), code=1)
+    assert "before the backup came back" in desk.take("adopt", "new.db", code=1)
+    desk.ask("adopt", "new.db")
+    time.sleep(1)  # a cosignature says its second
+    desk.answer()
+    desk.take("adopt", "new.db")
+    assert desk.run("publish", desk.at("new.db"), "--key", key).startswith(f"{ORIGIN}\n3\n")
+
+
+def test_an_old_backup_does_not_go_on_under_its_name(witnessed: Desk) -> None:
+    desk = witnessed
+    desk.run("backup", desk.at("terminal.db"), desk.at("b"))
+    desk.use()
+    desk.ask("publish", "terminal.db")
+    desk.answer()
+    desk.run("restore", desk.at("b"), desk.at("new.db"))
+    desk.ask("adopt", "new.db")
+    assert "last cosigned 3 entries" in desk.answer(code=1)
+    key = ("--key", desk.at("log.key"), "--request", desk.at("ask"), "--old", "3")
+    assert "an old copy" in desk.run("adopt", desk.at("new.db"), *key, code=1)
+    desk.run("adopt", desk.at("new.db"), "--anew", "town.example/uses-2")
+    said = desk.run("publish", desk.at("new.db"), "--key", desk.at("log.key"))
+    assert said.startswith("town.example/uses-2\n2\n")
+
+
+def test_what_a_newer_program_wrote_is_refused_in_words(witnessed: Desk) -> None:
+    desk = witnessed
+    desk.run("backup", desk.at("terminal.db"), desk.at("b"))
+    with sqlite3.connect(desk.at("b")) as file:
+        file.execute("UPDATE database_history SET version_num = '9999'")
+    file.close()
+    assert "later version (9999)" in desk.run("restore", desk.at("b"), desk.at("new.db"), code=2)
+
+
+@pytest.mark.parametrize("command", ["log verify", "log adopt", "backup", "restore"])
+def test_the_help_has_examples_and_exit_codes(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command.split(), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "examples:\n  jukihost " in said
+    assert f"  jukihost {command}" in said
+    assert "exit codes:" in said
