@@ -12,6 +12,8 @@ ROW = re.compile(r"^\| (\d+) \|.*\|([^|]+)\|$", re.MULTILINE)
 FILE = re.compile(r"`(tests/[^`]+)`")
 NUMBERED = re.compile(r"^def test_(\d+)_", re.MULTILINE)
 COUNT = 15
+OF_TERMINALS = re.compile(r"^\| T(\d+) \|.*\|([^|]+)\|$", re.MULTILINE)
+SHOWN = re.compile(r"`(tests/[^`]+)`: ((?:`test_\w+`(?:, )?)+)")
 
 
 def listed() -> dict[int, list[str]]:
@@ -50,3 +52,27 @@ def test_every_file_that_is_named_exists_and_has_tests(number: int) -> None:
     for name in listed()[number]:
         text = (ROOT / name).read_text("utf-8")
         assert re.search(r"^ *def test_|TestCase$|\.TestCase\b", text, re.MULTILINE), name
+
+
+# -- the terminal's half ---------------------------------------------------------------------------
+
+
+def of_terminals() -> list[tuple[str, str]]:
+    """Number and last column of each row."""
+    return OF_TERMINALS.findall((ROOT / "docs" / "attacks.md").read_text("utf-8"))
+
+
+def test_attacks_on_a_terminal_are_numbered_in_order() -> None:
+    assert [int(number) for number, _ in of_terminals()] == list(range(1, len(of_terminals()) + 1))
+    assert len(of_terminals()) > 15
+
+
+@pytest.mark.parametrize(("number", "shown"), of_terminals())
+def test_an_attack_on_a_terminal_names_tests_that_there_are(number: str, shown: str) -> None:
+    found = SHOWN.findall(shown)
+    assert found, f"T{number} names no test"
+    assert SHOWN.sub("", shown).strip(" ;") == "", f"T{number} names a file without its tests"
+    for file, tests in found:
+        text = (ROOT / file).read_text("utf-8")
+        for test in re.findall(r"`(\w+)`", tests):
+            assert re.search(rf"^def {test}\(", text, re.MULTILINE), f"{file} has no {test}"
