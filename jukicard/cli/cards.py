@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from jukicard.apdu.aid import Aid
+    from jukicard.memory import Backend
     from jukicard.runtime.card import Card
     from jukicard.runtime.options import CardOptions
 
@@ -41,8 +42,14 @@ class CardSource(NamedTuple):
     def make(self, arguments: argparse.Namespace, stack: ExitStack) -> Card:
         """Return the card, without power; `stack` closes its file. ProfileError, ImageError."""
         if self.image:
-            return _open_image(self.image, self.card_id, stack)
+            return _card_in(_kept(self.image, self.card_id, stack))
         return issue(self.profile, self.seed or arguments.seed, arguments)
+
+    def look(self, stack: ExitStack) -> Card:
+        """Return the card in the file, without power; whatever it does, the file stays as it is."""
+        from jukicard.memory import RamBackend
+
+        return _card_in(RamBackend(_kept(self.image, self.card_id, stack).load()))
 
 
 class FurtherApplication(NamedTuple):
@@ -141,10 +148,8 @@ def _protocols(text: str) -> tuple[int, ...]:
     return known[text]
 
 
-def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
-    from jukicard import Card
-    from jukicard.environment import CardEnvironment
-    from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
+def _kept(path: str, card_id: str, stack: ExitStack) -> Backend:
+    from jukicard.memory import SqliteBackend, list_cards
 
     if not card_id:
         names = [entry.card_id for entry in list_cards(path)]
@@ -159,6 +164,14 @@ def _open_image(path: str, card_id: str, stack: ExitStack) -> Card:
         card_id = names[0]
     backend = SqliteBackend(path, card_id)
     stack.callback(backend.close)
+    return backend
+
+
+def _card_in(backend: Backend) -> Card:
+    from jukicard import Card
+    from jukicard.environment import CardEnvironment
+    from jukicard.memory import PersistentMemory
+
     return Card(CardEnvironment(memory=PersistentMemory(backend)))
 
 

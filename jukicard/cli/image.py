@@ -32,6 +32,7 @@ INSPECT_EXAMPLES: Final = """\
   jukicard inspect --json card.juki
   jukicard inspect card.juki --send 00A4040C0AD3921000310001010401 --send 00B2011400
       what the card would answer, and why; sent to a copy, the card stays as it is
+of an application that was left by an earlier version it shows what the installed one makes of it
 """
 
 
@@ -50,6 +51,7 @@ class ApplicationReport(TypedDict):
 
     aid: str
     kind: str
+    version: int
     contents: list[dict[str, str]]
 
 
@@ -127,9 +129,14 @@ def _apdu(text: str) -> bytes:
 
 
 def inspect(arguments: argparse.Namespace) -> int:
-    """Show what is on a card; secrets and personal data stay on it."""
+    """Show what is on a card; secrets and personal data stay on it.
+
+    What an earlier version of an application has kept is shown as it would be used here.
+    """
+    from jukicard.runtime.kinds import is_own
+
     with contextlib.ExitStack() as stack:
-        report = _report(arguments.source.make(arguments, stack), arguments.send)
+        report = _report(arguments.source.look(stack), arguments.send)
     if arguments.json:
         import json
 
@@ -137,7 +144,8 @@ def inspect(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{report['profile']}, ATR {report['atr']}, {report['state']}")
     for application in report["applications"]:
-        print(f"\n{application['kind']} {application['aid']}")
+        version = "" if is_own(application["kind"]) else f", version {application['version']}"
+        print(f"\n{application['kind']} {application['aid']}{version}")
         for entry in application["contents"]:
             print(f"  {entry['name']}  {entry['value']}")
     for exchange in report["exchanges"]:
@@ -187,6 +195,7 @@ def _report(card: Card, commands: list[bytes]) -> Report:
             {
                 "aid": str(application.aid),
                 "kind": application.type_name,
+                "version": application.version,
                 "contents": [
                     {"name": name, "value": value} for name, value in application.description
                 ],

@@ -141,7 +141,7 @@ def _declared(package: Package) -> dict[str, str]:
     found = {}
     for name, kind in package.kinds.items():
         tree = _tree(kind)
-        lines = {} if tree is None else declaration(*tree)
+        lines = {"version": str(kind.version)} if tree is None else declaration(*tree)
         found.update({f"{name}: {what}": how for what, how in lines.items()})
         found.setdefault(f"{name}: files", "declared" if tree else "known to its code alone")
     return found
@@ -161,11 +161,12 @@ def _tree(kind: type[Applet[Any]]) -> tuple[type[FileApplet[Any]], FileTree] | N
 
 def findings(name: str, kind: type[Applet[Any]]) -> Iterator[Finding]:
     """Yield what a reviewer would object to in a kind of application; a card is made with it."""
-    from jukicard.kit.review import Finding, review
+    from jukicard.kit.review import Finding, review, review_version
 
     if kind.type_name != name:
         said = f"its type_name is {kind.type_name!r}, and cards look for that name"
         yield Finding("entry point", said)
+    yield from review_version(kind)
     found = _tree(kind)
     if found is None:
         yield Finding("files", "none are declared in `tree` that need no parameters: not looked at")

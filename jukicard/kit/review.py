@@ -36,6 +36,7 @@ from jukicard.filesystem.files import (
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.kit.keys import CARD_NUMBER, KeyFile
 from jukicard.kit.pin import PinFile
+from jukicard.runtime.applet import Applet
 
 _MOST_WAYS: Final = 4096
 """How many ways to meet a condition are looked at; of one with more nothing is said."""
@@ -178,6 +179,18 @@ class _Reviewer:
             yield Finding("PIN", "there is no PIN, and no pin_waiver that says why")
 
 
+def review_version(kind: type[Applet[Any]]) -> Iterator[Finding]:
+    """Yield what a reviewer would object to in an application's version."""
+    migrates = kind.migrate is not Applet.migrate
+    if kind.version > 1 and not migrates:
+        said = (
+            f"it is {kind.version} and there is no `migrate`: cards of the one before stay behind"
+        )
+        yield Finding("version", said)
+    if kind.version == 1 and migrates:
+        yield Finding("version", "it is 1, so nothing ever calls `migrate`")
+
+
 def _ways(condition: AccessCondition) -> Iterator[tuple[AccessCondition, ...]]:
     """Yield the groups of parts of which each, proven as a whole, meets a condition."""
     if isinstance(condition, AnyOf):
@@ -217,7 +230,11 @@ def _df(node: DfNode) -> str:
 
 def declaration(kind: type[FileApplet[Any]], tree: FileTree) -> dict[str, str]:
     """Return all that an application declares, one line each: what it is of, and how it is."""
-    found = {"AID": str(tree.root.spec.name), "no PIN, because": kind.pin_waiver or "(it has one)"}
+    found = {
+        "version": str(kind.version),
+        "AID": str(tree.root.spec.name),
+        "no PIN, because": kind.pin_waiver or "(it has one)",
+    }
     for node in tree.walk():
         if isinstance(node, EfNode):
             found[node.path] = type(node.spec).__name__

@@ -245,6 +245,8 @@ class Applet(Generic[State]):
 
     type_name: ClassVar[str]
     """The name under which a card's memory and the entry points know this kind of application."""
+    version: ClassVar[int] = 1
+    """Counted up, to 65535 at most, when what the application keeps is kept in another way."""
     interindustry: Final[Mapping[int, Handler]] = {}
     """The commands of interindustry class bytes by instruction, made from what is declared."""
     proprietary: Final[Mapping[int, Handler]] = {}
@@ -276,6 +278,16 @@ class Applet(Generic[State]):
     def usual_aid(cls, parameters: Mapping[str, str]) -> Aid | None:
         """Return where such an application lies unless it is said; None: that has to be said."""
         return None
+
+    def migrate(self, before: int) -> None:
+        """Rewrite what an earlier version of this application has kept, which was number `before`.
+
+        Called once for a card that the earlier version was on, with the memory as that left it and
+        within the limits of one command; no command comes before. All of it lands, or none: the
+        card then stays with the earlier version, and is not taken into use here. So does it after
+        an IsoError, whose reason is shown. Other applications' services are not there.
+        """
+        raise IsoError(StatusWord.FUNCTION_NOT_SUPPORTED, "there is no migration")
 
     @abstractmethod
     def new_state(self) -> State:

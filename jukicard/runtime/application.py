@@ -89,6 +89,16 @@ class Application:
         return self.placement.kind
 
     @property
+    def version(self) -> int:
+        """Which version of it is installed here."""
+        return self._kind.version
+
+    @property
+    def package(self) -> str:
+        """The distribution that offers its kind; empty for ours, and for what a process offers."""
+        return self._kind.package
+
+    @property
     def privileged(self) -> bool:
         """True when this application may change the state of the card as a whole."""
         return Privilege.CARD in self.placement.privileges

@@ -10,6 +10,7 @@ from jukicard.runtime.handlers import DeclarationError, Table
 
 _STATE: Final = "_place_of_state"
 """Where a class keeps the type parameter that its state is, or the state itself."""
+_MOST_VERSIONS: Final = 0xFFFF
 
 
 def find_state(cls: type, root: type) -> type:
@@ -63,6 +64,15 @@ def check_whole(cls: type) -> None:
         if getattr(member, "__isabstractmethod__", False):
             what = (member.__doc__ or "").partition("\n")[0]
             raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
+    version_of(cls)
+
+
+def version_of(cls: Any) -> int:
+    """Return the `version` of an application's class; DeclarationError when that is none."""
+    version: object = cls.version
+    if type(version) is not int or not 1 <= version <= _MOST_VERSIONS:
+        raise DeclarationError(f"{cls.__name__}.version is not a number, 1 to {_MOST_VERSIONS}")
+    return version
 
 
 def _places(cls: type, root: type) -> Iterator[tuple[type, Any]]:

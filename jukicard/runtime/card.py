@@ -25,6 +25,7 @@ from jukicard.runtime.events import (
     Refusal,
 )
 from jukicard.runtime.firewall import Grants, Services
+from jukicard.runtime.migration import migrate
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.pipeline import Pipeline
 from jukicard.runtime.registry import Registry
@@ -71,7 +72,8 @@ class Card:
     ) -> None:
         """Take the card that `environment.memory` holds; ImageError when it holds none.
 
-        UnknownAppletError when it has a kind of application that is not installed here.
+        UnknownAppletError when it has an application that nothing installed here can run. What is
+        of an earlier version than that is migrated; MemoryFailureError when it cannot be written.
         """
         self.environment = environment
         self.on_bug = on_bug
@@ -93,6 +95,7 @@ class Card:
             _ = self.state.now, self.profile  # what is none shows here
         except _UNREADABLE:
             raise _damaged("") from None
+        migrate(self._registry, environment.memory)
         if environment.memory.is_kept:
             self._check_kept()
         self._atr = self.options.atr
@@ -150,7 +153,8 @@ class Card:
     def power_on(self) -> bytes:
         """Give the card power (again) and return its ATR; nothing volatile is left.
 
-        MemoryFailureError when the card's memory cannot be read, ImageError when it is damaged.
+        MemoryFailureError when the card's memory cannot be read, ImageError when it is damaged,
+        UnknownAppletError when another program has put something on it that cannot be run here.
         """
         self._start()
         if self.events.listeners:
@@ -160,6 +164,7 @@ class Card:
     def _start(self) -> None:
         self._pipeline = None
         if self.environment.memory.recover():
+            migrate(self._registry, self.environment.memory)
             self._check_kept()
         self._pipeline = Pipeline(
             self._registry,

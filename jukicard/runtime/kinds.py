@@ -31,7 +31,10 @@ _TRUSTED: Final[set[str]] = set()
 
 
 class UnknownAppletError(LookupError):
-    """The card holds a kind of application that is not installed here; the text says which."""
+    """The card holds an application that nothing installed here can run; the text says which.
+
+    Its kind is not there, or in a version that cannot take over what the card keeps.
+    """
 
 
 class Kind(NamedTuple):
@@ -40,12 +43,14 @@ class Kind(NamedTuple):
     confined: it is run within a budget, with a context that trusts it with nothing.
     package: the distribution that offers it; empty for this one, and for what a process offers.
     load: returns its class; UnknownAppletError when that is none.
+    version: the class's `version`; 1 for our own, which read what any release of ours has kept.
     """
 
     name: str
     confined: bool
     package: str
     load: Callable[[], type[Applet[Any]]]
+    version: int = 1
 
 
 def hand_down(table: Mapping[str, str]) -> None:
@@ -110,15 +115,17 @@ def find_kind(name: str, package: str = "") -> Kind:
     UnknownAppletError when there is none, or none that can be used; `package` is said to be what
     has to be installed for it.
     """
+    from jukicard.runtime.assembly import version_of
+
     offered = _OFFERED.get(name)
     if offered is not None:
-        return Kind(name, name not in _TRUSTED, "", lambda: offered)
+        return Kind(name, name not in _TRUSTED, "", lambda: offered, version_of(offered))
     place = _own_kinds().get(name)
     if place is not None:
         return _own_kind(name, place)
     point = _entry_point(name, package)
     found = load_point(point)
-    return Kind(name, confined=True, package=_package(point), load=lambda: found)
+    return Kind(name, True, _package(point), lambda: found, version_of(found))
 
 
 def further_kinds() -> list[str]:

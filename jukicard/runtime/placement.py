@@ -63,6 +63,7 @@ class Entry(NamedTuple):
     state: initialisation until it is made selectable, deactivated while the issuer has it locked.
     after_issue: whether it came to the card later and has part in the quota of memory.
     reserved: how many bytes of the quota are its own; 0: it shares what nobody has reserved.
+    version: of the application that wrote what it keeps.
     """
 
     placement: Placement
@@ -70,6 +71,7 @@ class Entry(NamedTuple):
     state: LifeCycleState = LifeCycleState.ACTIVATED
     after_issue: bool = False
     reserved: int = 0
+    version: int = 1
 
 
 def entries_to_bytes(entries: Sequence[Entry]) -> bytes:
@@ -93,6 +95,8 @@ def _written(entry: Entry) -> dict[str, object]:
         written["after_issue"] = True
     if entry.reserved:
         written["reserved"] = entry.reserved
+    if entry.version != 1:
+        written["version"] = entry.version
     return written
 
 
@@ -125,11 +129,12 @@ def _read(written: Mapping[str, object], is_own: Callable[[str], bool]) -> Entry
         str(written.get("package", "")),
         LifeCycleState(written.get("state", LifeCycleState.ACTIVATED.byte)),
         written.get("after_issue") is True,
-        _count(written.get("reserved", 0)),
+        _count(written.get("reserved", 0), 0),
+        _count(written.get("version", 1), 1),
     )
 
 
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("a number of bytes is 0 or more")
+def _count(value: object, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"this number is {least} or more")
     return value

@@ -8,20 +8,23 @@ from typing import Any, Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.status import StatusWord
+from jukicard.environment import CardEnvironment
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import Occurrence
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.filesystem.selection import pick_occurrence
-from jukicard.memory import Partition
+from jukicard.memory import Partition, PersistentMemory
 from jukicard.runtime.application import (
     Application,
     ConfinedApplication,
     OutOfUseApplication,
     Surroundings,
 )
+from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.contents import Contents, Listed
-from jukicard.runtime.firewall import AppletMisbehavedError, StepBudget
+from jukicard.runtime.events import Events
+from jukicard.runtime.firewall import AppletMisbehavedError, Grants, StepBudget
 from jukicard.runtime.kinds import Kind, UnknownAppletError, find_kind, further_kinds, is_own
 from jukicard.runtime.placement import (
     Entry,
@@ -65,8 +68,8 @@ class Registry:
     def __init__(self, memory: Partition, surroundings: Surroundings) -> None:
         """Read what is on the card, whose own partition `memory` is.
 
-        UnknownAppletError for a kind that there is not here; ValueError, TypeError, KeyError or
-        AttributeError when the memory is damaged.
+        UnknownAppletError for a kind or a version that there is not here; ValueError, TypeError,
+        KeyError or AttributeError when the memory is damaged.
         """
         self._memory = memory
         self._surroundings = surroundings
@@ -94,6 +97,12 @@ class Registry:
     def _make(self, entry: Entry) -> Application:
         placement = entry.placement
         kind = find_kind(placement.kind, entry.package)
+        if entry.version > kind.version:
+            raise UnknownAppletError(
+                f"the application {placement.aid} ({placement.kind!r}) of this card is of version "
+                f"{entry.version}, and version {kind.version} is installed here: update "
+                f"{kind.package or 'the package that offers it'}"
+            )
         made: Application
         if kind.confined:
             made = ConfinedApplication(placement, kind, self._surroundings, self._budget)
@@ -145,12 +154,32 @@ class Registry:
                 f"{reserved} bytes of the quota of memory are not left",
             )
         state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
-        entry = Entry(placement, find_kind(placement.kind).package, state, after_issue, reserved)
+        kind = find_kind(placement.kind)
+        entry = Entry(placement, kind.package, state, after_issue, reserved, kind.version)
         self._write([*self._entries, entry])
         installed = self._now()[-1]
         # what a rollback does not undo (`put_now`) may be left of an installation before
         self._surroundings.environment.memory.drop_partition(installed.partition_name)
         return installed
+
+    def outdated(self) -> list[tuple[Application, int]]:
+        """Return what an earlier version has kept than is installed here, and which that was."""
+        both = zip(self._now(), self._entries, strict=True)
+        return [(one, entry.version) for one, entry in both if entry.version < one.version]
+
+    def renew(self) -> None:
+        """Remember that all is of the version installed here, in the running transaction."""
+        both = zip(self._now(), self._entries, strict=True)
+        self._write([entry._replace(version=one.version) for one, entry in both])
+
+    def on(self, copy: PersistentMemory) -> Registry:
+        """Return the applications on a copy of the card; nobody hears them, none serves another."""
+        around, own, events = self._surroundings, copy.partition(self._memory.name), Events()
+        environment = CardEnvironment(
+            random=around.environment.random, clock=around.environment.clock, memory=copy
+        )
+        grants, state = Grants(events, lambda aid: None), CardState(own, events)
+        return Registry(own, Surroundings(environment, around.options, events, grants, state))
 
     def _write(self, entries: list[Entry]) -> None:
         self._memory.put(_KEY, entries_to_bytes(entries))

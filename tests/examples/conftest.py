@@ -22,13 +22,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in PACKAGES:
         shutil.copytree(EXAMPLES / name, sources / name)  # building leaves files behind
     target = tmp_path_factory.mktemp("installed")
+    install(target, *(sources / name for name in PACKAGES))
+    return target
+
+
+def install(target: Path, *sources: Path) -> None:
+    """Install packages from their sources, offline, into a folder."""
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--quiet"]
-    paths = [str(sources / name) for name in PACKAGES]
+    paths = [str(source) for source in sources]
     subprocess.run(
         [sys.executable, "-m", "pip", "install", *options, "--target", str(target), *paths],
         check=True,
     )
-    return target
 
 
 def run(installed: Path, *arguments: str, expect: int = 0) -> str:

@@ -1,19 +1,34 @@
 """A program that books points: `points_scene.py WHERE [FILE]`.
 
 WHERE is `in-process`, `tcp`, `tear` (the power cut at every write), `later` (installed after
-issue), `file` (make a card in FILE) or `reader` (use the one in a reader).
+issue), `file` (make a card in FILE), `reader` (use the one in a reader) or `upgrade` (use what
+version 1 left in a folder, FILE).
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count, pairwise
+from itertools import count, pairwise, product
+from pathlib import Path
 
-from jukicard import Card, LocalReader, TcpServer, create_card, issue_card
-from jukicard.memory import PowerLoss
+from jukicard import (
+    Card,
+    CardEnvironment,
+    LocalReader,
+    MemorySnapshot,
+    PersistentMemory,
+    SqliteBackend,
+    TcpServer,
+    create_card,
+    issue_card,
+)
+from jukicard.memory import PowerLoss, RamBackend
+from jukicard.memory.backend import Backend
 from jukicard.testing import HazardousCard, PowerCut
+from jukicard.testing.faults import FaultyBackend
 from jukihost import (
     ISSUER_TEST_KEYS,
     CardMute,
@@ -32,7 +47,7 @@ from jukihost import (
     TcpConnection,
     build_channel,
 )
-from pointscard import AID, BALANCE, DEBIT, LOG, PIN, PointsPurpose
+from pointscard import AID, BALANCE, BOOKINGS, DEBIT, LOG, PIN, PointsPurpose
 from pointscard.host import Entry, PointsSession
 
 KEYS = PublishedKeys()
@@ -73,8 +88,9 @@ def check_agreement(balance: int, log: list[Entry]) -> None:
 def look(connection: Connection) -> list[Entry]:
     """Read all as the holder; what is read agrees."""
     with points(connection, None, OWN_PIN) as holder:
-        balance, log = holder.balance(), holder.log()
+        balance, log, bookings = holder.balance(), holder.log(), holder.bookings()
     check_agreement(balance, log)
+    assert bookings == (log[0].number if log else 0)
     return log
 
 
@@ -187,7 +203,7 @@ def later(card: Card) -> None:
                 issuer.personalise(AID, b"\x5a\x08" + number)
                 group = PIN.to_bytes(2) + bytes((len(OWN_PIN),)) + OWN_PIN.encode()
                 issuer.personalise(AID, group, StoreForm.GROUPS)
-                for file, value in ((BALANCE, b"\xff\xff"), (LOG, bytes(9))):
+                for file, value in ((BALANCE, b"\xff\xff"), (LOG, bytes(9)), (BOOKINGS, bytes(4))):
                     try:
                         issuer.personalise(
                             AID, file.to_bytes(2) + bytes((len(value),)) + value, StoreForm.GROUPS
@@ -207,8 +223,52 @@ def later(card: Card) -> None:
     print("installed, removed, installed again, removed")
 
 
+def kept_in(backend: Backend) -> Card:
+    """Return the card that a backend keeps."""
+    return Card(CardEnvironment(memory=PersistentMemory(backend)))
+
+
+def upgrade(folder: Path) -> None:
+    """Take cards of version 1 into use, the power cut at every write of that; go on with them."""
+    then = json.loads((folder / "card.json").read_text("ascii"))
+    snapshot = MemorySnapshot.from_bytes((folder / "card.card").read_bytes())
+    old = snapshot.contents()
+    whole = FaultyBackend(RamBackend(old))
+    kept_in(whole)
+    new = whole.load()
+    assert new != old
+    backends = [whole, FaultyBackend(SqliteBackend(folder / "card.juki", "card"))]
+    for at, landed in product(range(1, whole.writes + 1), (False, True)):
+        backends.append(FaultyBackend(RamBackend(old), at, landed=landed))
+        with suppress(PowerLoss):
+            kept_in(backends[-1])
+            raise AssertionError("the power was not cut")
+        assert backends[-1].load() in (old, new), "half of it is there"
+        backends[-1].cut_after = None
+    print(f"{whole.writes} writes, {len(backends)} cards taken over")
+    for backend in backends:
+        with LocalReader(kept_in(backend)) as connection:
+            with points(connection, None) as holder:
+                assert holder.pin_retries() == then["tries"]
+            log = look(connection)
+            assert [list(entry) for entry in log] == then["log"]
+            done: list[int] = []
+            book(connection, done)
+            after = look(connection)
+            assert [entry.number for entry in reversed(after[:4])] == [15, 16, 17, 18]
+            assert after[0].balance == then["balance"] + sum(done)
+            with points(connection, None, OWN_PIN) as holder:
+                holder.change_pin("0815")
+            with points(connection, PointsPurpose.POINTS_DESK) as desk:
+                desk.unblock_pin()
+                assert desk.pin_retries() == 3
+        backend.close()
+
+
 def main(where: str, *more: str) -> None:
     """Do what the arguments say."""
+    if where == "upgrade":
+        return upgrade(Path(more[0]))
     if where == "reader":
         with PcscConnection(wait=20) as reader:
             return story(reader)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ class Telling(Files[FileState]):
         self.files.put_content(self.tree.ef(2), b"x" + f"{holder.birth:%Y%m%d}".encode())
         self.files.put_data_object(self.tree.root, 0xC1, holder.name.encode())
 """
+BARE = """
+from jukicard.kit import ResponseApdu
+from jukicard.runtime.applet import Applet, BasicState
+
+
+class Telling(Applet):
+    type_name = "telling"
+    version = {version}
+
+    def new_state(self):
+        return BasicState()
+
+    def select(self, command, state):
+        return ResponseApdu()
+
+    def {method}(self, before):
+        pass
+"""
 PROJECT = """
 [project]
 name = "telling"
@@ -64,9 +83,11 @@ def test_the_examples_pass(name: str) -> None:
     assert kit("", "check", EXAMPLES / name).endswith(": nothing to object to\n")
 
 
-@pytest.mark.parametrize("name", NAMES.values())
+@pytest.mark.parametrize("name", NAMES)
 def test_an_installed_package_is_found_by_its_name(installed: Path, name: str) -> None:
-    assert kit(installed, "check", name).startswith(f"{name} 0.1, ")
+    project = tomllib.loads((EXAMPLES / name / "pyproject.toml").read_text("utf-8"))["project"]
+    said = kit(installed, "check", NAMES[name])
+    assert said.startswith(f"{NAMES[name]} {project['version']}, ")
 
 
 def test_what_tells_of_the_holder_for_nothing_is_found(telling: Path) -> None:
@@ -96,17 +117,52 @@ def test_two_versions_are_compared(installed: Path, tmp_path: Path) -> None:
     assert changed != text
     card.write_text(changed, "utf-8")
     project = new / "pyproject.toml"
-    project.write_text(project.read_text("utf-8").replace('"0.1"', '"0.2"'), "utf-8")
+    project.write_text(project.read_text("utf-8").replace('"0.2"', '"0.3"'), "utf-8")
     said = kit(installed, "diff", "pointscard", new).splitlines()
-    assert said[0] == "pointscard 0.1 -> pointscard 0.2"
+    assert said[0] == "pointscard 0.2 -> pointscard 0.3"
     assert [line.partition(": Verified")[0] for line in said[1:]] == [
         "~ town-points: 0001, read",
         "~ town-points: 0002, read",
+        "~ town-points: 0004, read",
     ]
     assert "POINTS_CREDIT" in said[1].partition(" -> ")[0]
     assert "POINTS_CREDIT" not in said[1].partition(" -> ")[2]
     same = kit(installed, "diff", "pointscard", EXAMPLES / "points-card")
     assert "nothing that is declared has changed" in same
+
+
+def test_a_version_that_leaves_cards_behind_is_found(telling: Path) -> None:
+    """Counted up without a migration, or a migration that nothing calls; with files and without."""
+    bare = BARE.format(version=2, method="unused")
+    for text, says in (
+        (
+            TELLING.replace("    pin_waiver", "    version = 2\n    pin_waiver"),
+            "version: it is 2 and there is no `migrate`: cards of the one before stay behind",
+        ),
+        (
+            TELLING + "\n    def migrate(self, before: int) -> None:\n        pass\n",
+            "version: it is 1, so nothing ever calls `migrate`",
+        ),
+        (bare, "version: it is 2 and there is no `migrate`"),
+        (BARE.format(version=2, method="migrate"), ""),
+    ):
+        (telling / "telling.py").write_text(text, "utf-8")
+        said = kit("", "check", telling, expect=1)
+        assert says in said
+        assert ("version: " in said) is bool(says)
+    (telling / "telling.py").write_text(BARE.format(version="'2'", method="migrate"), "utf-8")
+    assert "version is not a number, 1 to 65535" in kit("", "check", telling, expect=1)
+
+
+def test_another_version_is_told(telling: Path, tmp_path: Path) -> None:
+    new = shutil.copytree(telling, tmp_path / "new")
+    for text in (TELLING, BARE.format(version=1, method="migrate")):
+        (telling / "telling.py").write_text(text, "utf-8")
+        changed = text.replace("    version = 1\n", "")
+        changed = changed.replace('"telling"\n', '"telling"\n    version = 2\n')
+        (new / "telling.py").write_text(changed, "utf-8")
+        said = kit("", "diff", telling, new)
+        assert said.splitlines()[1:] == ["~ telling: version: 1 -> 2"]
 
 
 def test_a_wheel_is_read_as_it_is(tmp_path: Path) -> None:

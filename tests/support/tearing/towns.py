@@ -17,7 +17,17 @@ from jukicard.filesystem.lifecycle_table import Operation
 from jukicard.kit.keys import KeyFile
 from jukicard.kit.pin import PinFile
 from jukicard.runtime.placement import Placement
-from pointscard import AID as POINTS, BALANCE, CREDIT, DEBIT, LOG, LOG_SIZE, PIN, PointsPurpose
+from pointscard import (
+    AID as POINTS,
+    BALANCE,
+    BOOKINGS,
+    CREDIT,
+    DEBIT,
+    LOG,
+    LOG_SIZE,
+    PIN,
+    PointsPurpose,
+)
 from tests.support.cards import towns
 from tests.support.tearing import issuer
 from tests.support.tearing.access import NOTHING, Plan, Subject
@@ -75,7 +85,7 @@ def install(subject: Subject, ins: int) -> Iterator[Scenario]:
 def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
     """DELETE of each, with points, and without a byte left of it."""
     yield from issuer.delete(subject, ins)
-    purse = {"content/0001", "content/0002"}
+    purse = {"content/0001", "content/0002", "content/0004"}
     for aid, kind in towns.AIDS.items():
         partition = _PLACE.format(aid)
         kept = subject.contents[partition].keys() | (purse if aid == POINTS else set())
@@ -142,7 +152,7 @@ def store_data(subject: Subject, ins: int) -> Iterator[Scenario]:
                     value, keys = towns.PIN.encode(), [ef.content_key, f"tries/{ef.path}"]
                 case _:
                     continue
-            own = aid == POINTS and ef.fid in (BALANCE, LOG)
+            own = aid == POINTS and ef.fid in (BALANCE, LOG, BOOKINGS)
             yield from _personalised(
                 subject, aid, f"STORE DATA {ef.label}", store(0x88, _group(ef, value)),
                 *([] if own else keys), succeeds=not own,
@@ -178,6 +188,7 @@ def _booked(bookings: int, balance: int) -> Callable[[Rig], None]:
             for number in range(bookings, max(bookings - LOG_SIZE, 0), -1)
         ]
         applet.files.put_content(applet.tree.ef(BALANCE), balance.to_bytes(2))
+        applet.files.put_content(applet.tree.ef(BOOKINGS), bookings.to_bytes(4))
         applet.files.put_records(applet.tree.ef(LOG), entries)
 
     return edit
@@ -191,6 +202,8 @@ def purse_agrees(rig: Rig) -> None:
     balance = int.from_bytes(files.content(tree.ef(BALANCE)))
     log = files.records(tree.ef(LOG))
     assert len(log) <= LOG_SIZE
+    bookings = int.from_bytes(files.content(tree.ef(BOOKINGS)))
+    assert bookings == (int.from_bytes(log[0][:4]) if log else 0), "count and log disagree"
     assert balance == (int.from_bytes(log[0][7:]) if log else 0), "balance and log disagree"
     changed = [(1 if one[4] == CREDIT else -1) * int.from_bytes(one[5:7]) for one in log]
     for (newer, older), change in zip(pairwise(log), changed, strict=False):
@@ -209,6 +222,7 @@ def _booking(
     changes: tuple[Place, ...] = (
         subject.place("content/0001"),
         subject.place("content/0002"),
+        subject.place("content/0004"),
     )
     succeeds = more.pop("succeeds", True)
     scenario = Scenario(

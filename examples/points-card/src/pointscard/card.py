@@ -1,7 +1,18 @@
 """The card's side: a purse that is never negative, and a log that agrees with it."""
 
 from jukicard import kit
-from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, LOG_SIZE, PIN, PointsPurpose
+from pointscard import (
+    AID,
+    BALANCE,
+    BOOKINGS,
+    CREDIT,
+    DEBIT,
+    ENTRY_SIZE,
+    LOG,
+    LOG_SIZE,
+    PIN,
+    PointsPurpose,
+)
 
 SECURED = kit.SecureMessaging(kit.MessagingLevel.ENCRYPTED)
 HOLDER = kit.Verified(PIN)
@@ -15,6 +26,7 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
     """Points: shops credit them, tills debit them with the holder's PIN, a desk unblocks it."""
 
     type_name = "town-points"
+    version = 2  # 1 had no EF of bookings: the newest entry of the log was all that knew its number
     tree = kit.FileTree(
         kit.DedicatedFile(
             name=AID,
@@ -27,6 +39,7 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
                     record_size=ENTRY_SIZE,
                     record_count=LOG_SIZE,
                 ),
+                kit.TransparentFile(fid=BOOKINGS, size=4, fill=0, access=SHOWN),
                 kit.PinFile(fid=PIN, change=HOLDER, unblock=DESK),
                 *(
                     kit.KeyFile(fid=0x0100 + one, reference=one, right=one.name)
@@ -42,9 +55,14 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
         super().personalise(order)
         self.pins.set_value(self.tree.ef(PIN), order.pin("points").encode())
 
+    def migrate(self, before: int) -> None:
+        """Begin to count where version 1 left off, so that no booking gets a number twice."""
+        for newest in self.files.records(self.tree.ef(LOG))[:1]:
+            self.files.put_content(self.tree.ef(BOOKINGS), newest[:4])
+
     def store(self, file: int, value: bytes) -> None:
         """Take a PIN from the issuer after issue, never points: these come by credit alone."""
-        if file in (BALANCE, LOG):
+        if file in (BALANCE, LOG, BOOKINGS):
             raise kit.IsoError(kit.StatusWord.CONDITIONS_NOT_SATISFIED, "points are credited")
         super().store(file, value)
 
@@ -61,7 +79,7 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
     def _book(
         self, command: kit.CommandApdu, state: kit.KeyState, who: kit.AccessCondition, sign: int
     ) -> kit.ResponseApdu:
-        """Write balance and entry, both in the command's one transaction: both land, or none."""
+        """Write balance, count and entry in the command's one transaction: all land, or none."""
         if command.p1 or command.p2:
             raise kit.IsoError(kit.StatusWord.INCORRECT_P1_P2, "P1-P2 are 0000")
         if len(command.data) != 2:
@@ -72,13 +90,13 @@ class PointsApplet(kit.Files[kit.KeyState], kit.Pins[kit.KeyState], kit.Keys[kit
         amount = int.from_bytes(command.data)
         if not amount:
             raise kit.IsoError(kit.StatusWord.INCORRECT_DATA, "an amount is 1 to 65535")
-        balance, log = self.tree.ef(BALANCE), self.tree.ef(LOG)
+        balance, log, count = (self.tree.ef(fid) for fid in (BALANCE, LOG, BOOKINGS))
         left = int.from_bytes(self.files.content(balance)) + sign * amount
         if not 0 <= left <= 0xFFFF:
             raise kit.IsoError(kit.StatusWord.CONDITIONS_NOT_SATISFIED, "0 to 65535 points fit")
-        kept = self.files.records(log)
-        number = int.from_bytes(kept[0][:4]) + 1 if kept else 1
-        entry = number.to_bytes(4) + bytes((command.ins,)) + command.data + left.to_bytes(2)
+        number = (int.from_bytes(self.files.content(count)) + 1).to_bytes(4)
+        entry = number + bytes((command.ins,)) + command.data + left.to_bytes(2)
         self.files.put_content(balance, left.to_bytes(2))
-        self.files.put_records(log, [entry, *kept][:LOG_SIZE])
+        self.files.put_content(count, number)
+        self.files.put_records(log, [entry, *self.files.records(log)][:LOG_SIZE])
         return kit.ResponseApdu(entry)

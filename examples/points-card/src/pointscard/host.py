@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jukihost import MunicipalSession
-from pointscard import AID, BALANCE, CREDIT, DEBIT, ENTRY_SIZE, LOG, PIN
+from pointscard import AID, BALANCE, BOOKINGS, CREDIT, DEBIT, ENTRY_SIZE, LOG, PIN
 
 
 class Entry(NamedTuple):
@@ -17,7 +17,7 @@ class Entry(NamedTuple):
 class PointsSession(MunicipalSession):
     """A conversation with the points: prove a purpose, for a debit the PIN behind it, and book.
 
-    Whoever lost the answer to a booking reads the log: an entry with a new number is the booking.
+    Whoever lost the answer to a booking asks how many there are: if it is one more, it was made.
     """
 
     AID, PIN = AID, PIN
@@ -25,6 +25,13 @@ class PointsSession(MunicipalSession):
     def balance(self) -> int:
         """Return how many points there are. SecurityStatusNotSatisfied."""
         return int.from_bytes(self.read_binary(BALANCE))
+
+    def bookings(self) -> int:
+        """Return how many bookings there were, the log's newest number. Cards since version 2.
+
+        SecurityStatusNotSatisfied.
+        """
+        return int.from_bytes(self.read_binary(BOOKINGS))
 
     def log(self) -> list[Entry]:
         """Return the last ten bookings, the newest first. SecurityStatusNotSatisfied."""
