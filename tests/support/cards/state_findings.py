@@ -15,6 +15,7 @@ from jukicard import Card
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ApduChannel, build_channel
 from jukihost.errors import AppletNotFound, CardError, StatusError
+from jukihost.keys.custody import KeyCustody
 from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
@@ -101,10 +102,15 @@ def _under(purpose: Purpose, channel: ApduChannel, known: Known) -> _Answers:
     with JukiSession(channel, allow_suspended=True) as juki:
         if known.access_number:
             yield f"{purpose.name} private", lambda: juki.begin_private(known.access_number)
-        yield f"{purpose.name} key", lambda: juki.authenticate(purpose, custody)
+        yield f"{purpose.name} key", lambda: _proven(juki, purpose, custody)
         yield f"{purpose.name} dates", lambda: _dates(juki)
         yield f"{purpose.name} PIN", lambda: juki.verify_pin(PIN)
         yield f"{purpose.name} code", lambda: juki.read_code().reveal()
+
+
+def _proven(juki: JukiSession, purpose: Purpose, custody: KeyCustody) -> None:
+    """Prove a purpose; these cards have keys of version 1 alone."""
+    assert juki.authenticate(purpose, custody) == 1
 
 
 def _dates(juki: JukiSession) -> str:
