@@ -34,6 +34,8 @@ examples:
   jukihost operator unlock --keys admin.keys    with the key of ADMIN, which no ward holds
   jukihost jpki sign letter.pdf --out signed.pdf
   jukihost jpki verify signed.pdf --anchor ca.pem
+  jukihost database create terminal.db          the tables of register, ledger and log
+  jukihost database upgrade postgresql://terminal@db.example/town
   jukihost apdu 00A4040C0AD3921000310001010401 00CA00C000
   jukihost replay session.json --tcp 127.0.0.1:35999
   jukihost vectors run vectors --reader 0
@@ -43,7 +45,7 @@ exit codes:
   1  the card refused (wrong or blocked PIN, suspended card, ...), a file cannot be signed, or
      something is not authentic
   2  wrong usage, a PIN of the wrong form, a file or key store that cannot be used, or a library
-     that is not installed (extra sign); nothing was sent
+     that is not installed (an extra); nothing was sent
   3  no reader, no card, or the connection failed
   4  the output could not be written; what was asked for may have been done
 """

@@ -103,7 +103,10 @@ class NoSchema(DatabaseError):
     """The database has no tables of a terminal yet."""
 
     def __str__(self) -> str:
-        return "the database has no tables of a terminal yet; make them with upgrade_database"
+        return (
+            "the database has no tables of a terminal yet; make them with upgrade_database "
+            "(jukihost database create)"
+        )
 
 
 class SchemaOlder(DatabaseError):
@@ -115,7 +118,7 @@ class SchemaOlder(DatabaseError):
     def __str__(self) -> str:
         return (
             f"the database's tables are of an earlier version ({self.args[0]}); make a backup, "
-            "then bring them to this one with upgrade_database"
+            "then bring them to this one with upgrade_database (jukihost database upgrade)"
         )
 
 
