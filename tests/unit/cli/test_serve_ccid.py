@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from jukicard.apdu.atr import Atr
 from jukicard.cli import main, serve_ccid
 from jukicard.transport.ccid.models import MODELS
 from tests.support.readers.ccid_driver import message
-from tests.unit.transport.ccid.test_serial import frame
+from tests.support.readers.serial_line import Line
 
 
 @pytest.fixture
@@ -32,17 +30,11 @@ def driver(tmp_path: Path) -> str:
 
 def asked(link: str, sent: bytes) -> bytes:
     """Open a line as a driver does and send a message; return the answer."""
-    fd = os.open(link, os.O_RDWR | os.O_NOCTTY)
+    line = Line(link)
     try:
-        os.write(fd, frame(sent))
-        got, until = b"", time.monotonic() + 5
-        echo = len(sent) + 3
-        while len(got) < echo + 13 or len(got) < echo + 13 + got[echo + 3]:
-            assert select.select([fd], [], [], until - time.monotonic())[0]
-            got += os.read(fd, 4096)
-        return got[echo + 2 : -1]
+        return line.exchange(sent)
     finally:
-        os.close(fd)
+        line.close()
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:

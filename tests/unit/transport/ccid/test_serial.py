@@ -22,37 +22,9 @@ from jukicard.transport.ccid.place import (
 )
 from jukicard.transport.ccid.serial import SerialReader
 from tests.support.readers.ccid_driver import message
+from tests.support.readers.serial_line import NAK, Line, frame
 from tests.support.readers.statuses import Statuses
 from tests.unit.transport.ccid.test_reader import Echo
-
-NAK = "031516"
-
-
-def frame(sent: bytes) -> bytes:
-    whole, check = b"\x03\x06" + sent, 0
-    for byte in whole:
-        check ^= byte
-    return whole + bytes((check,))
-
-
-class Line:
-    """The driver's end."""
-
-    def __init__(self, reader: SerialReader) -> None:
-        self.fd = os.open(reader.link, os.O_RDWR | os.O_NOCTTY)
-
-    def write(self, data: bytes) -> None:
-        os.write(self.fd, data)
-
-    def read(self, size: int, seconds: float = 5.0) -> str:
-        got, until = b"", time.monotonic() + seconds
-        while len(got) < size and time.monotonic() < until:
-            if select.select([self.fd], [], [], 0.05)[0]:
-                got += os.read(self.fd, size - len(got))
-        return got.hex().upper()
-
-    def close(self) -> None:
-        os.close(self.fd)
 
 
 @pytest.fixture
@@ -73,7 +45,7 @@ def reader(card: Card, tmp_path: Path, told: Statuses) -> Iterator[SerialReader]
 
 @pytest.fixture
 def line(reader: SerialReader) -> Iterator[Line]:
-    line = Line(reader)
+    line = Line(reader.link)
     yield line
     line.close()
 
@@ -137,7 +109,7 @@ def test_a_closed_line_takes_the_cards_power_and_the_next_driver_finds_the_card(
     reader: SerialReader, told: Statuses
 ) -> None:
     for _ in range(3):
-        line = Line(reader)
+        line = Line(reader.link)
         assert exchange(line, message(0x62), 19).startswith("80")
         line.write(b"\x03\x06\x6f")  # it leaves in the middle of a frame
         line.close()
@@ -164,7 +136,7 @@ class Slow(Echo):
 
 def test_a_card_that_works_asks_for_time_after_the_echo(tmp_path: Path) -> None:
     with SerialReader(Slow(), str(tmp_path / "slow"), on_status=Statuses()) as reader:
-        line = Line(reader)
+        line = Line(reader.link)
         exchange(line, message(0x62), 19)
         exchange(line, message(0x6B, "1F02"), 10)
         sent = message(0x6F, "0084000008")
@@ -179,7 +151,7 @@ def test_the_strings_of_a_pin_pad_are_echoed_as_a_header(tmp_path: Path) -> None
     with SerialReader(
         None, str(tmp_path / "pad"), model=GEMPC_PINPAD, on_status=Statuses()
     ) as reader:
-        line = Line(reader)
+        line = Line(reader.link)
         line.write(frame(message(0x6B, "B2A000" + "41" * 162)))
         assert line.read(13) == frame(message(0x6B)).hex().upper()
         assert line.read(13).startswith("030683")
