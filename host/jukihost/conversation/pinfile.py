@@ -16,6 +16,7 @@ _CURRENT_EF: Final = 0x80
 _BLOCKED: Final = frozenset(
     {StatusWord.AUTHENTICATION_METHOD_BLOCKED, StatusWord.REFERENCE_DATA_NOT_USABLE}
 )
+_ASKED: Final = 3
 _TELL_NOTHING: Final = frozenset({StatusWord.OK, StatusWord(0x6300)})
 
 
@@ -117,8 +118,14 @@ def _send(
 
 
 def _unknown(session: AppletSession, identifier: int, what: str) -> PadOutcomeUnknown:
-    """Ask how many tries are left, and return the error that says so."""
+    """Ask how many tries are left, and return the error that says so.
+
+    The driver may be out of step with the card and lose a command, or change it, before it is in
+    step again; asking costs no try.
+    """
     left = None
-    with suppress(CardError):
-        left = retries_left(session, identifier)
+    for _ in range(_ASKED):
+        with suppress(CardError):
+            left = retries_left(session, identifier)
+            break
     return PadOutcomeUnknown.after(what, left)

@@ -40,7 +40,7 @@ class CcidDaemon:
     with CcidDaemon(folder, {"Desk": reader_entry(...)}) as daemon: daemon.terminal...
 
     options: libccid's ifdDriverOptions. devices: vendors and products that it shall know besides
-    its own. environment: what else the daemon is told.
+    its own. said: pcscd's options that say what it logs. environment: what else it is told.
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class CcidDaemon:
         *,
         options: int = 0,
         devices: Iterable[tuple[int, int]] = (),
+        said: str = "",
         **environment: str,
     ) -> None:
         self._names = tuple(entries)
+        self._said = said
         self.readers = [f"{name} 00 00" for name in entries]
         """What PC/SC calls each reader; a driver of several numbers them as it finds them."""
         self.sockets = folder / "run"
@@ -107,7 +109,7 @@ class CcidDaemon:
         """Start pcscd once; return whether all readers came."""
         self.starts += 1
         self._process = start_daemon(
-            _MOUNTS, self.sockets, self._config, self._log, **self._environment
+            _MOUNTS, self.sockets, self._config, self._log, self._said, **self._environment
         )
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:

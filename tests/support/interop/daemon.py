@@ -13,15 +13,18 @@ from typing import Final
 
 _START: Final = """
 mount -t tmpfs tmpfs /run && mkdir /run/pcscd && mount --bind "$1" /run/pcscd && {mounts} &&
-exec pcscd --foreground --config "$2"
+exec pcscd --foreground --config "$2" {options}
 """
 
 
 def start_daemon(
-    mounts: str, sockets: Path, config: Path, log: Path, **environment: str
+    mounts: str, sockets: Path, config: Path, log: Path, options: str = "", **environment: str
 ) -> subprocess.Popen[bytes]:
-    """Start pcscd with the reader files of `config`; its socket is made in `sockets`."""
-    script = _START.format(mounts=mounts)
+    """Start pcscd with the reader files of `config`; its socket is made in `sockets`.
+
+    options: what else it is started with, as a shell has it.
+    """
+    script = _START.format(mounts=mounts, options=options)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
     with log.open("wb") as output:
         return subprocess.Popen(

@@ -231,7 +231,13 @@ def test_a_driver_that_gives_up_leaves_it_unknown(code: int) -> None:
             session.verify_pin(PinPad())
 
 
-def test_a_card_that_says_nothing_afterwards_leaves_the_tries_unknown() -> None:
+@pytest.mark.parametrize(
+    ("lost", "left"),
+    [([0x80100016], 3), ([0, 0x80100016], 3), ([0x80100016] * 2, 3), ([0x80100066] * 3, None)],
+)
+def test_the_tries_are_asked_again_where_the_driver_lost_the_question(
+    lost: list[int], left: int | None
+) -> None:
     scard, connection = connect(PadReader(jpki, [b"\x01"]))
     with connection, JpkiSession(build_channel(connection)) as session:
         connection.features()
@@ -243,15 +249,16 @@ def test_a_card_that_says_nothing_afterwards_leaves_the_tries_unknown() -> None:
 
             def go(command: CommandApdu) -> bytes:
                 answer = enter(command)
-                scard.fail["SCardTransmit"] = [0x80100066]
+                scard.fail["SCardTransmit"] = [*lost]
                 return answer
 
             return go
 
         session.pin_entry = broken  # type: ignore[method-assign, assignment]
-        with pytest.raises(PadOutcomeUnknown, match="does not say") as caught:
+        said = "does not say" if left is None else f"{left} tries left now"
+        with pytest.raises(PadOutcomeUnknown, match=said) as caught:
             session.verify_pin(PinPad())
-        assert caught.value.retries_left is None
+        assert caught.value.retries_left == left
 
 
 def test_the_tries_are_asked_on_the_key_that_was_typed_for() -> None:

@@ -96,6 +96,14 @@ def test_a_password_of_digits_is_verified_and_a_new_one_is_not_typed_on_a_pad() 
         assert jpki.pin_retries(JpkiKey.SIGNATURE) == 4
 
 
+def test_a_password_of_digits_signs() -> None:
+    at = desk(pins={"signature": "739182640517"})
+    with at.channel() as channel, JpkiSession(channel) as jpki:
+        jpki.verify_password(at.types("739182640517"))
+        assert len(jpki.sign(JpkiKey.SIGNATURE, bytes(51))) == 256
+    assert (at.pad.seen[0].shortest, at.pad.seen[0].longest) == (4, 16)
+
+
 def test_text_common_and_surface() -> None:
     at = desk()
     with at.channel() as channel:
