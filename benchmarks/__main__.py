@@ -14,6 +14,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PARTS: Final = {
     "inprocess": "commands in one process, and on vicc",
     "reader": "commands over PC/SC, and on vicc and a bare card",
+    "ccid": "commands through libccid and a serial reader, and how soon pcscd has one",
     "startup": "process start, memory and time of a further card",
     "secure": "mutual authentication, protected reading, a whole transaction",
     "kept": "a card in a file: opening, power on, a write",

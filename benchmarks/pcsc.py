@@ -81,7 +81,7 @@ def cards(running: Pcscd, *programs: Sequence[str]) -> Iterator[list[CardProcess
         for slot, program in enumerate(programs):
             process = stack.enter_context(_process(running, slot, program))
             running.wait_for_card(slot)
-            found.append(CardProcess(stack.enter_context(_connected(slot)), process))
+            found.append(CardProcess(stack.enter_context(connected(READERS[slot])), process))
         yield found
 
 
@@ -102,12 +102,12 @@ def _process(running: Pcscd, slot: int, program: Sequence[str]) -> Iterator[int]
 
 
 @contextlib.contextmanager
-def _connected(slot: int) -> Iterator[Callable[[bytes], bytes]]:
+def connected(reader: str) -> Iterator[Callable[[bytes], bytes]]:
     """Connect to the card in a reader, for this program alone."""
     context = _well(scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM))
     protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
     result, handle, protocol = scard.SCardConnect(
-        context, READERS[slot], scard.SCARD_SHARE_EXCLUSIVE, protocols
+        context, reader, scard.SCARD_SHARE_EXCLUSIVE, protocols
     )
     if result:
         raise RuntimeError(scard.SCardGetErrorMessage(result))

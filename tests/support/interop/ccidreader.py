@@ -25,6 +25,21 @@ SHORT_APDU: Final = 0x02
 _DOOR: Final = SOCKET_DIRECTORY / "pcscd.comm"
 
 
+@contextmanager
+def door_to(daemon: CcidDaemon) -> Iterator[None]:
+    """Lead this process to a daemon; contexts of PC/SC that are made here stay with it."""
+    aside = _DOOR.with_name("aside")
+    if os.path.lexists(_DOOR):
+        _DOOR.rename(aside)
+    _DOOR.symlink_to(daemon.socket)
+    try:
+        yield
+    finally:
+        _DOOR.unlink()
+        if aside.exists():
+            aside.rename(_DOOR)
+
+
 class CcidReaders:
     """One reader and the pcscd that found it; `insert` and `remove` as those of `Pcscd`."""
 
@@ -48,17 +63,9 @@ class CcidReaders:
     @contextmanager
     def door(self) -> Iterator[CcidReaders]:
         """Lead this process to this daemon; what is in the reader at the end is taken out."""
-        aside = _DOOR.with_name("aside")
-        if os.path.lexists(_DOOR):
-            _DOOR.rename(aside)
-        _DOOR.symlink_to(self.daemon.socket)
-        try:
+        with door_to(self.daemon):
             yield self
             self.remove()
-        finally:
-            _DOOR.unlink()
-            if aside.exists():
-                aside.rename(_DOOR)
 
     def insert(self, card: CardPort, slot: int = 0) -> str:
         """Put a card in and wait until PC/SC sees it; return the reader's name."""
