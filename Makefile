@@ -169,6 +169,10 @@ format: $(DEV) ## rewrite the layout and whatever ruff can mend
 bench: $(BASE) ## measure
 	@$(BIN)/python -m benchmarks
 
+.PHONY: bench-ledger
+bench-ledger: $(DEV) ## measure the ledger: minutes, and a server that it starts
+	@$(BIN)/python -m benchmarks.ledger
+
 .PHONY: fuzz
 fuzz: $(FUZZ) ## coverage-guided fuzzing for FUZZ_SECONDS
 	@$(BIN)/python tests/fuzz/run_atheris.py -max_total_time=$(FUZZ_SECONDS)

@@ -43,6 +43,19 @@ def test_a_quick_look(part: str, rows: list[str]) -> None:
         assert row in done.stdout, done.stdout
 
 
+def test_the_ledger_is_looked_at_with_a_hundred_thousand_cards() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ledger", "--cards", "100000", "--no-server"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("100,000 cards on a file", "look-up by card", "a change, durable"):
+        assert row in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -6,6 +6,7 @@ that changes it, so of two terminals that decided on the same state one is refus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -63,12 +64,14 @@ class LedgerCard(NewCard):
 
     standing: its state, and what it returns to.
     version: how many events it has had; a change is made where it is still this.
-    receipt: how many administrative transactions the card itself went through.
+    receipt, intent: what the card's receipt carries: how many administrative changes there were on
+    it, and the identifier of the intent of the last one, empty where there was none yet.
     """
 
     standing: Standing
     version: int
     receipt: int
+    intent: bytes
 
     @property
     def state(self) -> LedgerState:
@@ -99,13 +102,28 @@ def enter_card(connection: Connection, card: NewCard, by: By) -> LedgerCard:
     return _enter(connection, card, by, ISSUING, ENTERED, Reason.APPLICATION)
 
 
-def take_over_card(connection: Connection, card: NewCard, by: By) -> LedgerCard:
-    """Enter a card that its holder brought from another town: `ACTIVE`. As `enter_card`."""
-    return _enter(connection, card, by, ACTIVE, TAKEN_OVER, Reason.MOVED_IN)
+def take_over_card(
+    connection: Connection, card: NewCard, by: By, *, receipt: int = 0, intent: bytes = b""
+) -> LedgerCard:
+    """Enter a card that its holder brought from another town: `ACTIVE`. As `enter_card`.
+
+    receipt, intent: what the card's receipt carries when it comes.
+    """
+    carried = {"receipt": receipt, "receipt_intent": intent}
+    return _enter(connection, card, by, ACTIVE, TAKEN_OVER, Reason.MOVED_IN, carried)
+
+
+_NO_RECEIPT: Final[Mapping[str, object]] = {"receipt": 0, "receipt_intent": b""}
 
 
 def _enter(
-    connection: Connection, new: NewCard, by: By, standing: Standing, act: str, reason: Reason
+    connection: Connection,
+    new: NewCard,
+    by: By,
+    standing: Standing,
+    act: str,
+    reason: Reason,
+    carried: Mapping[str, object] = _NO_RECEIPT,
 ) -> LedgerCard:
     check_running(connection)
     columns: dict[str, object] = {
@@ -116,7 +134,7 @@ def _enter(
         "issued": new.issued,
         "expires": new.expires,
         "version": 1,
-        "receipt": 0,
+        **carried,
         **_states(standing),
     }
     if not insert_new(connection, cards, columns):
@@ -240,4 +258,5 @@ def _card(row: Row[tuple[object, ...]]) -> LedgerCard:
         _standing(row),
         row.version,
         row.receipt,
+        row.receipt_intent,
     )

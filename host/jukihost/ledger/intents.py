@@ -1,8 +1,8 @@
 """Intents: written before a card is touched, and settled by what the card says afterwards.
 
-A card that has a receipt carries the number of the last administrative transaction it went
-through, and that of its intent. The intent has the number that the card will carry: so whoever
-sees the card next, at any terminal, reads what happened instead of guessing.
+A card that has a receipt counts its administrative changes, and carries the identifier of the last
+one's intent. The intent has the number that the card will carry: so whoever sees the card next, at
+any terminal, reads what happened instead of guessing.
 """
 
 from __future__ import annotations
@@ -39,13 +39,15 @@ class Intent:
     """What was about to be done to a card.
 
     identifier: 16 random bytes, which the card's receipt carries.
-    receipt: the number of the transaction that the card's receipt will carry.
+    receipt: the number that the card's receipt will carry after the first change.
+    changes: how many changes on the card the procedure makes.
     purpose: what for, in a word or two; nothing about the holder.
     """
 
     identifier: bytes
     card: bytes
     receipt: int
+    changes: int
     purpose: str
     state: IntentState
     opened: datetime
@@ -53,9 +55,20 @@ class Intent:
     operator: str
     terminal: str
 
+    @property
+    def last(self) -> int:
+        """The number that the card's receipt will carry after the last change."""
+        return self.receipt + self.changes - 1
+
 
 def open_intent(
-    connection: Connection, card: LedgerCard, identifier: bytes, purpose: str, by: By
+    connection: Connection,
+    card: LedgerCard,
+    identifier: bytes,
+    purpose: str,
+    by: By,
+    *,
+    changes: int = 1,
 ) -> Intent:
     """Write what is about to be done to a card; commit it, durably, before the card is touched.
 
@@ -63,14 +76,17 @@ def open_intent(
     the card is no longer as it was read, Stopped.
     """
     check_running(connection)
-    if len(identifier) != ID_LENGTH:
-        raise ValueError(f"the identifier of an intent has {ID_LENGTH} bytes")
+    if len(identifier) != ID_LENGTH or changes < 1:
+        raise ValueError(
+            f"an intent has an identifier of {ID_LENGTH} bytes, and one change or more"
+        )
     if _touch(connection, card) != 1:
         raise ChangedMeanwhile
     intent = Intent(
         identifier,
         card.number,
         card.receipt + 1,
+        changes,
         purpose,
         IntentState.OPEN,
         by.at,
@@ -82,6 +98,7 @@ def open_intent(
         "id": identifier,
         "card": card.number,
         "receipt": intent.receipt,
+        "changes": changes,
         "purpose": purpose,
         "state": intent.state.value,
         "opened": by.at,
@@ -129,7 +146,7 @@ def check_receipt(connection: Connection, number: bytes, receipt: int, identifie
     card = find_card(connection, number)
     if find_intent(connection, number) is not None:
         raise IntentOpen
-    if receipt != card.receipt or identifier != _last_finished(connection, card):
+    if (receipt, identifier) != (card.receipt, card.intent):
         raise ReceiptGap
 
 
@@ -138,32 +155,49 @@ def settle_intent(
 ) -> IntentState:
     """Finish or undo an intent by what the card's receipt says; return which.
 
-    FINISHED where the card carries this intent, UNDONE where it carries the one before. What
-    follows in the ledger (`move_card`) goes into the same transaction. ReceiptGap where it carries
-    anything else, ChangedMeanwhile where another terminal settled it, Stopped.
+    FINISHED where the card carries this intent with the number of its last change, UNDONE where it
+    carries what it did before. OPEN, and nothing is settled, where some of several changes were
+    made, `receipt - intent.receipt + 1` of them: the procedure goes on from there, or puts the card
+    back and says so (`undo_intent`). What follows in the ledger (`move_card`) goes into the same
+    transaction. ReceiptGap where it carries anything else, ChangedMeanwhile where another terminal
+    settled it, Stopped.
     """
     card = find_card(connection, intent.card)
-    if (receipt, identifier) == (intent.receipt, intent.identifier):
-        finish_intent(connection, intent, by)
-        return IntentState.FINISHED
-    if (receipt, identifier) == (card.receipt, _last_finished(connection, card)):
+    if (receipt, identifier) == (card.receipt, card.intent) != (intent.last, intent.identifier):
         undo_intent(connection, intent, by)
         return IntentState.UNDONE
-    raise ReceiptGap
+    if identifier != intent.identifier or not intent.receipt <= receipt <= intent.last:
+        raise ReceiptGap
+    if receipt < intent.last:
+        return IntentState.OPEN
+    finish_intent(connection, intent, by)
+    return IntentState.FINISHED
 
 
 def finish_intent(connection: Connection, intent: Intent, by: By) -> None:
     """Note that the card did it. ChangedMeanwhile, Stopped."""
     _settle(connection, intent, IntentState.FINISHED, by)
-    counted = (cards.c.number == intent.card) & (cards.c.receipt == intent.receipt - 1)
-    done = connection.execute(update(cards).where(counted).values(receipt=intent.receipt))
-    if done.rowcount != 1:
-        raise ChangedMeanwhile
+    _carries(connection, intent, intent.last)
 
 
-def undo_intent(connection: Connection, intent: Intent, by: By) -> None:
-    """Note that the card did not do it, and its number is free again. ChangedMeanwhile, Stopped."""
+def undo_intent(
+    connection: Connection, intent: Intent, by: By, *, receipt: int | None = None
+) -> None:
+    """Note that the card did not do it. ChangedMeanwhile, Stopped.
+
+    receipt: what the card carries, with this intent, where it was changed and put back; without
+    it the intent's number is free again.
+    """
     _settle(connection, intent, IntentState.UNDONE, by)
+    if receipt is not None:
+        _carries(connection, intent, receipt)
+
+
+def _carries(connection: Connection, intent: Intent, receipt: int) -> None:
+    before = (cards.c.number == intent.card) & (cards.c.receipt == intent.receipt - 1)
+    now = update(cards).where(before).values(receipt=receipt, receipt_intent=intent.identifier)
+    if connection.execute(now).rowcount != 1:
+        raise ChangedMeanwhile
 
 
 def _settle(connection: Connection, intent: Intent, state: IntentState, by: By) -> None:
@@ -174,23 +208,12 @@ def _settle(connection: Connection, intent: Intent, state: IntentState, by: By) 
         raise ChangedMeanwhile
 
 
-def _last_finished(connection: Connection, card: LedgerCard) -> bytes:
-    """Return the identifier that the card's receipt should carry; nothing where it has none yet."""
-    found = connection.execute(
-        select(intents.c.id).where(
-            intents.c.card == card.number,
-            intents.c.receipt == card.receipt,
-            intents.c.state == IntentState.FINISHED.value,
-        )
-    ).scalar_one_or_none()
-    return found or b""
-
-
 def _intent(row: Row[tuple[object, ...]]) -> Intent:
     return Intent(
         row.id,
         row.card,
         row.receipt,
+        row.changes,
         row.purpose,
         IntentState(row.state),
         row.opened,

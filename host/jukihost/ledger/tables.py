@@ -68,10 +68,11 @@ cards: Final = Table(
     Column("returns_to", Text),
     Column("version", BigInteger, nullable=False),
     Column("receipt", BigInteger, nullable=False),
+    Column("receipt_intent", LargeBinary, nullable=False),
     _one_where("uq_ledger_cards_valid", "holder", "state IN ('active', 'suspended', 'moved_out')"),
     _one_where("uq_ledger_cards_issuing", "holder", "state = 'issuing'"),
 )
-"""The cards; `version` counts the events, `receipt` the transactions that the card went through."""
+"""The cards; `version` counts the events, `receipt` what the card's receipt carries."""
 
 events: Final = Table(
     "ledger_events",
@@ -94,6 +95,7 @@ intents: Final = Table(
     Column("id", LargeBinary, primary_key=True),
     Column("card", LargeBinary, ForeignKey("ledger_cards.number"), nullable=False),
     Column("receipt", BigInteger, nullable=False),
+    Column("changes", Integer, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("opened", Instant, nullable=False),
@@ -101,7 +103,6 @@ intents: Final = Table(
     Column("operator", Text, nullable=False),
     Column("terminal", Text, nullable=False),
     _one_where("uq_ledger_intents_open", "card", "state = 'open'"),
-    Index("ix_ledger_intents_card_receipt", "card", "receipt"),
 )
 """What was about to be done to a card, written before the card was touched."""
 

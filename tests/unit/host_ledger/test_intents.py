@@ -25,9 +25,10 @@ from jukihost.ledger import (
     open_intent,
     open_intents,
     settle_intent,
+    take_over_card,
     undo_intent,
 )
-from tests.support.host.ledgers import AT, BY, card_that_is, read_card
+from tests.support.host.ledgers import AT, BY, card_that_is, new_card, read_card
 
 ACTIVE: Final = STANDINGS[1]
 FIRST: Final = bytes(range(16))
@@ -35,9 +36,10 @@ SECOND: Final = bytes(range(16, 32))
 NUMBER: Final = bytes(7) + b"\1"
 
 
-def opened(database: Database, identifier: bytes) -> None:
+def opened(database: Database, identifier: bytes, changes: int = 1) -> None:
+    card = read_card(database)
     with database.begin() as connection:
-        open_intent(connection, read_card(database), identifier, "change PIN", BY)
+        open_intent(connection, card, identifier, "change PIN", BY, changes=changes)
 
 
 def settled(database: Database, receipt: int, identifier: bytes) -> IntentState:
@@ -81,6 +83,46 @@ def test_whatever_else_a_card_carries_is_a_gap(database: Database) -> None:
             settled(database, *said)
     with database.read() as connection:
         assert find_intent(connection, NUMBER) is not None, "nothing was decided"
+
+
+def test_a_procedure_of_several_changes_is_done_with_the_last(database: Database) -> None:
+    card_that_is(database, ACTIVE)
+    opened(database, FIRST, changes=3)
+    for wrong in (0, 4):
+        with pytest.raises(ReceiptGap):
+            settled(database, wrong, FIRST)
+    for some in (1, 2):
+        assert settled(database, some, FIRST) is IntentState.OPEN
+        assert read_card(database).receipt == 0
+    assert settled(database, 3, FIRST) is IntentState.FINISHED
+    assert (read_card(database).receipt, read_card(database).intent) == (3, FIRST)
+    opened(database, SECOND)
+    with database.read() as connection:
+        intent = find_intent(connection, NUMBER)
+    assert intent is not None
+    assert (intent.receipt, intent.last) == (4, 4)
+
+
+def test_a_card_that_was_put_back_carries_more_and_is_as_before(database: Database) -> None:
+    card_that_is(database, ACTIVE)
+    opened(database, FIRST, changes=2)
+    with database.begin() as connection:
+        intent = find_intent(connection, NUMBER)
+        assert intent is not None
+        undo_intent(connection, intent, BY, receipt=2)
+    with database.read() as connection:
+        check_receipt(connection, NUMBER, 2, FIRST)
+        with pytest.raises(ReceiptGap):
+            check_receipt(connection, NUMBER, 0, b"")
+
+
+def test_a_card_from_elsewhere_comes_with_what_it_carries(database: Database) -> None:
+    with database.begin() as connection:
+        take_over_card(connection, new_card(1), BY, receipt=7, intent=SECOND)
+    with database.read() as connection:
+        check_receipt(connection, NUMBER, 7, SECOND)
+    opened(database, FIRST)
+    assert settled(database, 8, FIRST) is IntentState.FINISHED
 
 
 def test_one_intent_a_card_until_it_is_settled(database: Database) -> None:
@@ -156,8 +198,8 @@ def test_what_was_cut_off_is_listed_the_oldest_first(database: Database) -> None
     assert [intent.card[-1] for intent in found] == [1, 2]
 
 
-def test_an_identifier_has_sixteen_bytes(database: Database) -> None:
-    card = card_that_is(database, ACTIVE)
-    for wrong in (b"", bytes(15), bytes(17)):
-        with pytest.raises(ValueError, match="16 bytes"), database.begin() as connection:
-            open_intent(connection, card, wrong, "change", BY)
+def test_an_intent_has_sixteen_bytes_and_some_change(database: Database) -> None:
+    card_that_is(database, ACTIVE)
+    for identifier, changes in ((b"", 1), (bytes(15), 1), (bytes(17), 1), (FIRST, 0), (FIRST, -1)):
+        with pytest.raises(ValueError, match="16 bytes"):
+            opened(database, identifier, changes)

@@ -47,6 +47,7 @@ def _cards() -> None:
         sa.Column("returns_to", sa.Text),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("receipt", sa.BigInteger, nullable=False),
+        sa.Column("receipt_intent", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_ledger_cards"),
     )
     op.create_index("ix_ledger_cards_holder", "ledger_cards", ["holder"])
@@ -69,6 +70,7 @@ def _cards() -> None:
         sa.Column("id", sa.LargeBinary, nullable=False),
         sa.Column("card", sa.LargeBinary, nullable=False),
         sa.Column("receipt", sa.BigInteger, nullable=False),
+        sa.Column("changes", sa.Integer, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("purpose", "state")),
         sa.Column("opened", sa.BigInteger, nullable=False),
         sa.Column("settled", sa.BigInteger),
@@ -77,7 +79,6 @@ def _cards() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_ledger_intents"),
     )
     _one_where("uq_ledger_intents_open", "ledger_intents", "card", "state = 'open'")
-    op.create_index("ix_ledger_intents_card_receipt", "ledger_intents", ["card", "receipt"])
 
 
 def _operators() -> None:
