@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 
 from cryptography.hazmat.primitives import hashes
@@ -14,12 +15,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jukicard import Card
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import ApduChannel, build_channel
+from jukihost.conversation.issuerdata import RegistryPart
+from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import AppletNotFound, CardError, StatusError
 from jukihost.keys.custody import KeyCustody
-from jukihost.models import Purpose
+from jukihost.keys.issuer import IssuerKeys
+from jukihost.models import OperatorPurpose, Purpose
 from jukihost.sessions.common import CommonSession
+from jukihost.sessions.issuer import IssuerSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
+from jukihost.sessions.operator import OperatorSession
 from jukihost.sessions.surface import SurfaceSession
 from jukihost.sessions.text import TextSession
 from tests.support.host.custody import PublicMasters
@@ -42,6 +48,9 @@ class Known:
     number_a: str = ""
     number_b: str = ""
     birth: str = ""
+    issuer: str = ""
+    """The key of the issuer domain; of cards of 0.1.0, whose domain had none, nothing."""
+    password: str = ""
 
 
 def find(card: Card, known: Known) -> Findings:
@@ -55,6 +64,8 @@ def find(card: Card, known: Known) -> Findings:
             ("surface", _surface),
             ("text", _text),
             ("common", _common),
+            *([("issuer", _issuer)] if known.issuer else []),
+            *([("operator", _operator)] if known.password else []),
         ):
             try:
                 for what, answer in look(build_channel(connection), known):
@@ -108,9 +119,9 @@ def _under(purpose: Purpose, channel: ApduChannel, known: Known) -> _Answers:
         yield f"{purpose.name} code", lambda: juki.read_code().reveal()
 
 
-def _proven(juki: JukiSession, purpose: Purpose, custody: KeyCustody) -> None:
+def _proven(session: SecuredSession, purpose: IntEnum, custody: KeyCustody) -> None:
     """Prove a purpose; these cards have keys of version 1 alone."""
-    assert juki.authenticate(purpose, custody) == 1
+    assert session.authenticate(purpose, custody) == 1
 
 
 def _dates(juki: JukiSession) -> str:
@@ -202,6 +213,31 @@ def _common(channel: ApduChannel, known: Known) -> _Answers:
         yield "tries", common.pin_retries
         yield "PIN", lambda: common.verify_pin(PIN)
         yield "tries afterwards", common.pin_retries
+
+
+def _issuer(channel: ApduChannel, known: Known) -> _Answers:
+    keys = IssuerKeys(*(bytes.fromhex(known.issuer),) * 3)
+    with IssuerSession(channel, allow_suspended=True) as issuer:
+        yield "keys", lambda: ", ".join(map(str, issuer.key_information()))
+        yield "opens", lambda: issuer.authenticate(keys)
+        for part in (RegistryPart.DOMAIN, RegistryPart.APPLICATIONS):
+            yield part.name.lower(), partial(_registry, issuer, part)
+
+
+def _registry(issuer: IssuerSession, part: RegistryPart) -> str:
+    return ", ".join(f"{one.aid} {one.state_name}" for one in issuer.registry(part))
+
+
+def _operator(channel: ApduChannel, known: Known) -> _Answers:
+    custody = PublicMasters(suite=known.suite)
+    with OperatorSession(channel) as operator:
+        yield "tries", operator.password_retries
+        yield "key", lambda: _proven(operator, OperatorPurpose.OPERATOR_LOGIN, custody)
+        yield "who", lambda: str(operator.identity())
+        yield "until", lambda: str(operator.password_until())
+        yield "password", lambda: operator.verify_password(known.password)
+        yield "certificate", lambda: operator.certificate().public_bytes(Encoding.DER)
+        yield "tries afterwards", operator.password_retries
 
 
 def _record(common: CommonSession) -> str:

@@ -13,19 +13,24 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import jukicard
-from jukicard import PROFILES, Card
-from jukicard.apdu import CommandApdu
+from jukicard import PROFILES, Card, Pins
+from jukicard.apdu import Aid, CommandApdu
 from jukicard.environment import CardEnvironment, SeededRandom
 from jukicard.memory import PersistentMemory, SqliteBackend, create_card, list_cards
 from jukicard.profiles.catalogue import Generation
 from jukicard.synthetic.people import draw_person
 from jukicard.synthetic.person import Person, card_expiry, juki_card_expiry
+from jukicard.transport.inprocess import LocalReader
+from jukihost.channel import build_channel
 from jukihost.conversation.secrets import BirthPin
+from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
+from jukihost.sessions.issuer import IssuerSession
 from tests.support.cards.card_certificates import CERTIFICATE, NUMBER
 from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
 from tests.support.cards.issuing import issue
@@ -86,6 +91,8 @@ ASKED: Final = {
 CARD_ID: Final = "card"
 """The name that `jukicard new` gives the card in a file."""
 ACCESS_NUMBER: Final = "271828"
+OTHER_KEY: Final = bytes(range(0x50, 0x70))
+"""A key of AES-256 that an issuer has put in the place of the published ones."""
 
 
 def _as_issued(card: Card) -> None:
@@ -128,14 +135,32 @@ def _terminal(card: Card) -> NaiveTerminal:
     return terminal
 
 
+@contextmanager
+def _as_issuer(card: Card) -> Iterator[IssuerSession]:
+    with LocalReader(card) as connection, IssuerSession(build_channel(connection)) as issuer:
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        yield issuer
+
+
+def _issuer_keys_replaced(card: Card) -> None:
+    with _as_issuer(card) as issuer:
+        issuer.put_keys(IssuerKeys(*(OTHER_KEY,) * 3, version=2), replace=1)
+
+
+def _application_locked(card: Card) -> None:
+    with _as_issuer(card) as issuer:
+        issuer.lock(Aid("D392F000260100000001"))
+
+
 @dataclass(frozen=True)
 class Story:
-    """A card that is kept: how it is issued, and what has happened to it since."""
+    """A card that is kept: how it is issued, what has happened to it since, its issuer's key."""
 
     profile: str
     act: Callable[[Card], None] = _as_issued
     options: Mapping[str, Any] = field(default_factory=dict)
     foreign: bool = False
+    issuer: bytes = ISSUER_TEST_KEYS.k_enc
 
     @property
     def suite(self) -> str:
@@ -187,6 +212,8 @@ STORIES: Final[dict[str, Story]] = {
     "juki-v1 MA-3DES": _juki_v1(suites="MA-3DES"),
     "juki-v1 certificates": _juki_v1(**_certified()),
     "juki-v1 RSA-2048": _juki_v1(rsa_bits=2048),
+    "juki-v1 issuer keys replaced": Story("juki-v1", _issuer_keys_replaced, issuer=OTHER_KEY),
+    "juki-v1 application locked": _juki_v1(_application_locked),
     "juki-v2 as issued": Story("juki-v2"),
     "juki-v2 name only": Story("juki-v2", options={"form": 1}),
     "juki-v2 contactless": Story(
@@ -270,6 +297,8 @@ def find_on(name: str) -> tuple[Known, Findings]:
             number_a=person.individual_number if story.profile == "mynumber" else "",
             number_b=number,
             birth=birth,
+            issuer=story.issuer.hex(),
+            password=Pins().operator if story.profile == "operator" else "",
         )
         found = find(card.fork(), known)
         if found.get("surface number B", "done") == "done":
@@ -310,7 +339,7 @@ def main() -> int:
     """Write what this release has not kept yet; 1 when that is nothing."""
     folder = STATES / jukicard.__version__
     folder.mkdir(parents=True, exist_ok=True)
-    written = [path for name in STORIES for path in _keep(folder / stem_of(name), name)]
+    written = [path for name in STORIES for path in keep(folder / stem_of(name), name)]
     for stem, cards in files().items():
         path = folder / f"{stem}.juki"
         if not path.exists():
@@ -323,7 +352,7 @@ def main() -> int:
     return 0
 
 
-def _keep(stem: Path, name: str) -> Iterator[Path]:
+def keep(stem: Path, name: str) -> Iterator[Path]:
     """Write the files of one card that are not there yet, and yield each."""
     card, script, found = (Path(f"{stem}.{kind}") for kind in ("card", "txt", "json"))
     if not card.exists():

@@ -19,7 +19,18 @@ from jukicard.kit.fileapplet import FileApplet
 from jukicard.memory import PersistentMemory, SqliteBackend, list_cards
 from jukicard.runtime.boundary import raise_bug
 from tests.support.cards.state_findings import Known, find
-from tests.support.cards.states import STATES, STORIES, files, kept, kept_in_files, make, stem_of
+from tests.support.cards.states import (
+    CARD_ID,
+    STATES,
+    STORIES,
+    files,
+    keep,
+    kept,
+    kept_in_files,
+    make,
+    make_file,
+    stem_of,
+)
 from tests.support.naive.terminal import JUKI, PURPOSES, NaiveTerminal, keys_of
 from tests.support.published.transcript import play
 
@@ -206,3 +217,31 @@ def test_a_kept_card_still_knows_which_systems_it_lets_in(stem: str, opened_to: 
 @pytest.mark.parametrize("name", STORIES)
 def test_the_same_card_is_made_the_same_way(name: str) -> None:
     assert make(name) == make(name)
+
+
+NOT_KEPT_YET = [name for name in STORIES if not list(STATES.glob(f"*/{stem_of(name)}.json"))]
+
+
+@pytest.mark.parametrize("name", NOT_KEPT_YET or [*STORIES][:1])
+def test_what_no_release_has_kept_yet_can_be_kept(name: str, tmp_path: Path) -> None:
+    """Snapshot, answers, what a terminal finds, and the card in a file: as the release will."""
+    image, script, findings = keep(tmp_path / stem_of(name), name)
+    then = json.loads(findings.read_text())
+    card = Card.restore(MemorySnapshot.from_bytes(image.read_bytes()), on_bug=raise_bug)
+    card.power_on()
+    play(card, script.read_text(encoding="ascii"))
+    make_file(tmp_path / "card.juki", {CARD_ID: name})
+    with opened(tmp_path / "card.juki", CARD_ID, _made(tmp_path / "again")) as kept_in_file:
+        assert find(kept_in_file, Known(**then["known"])) == then["found"]
+
+
+def test_what_a_release_will_keep_has_an_issuer_and_an_operator(tmp_path: Path) -> None:
+    found = {}
+    for name in ("juki-v1 issuer keys replaced", "juki-v1 application locked", "operator locked"):
+        *_, findings = keep(tmp_path / stem_of(name), name)
+        found[name] = json.loads(findings.read_text())["found"]
+    assert found["juki-v1 issuer keys replaced"]["issuer opens"] == "done"
+    assert "version=2" in found["juki-v1 issuer keys replaced"]["issuer keys"]
+    assert "locked" in found["juki-v1 application locked"]["issuer applications"]
+    assert found["operator locked"]["operator key"] == "done"
+    assert found["operator locked"]["operator tries"] == "0"
