@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.interop.ccid import missing_parts as missing_for_ccid
-from tests.support.interop.ccidreader import CcidReaders
+from tests.support.interop.ccidreader import CcidReaders, door_to
 from tests.support.interop.missing import require
 from tests.support.interop.pcscd import Pcscd, missing_parts
 from tests.support.interop.served import Serve, Served
+from tests.support.usb.desk import UsbDesk, missing_parts as missing_for_usb
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,6 +60,21 @@ def ccid(ccid_session: CcidReaders) -> Iterator[CcidReaders]:
     """A pcscd with libccid and an empty GemPCTwin, where this process looks for its daemon."""
     with ccid_session.door():
         yield ccid_session
+
+
+@pytest.fixture(scope="session")
+def usb_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsbDesk]:
+    """The five USB readers for the whole session, empty; whoever puts a card in takes it out."""
+    require("reader driver", missing_for_usb())
+    with UsbDesk(tmp_path_factory.mktemp("usb")) as desk:
+        yield desk
+
+
+@pytest.fixture
+def usb(usb_session: UsbDesk) -> Iterator[UsbDesk]:
+    """The USB readers, where this process looks for its daemon."""
+    with door_to(usb_session.daemon):
+        yield usb_session
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """One session, told once, over every way to a card: in-process, vpcd without a daemon, TCP, PC/SC.
 
-PC/SC comes twice: to vpcd's virtual reader, and to one that libccid takes for hardware. Whatever a
-transport may add or lose would show here as a difference between them.
+PC/SC comes three times: to vpcd's virtual reader, and to two that libccid takes for hardware, on a
+serial line and, contactless, on USB. Whatever a transport may add or lose would show here as a
+difference between them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 
 from jukicard import Card, Printed, issue_card
 from jukicard.apdu.trace import DumpWriter, TraceLevel
+from jukicard.transport.contactless import as_found
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.vpcd import VpcdServer
@@ -30,6 +32,8 @@ from tests.support.host.custody import PublicMasters
 from tests.support.interop.ccidreader import CcidReaders
 from tests.support.interop.pcscd import Pcscd
 from tests.support.readers.statuses import Statuses
+from tests.support.usb.desk import UsbDesk
+from tests.support.usb.models import CONTACTLESS
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 BEGIN_PACE = "> 0022C1A4"
@@ -110,11 +114,29 @@ class PcscRig:
         self.pcscd.remove()
 
 
+class UsbRig:
+    """A contactless reader on USB."""
+
+    def __init__(self, desk: UsbDesk, stack: ExitStack) -> None:
+        self.desk = desk
+        self.connection: Connection = PcscConnection(desk.name(CONTACTLESS))
+        stack.callback(self.remove)
+
+    def insert(self, card: Card) -> None:
+        self.desk.insert(CONTACTLESS, as_found(card))
+
+    def remove(self) -> None:
+        self.desk.remove(CONTACTLESS)
+
+
 PCSC = pytest.param("pcsc", marks=[pytest.mark.interop, pytest.mark.xdist_group("pcscd")])
-CCID = pytest.param("ccid", marks=[pytest.mark.interop, pytest.mark.xdist_group("ccid")])
+CCID, USB = (
+    pytest.param(name, marks=[pytest.mark.interop, pytest.mark.xdist_group("ccid")])
+    for name in ("ccid", "usb-contactless")
+)
 
 
-@pytest.fixture(params=["local", "tcp", "vpcd", "vpcd-listening", PCSC, CCID])
+@pytest.fixture(params=["local", "tcp", "vpcd", "vpcd-listening", PCSC, CCID, USB])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     with ExitStack() as stack:
         make: dict[str, Callable[[], Rig]] = {
@@ -124,6 +146,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
             "vpcd-listening": lambda: VpcdListeningRig(stack),
             "pcsc": lambda: PcscRig(request.getfixturevalue("pcscd")),
             "ccid": lambda: PcscRig(request.getfixturevalue("ccid")),
+            "usb-contactless": lambda: UsbRig(request.getfixturevalue("usb"), stack),
         }
         yield make[request.param]()
 

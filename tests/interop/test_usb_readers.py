@@ -7,35 +7,22 @@ card answers through driver and reader is what its twin answers directly.
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from jukicard import Card, PinPad, issue_card
-from jukicard.testing import ScriptedKeypad
+from jukicard import Card, issue_card
 from jukicard.transport import CardPort
 from jukicard.transport.contactless import Contactless, ContactlessPort
+from jukihost.transport.pcsc.connection import PcscConnection
 from tests.interop.test_tpdu_sessions import SESSION
-from tests.support.interop.ccid import DRIVER_FILE, CcidDaemon, missing_parts
 from tests.support.interop.missing import require
 from tests.support.interop.terminal import ScardError, Terminal
 from tests.support.readers.echo_card import EchoCard
-from tests.support.usb.bus import UsbReader, build_library
-from tests.support.usb.models import (
-    CONTACTLESS,
-    EXTENDED,
-    MODELS,
-    PIN_PAD,
-    SHORT,
-    TPDU,
-    VENDOR,
-    UsbModel,
-)
+from tests.support.usb.desk import UsbDesk, missing_parts
+from tests.support.usb.models import CONTACTLESS, EXTENDED, MODELS, PIN_PAD, SHORT, TPDU, UsbModel
 
 pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("ccid")]
 JPKI = bytes.fromhex("00A4040C0AD392F000260100000001")
@@ -48,73 +35,9 @@ GET_FEATURES = 0x42000000 + 3400
 VERIFY, MODIFY = 6, 7
 
 
-class Desk:
-    """The five readers, pcscd, and a terminal in front of them."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "bus").mkdir()
-        self.pad = ScriptedKeypad()
-        self._stack = ExitStack()
-        build_library(folder)
-        self.readers = {
-            model: UsbReader(
-                folder / "bus",
-                model.product,
-                model,
-                secure=PinPad(self.pad) if model.pin_support else None,
-            )
-            for model in MODELS
-        }
-        driver = folder / "driver"
-        driver.mkdir()
-        self.daemon = CcidDaemon(
-            driver,
-            {model.name: each.entry(driver / DRIVER_FILE) for model, each in self.readers.items()},
-            devices=[(VENDOR, model.product) for model in MODELS],
-            LD_LIBRARY_PATH=str(folder),
-            JUKICARD_USB=str(folder / "bus"),
-        )
-        self.terminal: Terminal = self.daemon.terminal
-
-    def __enter__(self) -> Desk:
-        with ExitStack() as stack:
-            for reader in self.readers.values():
-                stack.enter_context(reader)
-            stack.enter_context(self.daemon)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def name(self, model: UsbModel) -> str:
-        """What PC/SC calls a reader."""
-        return self.daemon.readers[MODELS.index(model)]
-
-    @contextmanager
-    def holding(self, model: UsbModel, card: CardPort) -> Iterator[Terminal]:
-        """Put a card in, and take it out at the end; both are waited for."""
-        slot = self.readers[model].slot
-        slot.insert(card)
-        try:
-            self.terminal.wait_for(self.name(model), present=True)
-            yield self.terminal
-        finally:
-            self.terminal.disconnect()
-            if slot.occupied:
-                slot.remove()
-            self.terminal.wait_for(self.name(model), present=False)
-
-
-def need_parts() -> None:
-    require("reader driver", missing_parts() + ([] if shutil.which("cc") else ["cc"]))
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    need_parts()
-    with Desk(tmp_path_factory.mktemp("usb")) as desk:
-        yield desk
+@pytest.fixture
+def desk(usb_session: UsbDesk) -> UsbDesk:
+    return usb_session
 
 
 def issued(model: UsbModel, profile: str = "juki-v1") -> Card:
@@ -133,7 +56,7 @@ def carried(model: UsbModel, command: bytes) -> bool:
 
 @pytest.mark.parametrize("profile", ["juki-v1", "mynumber"])
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_a_session_is_the_card_itself(desk: Desk, model: UsbModel, profile: str) -> None:
+def test_a_session_is_the_card_itself(desk: UsbDesk, model: UsbModel, profile: str) -> None:
     card = issued(model, profile)
     twin = card.fork()
     with desk.holding(model, in_front(model, card)) as terminal:
@@ -149,7 +72,7 @@ def test_a_session_is_the_card_itself(desk: Desk, model: UsbModel, profile: str)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_a_certificate_is_read_in_parts_and_at_once(desk: Desk, model: UsbModel) -> None:
+def test_a_certificate_is_read_in_parts_and_at_once(desk: UsbDesk, model: UsbModel) -> None:
     card = issued(model, "mynumber")
     twin = card.fork()
     twin.power_on()
@@ -173,7 +96,7 @@ def test_a_certificate_is_read_in_parts_and_at_once(desk: Desk, model: UsbModel)
 
 
 @pytest.mark.parametrize("model", [EXTENDED, CONTACTLESS], ids=lambda model: model.name)
-def test_commands_and_answers_of_any_length_go_through(desk: Desk, model: UsbModel) -> None:
+def test_commands_and_answers_of_any_length_go_through(desk: UsbDesk, model: UsbModel) -> None:
     """One reader takes 271 bytes at once, so that both are chains; the other takes all."""
     with desk.holding(model, EchoCard()) as terminal:
         terminal.connect(desk.name(model))
@@ -184,7 +107,7 @@ def test_commands_and_answers_of_any_length_go_through(desk: Desk, model: UsbMod
             assert asked == bytes(size) + b"\x90\x00", size
 
 
-def test_class_ff_is_the_readers_where_there_is_no_contact(desk: Desk) -> None:
+def test_class_ff_is_the_readers_where_there_is_no_contact(desk: UsbDesk) -> None:
     ask = bytes.fromhex("FFCA000000")
     for model, answer in ((CONTACTLESS, UID + b"\x90\x00"), (EXTENDED, b"\x6e\x00")):
         with desk.holding(model, in_front(model, issued(model))) as terminal:
@@ -192,9 +115,18 @@ def test_class_ff_is_the_readers_where_there_is_no_contact(desk: Desk) -> None:
             assert terminal.transmit(ask) == answer
 
 
+def test_the_host_library_asks_the_contactless_reader_for_the_uid(usb: UsbDesk) -> None:
+    usb.insert(CONTACTLESS, in_front(CONTACTLESS, issued(CONTACTLESS)))
+    try:
+        with PcscConnection(usb.name(CONTACTLESS)) as connection:
+            assert connection.uid() == UID
+    finally:
+        usb.remove(CONTACTLESS)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_card_that_is_pulled_is_missed_and_the_next_one_found(
-    desk: Desk, model: UsbModel
+    desk: UsbDesk, model: UsbModel
 ) -> None:
     slot, card = desk.readers[model].slot, issued(model)
     with desk.holding(model, in_front(model, card)) as terminal:
@@ -212,7 +144,7 @@ def test_a_card_that_is_pulled_is_missed_and_the_next_one_found(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_opensc_sees_reader_and_card(desk: Desk, model: UsbModel) -> None:
+def test_opensc_sees_reader_and_card(desk: UsbDesk, model: UsbModel) -> None:
     name, card = desk.name(model), issued(model)
 
     def opensc(*words: str) -> str:
@@ -250,7 +182,7 @@ def verify_structure(apdu: bytes) -> bytes:
     return struct.pack("<BBBBBHBBHB3sI", 5, 5, 0x82, 0, 0, 0x0404, 2, 1, 0x0409, 0, b"", 5) + apdu
 
 
-def test_a_pin_is_typed_at_the_pad(desk: Desk) -> None:
+def test_a_pin_is_typed_at_the_pad(desk: UsbDesk) -> None:
     select, verify = bytes.fromhex("00A4020C020018"), bytes.fromhex("0020008000")
     with desk.holding(PIN_PAD, issued(PIN_PAD, "mynumber")) as terminal:
         terminal.connect(desk.name(PIN_PAD))
@@ -262,7 +194,7 @@ def test_a_pin_is_typed_at_the_pad(desk: Desk) -> None:
             assert terminal.control(code, verify_structure(verify)).hex().upper() == answer
 
 
-def test_only_the_reader_with_a_pad_says_that_it_has_one(desk: Desk) -> None:
+def test_only_the_reader_with_a_pad_says_that_it_has_one(desk: UsbDesk) -> None:
     for model in (TPDU, PIN_PAD, EXTENDED):
         with desk.holding(model, issued(model)) as terminal:
             terminal.connect(desk.name(model))
@@ -270,8 +202,8 @@ def test_only_the_reader_with_a_pad_says_that_it_has_one(desk: Desk) -> None:
 
 
 def test_a_reader_that_is_pulled_out_leaves_the_others_alone(tmp_path: Path) -> None:
-    need_parts()
-    with Desk(tmp_path) as desk, desk.holding(TPDU, issued(TPDU)) as terminal:
+    require("reader driver", missing_parts())
+    with UsbDesk(tmp_path) as desk, desk.holding(TPDU, issued(TPDU)) as terminal:
         desk.readers[SHORT].slot.insert(issued(SHORT))
         terminal.wait_for(desk.name(SHORT), present=True)
         terminal.connect(desk.name(SHORT))
