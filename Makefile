@@ -169,9 +169,12 @@ format: $(DEV) ## rewrite the layout and whatever ruff can mend
 bench: $(BASE) ## measure
 	@$(BIN)/python -m benchmarks
 
+# Minutes, and some gigabytes of disk where temporary files lie. For example ENTRIES=10000000.
+ENTRIES ?= 1000000
 .PHONY: bench-ledger
-bench-ledger: $(DEV) ## measure the ledger: minutes, and a server that it starts
+bench-ledger: $(DEV) ## measure the ledger and the log of uses: minutes, and a server that it starts
 	@$(BIN)/python -m benchmarks.ledger
+	@$(BIN)/python -m benchmarks.uselog --entries $(ENTRIES)
 
 .PHONY: fuzz
 fuzz: $(FUZZ) ## coverage-guided fuzzing for FUZZ_SECONDS

@@ -56,6 +56,17 @@ def test_the_ledger_is_looked_at_with_a_hundred_thousand_cards() -> None:
         assert row in done.stdout, done.stdout
 
 
+def test_the_stored_log_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.uselog", "--entries", "2000", "--leaves", "3000",
+         "--no-server"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for row in ("sequenced:", "verified:", "disclosure of 100 entries:", "inclusion proof:"):
+        assert row in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -5,14 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
+from typing import Final
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, Executable, bindparam, insert, update
 
 from jukihost.log.entries import NOTHING_BEFORE, Derivations, Outcome, PseudonymKey, Use
-from jukihost.log.stored import insert_or
+from jukihost.log.stored import INSERTS
 from jukihost.log.tables import queue, residents
 from jukihost.log.tree import HASH, leaf_hash
 from jukihost.models import ResidentCode
+
+_QUEUE: Final = insert(queue).inline()
+_LAST: Final = update(residents).where(residents.c.resident == bindparam("whose"))
+# Statements are made once: to make one takes longer than to run it.
 
 
 def append_use(
@@ -53,15 +59,14 @@ def append_use(
     )
     entry = bytes(use)
     if pseudonym:
-        mine = residents.c.resident == pseudonym
-        connection.execute(update(residents).where(mine).values(leaf=leaf_hash(entry)))
-    connection.execute(insert(queue).values(entry=entry, resident=pseudonym, at=at))
+        connection.execute(_LAST, {"whose": pseudonym, "leaf": leaf_hash(entry)})
+    connection.execute(_QUEUE, {"entry": entry, "resident": pseudonym, "at": at})
     return use
 
 
 def append_entry(connection: Connection, entry: Derivations) -> None:
     """Queue an entry that is of no resident's, like `append_use`."""
-    connection.execute(insert(queue).values(entry=bytes(entry), at=entry.at))
+    connection.execute(_QUEUE, {"entry": bytes(entry), "resident": None, "at": entry.at})
 
 
 def append_derivations(
@@ -81,9 +86,13 @@ def _next(connection: Connection, resident: bytes) -> tuple[int, bytes]:
     The resident's row is this transaction's from here on: others wait for it.
     """
     first = {"resident": resident, "number": 1, "leaf": NOTHING_BEFORE}
-    counted = insert_or(connection, residents).values(first)
-    counted = counted.on_conflict_do_update(
+    found = connection.execute(_counting(connection.dialect.name), first).one()
+    return found.number, found.leaf
+
+
+@cache
+def _counting(dialect: str) -> Executable:
+    counted = INSERTS[dialect](residents).on_conflict_do_update(
         index_elements=["resident"], set_={"number": residents.c.number + 1}
     )
-    found = connection.execute(counted.returning(residents.c.number, residents.c.leaf)).one()
-    return found.number, found.leaf
+    return counted.returning(residents.c.number, residents.c.leaf)

@@ -244,15 +244,17 @@ class Derivations:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The entry that says which uses are gone: below which index, and the last of their days."""
+    """The entry that says which entries are gone: how many, below which index, and the last day."""
 
     at: datetime
+    count: int
     below: int
     until: date
 
     def __bytes__(self) -> bytes:
         said = {
             "at": self.at.astimezone(UTC).strftime(_TIME),
+            "count": str(self.count),
             "below": str(self.below),
             "until": self.until.isoformat(),
         }
@@ -261,10 +263,11 @@ class Pruned:
     @classmethod
     def parse(cls, data: bytes) -> Pruned:
         """Read the entry of a pruning; it is written exactly as it was read. EntryError."""
-        said = _read(_PRUNED, ("at", "below", "until"), data)
+        said = _read(_PRUNED, ("at", "count", "below", "until"), data)
         try:
             at = datetime.strptime(said["at"], _TIME).replace(tzinfo=UTC)
-            found = cls(at, _number(said["below"]), date.fromisoformat(said["until"]))
+            count, below = _number(said["count"]), _number(said["below"])
+            found = cls(at, count, below, date.fromisoformat(said["until"]))
         except ValueError:
             raise EntryError("this is no entry of a pruning: a value is malformed") from None
         return _same(found, data)

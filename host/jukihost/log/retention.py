@@ -59,9 +59,10 @@ def _remove(database: Database, years: int) -> Pruned | None:
         below = connection.execute(kept.order_by(place).limit(1)).scalar()
         below = head.size if below is None else below
         old = delete(entries).where(place < below, entries.c.at.is_not(None))
-        if not connection.execute(old).rowcount:
+        count = connection.execute(old).rowcount
+        if not count:
             return None
-        made = Pruned(now, below, oldest - timedelta(days=1))
+        made = Pruned(now, count, below, oldest - timedelta(days=1))
         extend(connection, head, [(bytes(made), None, None)])
         change_head(connection, pruned=below)
     return made

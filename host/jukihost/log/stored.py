@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
@@ -19,6 +19,12 @@ WIDTH: Final = 256
 """How many hashes a tile has when it is full."""
 LEVELS: Final = 8
 """How many levels of the tree one level of tiles stands for."""
+
+INSERTS: Final[dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+"""For each dialect, an INSERT that knows what to do with a row that is there already."""
 
 
 class NoLog(LogError):
@@ -49,7 +55,7 @@ def create_log(connection: Connection, origin: str, *, hold: bool = False) -> No
     it, and flagged.
     """
     made = {"size": 0, "pruned": 0, "hold": hold}
-    statement = insert_or(connection, heads).values(id=1, origin=origin, **made)
+    statement = INSERTS[connection.dialect.name](heads).values(id=1, origin=origin, **made)
     begun = connection.execute(statement.on_conflict_do_nothing().returning(heads.c.id))
     if begun.first() is None:
         raise LogExists("the database has a log already; it is left as it is")
@@ -69,18 +75,11 @@ def change_head(connection: Connection, **values: object) -> None:
     connection.execute(update(heads).values(**values))
 
 
-def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that knows what to do with a row that is there already."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
-
-
 def replace_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Put rows in, in place of those with the same key."""
     if not rows:
         return
-    made = insert_or(connection, table)
+    made = INSERTS[connection.dialect.name](table)
     keys = [column.name for column in table.primary_key]
     changed = {one.name: one for one in made.excluded if one.name not in keys}
     connection.execute(made.on_conflict_do_update(index_elements=keys, set_=changed), rows)

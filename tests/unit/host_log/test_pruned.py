@@ -85,7 +85,7 @@ def test_what_is_pruned_is_gone_from_the_file_and_still_proven(
     assert prune_log(stored.database) is None
     stored.clock.move(timedelta(minutes=1))
     made = prune_log(stored.database)
-    assert made == Pruned(stored.clock.now(), 5, date(2014, 4, 1))
+    assert made == Pruned(stored.clock.now(), 4, 5, date(2014, 4, 1))
     for word in ("an old purpose", old[0].salt.hex(), old[3].salt.hex()):
         assert not found(stored, request, word)
     assert found(stored, request, "a later purpose")
@@ -160,10 +160,20 @@ def test_what_no_pruning_speaks_of_was_removed(in_file: StoredTown) -> None:
     assert in_file.verify().problems == ("entry 9 is missing, and no pruning says so: removed",)
 
 
+def test_the_end_of_a_day_that_is_removed_with_what_was_pruned_is_found(
+    in_file: StoredTown,
+) -> None:
+    pruned(in_file)
+    in_file.spoil(delete(entries).where(entries.c.leaf_index == 3))
+    assert in_file.verify().problems == (
+        "7 entries below 8 are gone, and the prunings say 6: removed",
+    )
+
+
 def test_a_pruning_before_its_time_is_found(in_file: StoredTown) -> None:
     in_file.use(*CODES)
     in_file.publish()
-    early = Pruned(in_file.clock.now(), 3, date(2014, 4, 1))
+    early = Pruned(in_file.clock.now(), 3, 3, date(2014, 4, 1))
 
     in_file.spoil(delete(entries))
     with in_file.database.begin() as connection:
@@ -191,7 +201,7 @@ def test_a_pruning_that_says_less_than_it_took_is_found(in_file: StoredTown) -> 
 
 
 def test_a_pruned_entry_is_written_as_it_is_read() -> None:
-    made = Pruned(datetime(2021, 4, 2, tzinfo=JAPAN), 7, date(2014, 4, 1))
+    made = Pruned(datetime(2021, 4, 2, tzinfo=JAPAN), 5, 7, date(2014, 4, 1))
     assert bytes(Pruned.parse(bytes(made))) == bytes(made)
     for wrong in (bytes(made) + b"\n", bytes(made).replace(b"below 7", b"below 07")):
         with pytest.raises(EntryError):
