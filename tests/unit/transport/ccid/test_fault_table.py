@@ -23,6 +23,7 @@ from jukicard import Card, ContactCard, atr_variant, issue_card
 from jukicard.cli import main
 from jukicard.transport.ccid import ExchangeLevel
 from jukicard.transport.ccid.serial import SerialReader
+from tests.support import soak
 from tests.support.readers.ccid_driver import lrc, message
 from tests.support.readers.serial_line import NAK, Line, frame
 from tests.support.readers.statuses import Statuses
@@ -76,9 +77,10 @@ class Desk:
         return self.apdu(TRIES) == "63C2"
 
     def noise(self) -> str:
-        """Return all that comes until the reader has been silent for longer than it waits."""
-        said = ""
-        while more := self.line.read(4096, 1.3):
+        """Return all that comes until the reader waits for nothing any more."""
+        said, until = "", time.monotonic() + 30
+        while (more := self.line.read(4096, 0.1)) or self.serial._frames.half:
+            assert time.monotonic() < until
             said += more
         return said
 
@@ -305,6 +307,22 @@ def test_noise_on_the_line(desk: Desk, sent: bytes) -> None:
     assert fault.answer.startswith("`03 15 16`")
     assert said == NAK * (len(said) // 6) != ""
     assert desk.is_as_before()
+    unhurt(desk)
+
+
+def test_whatever_is_sent_the_reader_goes_on(desk: Desk) -> None:
+    """Random bytes, random messages in frames that are right, and frames that were cut."""
+    rng, kinds = random.Random("frames"), (*range(0x61, 0x74), 0x00, 0xFF)
+    for _ in range(soak.times(100, soak=5_000)):
+        body, head = rng.randbytes(rng.randrange(40)), rng.randbytes(5)
+        told = len(body).to_bytes(4, "little") if rng.random() < 0.9 else head[:4]
+        sent = frame(bytes((rng.choice(kinds),)) + told + head + body)
+        if rng.random() < 0.05:
+            sent = sent[: rng.randrange(len(sent))]
+        desk.line.write(sent if rng.random() < 0.9 else body)
+        desk.line.read(4096, 0.005)
+    desk.noise()
+    desk.send(message(0x63))
     unhurt(desk)
 
 
