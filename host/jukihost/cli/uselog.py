@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,15 +14,15 @@ from jukihost.cli.arguments import Commands, add_command, add_group, add_json, a
 from jukihost.cli.output import UsageError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from jukihost.database import Database
-    from jukihost.log import KeyUse, Note, NoteKey
+    from jukihost.log import KeyUse, Note, NoteKey, SigningKey
 
 _NOTE: Final = 64 << 10
 EXAMPLES: Final = """\
 examples:
   jukihost log key town.key --for log --name town.example/uses      prints the public key
+  jukihost log key 'pkcs11:token=TOWN;object=log?module-path=/usr/lib/softhsm/libsofthsm2.so' \\
+      --for log --name town.example/uses                            drawn in a token, where it stays
   jukihost log create terminal.db --origin town.example/uses
   jukihost log publish terminal.db --key town.key --request ask.txt
   jukihost log witness seen.json ask.txt --key prefecture.key --name prefecture.example \\
@@ -122,7 +122,9 @@ def add(commands: Commands) -> None:
         "STATE",
     )
     witness.add_argument("request", metavar="REQUEST", help="what the log asks, - for stdin")
-    witness.add_argument("--key", metavar="FILE", required=True, help="the witness's key")
+    witness.add_argument(
+        "--key", metavar="FILE", required=True, help="the witness's key, a file or pkcs11:..."
+    )
     witness.add_argument("--name", required=True, help="the witness's, prefecture.example")
     witness.add_argument(
         "--create", action="store_true", help="begin with an empty memory: a new witness only"
@@ -150,7 +152,7 @@ def _action(
 
 
 def _add_signing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--key", metavar="FILE", help="the log's key: sign")
+    parser.add_argument("--key", metavar="FILE", help="the log's key, a file or pkcs11:...: sign")
     parser.add_argument(
         "--request", metavar="FILE", help="write what is to be sent to the witness to a file, - too"
     )
@@ -196,10 +198,30 @@ def _read_key(arguments: argparse.Namespace, path: str, use: KeyUse) -> bytes:
     return read_log_key(Path(path), prompts.passphrase(arguments, path), use)
 
 
-def _signer(arguments: argparse.Namespace, path: str, use: KeyUse) -> Ed25519PrivateKey:
+@contextmanager
+def _signers(
+    arguments: argparse.Namespace, places: list[str], use: KeyUse, *, draw: bool = False
+) -> Iterator[list[SigningKey]]:
+    """Give the keys that sign, from files or tokens; `draw` makes those in tokens first."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    return Ed25519PrivateKey.from_private_bytes(_read_key(arguments, path, use))
+    from jukihost.keys.pkcs11 import SCHEME
+    from jukihost.tokens import TokenAddress, TokenCustody, TokenSigningKey
+
+    tokens: dict[TokenAddress, TokenCustody] = {}
+    with ExitStack() as stack:
+
+        def signer(place: str) -> SigningKey:
+            if not place.startswith(SCHEME):
+                return Ed25519PrivateKey.from_private_bytes(_read_key(arguments, place, use))
+            address, name = TokenAddress.parse_key(place)
+            if address not in tokens:  # a token is opened once
+                opened = TokenCustody(address, prompts.passphrase(arguments, place))
+                tokens[address] = stack.enter_context(opened)
+            made = TokenSigningKey.draw if draw else TokenSigningKey.of
+            return made(tokens[address], name)
+
+        yield [signer(place) for place in places]
 
 
 def _keys(texts: list[str]) -> list[NoteKey]:
@@ -217,6 +239,7 @@ def _note(path: str) -> Note:
 def _key(arguments: argparse.Namespace) -> int:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from jukihost.keys.pkcs11 import SCHEME
     from jukihost.log import KeyKind, KeyUse, NoteKey, new_log_key
 
     use = KeyUse(arguments.use)
@@ -224,10 +247,16 @@ def _key(arguments: argparse.Namespace) -> int:
         raise UsageError("give --name for a key that signs, and none for pseudonyms")
     if arguments.name:
         NoteKey(arguments.name, KeyKind.LOG, bytes(32))  # or says what is wrong with the name
+    kind = KeyKind.LOG if use is KeyUse.LOG else KeyKind.WITNESS
+    if arguments.place.startswith(SCHEME):
+        if use is KeyUse.PSEUDONYMS:
+            raise UsageError("a key of pseudonyms is kept in a file; a token holds keys that sign")
+        with _signers(arguments, [arguments.place], use, draw=True) as [drawn]:
+            print(NoteKey.of(arguments.name, drawn, kind))
+        return output.OK
     passphrase = prompts.passphrase(arguments, arguments.place, new=True)
     made = new_log_key(Path(arguments.place), passphrase, use)
     if arguments.name:
-        kind = KeyKind.LOG if use is KeyUse.LOG else KeyKind.WITNESS
         print(NoteKey.of(arguments.name, Ed25519PrivateKey.from_private_bytes(made), kind))
     return output.OK
 
@@ -253,10 +282,10 @@ def _publish(arguments: argparse.Namespace) -> int:
             take_cosigned(database, _note(arguments.cosigned), keys)
             return output.OK
         files = [arguments.key, *([arguments.new_key] if arguments.new_key else [])]
-        signers = [_signer(arguments, one, KeyUse.LOG) for one in files]
-        sequence_log(database)
-        end_day(database)
-        note = publish_log(database, *signers)
+        with _signers(arguments, files, KeyUse.LOG) as signers:
+            sequence_log(database)
+            end_day(database)
+            note = publish_log(database, *signers)
         if not _write_request(arguments, database):
             print(bytes(note).decode(), end="")
     return output.OK
@@ -275,7 +304,8 @@ def _adopt(arguments: argparse.Namespace) -> int:
             answer, [key] = _note(arguments.cosigned), _keys([arguments.witness_key])
             adopt_log(database, lambda _: answer, key)
             return output.OK
-        publish_log(database, _signer(arguments, arguments.key, KeyUse.LOG))
+        with _signers(arguments, [arguments.key], KeyUse.LOG) as signers:
+            publish_log(database, *signers)
         _write_request(arguments, database)
     return output.OK
 
@@ -307,13 +337,13 @@ def _witness(arguments: argparse.Namespace) -> int:
     from jukihost.database import Clock
     from jukihost.log import KeyUse, Update, Witness
 
-    key = _signer(arguments, arguments.key, KeyUse.WITNESS)
     logs = _keys(arguments.log_key)
-    witness = Witness(Path(arguments.place), key, arguments.name, logs=logs)
-    asked = Update.parse(output.read_file(arguments.request, "the request", _NOTE * 2))
-    if arguments.create:
-        witness.create()
-    print(bytes(witness.cosign(asked, Clock().now())).decode(), end="")
+    with _signers(arguments, [arguments.key], KeyUse.WITNESS) as [key]:
+        witness = Witness(Path(arguments.place), key, arguments.name, logs=logs)
+        asked = Update.parse(output.read_file(arguments.request, "the request", _NOTE * 2))
+        if arguments.create:
+            witness.create()
+        print(bytes(witness.cosign(asked, Clock().now())).decode(), end="")
     return output.OK
 
 

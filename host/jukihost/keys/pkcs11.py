@@ -98,6 +98,20 @@ class TokenAddress:
             raise TokenAddressError(f"the address names no token, or no library; {example}")
         return cls(Path(found["module-path"]), found.get("token"), found.get("serial"))
 
+    @classmethod
+    def parse_key(cls, text: str) -> tuple[Self, str]:
+        """Read the address of one signing key in a token, with its name as `object`.
+
+        `pkcs11:token=TOWN;object=log?module-path=...`. TokenAddressError.
+        """
+        path, mark, query = text.removeprefix(SCHEME).partition("?")
+        parts = path.split(";")
+        names = [part for part in parts if part.startswith("object=")]
+        if len(names) != 1:
+            raise TokenAddressError("say which key: pkcs11:token=LABEL;object=NAME?module-path=...")
+        parts.remove(names[0])
+        return cls.parse(f"{SCHEME}{';'.join(parts)}{mark}{query}"), unquote(names[0][7:])
+
 
 class _Calls:
     """The process's one thread for tokens, and who may use it."""

@@ -44,7 +44,7 @@ from jukihost.keys.pkcs11 import (
 )
 from jukihost.keys.software import check_master
 from jukihost.keys.tokensigner import TokenSigningKey
-from jukihost.log import EMPTY, Checkpoint, NoteKey
+from jukihost.log import EMPTY, Checkpoint, Note, NoteKey
 from tests.support.interop.softhsm import MODULE, PIN
 
 NUMBER = bytes(range(1, 9))
@@ -318,6 +318,47 @@ def test_a_log_is_signed_in_the_token(token: TokenCustody) -> None:
         made.sign(b"text")
     with pytest.raises(TypeError):
         pickle.dumps(token)
+
+
+def test_a_log_and_its_witness_are_signed_in_tokens_from_a_shell(
+    address: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUKIHOST_PASSPHRASE", PIN)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["log", *words])
+        told = capsys.readouterr()
+        assert PIN not in told.out + told.err
+        return code, told.out, told.err
+
+    def key(name: str) -> str:
+        return address.replace("?", f";object={name}?")
+
+    public = {}
+    for name, use in (("log", "log"), ("next", "log"), ("seen", "witness")):
+        code, public[name], _ = run("key", key(name), "--for", use, "--name", f"{use}.example")
+        assert code == 0
+    assert run("key", key("log"), "--for", "log", "--name", "log.example")[0] == 2
+    assert "in a file" in run("key", key("names"), "--for", "pseudonyms")[2]
+    assert "say which key" in run("key", address, "--for", "log", "--name", "log.example")[2]
+    assert run("create", "terminal.db", "--origin", "log.example")[0] == 0
+    both = ("--key", key("log"), "--new-key", key("next"))
+    code, told, said = run("publish", "terminal.db", *both, "--request", "ask.txt")
+    assert (code, told, said) == (0, "", "")
+    witness = ("--key", key("seen"), "--name", "witness.example", "--create")
+    code, told, _ = run(
+        "witness", "seen.json", "ask.txt", *witness, "--log-key", public["log"].strip()
+    )
+    assert code == 0
+    note = Note.parse(told.encode())
+    for name in ("log", "next", "seen"):
+        one = NoteKey.parse(public[name].strip())
+        assert one in note.check([one])
+    assert run("publish", "terminal.db", "--key", key("none"))[0] == 2
 
 
 def test_a_signing_key_does_nothing_but_sign_and_never_comes_out(token: TokenCustody) -> None:

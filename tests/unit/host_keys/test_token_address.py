@@ -51,10 +51,20 @@ def test_what_is_no_address_is_said_without_it(text: str, said: str) -> None:
     assert "4711" not in str(refused.value)
 
 
+def test_the_address_of_a_key() -> None:
+    found = TokenAddress.parse_key("pkcs11:token=My%20Town;object=log;serial=0a?module-path=/x.so")
+    assert found == (TokenAddress(Path("/x.so"), "My Town", "0a"), "log")
+    for wrong in (WHOLE, WHOLE.replace("token=", "object=a;object=b;token="), "pkcs11:object=a"):
+        with pytest.raises(TokenAddressError):
+            TokenAddress.parse_key(wrong)
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_is_refused(text: str) -> None:
     with contextlib.suppress(TokenAddressError):
         TokenAddress.parse("pkcs11:" + text)
+    with contextlib.suppress(TokenAddressError):
+        TokenAddress.parse_key("pkcs11:object=a;" + text)
 
 
 def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
