@@ -1,12 +1,15 @@
 """The long versions of tests: left out unless they are asked for, and that is said.
 
-JUKICARD_SOAK=1 (`make soak` sets it) brings the tests marked `soak` and the full number of
-repetitions of those that call `times`. Without it CI keeps a part: the same on every run.
+JUKICARD_SOAK=1 (`make soak` sets it) brings the tests marked `soak`, the full number of repetitions
+of those that call `times`, and the whole of what others `sample`. Without it CI keeps a part: the
+same on every run.
 """
 
 from __future__ import annotations
 
 import os
+import random
+from collections.abc import Iterable
 
 import pytest
 
@@ -22,6 +25,15 @@ def times(part: int, *, soak: int) -> int:
     if not 0 < part < soak:
         raise ValueError(f"{part} of {soak} repetitions is no part that says anything")
     return soak if ASKED else part
+
+
+def sample(cases: Iterable[str], part: int) -> list[str]:
+    """What of many cases to try: `part` of them, the same on every run; all in the long run.
+
+    Raises ValueError for a part that is nothing, or no part.
+    """
+    every = sorted(cases)
+    return sorted(random.Random(part).sample(every, times(part, soak=len(every))))
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

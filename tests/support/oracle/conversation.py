@@ -8,6 +8,7 @@ terminal, which did its share the first time, is copied.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from jukicard import Card
 from jukicard.memory import MemorySnapshot
@@ -23,6 +24,13 @@ TOLD = 30
 """How many of the last commands a disagreement tells: a run may have thousands."""
 
 
+class Rulebook(Protocol):
+    """The rules of some card; its states are its own affair."""
+
+    def step(self, state: Any, command: Command, /) -> tuple[int, Any]:
+        """The status that a command gets in a state, and the state after it."""
+
+
 class Disagreement(AssertionError):
     """Card and oracle differ; the text is the way there."""
 
@@ -33,7 +41,7 @@ class Place:
 
     sent: tuple[tuple[bytes, bytes], ...]
     memory: Memory
-    state: State
+    state: Any
     said: tuple[tuple[Command, int], ...] = ()
 
 
@@ -42,8 +50,8 @@ class Stage:
     """One card in one state of delivery: conversations with copies of it begin here."""
 
     snapshot: MemorySnapshot
-    oracle: Oracle = field(default_factory=Oracle)
-    first: State = field(default_factory=State)
+    oracle: Rulebook = field(default_factory=Oracle)
+    first: Any = field(default_factory=State)
     terminal: type[Player] = Player
 
     def __post_init__(self) -> None:
@@ -76,10 +84,10 @@ class Stage:
 class Conversation:
     """A card, the oracle beside it, and what was said so far."""
 
-    def __init__(self, oracle: Oracle, player: Player, place: Place) -> None:
+    def __init__(self, oracle: Rulebook, player: Player, place: Place) -> None:
         self.oracle = oracle
         self.player = player
-        self.state = place.state
+        self.state: Any = place.state
         self.sent = list(place.sent)
         self.said = list(place.said)
 

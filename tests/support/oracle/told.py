@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from tests.support.oracle.conversation import Run
-from tests.support.oracle.rules import Command, Oracle, State
+from tests.support.oracle.conversation import Rulebook, Run
+from tests.support.oracle.rules import Command
 
 Told = dict[Command, tuple[int, "Told"]]
 
@@ -21,7 +21,7 @@ def told(runs: Iterable[Run]) -> Told:
     return root
 
 
-def explains(oracle: Oracle, root: Told, first: State) -> bool:
+def explains(oracle: Rulebook, root: Told, first: object) -> bool:
     """Tell whether an oracle explains everything the card has said on a walk."""
     step = cache(oracle.step)
     waiting = [(first, root)]
