@@ -17,7 +17,9 @@ LONGEST: Final = 400
 """The most characters (code points, selectors counted) of one text."""
 LONGEST_BYTES: Final = 1600
 """The most bytes of one text, in UTF-8."""
-_UNFIT: Final = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_UNFIT: Final = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff\U0010fffe\U0010ffff]"
+)
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f]")
 _BESIDE: Final = re.compile(r"[\s・･.,，．、。\-‐－―ー'’]+")

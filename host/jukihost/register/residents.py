@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from jukihost.ledger import By, check_running
 from jukihost.models import ResidentCode, Sex
@@ -162,10 +162,7 @@ def search_residents(connection: Connection, text: str, born: date | None = None
         columns.alias_origin,
         columns.born,
     ).where(
-        or_(
-            columns.name_key.startswith(key, autoescape=True),
-            columns.alias_key.startswith(key, autoescape=True),
-        ),
+        or_(_begins(columns.name_key, key), _begins(columns.alias_key, key)),
         columns.closed.is_(None),
     )
     if born is not None:
@@ -174,6 +171,11 @@ def search_residents(connection: Connection, text: str, born: date | None = None
     return [
         Found(row.id, _received(row, "name"), _received(row, "alias"), row.born) for row in rows
     ]
+
+
+def _begins(column: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+    """Return the condition that a key begins like another, which an index answers."""
+    return and_(column >= key, column < key + "\U0010ffff")
 
 
 def show_resident(connection: Connection, resident: int, asking: Asking) -> Provided:

@@ -90,10 +90,12 @@ def bodies_at(addresses: list[str], stack: ExitStack) -> Bodies:
 
 @pytest.fixture(params=KINDS)
 def bodies(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bodies]:
-    """Two towns and their prefecture, each on a database of the same kind."""
+    """Two towns and their prefecture; the second town has a file, whatever the others have."""
     with ExitStack() as stack:
-        addresses = [stack.enter_context(made(request.param, request, tmp_path)) for _ in range(3)]
-        yield bodies_at(addresses, stack)
+        kinds = (request.param, "sqlite", request.param)
+        yield bodies_at(
+            [stack.enter_context(made(kind, request, tmp_path)) for kind in kinds], stack
+        )
 
 
 # -- who is given what (P25, P27) ------------------------------------------------------------------

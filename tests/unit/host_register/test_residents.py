@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 
-from jukihost.database import Database
+from jukihost.clock import MovableClock
+from jukihost.database import Database, open_database
 from jukihost.errors import TerminalError
 from jukihost.ledger import By
 from jukihost.register import (
@@ -94,6 +96,7 @@ def test_what_is_of_the_family_register_is_kept_apart(database: Database) -> Non
         ("a\x85b", ""),
         ("a\u2028b", ""),
         ("\ud842", ""),
+        ("\U0010ffff", ""),
         ("\ue000", ""),
         ("\U000f0000", ""),
         ("\U0010fffd", ""),
@@ -157,6 +160,28 @@ def test_people_are_found_by_name_or_alias_and_nothing_else_is_told(database: Da
         assert found(database, nothing) == []
     assert found(database, "渡辺", date(1970, 2, 27)) == []
     assert set(Found.__slots__) == {"resident", "name", "alias", "born"}
+
+
+def test_a_search_in_a_file_is_answered_by_the_indexes(
+    sqlite_template: Path, clock: MovableClock
+) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def look(conn: object, cursor: object, statement: str, values: Any, *rest: object) -> None:
+        seen.append((statement, values))
+
+    with (
+        open_database(sqlite_template, clock=clock, terminal="counter-1") as database,
+        database.read() as connection,
+    ):
+        event.listen(database.engine, "before_cursor_execute", look)
+        search_residents(connection, "渡辺")
+        statement, values = seen[-1]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    said = " ".join(str(row[-1]) for row in plan)
+    assert "ix_register_residents_name_key" in said
+    assert "ix_register_residents_alias_key" in said
+    assert "SCAN" not in said
 
 
 # -- changes ---------------------------------------------------------------------------------------

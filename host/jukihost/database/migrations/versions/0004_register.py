@@ -9,6 +9,7 @@ revision = "0004"
 down_revision = "0003"
 
 _NUMBER = sa.Integer().with_variant(sa.BigInteger, "postgresql")
+_KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _texts(*names: str, nullable: bool = False) -> list[sa.Column[object]]:
@@ -48,8 +49,8 @@ def upgrade() -> None:
         *_texts("municipality"),
         *_seven(),
         *_beside(),
-        *_texts("name_key"),
-        *_texts("alias_key", nullable=True),
+        sa.Column("name_key", _KEY, nullable=False),
+        sa.Column("alias_key", _KEY),
         sa.Column("notified", sa.Boolean, nullable=False),
         sa.Column("closed", sa.Date),
         sa.Column("version", sa.BigInteger, nullable=False),
