@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from jukicard.cli.cards import (
@@ -23,7 +23,13 @@ from jukicard.cli.cards import (
 )
 from jukicard.cli.output import going_on
 from jukicard.cli.problems import UsageProblem, UserError
-from jukicard.cli.serve_ccid import WAITING, add_ccid_arguments, refuse_without_ccid, serve_ccid
+from jukicard.cli.serve_ccid import (
+    WAITING,
+    add_ccid_arguments,
+    keypad,
+    refuse_without_ccid,
+    serve_ccid,
+)
 
 if TYPE_CHECKING:
     from jukicard.runtime.card import Card
@@ -42,8 +48,8 @@ EXAMPLES: Final = """\
                                               very many: jukihost status --tcp 127.0.0.1:4000#17
   jukicard serve --ccid desk --write-reader-conf /etc/reader.conf.d mynumber:1
                                               a card reader on a serial line, for pcscd with libccid
-  jukicard serve --ccid /tmp/desk --model GemPCPinPad --protocol 0 juki-v1:1
-                                              with keys; a card that speaks T=0
+  jukicard serve --ccid /tmp/desk --keypad --protocol 0 juki-v1:1
+                                              with keys, in a window; a card that speaks T=0
 """
 
 
@@ -143,12 +149,15 @@ def serve(arguments: argparse.Namespace) -> int:
         if arguments.trace:
             cards = [_traced(made[slot], card, slot) for slot, card in enumerate(cards)]
         desk = _desk([source.label for source in sources], arguments)
+        pad = None
         if arguments.ccid is not None:
-            desk.slots = serve_ccid(stack, cards, arguments, desk.tell, say)
+            pad = stack.enter_context(keypad(arguments, len(cards), say))
+            desk.slots = serve_ccid(stack, cards, arguments, desk.tell, say, pad)
         else:
             start = serve_vpcd if arguments.tcp is None else serve_tcp
             desk.slots = start(stack, cards, arguments, desk.tell)
-        _work(desk, control=arguments.control)
+        typed = sys.stdin if pad is None or not sys.stdin.isatty() else pad.lines()
+        _work(desk, typed, control=arguments.control)
     return 0
 
 
@@ -412,11 +421,11 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _work(desk: Desk, *, control: bool) -> None:
+def _work(desk: Desk, lines: Iterable[str], *, control: bool) -> None:
     """Obey typed commands until `quit` or the end of input, or wait for a signal."""
     if control or _is_in_front(sys.stdin):
         try:
-            return desk.run(sys.stdin)
+            return desk.run(lines)
         except OSError:  # put into the background: nobody types any more
             pass
     _wait_for_a_signal()

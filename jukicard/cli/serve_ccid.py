@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from jukicard.cli.problems import UsageProblem, UserError
 
 if TYPE_CHECKING:
+    from jukicard.cli.keypad import TerminalKeypad
     from jukicard.transport import CardPort, StatusCallback
-    from jukicard.transport.ccid.seam import SecureHandler
     from jukicard.transport.serving import ServedSlot
 
 WAITING: Final = "a card reader at {address}, waiting for pcscd"
@@ -32,7 +32,17 @@ def add_ccid_arguments(
         help="be a serial CCID reader for pcscd with libccid: a link /run/jukicard-NAME (for others"
         " than root in XDG_RUNTIME_DIR), or where a path says; a further card is in NAME-1",
     )
-    command.add_argument("--model", choices=_MODELS, help=f"of --ccid (default {_MODELS[0]})")
+    command.add_argument(
+        "--model",
+        choices=_MODELS,
+        help=f"of --ccid (default {_MODELS[0]}); {_MODELS[1]} has keys, and asks here for PINs",
+    )
+    command.add_argument(
+        "--keypad",
+        action="store_true",
+        default=None,
+        help=f"a {_MODELS[1]} whose keys are shown in a window of this terminal",
+    )
     command.add_argument(
         "--write-reader-conf",
         metavar="DIR",
@@ -45,9 +55,37 @@ def add_ccid_arguments(
 
 def refuse_without_ccid(arguments: argparse.Namespace) -> None:
     """Say what is of use with `--ccid` only. UsageProblem."""
-    for name in ("model", "write_reader_conf", "ccid_driver"):
+    for name in ("model", "keypad", "write_reader_conf", "ccid_driver"):
         if arguments.ccid is None and getattr(arguments, name) is not None:
             raise UsageProblem(f"--{name.replace('_', '-')} is for --ccid NAME: name the reader")
+
+
+@contextlib.contextmanager
+def keypad(
+    arguments: argparse.Namespace, cards: int, say: Callable[[str], None]
+) -> Iterator[TerminalKeypad | None]:
+    """Open the terminal as the pad of the reader, if it has one. UserError, UsageProblem."""
+    from jukicard.cli.keypad import pad_at_terminal
+
+    if arguments.keypad and arguments.model == _MODELS[0]:
+        raise UsageProblem(f"a {_MODELS[0]} has no keys: leave --model out")
+    if arguments.keypad and cards > 1:
+        raise UsageProblem("--keypad is for one reader at a terminal: name one card")
+    with contextlib.ExitStack() as stack:
+        pad = None
+        try:
+            if cards == 1 and _model(arguments) == _MODELS[1]:
+                pad = stack.enter_context(pad_at_terminal(window=bool(arguments.keypad)))
+        except UserError:
+            if arguments.keypad:
+                raise
+        if pad is None and _model(arguments) == _MODELS[1]:
+            say("nobody can type on the reader's keys: that takes a terminal, and one card")
+        yield pad
+
+
+def _model(arguments: argparse.Namespace) -> str:
+    return str(arguments.model or _MODELS[bool(arguments.keypad)])
 
 
 def serve_ccid(
@@ -56,14 +94,16 @@ def serve_ccid(
     arguments: argparse.Namespace,
     tell: StatusCallback,
     say: Callable[[str], None],
-    secure: SecureHandler | None = None,
+    pad: TerminalKeypad | None = None,
 ) -> Sequence[ServedSlot]:
     """Serve each card in a reader of its own, and say what pcscd has to be told. UserError."""
     from jukicard.transport.ccid.models import MODELS
+    from jukicard.transport.ccid.pinpad import PinPad
     from jukicard.transport.ccid.place import DRIVER, link_of, reader_entry
     from jukicard.transport.ccid.serial import SerialReader
 
-    model = MODELS[arguments.model or _MODELS[0]]
+    model = MODELS[_model(arguments)]
+    secure = None if pad is None else PinPad(pad, indexes=model.indexes)
     driver = Path(arguments.ccid_driver or DRIVER)
     _check_driver(driver)
     _refuse_contactless(cards, model.name)

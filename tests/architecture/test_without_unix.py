@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("without_unix.py")
 GUARDED = {
     "jukicard/cli/__init__.py": {"resource"},
+    "jukicard/cli/keypad.py": {"resource", "termios"},
     "jukicard/memory/inuse.py": {"fcntl"},
     "jukicard/transport/ccid/place.py": {"termios", "tty"},
     "host/jukihost/cli/__init__.py": {"resource"},

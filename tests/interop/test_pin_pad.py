@@ -151,7 +151,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     entry = reader_entry(NAME, link, GEMPC_PINPAD.name)
     with (
         SerialReader(
-            None, link, model=GEMPC_PINPAD, secure=PinPad(pad, indexes=3), contact=contact
+            None,
+            link,
+            model=GEMPC_PINPAD,
+            secure=PinPad(pad, indexes=GEMPC_PINPAD.indexes),
+            contact=contact,
         ) as reader,
         CcidDaemon(
             folder, {NAME: entry}, said="--debug --apdu", LIBCCID_ifdLogLevel="15"

@@ -19,12 +19,14 @@ class SerialModel(NamedTuple):
 
     name: what stands after the colon of DEVICENAME. firmware: what it says of itself.
     echoes: whether it sends every frame back before it answers. pin_pad: whether it has keys.
+    indexes: how many bMsgIndex its driver sends with a modification; None: as CCID says.
     """
 
     name: str
     firmware: bytes
     echoes: bool
     pin_pad: bool
+    indexes: int | None = None
 
     def escape(self, reader: CcidReader, data: bytes) -> bytes:
         """Answer PC_to_RDR_Escape; short APDUs instead of TPDUs are chosen by one. CcidError."""
@@ -41,6 +43,8 @@ class SerialModel(NamedTuple):
 
 
 GEMPC_TWIN: Final = SerialModel("GemPCTwin", b"jukicard 1.00\0", echoes=True, pin_pad=False)
-GEMPC_PINPAD: Final = SerialModel("GemPCPinPad", b"jukicard 1.00\0", echoes=True, pin_pad=True)
+GEMPC_PINPAD: Final = SerialModel(
+    "GemPCPinPad", b"jukicard 1.00\0", echoes=True, pin_pad=True, indexes=3
+)
 MODELS: Final = {model.name: model for model in (GEMPC_TWIN, GEMPC_PINPAD)}
 """The models by name."""

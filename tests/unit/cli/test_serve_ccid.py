@@ -130,6 +130,8 @@ REFUSED: list[tuple[Callable[[Path], None], str, int, str]] = [
     (nothing, "--contactless --protocol 0", 2, "--protocol is for a card with contacts"),
     (nothing, "--many {link}.juki", 2, "--many puts its cards behind one port"),
     (nothing, "--tcp 127.0.0.1:0", 2, "not allowed with"),
+    (nothing, "--keypad --model GemPCTwin", 2, "has no keys: leave --model out"),
+    (nothing, "--keypad juki-v1:1 juki-v1:2", 2, "for one reader at a terminal: name one card"),
     (nothing, "--model GemPCTwain", 2, "invalid choice"),
     (nothing, "--protocol 2", 2, "a protocol is 0 for T=0, 1 for T=1, or 0,1 for both"),
 ]  # fmt: skip
@@ -162,7 +164,7 @@ def walk(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "option", ["--model=GemPCTwin", "--write-reader-conf=/x", "--ccid-driver=x"]
+    "option", ["--model=GemPCTwin", "--keypad", "--write-reader-conf=/x", "--ccid-driver=x"]
 )
 def test_what_is_for_a_line_is_refused_without_one(
     option: str, capsys: pytest.CaptureFixture[str]

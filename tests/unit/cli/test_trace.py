@@ -281,7 +281,7 @@ def test_what_is_served_is_recorded_and_repeated(
         *more,
     ]
     until = threading.Event()
-    monkeypatch.setattr("jukicard.cli.serve._work", lambda desk, control: until.wait(20))
+    monkeypatch.setattr("jukicard.cli.serve._work", lambda *_, control: until.wait(20))
     with serving as connection:
         for _ in range(2):
             with connection:
