@@ -58,6 +58,10 @@ def test_the_history_ends_at_the_tables_of_this_version(database: Database) -> N
             "import jukihost.database; jukihost.database.open_database",
             "pip install 'jukicard[terminal]'",
         ),
+        ("from jukihost.ledger import BY_CARD, RIGHTS, LedgerError", ""),
+        ("from jukihost.register import AsReceived, RegisterError", ""),
+        ("from jukihost.ledger import find_card", "pip install 'jukicard[terminal]'"),
+        ("from jukihost.register import PROVISIONS", "pip install 'jukicard[terminal]'"),
     ],
 )
 def test_the_base_does_without_the_libraries_and_says_what_needs_them(
