@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from multiprocessing.synchronize import Event, Semaphore
 from pathlib import Path
 from typing import Final
@@ -54,6 +55,7 @@ KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 CODE: Final = ResidentCode("12345678903")
 MINE: Final = 100
 """How many entries of the log are of the resident who is told."""
+RESIDENTS: Final = 100_000
 PROCESSES: Final = 4
 _PIECE: Final = 50_000
 
@@ -102,8 +104,9 @@ def _timed(name: str, count: int, work: Callable[[], object], most: float | None
 def _file(folder: Path, entries: int) -> None:
     print(f"\n== a log of {entries:,} entries in a file")
     with _new(folder / "terminal.db") as database:
+        lasts: dict[bytes, tuple[int, bytes]] = {}
         for start in range(0, entries, _PIECE):
-            _queue(database, start, min(_PIECE, entries - start))
+            _queue(database, lasts, start, min(_PIECE, entries - start))
             _timed("sequenced", min(_PIECE, entries - start), lambda: sequence_log(database))
         end_day(database)
         publish_log(database, KEY)
@@ -125,16 +128,17 @@ def _file(folder: Path, entries: int) -> None:
         _timed(f"disclosure of {MINE} entries", 1, disclose, most=1)
 
 
-def _queue(database: Database, start: int, count: int) -> None:
-    """Queue uses as `append_use` writes them, in bulk: each tenth resident comes twice in a piece.
+def _queue(
+    database: Database, lasts: dict[bytes, tuple[int, bytes]], start: int, count: int
+) -> None:
+    """Queue uses as `append_use` writes them, in bulk, of a hundred thousand residents.
 
     The resident who is told has the first of the log's entries.
     """
     rows, at = [], database.clock.now()
-    lasts: dict[bytes, tuple[int, bytes]] = {}
     mine = PSEUDONYMS.resident(CODE)
     for number in range(start, start + count):
-        resident = mine if number < MINE else secrets.token_bytes(32)
+        resident = mine if number < MINE else sha256(b"%d" % (number % RESIDENTS)).digest()
         before = lasts.get(resident, (0, bytes(32)))
         use = Use(
             at=at, operator="operator-1", terminal="counter-1", body="the town's counter",
