@@ -115,17 +115,21 @@ def find_kind(name: str, package: str = "") -> Kind:
     UnknownAppletError when there is none, or none that can be used; `package` is said to be what
     has to be installed for it.
     """
-    from jukicard.runtime.assembly import version_of
-
     offered = _OFFERED.get(name)
     if offered is not None:
-        return Kind(name, name not in _TRUSTED, "", lambda: offered, version_of(offered))
+        return Kind(name, name not in _TRUSTED, "", lambda: offered, _version(offered))
     place = _own_kinds().get(name)
     if place is not None:
         return _own_kind(name, place)
     point = _entry_point(name, package)
     found = load_point(point)
-    return Kind(name, True, _package(point), lambda: found, version_of(found))
+    return Kind(name, True, _package(point), lambda: found, _version(found))
+
+
+def _version(found: type[Applet[Any]]) -> int:
+    from jukicard.runtime.assembly import version_of
+
+    return version_of(found)
 
 
 def further_kinds() -> list[str]:
