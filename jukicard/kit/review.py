@@ -18,6 +18,7 @@ from jukicard.filesystem.access import (
     NEVER,
     AccessCondition,
     AllOf,
+    Always,
     AnyOf,
     Authenticated,
     MessagingLevel,
@@ -162,13 +163,8 @@ class _Reviewer:
 
     def _asked(self) -> Iterator[object]:
         """Yield every right that some rule names, in the tree, the class or its module."""
-        places: list[Mapping[str, object]] = [vars(base) for base in self.kind.__mro__]
-        methods = [one for one in vars(self.kind).values() if isinstance(one, FunctionType)]
-        for place in [*places, *(method.__globals__ for method in methods[:1])]:
-            for value in list(place.values()):
-                for one in value.values() if isinstance(value, Mapping) else (value,):
-                    if isinstance(one, AccessCondition):
-                        yield from one.proofs()
+        for _, condition in _named(self.kind):
+            yield from condition.proofs()
         for rule in _rules(self.tree):
             yield from rule.condition.proofs()
 
@@ -189,6 +185,18 @@ def review_version(kind: type[Applet[Any]]) -> Iterator[Finding]:
         yield Finding("version", said)
     if kind.version == 1 and migrates:
         yield Finding("version", "it is 1, so nothing ever calls `migrate`")
+
+
+def _named(kind: type) -> Iterator[tuple[str, AccessCondition]]:
+    """Yield the conditions that a class or its module names, for its own methods to ask for."""
+    places: list[Mapping[str, object]] = [vars(base) for base in kind.__mro__]
+    methods = [one for one in vars(kind).values() if isinstance(one, FunctionType)]
+    for place in [*places, *(method.__globals__ for method in methods[:1])]:
+        for name, value in list(place.items()):
+            inside = value if isinstance(value, Mapping) else {None: value}
+            for key, one in inside.items():
+                if isinstance(one, AccessCondition):
+                    yield (name if key is None else f"{name}[{key}]"), one
 
 
 def _ways(condition: AccessCondition) -> Iterator[tuple[AccessCondition, ...]]:
@@ -243,6 +251,9 @@ def declaration(kind: type[FileApplet[Any]], tree: FileTree) -> dict[str, str]:
                 found.update(_values(f"{_df(node)}, object {tag:X}", each))
         where = node.path if isinstance(node, EfNode) else _df(node)
         found.update(_values(where, node.spec))
+    for name, condition in _named(kind):
+        if not isinstance(condition, Always | Never):
+            found[f"condition {name}"] = str(condition)
     for class_byte, table in (("00", kind.interindustry), ("80", kind.proprietary)):
         for ins, handler in table.items():
             what = (handler.__doc__ or "answered").partition("\n")[0]

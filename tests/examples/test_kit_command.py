@@ -131,6 +131,32 @@ def test_two_versions_are_compared(installed: Path, tmp_path: Path) -> None:
     assert "nothing that is declared has changed" in same
 
 
+@pytest.mark.parametrize("place", ["module", "class", "table"])
+def test_a_rule_of_a_command_of_its_own_is_compared_too(place: str, tmp_path: Path) -> None:
+    """Whoever asks in a method names the condition beside it: a till that needs no PIN any more."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    rule = "kit.AllOf(kit.Authenticated(PointsPurpose.POINTS_DEBIT.name), HOLDER, SECURED)"
+    for folder, wanted in ((old, rule), (new, rule.replace(" HOLDER,", ""))):
+        shutil.copytree(EXAMPLES / "points-card", folder)
+        card = folder / "src" / "pointscard" / "card.py"
+        text = card.read_text("utf-8")
+        line = f"TILL = {rule}"
+        assert line in text
+        changed = text.replace(line, f"TILL = {wanted}")
+        if place != "module":
+            member = "RULE = TILL" if place == "class" else "RULES = {1: TILL}"
+            changed = changed.replace("    version = 2", f"    {member}\n    version = 2")
+        card.write_text(changed, "utf-8")
+    said = kit("", "diff", old, new).splitlines()
+    names = {line.split(": ")[1]: line for line in said[1:]}
+    named = {"class": ["condition RULE"], "table": ["condition RULES[1]"]}.get(place, [])
+    assert sorted(names) == sorted(["condition TILL", *named])
+    for line in names.values():
+        before, after = line.split(" -> ")
+        assert "Verified(0003)" in before
+        assert "Verified" not in after
+
+
 def test_a_version_that_leaves_cards_behind_is_found(telling: Path) -> None:
     """Counted up without a migration, or a migration that nothing calls; with files and without."""
     bare = BARE.format(version=2, method="unused")

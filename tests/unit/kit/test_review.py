@@ -205,7 +205,10 @@ def test_what_a_command_asks_for_counts_as_asked() -> None:
             return ResponseApdu(bytes((TILL.holds(state.security),)))
 
     assert review(Till, Till.tree) == []
-    assert declaration(Till, Till.tree)["command 80 INS 40"] == "`80 40`."
+    declared = declaration(Till, Till.tree)
+    assert declared["command 80 INS 40"] == "`80 40`."
+    assert declared["condition TILL"] == str(TILL)
+    assert "condition ALWAYS" not in declared
 
 
 def test_no_pin_needs_a_reason_and_a_pin_none() -> None:
