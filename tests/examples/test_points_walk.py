@@ -92,7 +92,7 @@ def test_what_nobody_can_tell_apart(walks: Walks, wrong: str) -> None:
 def test_every_rule_that_the_package_declares_has_its_row(walks: Walks) -> None:
     rows = {
         "0001 read": "read points", "0002 read": "read log", "0003 change": "change pin",
-        "0003 unblock": "unblock", "5A read": "get number",
+        "0003 unblock": "unblock", "0004 read": "read bookings", "5A read": "get number",
     }  # fmt: skip
     tree = importlib.import_module("pointscard.card").PointsApplet.tree
     assert declared(tree) == rows.keys()

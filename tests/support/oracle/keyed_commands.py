@@ -134,6 +134,7 @@ POINTS: Final = Subject(
     commands={
         **_EVERYWHERE,
         **_file("points", 1, 2),
+        **_file("bookings", 4, 4),
         **_pin(3, _PINS),
         "read points": _apdu(0xB0, 0x81, 0, ne=2),
         "read pin": _apdu(0xB0, 0x83, 0, ne=1),
