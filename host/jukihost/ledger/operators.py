@@ -12,6 +12,7 @@ from jukihost.clock import JAPAN
 from jukihost.ledger.acting import By
 from jukihost.ledger.errors import ChangedMeanwhile, OperatorRefused
 from jukihost.ledger.roles import RIGHTS, Right, Role
+from jukihost.ledger.switching import have_switch
 from jukihost.ledger.tables import lendings, operators
 
 _DAY: Final = 24 * 60
@@ -82,8 +83,10 @@ class Lending:
 def enter_first_operators(connection: Connection, first: Operator, second: Operator) -> None:
     """Enter the two administrators who enter all others, while there is nobody yet.
 
-    Two, so that the emergency stop can be turned. OperatorRefused.
+    Two, so that the emergency stop can be turned. Of two terminals that do it at once, one is
+    refused. OperatorRefused.
     """
+    have_switch(connection)
     if connection.execute(select(operators.c.identifier).limit(1)).first():
         raise OperatorRefused("there are operators already; one with the right for it enters more")
     if {first.role, second.role} != {Role.ADMINISTRATOR} or first.identifier == second.identifier:

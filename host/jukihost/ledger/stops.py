@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, select, update
 
 from jukihost.database import Database
 from jukihost.ledger.acting import By
 from jukihost.ledger.errors import ChangedMeanwhile, OperatorRefused
 from jukihost.ledger.operators import check_right
 from jukihost.ledger.roles import Right
-from jukihost.ledger.switching import LOCK, check_running
+from jukihost.ledger.switching import check_running, have_switch
 from jukihost.ledger.tables import switch, switched
 
 
@@ -53,8 +53,7 @@ def _turn(connection: Connection, by: By, second: str, why: str, *, running: boo
         raise OperatorRefused("say why the emergency stop is turned")
     for operator in (by.operator, second):
         check_right(connection, operator, Right.STOP, by.at)
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    have_switch(connection)
     turned = connection.execute(
         update(switch)
         .where(switch.c.id == 1, switch.c.running.is_(not running))

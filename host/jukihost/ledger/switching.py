@@ -25,3 +25,9 @@ def check_running(connection: Connection) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({LOCK})"))
     if connection.execute(_ASKED).scalar_one_or_none() is not True:
         raise Stopped
+
+
+def have_switch(connection: Connection) -> None:
+    """Have the switch alone until the transaction ends; every other one that writes waits."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -136,6 +137,27 @@ def test_the_first_two_enter_all_others(database: Database) -> None:
     refused(database, lambda c: enter_operator(c, CLERK, ADMIN), "given once")
     with database.read() as connection:
         assert find_operator(connection, "clerk-1") == CLERK
+
+
+def test_of_two_terminals_that_enter_the_first_two_at_once_one_is_refused(
+    database: Database,
+) -> None:
+    other = [replace(one, identifier=f"other-{at}") for at, one in enumerate((FIRST, SECOND))]
+
+    def enter() -> None:
+        with database.begin() as connection:
+            enter_first_operators(connection, *other)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as connection:
+            enter_first_operators(connection, FIRST, SECOND)
+            late = pool.submit(enter)
+            with pytest.raises(TimeoutError):
+                late.result(0.3)
+        with pytest.raises(OperatorRefused, match="operators already"):
+            late.result(60)
+    with database.read() as connection:
+        assert find_operator(connection, FIRST.identifier) == FIRST
 
 
 def test_nobody_changes_what_they_may_do_themselves(office: Database) -> None:

@@ -14,10 +14,13 @@ from typing import Final
 import pytest
 from sqlalchemy import Connection
 
+from jukihost import log
 from jukihost.clock import MovableClock
 from jukihost.database import Database, DatabaseError, open_database
 from jukihost.errors import TerminalError
 from jukihost.ledger import LedgerError, Stopped, stop
+from jukihost.log import Outcome, append_use, create_log, sequence_log
+from jukihost.log.stored import entry_at
 from jukihost.register import (
     PROVISIONS,
     SEVEN,
@@ -58,6 +61,7 @@ from tests.support.host.residents import (
     entered,
     supervised,
 )
+from tests.support.host.town import PSEUDONYMS
 
 NOTICE: Final = Asking(BY, Body.CENTRE, Use.NOTICE)
 PENSION: Final = Asking(BY, Body.AGENCY, Use.PENSION)
@@ -321,6 +325,42 @@ def test_a_refusal_is_noted_with_what_was_said(bodies: Bodies) -> None:
         if what != "identity":
             with pytest.raises(UnknownResident):
                 use()
+
+
+def test_a_use_is_in_the_log_of_the_body_that_was_asked(bodies: Bodies) -> None:
+    """The log is of the same database, so use and entry land together, refused ones alone."""
+    supervised(bodies.town)
+    entered(bodies.town)
+    with bodies.town.begin() as connection:
+        create_log(connection, "town.example/uses")
+
+    def note(connection: Connection, used: Used) -> None:
+        append_use(
+            connection,
+            PSEUDONYMS,
+            at=used.asking.by.at,
+            operator=used.asking.by.operator,
+            terminal=used.asking.by.terminal,
+            body=used.asking.body.value,
+            purpose=f"{used.what}, {used.asking.use.value}",
+            outcome=Outcome.DONE if used.done else Outcome.REFUSED,
+            reason=used.why,
+            resident=used.code,
+        )
+
+    registers = LocalRegisters({TOWN: bodies.town}, bodies.prefecture, note)
+    registers.copy_of_record(TOWN, RESIDENT.code, ELSEWHERE)
+    with pytest.raises(ProvisionRefused):
+        registers.copy_of_record(TOWN, RESIDENT.code, replace(ELSEWHERE, use=Use.PASSPORT))
+    sequence_log(bodies.town)
+    with bodies.town.read() as connection:
+        found = [entry_at(connection, index) or b"" for index in (0, 1)]
+    done, refused = map(log.Use.parse, found)
+    assert (done.outcome, done.number, done.reason) == (Outcome.DONE, 1, "")
+    assert (refused.outcome, refused.number) == (Outcome.REFUSED, 2)
+    assert "this is given for" in refused.reason
+    assert done.resident == refused.resident == PSEUDONYMS.resident(RESIDENT.code)
+    assert done.purpose == "copy_of_record, wide_area"
 
 
 def test_what_cannot_be_noted_is_not_done(bodies: Bodies) -> None:
