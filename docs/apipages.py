@@ -26,6 +26,7 @@ FACES = {
     "jukihost.ledger": "The ledger of cards and operators",
     "jukihost.log": "The log of uses",
     "jukihost.paper": "Documents on paper",
+    "jukihost.receipts": "Receipts of cards",
     "jukihost.readers": "Readers",
     "jukihost.register": "The register of residents",
     "jukihost.testing": "For tests of terminals",

@@ -104,7 +104,12 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
     if arguments.issuer_key_file is not None:
         keys = replace(keys, issuer=read_issuer_keys(arguments.issuer_key_file))
     return issue_card(
-        replace(find_profile(profile), compat=arguments.compat, rsa_bits=arguments.rsa_bits),
+        replace(
+            find_profile(profile),
+            compat=arguments.compat,
+            rsa_bits=arguments.rsa_bits,
+            receipts=arguments.receipts,
+        ),
         applications=[place(one.kind, one.parameters, one.aid) for one in further],
         seed=seed,
         pins=None if arguments.pin_file is None else read(arguments.pin_file),
@@ -240,6 +245,11 @@ def _add_kind_arguments(command: argparse.ArgumentParser) -> None:
         type=int,
         choices=(1024, 2048),
         help="length of a Juki card's JPKI keys (default 1024, as on real ones)",
+    )
+    command.add_argument(
+        "--receipts",
+        action="store_true",
+        help="let the card keep a receipt of the last administrative change",
     )
     command.add_argument(
         "--form",

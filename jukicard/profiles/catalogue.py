@@ -9,6 +9,7 @@ from typing import Final
 
 from jukicard.applets import names
 from jukicard.profiles.order import ProfileError
+from jukicard.runtime.cardstate import RECEIPTS
 from jukicard.runtime.placement import Placement, Privilege
 
 
@@ -31,6 +32,8 @@ class Profile:
     Parameters of a Juki card's JPKI: `rsa_bits` is the length of its keys, and of the key that the
     card itself is known by: 1024 as on real ones (None) or 2048; a My Number card's is 2048.
     `compat` gives it the authentication pair too, which today's clients ask for.
+    `receipts`: the Juki application and the issuer domain keep a receipt of the last administrative
+    change (docs/card.md); a card that is given its masters needs one for `RECEIPT` then.
     `replace(PROFILES["juki-v2"], rsa_bits=2048, compat=True)` is such a profile; `issue_card`
     refuses what its cards cannot be.
     """
@@ -46,6 +49,7 @@ class Profile:
     quota: int = 65_536
     rsa_bits: int | None = None
     compat: bool = False
+    receipts: bool = False
 
 
 _JUKI_CONTACT: Final = bytes.fromhex("3BE000FF8131FE4514")
@@ -137,10 +141,12 @@ def adapted(profile: Profile) -> Profile:
     if profile.generation is Generation.MY_NUMBER:
         layout = "mynumber"
     channel = {} if profile.secure_channel == 0x70 else {"scp03": f"{profile.secure_channel:02X}"}
+    kept = {RECEIPTS: "kept"} if profile.receipts else {}
     told = {
         _JPKI.kind: {"layout": layout},
-        _ISSUER.kind: channel,
-        _JUKI_ISSUER.kind: channel,
+        _ISSUER.kind: channel | kept,
+        _JUKI_ISSUER.kind: channel | kept,
+        _JUKI.kind: kept,
     }
     return replace(
         profile,

@@ -14,7 +14,7 @@ from jukicard.filesystem.commands import parse_get_data
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, outcome
 from jukicard.runtime.application import Application
-from jukicard.runtime.cardstate import CardState
+from jukicard.runtime.cardstate import RECEIPT_TAG, RECEIPTS, CardState
 
 STATE_TAG: Final = 0x8A
 """The data object that says the life-cycle state of the card (GET DATA)."""
@@ -84,9 +84,13 @@ class Admission:
             allowed = _is_issuers(channel) and command.ins in (
                 {Ins.GET_DATA} if terminated else _OF_THE_ISSUER
             )
+        receipts = not terminated and _keeps_receipts(channel)
         if allowed and command.ins == Ins.GET_DATA:
             more = set() if command.cla.interindustry or terminated else _HOW_TO_GET_IN
-            allowed = set(parse_get_data(command).tags) <= {STATE_TAG, NUMBER_TAG} | more
+            told = {STATE_TAG, NUMBER_TAG} | more | ({RECEIPT_TAG} if receipts else set())
+            allowed = set(parse_get_data(command).tags) <= told
+        elif receipts and command.cla.interindustry and command.ins == Ins.PUT_DATA:
+            allowed = (command.p1, command.p2) == divmod(RECEIPT_TAG, 256)
         if not allowed:
             channel.drop_transfers()
             self._refused(command, channel)
@@ -94,6 +98,16 @@ class Admission:
             raise IsoError(
                 cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
             )
+
+
+def _keeps_receipts(channel: LogicalChannel) -> bool:
+    """Tell whether what is selected may suspend and resume the card, and keeps receipts of it."""
+    application: Application | None = channel.application
+    return (
+        application is not None
+        and application.privileged
+        and RECEIPTS in application.placement.parameters
+    )
 
 
 def _is_issuers(channel: LogicalChannel) -> bool:

@@ -93,6 +93,7 @@ class Card:
                 Surroundings(environment, self.options, self.events, self.grants, self.state),
             )
             _ = self.state.now, self.profile  # what is none shows here
+            self.state.check_kept()
         except _UNREADABLE:
             raise _damaged("") from None
         migrate(self._registry, environment.memory)

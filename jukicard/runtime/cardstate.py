@@ -24,6 +24,16 @@ _NAMES: Final = {
 RIGHTS_WHILE_SUSPENDED: Final = frozenset({"ADMIN", "COUNTER", "ISSUER"})
 """The rights for which a suspended card still lets a system authenticate itself."""
 
+RECEIPTS: Final = "receipts"
+"""The parameter of a placement that says that its application keeps receipts."""
+RECEIPT_TAG: Final = 0xC6
+"""The data object that is the receipt: read at the counter and by the issuer, on a suspended card
+too (docs/card.md, "The receipt")."""
+RECEIPT_LENGTH: Final = 21
+"""What is kept of it: the number of the change (4 bytes), whether its answer was seen, 00 or 01,
+and the intent (16)."""
+_RECEIPT: Final = "receipt"
+
 
 class CardState:
     """The state of the card; absent in memory as long as it is activated, the common case."""
@@ -54,6 +64,21 @@ class CardState:
         """The state in a word a citizen would use."""
         return _NAMES[self.now]
 
+    @property
+    def receipt(self) -> bytes | None:
+        """The receipt of the last administrative change, None on a card that keeps none."""
+        return self._memory.get(_RECEIPT)
+
+    def keep_receipt(self, receipt: bytes) -> None:
+        """Write the receipt in the running transaction."""
+        self._memory.put(_RECEIPT, receipt)
+
+    def check_kept(self) -> None:
+        """Refuse a receipt that was never written. ValueError."""
+        receipt = self.receipt
+        if receipt is not None and (len(receipt) != RECEIPT_LENGTH or receipt[4] > 1):
+            raise ValueError("the card's receipt is none")
+
     def change(self, operation: Operation) -> None:
         """Suspend, resume or end the card; IsoError 6985 where the table has no such change.
 
@@ -78,6 +103,17 @@ class CardControl:
 
     def __init__(self, state: CardState) -> None:
         self._state = state
+
+    @property
+    def receipt(self) -> bytes | None:
+        """The receipt of the card's last administrative change, None where it keeps none."""
+        return self._state.receipt
+
+    def keep_receipt(self, receipt: bytes) -> None:
+        """Write the receipt in the running transaction. ValueError for what is none."""
+        if type(receipt) is not bytes or len(receipt) != RECEIPT_LENGTH:
+            raise ValueError(f"a receipt has {RECEIPT_LENGTH} bytes")
+        self._state.keep_receipt(receipt)
 
     def change(self, operation: Operation) -> None:
         """Suspend, resume or end the card; IsoError 6985 where the table has no such change.

@@ -23,6 +23,7 @@ import jukihost.ledger
 import jukihost.log
 import jukihost.paper
 import jukihost.readers
+import jukihost.receipts
 import jukihost.register
 import jukihost.testing
 import jukihost.tokens
@@ -43,6 +44,7 @@ FACES = {
     "jukihost.log": jukihost.log,
     "jukihost.paper": jukihost.paper,
     "jukihost.readers": jukihost.readers,
+    "jukihost.receipts": jukihost.receipts,
     "jukihost.register": jukihost.register,
     "jukihost.testing": jukihost.testing,
 }
@@ -53,6 +55,7 @@ SMALL = {
     "jukihost.log": 20,
     "jukihost.paper": 10,
     "jukihost.readers": 10,
+    "jukihost.receipts": 6,
     "jukihost.register": 30,
     "jukihost.testing": 2,
     "jukihost.tokens": 10,

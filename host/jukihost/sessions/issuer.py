@@ -23,6 +23,7 @@ from jukihost.conversation.issuerdata import (
     parse_short_registry,
 )
 from jukihost.conversation.protection import under_purpose
+from jukihost.conversation.receipts import RECEIPT, KeepsReceipts
 from jukihost.conversation.refusals import (
     IssuerNotAuthenticated,
     KeysAlreadyThere,
@@ -33,7 +34,6 @@ from jukihost.conversation.refusals import (
     StillInUse,
     UnlockFirst,
 )
-from jukihost.conversation.secured import ProtectedSession
 from jukihost.crypto.primitives import AES_BLOCK, aes_cbc, check_value
 from jukihost.errors import (
     AppletNotFound,
@@ -91,7 +91,7 @@ class StoreForm(IntEnum):
     BER_TLV = 0x10
 
 
-class IssuerSession(ProtectedSession):
+class IssuerSession(KeepsReceipts):
     """A conversation with the issuer domain::
 
         with IssuerSession(channel) as issuer:
@@ -260,6 +260,9 @@ class IssuerSession(ProtectedSession):
             last = 0x80 if number == len(blocks) - 1 else 0
             # ISO's APPEND RECORD is STORE DATA with a proprietary class
             self.ask(CommandApdu(_CLA, Ins.APPEND_RECORD, form | last, number, block, 256))
+
+    def _put_receipt(self, value: bytes) -> None:
+        self.store_data(Tlv(RECEIPT, value).encode())
 
     # --- life cycle ---
 

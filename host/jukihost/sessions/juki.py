@@ -26,6 +26,12 @@ from jukihost.conversation.jukifiles import (
     parse_code,
 )
 from jukihost.conversation.protection import Protection, Silent, under_purpose
+from jukihost.conversation.receipts import (
+    RECEIPT,
+    KeepsReceipts,
+    Receipt,
+    answered,
+)
 from jukihost.conversation.refusals import (
     HolderMovedOut,
     OnlyTheCounter,
@@ -55,6 +61,7 @@ from jukihost.errors import (
     SecurityStatusNotSatisfied,
     StatusError,
 )
+from jukihost.keys import KeyCustody
 from jukihost.models import CardInfo, CardState, Purpose, Residence, ResidentCode
 from jukihost.pinpad import PinPad
 
@@ -80,7 +87,7 @@ _AFTER_MOVING_OUT: Final = frozenset({Purpose.MOVE_IN, Purpose.COUNTER})
 _Value = TypeVar("_Value", bound=Enum)
 
 
-class JukiSession(WithPin):
+class JukiSession(WithPin, KeepsReceipts):
     """A conversation with the Juki application::
 
         with JukiSession(channel) as juki:
@@ -312,6 +319,22 @@ class JukiSession(WithPin):
         else:
             pinfile.exchange(self, self.PIN, Pin.of(old).encode(), encoded)
 
+    def change_pin_once(
+        self, new: Pin | str, intent: bytes | None = None, *, custody: KeyCustody | None = None
+    ) -> Receipt | None:
+        """Set a new PIN for purpose COUNTER, after `verify_pin`, so that a cut is decided.
+
+        Return the card's receipt of it, None from a card that keeps none. The PIN is sent once:
+        where its answer is lost, ChangeInterrupted has the change that `settle` decides later. That
+        is PIN_UNCERTAIN on a card that keeps no receipts. Else as `change_pin` and `begin_change`.
+        """
+        Pin.of(new).encode()  # before anything is told
+        change = self.begin_change(intent, of_pin=True, custody=custody)
+        with answered(change):
+            self.change_pin(new)
+        with answered(change):
+            return self.confirm(change, custody)
+
     # --- contents ---
 
     @under_purpose(Ins.READ_BINARY)
@@ -363,6 +386,9 @@ class JukiSession(WithPin):
         self.update_card_data(info)
         self._set_residence(Residence.RESIDENT)
         return info
+
+    def _put_receipt(self, value: bytes) -> None:
+        self.ask(CommandApdu(0x00, Ins.PUT_DATA, RECEIPT >> 8, RECEIPT & 0xFF, value))
 
     def _set_residence(self, residence: Residence) -> None:
         # ISO/IEC 7816-4:2020, 11.5: PUT DATA, P1-P2 the tag, the data its value

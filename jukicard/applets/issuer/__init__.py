@@ -10,13 +10,17 @@ from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
+from jukicard.applets import receipts
+from jukicard.applets.issuer.channel import ISSUER
 from jukicard.applets.issuer.files import CARD_STATE, JUKI_TREE, KEY_INFORMATION, TREE
 from jukicard.applets.issuer.management import Management, ManagementState
 from jukicard.applets.names import ISSUER as AID
 from jukicard.errors import IsoError
 from jukicard.filesystem import commands as file_commands
+from jukicard.filesystem.access import Authenticated
 from jukicard.filesystem.operations import data
 from jukicard.kit.features.cardkey import Presence
+from jukicard.runtime.cardstate import RECEIPT_TAG
 from jukicard.runtime.handlers import command
 
 if TYPE_CHECKING:
@@ -56,6 +60,9 @@ class IssuerApplet(Management):
         parsed = file_commands.parse_get_data(command)
         if parsed.tags == (CARD_STATE,):
             return ResponseApdu(Tlv(CARD_STATE, bytes((self.context.card_state.byte,))).encode())
+        if parsed.tags == (RECEIPT_TAG,) and self.receipts.kept:
+            receipts.enter(self.receipts, Authenticated(ISSUER), state)
+            return ResponseApdu(Tlv(RECEIPT_TAG, self.receipts.told()).encode())
         if parsed.tags == (KEY_INFORMATION,) and self.domain.versions():
             return ResponseApdu(self.domain.information())
         answer = data.get_data(self.files, state, parsed)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
@@ -14,6 +14,7 @@ from jukicard.apdu.ins import Ins, ins_label
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
+from jukicard.applets import receipts
 from jukicard.applets.issuer import commands
 from jukicard.applets.issuer.channel import ISSUER, ChannelState, SecureChannel
 from jukicard.applets.issuer.files import (
@@ -28,11 +29,17 @@ from jukicard.applets.issuer.files import (
 from jukicard.applets.issuer.keys import proof
 from jukicard.authentication.scp03 import KeySet
 from jukicard.errors import IsoError
+from jukicard.filesystem.access import Authenticated
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import Operation
-from jukicard.runtime.cardstate import CardControl
+from jukicard.memory import ApplicationMemory
+from jukicard.runtime.applet import AppletContext
+from jukicard.runtime.cardstate import RECEIPT_TAG, CardControl
 from jukicard.runtime.contents import Contents
 from jukicard.runtime.handlers import command
+
+if TYPE_CHECKING:
+    from jukicard.kit.personalisation import Order
 
 MORE_DATA: Final = StatusWord(0x6310)
 """GET STATUS: there are more, for whoever asks for the next."""
@@ -69,7 +76,7 @@ _DONE: Final = ResponseApdu(b"\0")
 """What INSTALL, DELETE and the like answer: no confirmation follows (11.1.6)."""
 
 
-class ManagementState(ChannelState):
+class ManagementState(ChannelState, receipts.ReceiptState):
     """Adds where GET STATUS stopped, and which application is being personalised."""
 
     listing: tuple[commands.GetStatus, int] | None = None
@@ -82,6 +89,21 @@ class Management(SecureChannel[ManagementState]):
 
     Whatever comes without a session of the domain is refused with 6982, before it is looked at.
     """
+
+    def __init__(self, context: AppletContext) -> None:
+        super().__init__(context)
+        self.receipts = receipts.Receipts(context)
+
+    @classmethod
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
+        """Refuse what cannot be, a receipt too. ValueError."""
+        super().check_kept(memory, parameters)
+        receipts.check_kept(memory)
+
+    def personalise(self, order: Order) -> None:
+        """Write the first key set, and begin the receipts."""
+        super().personalise(order)
+        self.receipts.personalise(order)
 
     def process(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
         """Answer a command; what GET STATUS and STORE DATA had begun another one ends."""
@@ -167,6 +189,8 @@ class Management(SecureChannel[ManagementState]):
         wanted = commands.parse_set_status(command)
         if wanted.aid is None:
             self._card().change(wanted.operation)
+            if wanted.operation is not Operation.TERMINATE:
+                self.receipts.changed(state.intent)
             return ResponseApdu()
         self._check_in_use(command)
         self._other(wanted.aid)
@@ -178,6 +202,7 @@ class Management(SecureChannel[ManagementState]):
                 "SET STATUS: INSTALL makes an application selectable",
             )
         contents.change(wanted.aid, wanted.operation)
+        self.receipts.changed(state.intent)
         return ResponseApdu()
 
     def _check_in_use(self, command: CommandApdu) -> None:
@@ -213,6 +238,8 @@ class Management(SecureChannel[ManagementState]):
             contents.state(wanted.aid)
             self._other(wanted.aid)
             state.personalised = wanted.aid
+        else:
+            self.receipts.changed(state.intent)
         return _DONE
 
     @command(Ins.DELETE_FILE, proprietary=True)
@@ -221,6 +248,7 @@ class Management(SecureChannel[ManagementState]):
         self._enter(command, state)
         wanted = commands.parse_delete(command)
         state.personalised = None
+        self.receipts.changed(state.intent)
         if isinstance(wanted, commands.DeleteApplication):
             self._other(wanted.aid)
             self._contents().remove(wanted.aid)
@@ -243,6 +271,7 @@ class Management(SecureChannel[ManagementState]):
         """PUT KEY: of the domain, or of the application that is being personalised."""
         self._enter(command, state)
         wanted = commands.parse_put_key(command, self.keys_of(state).dek.decrypt_cbc)
+        self.receipts.changed(state.intent)
         if state.personalised is None:
             self._put_own(wanted, state)
         else:
@@ -309,7 +338,13 @@ class Management(SecureChannel[ManagementState]):
             state.personalised, state.blocks = aid, (*blocks, wanted)
             return ResponseApdu()
         whole = b"".join(one.data for one in (*blocks, wanted))
-        for name, value in commands.stored_values(whole, as_objects=wanted.as_objects):
+        values = commands.stored_values(whole, as_objects=wanted.as_objects)
+        if aid is None and wanted.as_objects and [name for name, _ in values] == [RECEIPT_TAG]:
+            receipts.enter(self.receipts, Authenticated(ISSUER), state)
+            self.receipts.take(values[0][1], state)
+            return ResponseApdu()
+        self.receipts.changed(state.intent)
+        for name, value in values:
             if aid is None:
                 self._store_own(name, value)
             else:
@@ -346,6 +381,7 @@ class Management(SecureChannel[ManagementState]):
                 "RESET RETRY COUNTER: INSTALL for personalisation says of which application",
             )
         self._contents().administer(aid, lambda applet: applet.unblock(file))
+        self.receipts.changed(state.intent)
         return ResponseApdu()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jukicard.apdu.ins import Ins
 from jukicard.applets.counter import (
     AT_THE_COUNTER,
     COUNTER,
@@ -67,12 +68,32 @@ RIGHTS_AFTER_MOVING_OUT: Final = frozenset({MOVE_IN, COUNTER})
 ENCRYPTED: Final = SecureMessaging(MessagingLevel.ENCRYPTED)
 AUTHENTIC: Final = SecureMessaging(MessagingLevel.MAC)
 
+TO_SUSPEND: Final = AllOf(AnyOf(Authenticated(SUSPEND), Authenticated(COUNTER)), AUTHENTIC)
 CARD_RULES: Final = AccessRules(
     activate=AT_THE_COUNTER,
-    deactivate=AllOf(AnyOf(Authenticated(SUSPEND), Authenticated(COUNTER)), AUTHENTIC),
+    deactivate=TO_SUSPEND,
     terminate=AT_THE_COUNTER,
 )
 """Who may resume, suspend and end the card through this application."""
+
+CHANGES: Final = frozenset(
+    {
+        Ins.CHANGE_REFERENCE_DATA,
+        Ins.CHANGE_KEY,
+        Ins.RESET_RETRY_COUNTER,
+        Ins.UPDATE_BINARY,
+        Ins.UPDATE_BINARY_ODD,
+        Ins.UPDATE_RECORD,
+        Ins.UPDATE_RECORD_ODD,
+        Ins.ERASE_BINARY,
+        Ins.ERASE_BINARY_ODD,
+        Ins.ERASE_RECORD,
+        Ins.ACTIVATE_FILE,
+        Ins.DEACTIVATE_FILE,
+    }
+)
+"""The instructions that leave a receipt, beside PUT DATA of the residence. The end of the card
+leaves none: its state says it, and nobody would be let in to read one."""
 
 _PIN_FILE: Final = PinFile(
     fid=PIN,

@@ -23,7 +23,9 @@ def grouped(wishes: dict[str, Any]) -> dict[str, Any]:
 def issue(*given: Any, **wishes: Any) -> Card:
     """Issue a card of a profile; wishes may be parameters of that too."""
     profile = given[0] if given else wishes.pop("profile", "juki-v1")
-    parameters = {name: wishes.pop(name) for name in ("rsa_bits", "compat") if name in wishes}
+    parameters = {
+        name: wishes.pop(name) for name in ("rsa_bits", "compat", "receipts") if name in wishes
+    }
     if parameters:
         chosen = PROFILES[profile] if isinstance(profile, str) else profile
         profile = replace(chosen, **parameters)

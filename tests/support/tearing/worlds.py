@@ -5,6 +5,7 @@ The commands are read from the handler tables: one without scenarios is found by
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -32,6 +33,7 @@ from tests.support.tearing import (
     lifecycle,
     pins,
     private,
+    receipts,
     towns,
 )
 from tests.support.tearing.access import Subject
@@ -45,6 +47,8 @@ LIFE_CYCLE_WORLD: Final = "every change of state"
 """A card with the application of support.applets.lifecycle_applet, besides those of a profile."""
 TOWN_WORLD: Final = "the examples"
 """A Juki card with the applications under `examples/`, and what its issuer does with them."""
+RECEIPT_WORLD: Final = "receipts"
+"""A Juki card whose Juki application and issuer domain keep receipts."""
 LIFE_CYCLE: Final = (Ins.ACTIVATE_FILE, Ins.DEACTIVATE_FILE, Ins.TERMINATE_EF, Ins.INSTALL)
 
 
@@ -124,11 +128,18 @@ class _Own(NamedTuple):
     make: Callable[[], Card]
 
 
+def receipt_card() -> Card:
+    """Return a Juki card that keeps receipts."""
+    profile = dataclasses.replace(PROFILES["juki-v1"], receipts=True)
+    return issue_card(with_forbidden(profile), seed=1, on_bug=raise_bug)
+
+
 _OWN: Final[Mapping[str, _Own]] = {
     ISO_WORLD: _Own((Placement(ISO_AID, IsoApplet.type_name),), iso_card),
     LIFE_CYCLE_WORLD: _Own(
         (Placement(LIFE_CYCLE_AID, LifeCycleApplet.type_name),), life_cycle_card
     ),
+    RECEIPT_WORLD: _Own(PROFILES["juki-v1"].applications[:2], receipt_card),
     TOWN_WORLD: _Own(
         tuple(Placement(aid, kind) for aid, kind in AIDS.items()),
         town_card,
@@ -158,7 +169,7 @@ def all_commands() -> list[Command]:
         found += [
             command
             for command in commands_of(name, own.applications)
-            if command.cla == 0x00 or name == TOWN_WORLD
+            if command.cla == 0x00 or name in (TOWN_WORLD, RECEIPT_WORLD)
         ]
     return found + [
         Command(TOWN_WORLD, ISSUER, "issuer-juki", 0x80, int(ins)) for ins in towns.ISSUERS
@@ -185,7 +196,13 @@ def scenarios(command: Command) -> list[Scenario]:
             f"{command.kind}: no tearing scenarios for {command.cla:02X} {command.ins:02X}; "
             "write them (tests/support/tearing/*.py) and name them in RECIPES or OF_ONE_KIND"
         )
-    return list(recipe(Subject(command.aid, world(command.world).rig()), command.ins))
+    subject = Subject(command.aid, world(command.world).rig())
+    cases = list(recipe(subject, command.ins))
+    if command.world == RECEIPT_WORLD:
+        cla, ins = command.cla, command.ins
+        cases = [receipts.with_receipt(cla, ins, case) for case in cases]
+        cases += receipts.of_the_object(subject, cla, ins)
+    return cases
 
 
 def _select_application(rig: Rig) -> None:

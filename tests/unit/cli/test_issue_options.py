@@ -26,6 +26,7 @@ from tests.support.cards.issuing import issue
 JPKI: Final = "00A4040C0AD392F000260100000001"
 WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "compat": (["--compat"], {"compat": True}),
+    "receipts": (["--receipts"], {"receipts": True}),
     "rsa_bits": (["--rsa-bits", "2048"], {"rsa_bits": 2048}),
     "form": (["--form", "1"], {"form": 1}),
     "municipality": (["--municipality", "27127"], {"municipality": "27127"}),
