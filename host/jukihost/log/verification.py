@@ -96,7 +96,7 @@ class _Verifier:
             for first in range(start, end, WIDTH):
                 width = min(WIDTH, end - first)
                 hashes = self._leaves(first, width, rows, stored.get(first // WIDTH, b""))
-                while ahead and ahead.size <= first + width:
+                while ahead and ahead.size < first + WIDTH:
                     self._compare(ahead, first, hashes)
                     ahead = next(waiting, None)
                 if width == WIDTH:

@@ -255,3 +255,15 @@ def test_an_honest_disclosure_holds_and_is_in_the_log_itself(
     stored.publish()
     again = stored.disclosure(code).check(code, POLICY)
     assert again.uses[-1].purpose == "disclosure of the log to the resident"
+
+
+def test_checkpoints_hold_at_every_edge_of_a_tile(in_file: StoredTown) -> None:
+    done, kept = 0, []
+    for size in (255, 256, 257, 511, 512, 513, 768, 1024, 1030):
+        in_file.use(*[None] * (size - done))
+        kept.append(in_file.publish())
+        done = size
+    found = in_file.verify(*kept)
+    assert (found.problems, found.size, found.signed) == ((), 1030, 1030)
+    change(in_file, 767, lie(in_file.entries()[767]))
+    assert any("513 to 767 are not those" in one for one in in_file.verify().problems)
