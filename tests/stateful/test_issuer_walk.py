@@ -24,7 +24,14 @@ from tests.support.cards.issuer_desk import (
     put_key,
 )
 from tests.support.naive.scp03_host import Host
-from tests.support.oracle.rules_issuer import COMMANDS, Oracle, State, wrong_rules
+from tests.support.oracle.rules_issuer import (
+    COMMANDS,
+    GUARDS,
+    OF_THE_ISSUER,
+    Oracle,
+    State,
+    wrong_rules,
+)
 from tests.support.published.transcript import send
 
 Path = tuple[str, ...]
@@ -144,6 +151,11 @@ def test_every_command_succeeds_and_is_refused_somewhere(told: Told) -> None:
         found = {answers[command][0] for _, answers in told.values()}
         assert 0x9000 in found, command
         assert command == "PLAIN" or found - {0x9000}, command
+
+
+def test_there_are_wrong_rules_of_every_command() -> None:
+    wrong = {name.partition(":")[0] for name in wrong_rules()}
+    assert wrong >= set(OF_THE_ISSUER) == GUARDS.keys()
 
 
 @pytest.mark.parametrize("rule", wrong_rules())

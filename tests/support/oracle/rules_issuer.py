@@ -6,7 +6,8 @@ application is selected or not. Nothing here knows the code.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 ACTIVE, SUSPENDED, ENDED = "active", "suspended", "ended"
 ABSENT, INSTALLED, SELECTABLE, LOCKED = "absent", "installed", "selectable", "locked"
@@ -37,9 +38,54 @@ WHILE_SUSPENDED: Final = {"GET STATUS", "LOCK CARD", "UNLOCK CARD", "END CARD", 
 CARD_WARNING: Final = {ACTIVE: 0x9000, SUSPENDED: 0x6283, ENDED: 0x6285}
 
 
+Guard = tuple[str, int]
+"""What a command needs, by the name in `_HOLDS`, and the status where it is not so."""
+_IN_USE, _SESSION = ("the card does it", 0x6985), ("a session", 0x6982)
+_ACTIVE = ("the card is active", 0x6985)
+_MANAGES: Final[tuple[Guard, ...]] = (_IN_USE, _SESSION)
+_THERE: Final = ("there is one", 0x6A88)
+GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
+    "GET STATUS": _MANAGES,
+    "LOCK CARD": (*_MANAGES, ("it is not suspended yet", 0x6985)),
+    "UNLOCK CARD": _MANAGES,
+    "END CARD": _MANAGES,
+    "LOCK": (*_MANAGES, _ACTIVE, _THERE, ("it is selectable", 0x6985)),
+    "UNLOCK": (*_MANAGES, _ACTIVE, _THERE, ("it is selectable", 0x6985)),
+    "INSTALL": (*_MANAGES, ("there is none", 0x6A89)),
+    "INSTALL AND MAKE SELECTABLE": (*_MANAGES, ("there is none", 0x6A89)),
+    "MAKE SELECTABLE": (*_MANAGES, _THERE, ("it is only installed", 0x6985)),
+    "PERSONALISE": (*_MANAGES, _THERE),
+    "DELETE": (*_MANAGES, _THERE, ("it is not selected", 0x6985)),
+    "PUT KEY": (*_MANAGES, ("it is personalised", 0x6A80), ("it has no key", 0x6985)),
+    "STORE": (*_MANAGES, ("it is personalised", 0x6A88)),
+    "UNBLOCK": (*_MANAGES, ("it is personalised", 0x6985), ("it has a key", 0x6984)),
+}
+"""The access rules: what is asked, in this order."""
+_ENDS_PERSONALISATION: Final = {
+    "INSTALL", "INSTALL AND MAKE SELECTABLE", "MAKE SELECTABLE", "PERSONALISE", "DELETE",
+}  # fmt: skip
+"""Refused too, once they are looked at."""
+NOBODY: Final = ("nobody may", 0x6985)
+_HOLDS: Final[Mapping[str, Callable[[State], bool]]] = {
+    "a session": lambda state: state.session,
+    "the card is active": lambda state: state.card == ACTIVE,
+    "it is not suspended yet": lambda state: state.card != SUSPENDED,
+    "there is one": lambda state: state.application != ABSENT,
+    "there is none": lambda state: state.application == ABSENT,
+    "it is selectable": lambda state: state.application != INSTALLED,
+    "it is only installed": lambda state: state.application == INSTALLED,
+    "it is not selected": lambda state: state.selected != APPLICATION,
+    "it is personalised": lambda state: state.personalises,
+    "it has a key": lambda state: state.key,
+    "it has no key": lambda state: not state.key,
+    "nobody may": lambda state: False,
+}
+
+
 class Oracle:
     """The rules; a subclass with one of them wrong is noticed, or the walk is worth nothing."""
 
+    guards: Mapping[str, tuple[Guard, ...]] = GUARDS
     while_suspended = WHILE_SUSPENDED
     selected_is_kept = True
     locking_deselects = True
@@ -85,85 +131,85 @@ class Oracle:
             return 0x6D00, state
         return (0x6985 if state.application == LOCKED else 0x9000), state
 
+    def _holds(self, guard: str, state: State, command: str) -> bool:
+        if guard == "the card does it":
+            suspended = state.card == SUSPENDED and command not in self.while_suspended
+            return state.card != ENDED and not suspended
+        return _HOLDS[guard](state) or (guard == "it is not selected" and not self.selected_is_kept)
+
     def _managed(self, state: State, command: str) -> Step:
-        suspended = state.card == SUSPENDED
-        if state.card == ENDED or (suspended and command not in self.while_suspended):
-            # the card refuses it before the domain sees it; a plain command ended the session
-            return 0x6985, state
-        if not state.session:
-            return 0x6982, state
-        if command == "GET STATUS":
-            return 0x9000, state
-        if command.endswith("CARD"):
-            return self._card(state, command)
-        if suspended:
-            return 0x6985, state
-        if command in ("PUT KEY", "STORE", "UNBLOCK"):
-            return self._written(state, command)
-        if command in ("LOCK", "UNLOCK"):
-            return self._locked(state, command == "LOCK")
-        return self._comes_or_goes(state, command)
+        for guard, status in self.guards[command]:
+            looked_at = (guard, status) not in (*_MANAGES, NOBODY)
+            if looked_at and command in _ENDS_PERSONALISATION:
+                state = state._replace(personalises=False)
+            if not self._holds(guard, state, command):
+                return status, state
+        return 0x9000, self._done(state, command)
 
-    def _card(self, state: State, command: str) -> Step:
-        if command == "LOCK CARD" and state.card == SUSPENDED:
-            return 0x6985, state
-        if command == "END CARD":  # nothing is left that a session or a key could be for
-            over = state._replace(card=ENDED, session=False, personalises=False, key=False)
-            return 0x9000, over
-        return 0x9000, state._replace(card=SUSPENDED if command == "LOCK CARD" else ACTIVE)
+    def _done(self, state: State, command: str) -> State:
+        """What a command does that is allowed."""
+        match command:
+            case "LOCK CARD" | "UNLOCK CARD":
+                return state._replace(card=SUSPENDED if command == "LOCK CARD" else ACTIVE)
+            case "END CARD":  # nothing is left that a session or a key could be for
+                return state._replace(card=ENDED, session=False, personalises=False, key=False)
+            case "LOCK" | "UNLOCK":
+                return self._locked(state, LOCKED if command == "LOCK" else SELECTABLE)
+            case "INSTALL":
+                return state._replace(application=INSTALLED, personalises=False)
+            case "MAKE SELECTABLE" | "INSTALL AND MAKE SELECTABLE":
+                return state._replace(application=SELECTABLE, personalises=False)
+            case "PERSONALISE":
+                return state._replace(personalises=True)
+            case "DELETE":
+                key = state.key and not self.keys_go_with_it
+                return state._replace(application=ABSENT, key=key, personalises=False)
+            case "STORE":
+                return state._replace(personalises=not self.last_block_ends)
+            case "PUT KEY":
+                return state._replace(key=True)
+            case _:
+                return state
 
-    def _locked(self, state: State, locks: bool) -> Step:
-        if state.application == ABSENT:
-            return 0x6A88, state
-        if state.application == INSTALLED:
-            return 0x6985, state
-        target = LOCKED if locks else SELECTABLE
+    def _locked(self, state: State, target: str) -> State:
         after = state._replace(application=target)
         if target != state.application and state.selected == APPLICATION and self.locking_deselects:
             after = after._replace(selected=NOTHING)
-        return 0x9000, after
-
-    def _comes_or_goes(self, state: State, command: str) -> Step:
-        was = state.application
-        state = state._replace(personalises=False)
-        if command in ("INSTALL", "INSTALL AND MAKE SELECTABLE"):
-            target = INSTALLED if command == "INSTALL" else SELECTABLE
-            return (
-                (0x9000, state._replace(application=target)) if was == ABSENT else (0x6A89, state)
-            )
-        if was == ABSENT:
-            return 0x6A88, state
-        if command == "MAKE SELECTABLE":
-            right = was == INSTALLED
-            return (0x9000, state._replace(application=SELECTABLE)) if right else (0x6985, state)
-        if command == "PERSONALISE":
-            return 0x9000, state._replace(personalises=True)
-        if state.selected == APPLICATION and self.selected_is_kept:
-            return 0x6985, state
-        return 0x9000, state._replace(
-            application=ABSENT, key=state.key and not self.keys_go_with_it
-        )
-
-    def _written(self, state: State, command: str) -> Step:
-        if not state.personalises:
-            return {"PUT KEY": 0x6A80, "STORE": 0x6A88, "UNBLOCK": 0x6985}[command], state
-        if command == "STORE":
-            return 0x9000, state._replace(personalises=not self.last_block_ends)
-        if command == "UNBLOCK":
-            return (0x9000 if state.key else 0x6984), state
-        return (0x6985, state) if state.key else (0x9000, state._replace(key=True))
+        return after
 
 
 def wrong_rules() -> dict[str, Oracle]:
-    """Return oracles each of which has one rule wrong."""
-    return {
-        name: type("Wrong", (Oracle,), {name: wrong})()
-        for name, wrong in {
-            "while_suspended": WHILE_SUSPENDED | {"INSTALL"},
-            "selected_is_kept": False,
-            "locking_deselects": False,
-            "keys_go_with_it": False,
-            "last_block_ends": False,
-            "sees_installed": True,
-        }.items()
+    """Return oracles each of which has one rule wrong, by what is wrong with it.
+
+    Of each command each thing that it needs is left out, nobody may do it, or it needs what the
+    next one does that needs something else.
+    """
+    flags: dict[str, Any] = {
+        "while_suspended": WHILE_SUSPENDED | {"INSTALL"},
+        "selected_is_kept": False,
+        "locking_deselects": False,
+        "keys_go_with_it": False,
+        "last_block_ends": False,
+        "sees_installed": True,
     }
+    return {
+        **{name: _wrong(**{name: wrong}) for name, wrong in flags.items()},
+        **{name: _wrong(guards={**GUARDS, **wrong}) for name, wrong in _wrong_guards()},
+    }
+
+
+def _wrong(**wrong: Any) -> Oracle:
+    oracle: Oracle = type("Wrong", (Oracle,), wrong)()
+    return oracle
+
+
+def _wrong_guards() -> Iterator[tuple[str, dict[str, tuple[Guard, ...]]]]:
+    rows = list(GUARDS.items())
+    for number, (command, guards) in enumerate(rows):
+        for left_out in guards:
+            rest = tuple(one for one in guards if one != left_out)
+            yield f"{command}: whether or not {left_out[0]}", {command: rest}
+        yield f"{command}: never", {command: (*guards, NOBODY)}
+        others = [one for _, one in (*rows[number + 1 :], *rows[:number])]
+        neighbour = next(one for one in others if one != guards)
+        yield f"{command}: its neighbour's", {command: neighbour}
