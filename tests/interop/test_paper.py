@@ -10,9 +10,21 @@ from zoneinfo import ZoneInfo
 
 import pypdfium2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pypdf import PdfReader
 
-from jukihost.log import print_disclosure
+from jukihost import cli
+from jukihost.database import Clock, open_database
+from jukihost.keys.envelope import ScryptCost
+from jukihost.log import (
+    KeyUse,
+    NoteKey,
+    Outcome,
+    PseudonymKey,
+    append_use,
+    new_log_key,
+    print_disclosure,
+)
 from jukihost.paper import (
     Attachment,
     DocumentTooLong,
@@ -28,6 +40,7 @@ from jukihost.paper import (
     glyphs,
     make_pdf,
 )
+from tests.support.host.cli import PASSPHRASE
 from tests.support.host.town import CODES, POLICY, town
 from tests.support.interop.missing import require
 
@@ -118,6 +131,51 @@ def test_a_disclosure_on_paper_carries_its_proofs() -> None:
     assert code.reveal() not in text
     assert reader.metadata is not None
     assert reader.metadata.title == f"Uses of your data: {len(found.uses)}"
+
+
+def test_a_disclosure_is_printed_from_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
+    monkeypatch.chdir(tmp_path)
+    cost = ScryptCost(1 << 10)
+    key = {
+        use: new_log_key(Path(use), lambda: PASSPHRASE, use, cost=cost)
+        for use in (KeyUse.LOG, KeyUse.PSEUDONYMS)
+    }
+    public = NoteKey.of("a.example", Ed25519PrivateKey.from_private_bytes(key[KeyUse.LOG]))
+    Path("code").write_text(CODES[0].reveal())
+    assert cli.main(["log", "create", "terminal.db", "--origin", "a.example"]) == 0
+    with (
+        open_database("terminal.db", clock=Clock(), terminal="t") as opened,
+        opened.begin() as connection,
+    ):
+        append_use(
+            connection,
+            PseudonymKey(key[KeyUse.PSEUDONYMS]),
+            at=opened.clock.now(),
+            operator="髙𠮷",
+            terminal="t",
+            body="試験町",
+            purpose="写しの交付",
+            outcome=Outcome.DONE,
+            resident=CODES[0],
+        )
+    assert cli.main(["log", "publish", "terminal.db", "--key", KeyUse.LOG]) == 0
+    disclose = ["log", "disclose", "terminal.db", "--pseudonyms", KeyUse.PSEUDONYMS]
+    who = ["--operator", "o", "--body", "b", "--code-file", "code", "--log-key", str(public)]
+    assert cli.main([*disclose, *who, "--out", "told.json", "--pdf", "told.pdf"]) == 0
+    pdf = Path("told.pdf").read_bytes()
+    text = written(pdf)
+    assert "髙𠮷" in text
+    assert "写しの交付" in text
+    attached = PdfReader(io.BytesIO(pdf)).attachments["disclosure.json"]
+    assert attached == [Path("told.json").read_bytes()]
+    monkeypatch.setenv("JUKIHOST_FONT", "none")
+    capsys.readouterr()
+    assert cli.main([*disclose, *who, "--out", "other.json", "--pdf", "other.pdf"]) == 2
+    assert "fonts-ipamj-mincho" in capsys.readouterr().err
+    assert not Path("other.pdf").exists()
 
 
 def test_attached_files_and_the_title_are_as_given() -> None:

@@ -35,7 +35,7 @@ examples:
   jukihost log prune terminal.db --yes
   jukihost log adopt terminal.db --key town.key --request ask.txt   after a restored backup
   jukihost log disclose terminal.db --pseudonyms town.pseudonyms --operator operator-1 \\
-      --body "the town's counter" --out disclosure.json
+      --body "the town's counter" --out disclosure.json --pdf disclosure.pdf
 
 exit codes:
   0  done; all of it holds
@@ -105,7 +105,11 @@ def add(commands: Commands) -> None:
     for name, text in (("operator", "who reads the log"), ("body", "on whose behalf")):
         disclose.add_argument(f"--{name}", required=True, help=text)
     disclose.add_argument("--out", metavar="FILE", required=True, help="where the file goes (JSON)")
-    disclose.add_argument("--force", action="store_true", help="replace the file")
+    disclose.add_argument(
+        "--pdf", metavar="FILE",
+        help="print it into a PDF file too, which carries the same (extra paper)",
+    )  # fmt: skip
+    disclose.add_argument("--force", action="store_true", help="replace the files")
     disclose.add_argument("--log-key", metavar="KEY", required=True, help="the log's public key")
     disclose.add_argument(
         "--code-file", metavar="FILE",
@@ -432,7 +436,14 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 def _disclose(arguments: argparse.Namespace) -> int:
     from jukihost.clock import JAPAN
-    from jukihost.log import KeyUse, Policy, PseudonymKey, described, disclose_stored
+    from jukihost.log import (
+        KeyUse,
+        Policy,
+        PseudonymKey,
+        described,
+        disclose_stored,
+        print_disclosure,
+    )
     from jukihost.models import ResidentCode
 
     [key] = _keys([arguments.log_key])
@@ -457,5 +468,9 @@ def _disclose(arguments: argparse.Namespace) -> int:
                 body=arguments.body,
             )
         output.write_file(arguments.out, bytes(made), force=arguments.force)
-    print(output.shown(described(made.check(code, Policy(key)), JAPAN), keep="\n"), end="")
+        found = made.check(code, Policy(key))
+        if arguments.pdf:
+            printed = print_disclosure(made, found, JAPAN, at=database.clock.now())
+            output.write_file(arguments.pdf, printed, force=arguments.force)
+    print(output.shown(described(found, JAPAN), keep="\n"), end="")
     return output.OK
