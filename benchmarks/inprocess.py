@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from operator import truediv
 from pathlib import Path
+from statistics import median
 
 from benchmarks import layers, tasks, vicc_card
 from benchmarks.timing import Effort, micro, rate, ratio, table
 from jukicard import issue_card
+from jukicard.apdu import Aid
+from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.runtime.placement import Placement
 
 WANTED = 200_000
 OF_VICC = 5
+MOST = 64
+"""How many applications a card has at most."""
 
 
 def measure(effort: Effort) -> None:
@@ -45,6 +52,7 @@ def measure(effort: Effort) -> None:
         rows,
     )
     _refusals(effort)
+    _crowded(effort)
     for task in tasks.OURS:
         layers.show(task.name, task.start(card.transmit))
 
@@ -81,3 +89,32 @@ def _refusals(effort: Effort) -> None:
         seconds = effort.best(lambda raw=raw: card.transmit(raw))  # type: ignore[misc]
         rows.append((name, card.transmit(raw).hex().upper(), micro(seconds), rate(seconds)))
     table("Refusals", ("what", "answer", "time", "rate"), rows)
+
+
+def _crowded(effort: Effort) -> None:
+    """SELECT EF on a card as it was issued, and on one with as many applications as there may be.
+
+    Installed after issue, and powered anew. The ratio is the median of the rounds': the two cards
+    are measured in turn.
+    """
+    from tests.support.cards.issuer_desk import POINTS, PointsApplet
+
+    select = next(task for task in tasks.OURS if task.name == "SELECT EF")
+    works = {}
+    for name, further in (("as issued", 0), ("again", 0), (f"with {MOST} applications", MOST)):
+        card = issue_card("juki-v1", seed=1, pin="1234")
+        for number in range(further - len(card.applications) if further else 0):
+            aid = Aid(bytes(POINTS) + bytes((number,)))
+            placement = Placement(aid, PointsApplet.type_name)
+            with card.environment.memory.transaction():
+                card.applications.install(placement, after_issue=True)
+                card.applications.change(aid, Operation.ACTIVATE)
+        card.power_on()
+        works[name] = select.start(card.transmit)
+    measured = effort.compare(works)
+    base = measured["as issued"].rounds
+    rows = [
+        (name, micro(one.best), f"{median(map(truediv, one.rounds, base)):.3f} x")
+        for name, one in measured.items()
+    ]
+    table(f"SELECT EF (wanted: nothing measurable for {MOST})", ("card", "time", "ratio"), rows)
