@@ -21,6 +21,7 @@ from jukicard.runtime.events import CardEvent, FirewallDenial
 from jukicard.runtime.kinds import offer_applet
 from jukicard.runtime.placement import Placement, Privilege
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
+from tests.support.cards.issuer_desk import install, session
 from tests.support.cards.juki_desk import CODE, PIN, Desk
 from tests.support.naive.terminal import ISSUER, JUKI, NaiveTerminal
 
@@ -65,6 +66,8 @@ class IntruderApplet(Applet[Any]):
     """Does what is planned for the point, with itself and what it was given there."""
 
     type_name = "test-intruder"
+    comes_later: ClassVar[bool] = False
+    """Whether it is on a card since issue, or its issuer installs it (INSTALL over SCP03)."""
     kept: ClassVar[list[Any]] = []
     """What it has kept of what passed through its hands."""
 
@@ -72,6 +75,10 @@ class IntruderApplet(Applet[Any]):
         super().__init__(context)
         self.act("init", context)
         context.share("help", self.help, NEIGHBOUR)
+
+    @classmethod
+    def usual_aid(cls, parameters: object) -> Aid | None:
+        return INTRUDER
 
     def act(self, point: str, given: Any, otherwise: Any = None) -> Any:
         action = _PLANNED.get(point)
@@ -121,24 +128,27 @@ class NeighbourApplet(Applet[BasicState]):
 offer_applet(NeighbourApplet, trusted=True)
 
 
-@cache
 def intruded(*privileges: Privilege) -> MemorySnapshot:
     """A Juki card with the neighbour, the intruder and the forbidden application.
 
-    privileges: what the intruder may do besides.
+    privileges: what the intruder may do besides; one that comes after issue gets none.
     """
+    return _intruded(frozenset(privileges), later=IntruderApplet.comes_later and not privileges)
+
+
+@cache
+def _intruded(privileges: frozenset[Privilege], *, later: bool) -> MemorySnapshot:
     juki = PROFILES["juki-v1"]
-    profile = dataclasses.replace(
-        juki,
-        applications=(
-            *juki.applications,
-            Placement(NEIGHBOUR, NeighbourApplet.type_name),
-            Placement(
-                INTRUDER, IntruderApplet.type_name, {"theirs": "given"}, frozenset(privileges)
-            ),
-        ),
-    )
+    neighbour = Placement(NEIGHBOUR, NeighbourApplet.type_name)
+    intruder = Placement(INTRUDER, IntruderApplet.type_name, {"theirs": "given"}, privileges)
+    on_it = (neighbour,) if later else (neighbour, intruder)
+    profile = dataclasses.replace(juki, applications=(*juki.applications, *on_it))
     card = issue_card(with_forbidden(profile), seed=1, code=CODE, pin=PIN.decode())
+    if later:
+        command = install(module=INTRUDER, aid=INTRUDER, parameters=b"\xc9\x0ctheirs=given")
+        card.power_on()
+        assert session(card).send(command) == "009000"
+        card.power_off()
     memory = card.environment.memory
     with memory.transaction():
         memory.partition(f"application {NEIGHBOUR}").put("mine", b"the neighbour's")

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from jukicard.memory import MemorySnapshot
+from tests.support.applets.intruder import IntruderApplet
 from tests.support.cards.juki_desk import Desk, desk, issued
 
 
@@ -25,3 +26,9 @@ def there() -> Desk:
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loops end sooner, so that there is time for many of them."""
     monkeypatch.setattr("jukicard.runtime.registry.STEP_BUDGET", 20_000)
+
+
+@pytest.fixture(params=[False, True], ids=["since issue", "after issue"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The intruder is on the card since it was issued, or the issuer has installed it later."""
+    monkeypatch.setattr(IntruderApplet, "comes_later", request.param)

@@ -33,6 +33,8 @@ from tests.support.applets.lying_arena import (
     with_value,
 )
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 # --- what it is handed ---
 
 OPEN: Final = (ConfinedContext, ConfinedMemory, ConfinedRandom, CardControl, CardOptions)

@@ -30,6 +30,8 @@ from tests.support.applets.intruder import (
     raises,
 )
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 class Unstoppable(BaseException):
     """Not an Exception, and nobody's."""

@@ -44,6 +44,8 @@ from tests.support.applets.intruder import (
 )
 from tests.support.naive.terminal import JUKI
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 class _Name(str):
     """A name that is everybody's."""
@@ -334,4 +336,5 @@ def test_the_intruder_can_be_polite() -> None:
         assert not there.bugs
         assert not there.denials
         assert isinstance(there.card.applications.get(INTRUDER), Application)
+        assert there.card.applications.entry(INTRUDER).after_issue is IntruderApplet.comes_later
         assert IntruderState.__mro__[1] is BasicState

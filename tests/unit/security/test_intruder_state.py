@@ -29,6 +29,8 @@ from tests.support.applets.intruder import (
 )
 from tests.support.naive.terminal import JUKI, NaiveTerminal
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 class _Biting:
     """Every attribute bites, to read and to set."""

@@ -48,6 +48,8 @@ from tests.support.applets.lying_arena import (
 )
 from tests.support.naive.terminal import JUKI
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 # --- what it hands over ---
 
 

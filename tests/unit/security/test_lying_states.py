@@ -51,6 +51,8 @@ from tests.support.applets.lying_arena import (
 )
 from tests.support.naive.terminal import JUKI
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 # --- its volatile state, which the layers around it use ---
 
 
