@@ -95,7 +95,7 @@ class SecureChannel(FileApplet[WithChannel]):
         keys = self.domain.find(command.p1)
         counter = b""
         if variant.counts:
-            count = self.domain.next_count(keys.version)
+            count = self.domain.next_count()
             counter = count.to_bytes(COUNTER_LENGTH, "big")
             challenge = card_challenge(keys, variant, count, aid)
         else:

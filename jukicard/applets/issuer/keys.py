@@ -21,7 +21,7 @@ FIRST_VERSION: Final = 1
 MOST_VERSIONS: Final = 8
 """How many key sets fit the domain."""
 _NAME: Final = "keys/"
-_COUNTER: Final = "counter/"
+_COUNTER: Final = "counter"
 _LENGTHS: Final = (16, 24, 32)
 
 
@@ -31,7 +31,11 @@ def proof(version: int) -> str:
 
 
 class DomainKeys:
-    """The key sets in the domain's memory, and the sequence counter of each."""
+    """The key sets in the domain's memory, and one sequence counter for all of them.
+
+    The counter only goes up, whatever becomes of key sets: with keys that the domain has had
+    before, under whichever version, a recorded session would be answered as it was then.
+    """
 
     __slots__ = ("_memory",)
 
@@ -56,31 +60,31 @@ class DomainKeys:
         return KeySet(wanted, enc, mac, dek)
 
     def put(self, keys: KeySet) -> None:
-        """Write a key set, whose sequence begins anew. IsoError 6A84 when there is no room."""
+        """Write a key set. IsoError 6A84 when there is no room."""
         if keys.version not in (versions := self.versions()) and len(versions) >= MOST_VERSIONS:
             raise IsoError(
                 StatusWord.NOT_ENOUGH_MEMORY, f"the domain holds {MOST_VERSIONS} key sets"
             )
         self._memory.put(_place(keys.version), keys.enc.value + keys.mac.value + keys.dek.value)
-        self._memory.put(_counter(keys.version), bytes(COUNTER_LENGTH))
 
     def delete(self, version: int) -> None:
         """Remove a key set."""
         self._memory.delete(_place(version))
-        self._memory.delete(_counter(version))
 
-    def next_count(self, version: int) -> int:
+    def next_count(self) -> int:
         """Count up for good and return the sequence counter, which no session has had before.
 
-        IsoError 6985 when it is at its end: the keys are used up.
+        IsoError 6985 when it is at its end: no session is opened any more.
         """
-        count = int.from_bytes(self._memory.get(_counter(version)) or b"", "big") + 1
+        # a card made earlier has a counter for each key set, counter/01 to counter/7F
+        kept = (value for name, value in self._memory.items() if name.startswith(_COUNTER))
+        count = max((int.from_bytes(value, "big") for value in kept), default=0) + 1
         if count >> 8 * COUNTER_LENGTH:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"the sequence counter of keys {version:02X} is at its end: replace them",
+                "the domain's sequence counter is at its end: it opens no session any more",
             )
-        self._memory.put_now(_counter(version), count.to_bytes(COUNTER_LENGTH, "big"))
+        self._memory.put_now(_COUNTER, count.to_bytes(COUNTER_LENGTH, "big"))
         return count
 
     def information(self) -> bytes:
@@ -115,7 +119,3 @@ def check_kept(memory: ApplicationMemory) -> None:
 
 def _place(version: int) -> str:
     return f"{_NAME}{version:02X}"
-
-
-def _counter(version: int) -> str:
-    return f"{_COUNTER}{version:02X}"

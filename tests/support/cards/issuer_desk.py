@@ -104,7 +104,7 @@ def put_key(host: Host, keys: tuple[bytes, ...], new: int, old: int = 0, first: 
 def contents(card: Card) -> dict[str, dict[str, bytes]]:
     """All that the card keeps, but for what every session counts."""
     found = card.environment.memory.snapshot().contents()
-    found[f"application {ISSUER}"].pop("counter/01", None)
+    found[f"application {ISSUER}"].pop("counter", None)
     return found
 
 

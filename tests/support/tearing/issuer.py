@@ -27,7 +27,7 @@ from tests.support.tearing.cuts import CARD_STATE, Place, Scenario
 from tests.support.tearing.keys import suspended
 from tests.support.tearing.rig import NotReached, Rig, sends
 
-COUNTER = "counter/01"
+COUNTER = "counter"
 NEW_KEYS = tuple(bytes(range(n, n + 16)) for n in (0x11, 0x91, 0xC1))
 REGISTRY: Place = (CARD_PARTITION, "applications")
 FURTHER = Aid("F054454152494E4701")
@@ -259,14 +259,12 @@ def delete(subject: Subject, ins: int) -> Iterator[Scenario]:
     def two(rig: Rig) -> None:
         partition = rig.memory.partition(subject.partition)
         partition.put("keys/02", b"".join(NEW_KEYS))
-        partition.put("counter/02", bytes(3))
 
     yield from managed(
         subject,
         "DELETE of keys",
         apdu(ins, 0, 0, b"\xd2\1\2"),
         subject.place("keys/02"),
-        subject.place("counter/02"),
         edit=two,
     )
 
@@ -284,14 +282,12 @@ def put_key(subject: Subject, ins: int) -> Iterator[Scenario]:
         "PUT KEY, new",
         _put_key(0, 2),
         subject.place("keys/02"),
-        subject.place("counter/02"),
     )
     yield from managed(
         subject,
         "PUT KEY, in place of others",
         _put_key(1, 1),
         subject.place("keys/01"),
-        subject.place("counter/01"),
     )
     yield from managed(
         subject,

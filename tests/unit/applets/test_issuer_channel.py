@@ -117,7 +117,7 @@ def test_a_drawn_challenge_has_no_counter() -> None:
 def test_a_counter_at_its_end_opens_nothing() -> None:
     card = fresh()
     with card.environment.memory.transaction():
-        card.environment.memory.partition(PARTITION).put("counter/01", b"\xff\xff\xfe")
+        card.environment.memory.partition(PARTITION).put("counter", b"\xff\xff\xfe")
     assert host(card).open().counter == 0
     assert host(card).initialize().hex() == "6985"
 
@@ -216,7 +216,6 @@ def test_keys_of_another_version_prove_nothing() -> None:
     with card.environment.memory.transaction():
         memory = card.environment.memory.partition(PARTITION)
         memory.put("keys/02", b"".join(KEYS[16]))
-        memory.put("counter/02", bytes(3))
     assert host(card, keys=KEYS[16], version=2).open().answer[10] == 2
     assert host(card).open().answer[10] == 1, "0 is the lowest version"
     mixed = host(card, version=1)

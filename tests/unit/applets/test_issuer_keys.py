@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from jukicard import Card, CardKeys, issue_card
@@ -9,16 +11,19 @@ from jukicard.apdu import CommandApdu
 from jukicard.runtime.boundary import raise_bug
 from tests.support.cards.issuer_desk import (
     ISSUED,
+    ISSUER,
     K_ENC,
     K_MAC,
     NEW_KEYS,
+    POINTS,
     apdu,
     contents,
+    delete,
     install,
     put_key,
     session,
 )
-from tests.support.naive.scp03_host import Host, check_value
+from tests.support.naive.scp03_host import TEST_KEYS, Host, check_value
 from tests.support.naive.terminal import JUKI, KeyPair, NaiveTerminal
 from tests.support.published.transcript import send
 
@@ -60,7 +65,7 @@ def test_a_session_ends_with_the_keys_that_it_came_from(card: Card) -> None:
     assert card.transmit(here.wrap("80CA005A00")).hex() == "6882"
     assert card.transmit(there.wrap("80CA005A00")).hex() == "6882"
     host = session(card, keys=NEW_KEYS)
-    assert host.answer[29:] == b"\0\0\1", "new keys count anew"
+    assert host.answer[29:] == b"\0\0\3", "the counter goes on"
     with pytest.raises(AssertionError):
         session(card)
 
@@ -101,6 +106,77 @@ def test_the_older_form_of_a_key_is_understood(card: Card) -> None:
     older = [one[:1] + b"\x10" + one[3:] for one in blocks]
     assert host.send(apdu(0xD8, 0, 0x81, b"\2" + b"".join(older)))[-4:] == "9000"
     assert session(card, keys=NEW_KEYS, version=2).answer[10] == 2
+
+
+# -- the sequence counter -------------------------------------------------------------------------
+
+
+def _again(card: Card) -> None:
+    host = session(card)
+    host.send(put_key(host, TEST_KEYS, 1, old=1))
+
+
+def _removed_and_added(card: Card) -> None:
+    host = session(card)
+    host.send(put_key(host, NEW_KEYS, 2))
+    host = session(card, keys=NEW_KEYS, version=2)
+    assert host.send("80E4000003D20101") == "009000"
+    host.send(put_key(host, TEST_KEYS, 1))
+
+
+def _back(card: Card) -> None:
+    host = session(card)
+    host.send(put_key(host, NEW_KEYS, 1, old=1))
+    host = session(card, keys=NEW_KEYS)
+    host.send(put_key(host, TEST_KEYS, 1, old=1))
+
+
+def _under_another_version(card: Card) -> None:
+    host = session(card)
+    host.send(put_key(host, TEST_KEYS, 2))
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [(_again, 0), (_removed_and_added, 0), (_back, 0), (_under_another_version, 2)],
+)
+def test_a_recorded_session_is_over_whatever_becomes_of_its_keys(
+    card: Card, change: Callable[[Card], None], version: int
+) -> None:
+    recorded: list[tuple[bytes, bytes]] = []
+
+    def record(raw: bytes) -> bytes:
+        recorded.append((raw, card.transmit(raw)))
+        return recorded[-1][1]
+
+    session(card)
+    assert Host(record).open().send(install()) == "009000"
+    assert session(card).send(delete(POINTS)) == "009000"
+    change(card)
+    (first, answer), proof, order = recorded
+    before = contents(card)
+    for _ in range(8):  # as many openings as bring a counter that began anew past the recorded one
+        told = card.transmit(first[:2] + bytes((version,)) + first[3:])
+        assert told[-2:] == b"\x90\0"
+        assert told[13:21] != answer[13:21], "a challenge came twice"
+        assert card.transmit(proof[0]).hex() == "6300"
+        assert card.transmit(order[0]).hex() == "6882"
+    assert contents(card) == before
+
+
+def test_a_card_of_before_goes_on_from_the_highest_of_its_counters(card: Card) -> None:
+    """Each key set had a counter of its own."""
+    host = session(card)
+    host.send(put_key(host, NEW_KEYS, 2))
+    with card.environment.memory.transaction():
+        kept = card.environment.memory.partition(f"application {ISSUER}")
+        kept.delete("counter")
+        kept.put("counter/01", b"\0\1\5")
+        kept.put("counter/02", b"\0\1\x0a")
+    older = Card.restore(card.snapshot(), on_bug=raise_bug)
+    older.power_on()
+    assert session(older).answer[29:] == b"\0\1\x0b"
+    assert session(older, keys=NEW_KEYS, version=2).answer[29:] == b"\0\1\x0c"
 
 
 # -- keys of systems ------------------------------------------------------------------------------

@@ -352,7 +352,7 @@ def others(card: Card) -> dict[tuple[str, str], bytes]:
         (name, key): value
         for name, values in card.environment.memory.snapshot().contents().items()
         for key, value in values.items()
-        if not key.startswith(("receipt", "tries/", "counter/01"))
+        if not key.startswith(("receipt", "tries/", "counter"))
     }
 
 
