@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jukicard import Card, LocalReader, TcpServer, create_card, issue_card
 from jukihost import (
-    ISSUER_TEST_KEYS,
     AppletNotFound,
     Connection,
-    IssuerSession,
     PcscConnection,
     PinBlocked,
     PinRejected,
     PublishedKeys,
     SecurityStatusNotSatisfied,
-    StoreForm,
     TcpConnection,
     build_channel,
     cli,
@@ -87,33 +86,41 @@ def kept(card: Card) -> list[str]:
     return [name for name in partitions if str(AID) in name]
 
 
-def give_keys(connection: Connection) -> None:
-    """Hand the application its number, its PIN and its keys, as the card's issuer."""
-    with IssuerSession(build_channel(connection)) as issuer:
-        number = issuer.card_number()
-        issuer.authenticate(ISSUER_TEST_KEYS)
-        issuer.personalise(AID, b"\x5a\x08" + number)
-        group = PIN.to_bytes(2) + bytes((len(OWN_PIN),)) + OWN_PIN.encode()
-        issuer.personalise(AID, group, StoreForm.GROUPS)
-        for purpose in SealPurpose:
-            keys = KEYS.derive_card_keys(purpose.name, number, AID, 1)
-            issuer.put_purpose_keys(AID, purpose, keys)
+def administer(server: TcpServer, *arguments: str) -> None:
+    """Do something as the card's issuer, from the command line."""
+    where = ["--test-keys", "--tcp", f"{server.host}:{server.port}"]
+    assert cli.main(["issuer", *arguments, *where]) == 0
+
+
+def give(server: TcpServer, pin_file: Path) -> None:
+    """Hand the application its number, its PIN and its keys."""
+    pin_file.write_text(OWN_PIN)
+    contents = ["--card-number", "--pin-of", f"{PIN:04X}", "--pin-file", str(pin_file)]
+    administer(server, "personalise", str(AID), *contents)
+    for purpose in SealPurpose:
+        key = ["--purpose", f"{purpose.name}={purpose}", "--new-test-keys", "--new-version", "1"]
+        administer(server, "put-key", "--aid", str(AID), *key)
 
 
 def later(card: Card) -> None:
     """Install from the command line, use, remove, install again: empty."""
-    with TcpServer(card) as server:
-        where = ["--test-keys", "--tcp", f"{server.host}:{server.port}"]
-        for _ in range(2):
+    with TcpServer(card) as server, TemporaryDirectory() as folder:
+        for reserve in ([], ["--reserve", "4096"]):
             assert not kept(card)
-            assert cli.main(["issuer", "install", str(AID), *where]) == 0
+            administer(server, "install", str(AID), *reserve)
+            with (
+                TcpConnection(server.host, server.port) as connection,
+                SealSession(build_channel(connection)) as nobody,
+            ):
+                assert nobody.pin_retries() == 0, "there is a PIN before one was given"
+            give(server, Path(folder, "pin"))
             with TcpConnection(server.host, server.port) as connection:
-                with SealSession(build_channel(connection)) as nobody:
-                    assert nobody.pin_retries() == 0, "there is a PIN before one was given"
-                give_keys(connection)
                 story(connection)
                 assert kept(card)
-            assert cli.main(["issuer", "delete", str(AID), "--yes", *where]) == 0
+            administer(
+                server, "unblock-key", f"SEAL_DESK={SealPurpose.SEAL_DESK}", "--aid", str(AID)
+            )
+            administer(server, "delete", str(AID), "--yes")
             with TcpConnection(server.host, server.port) as connection:
                 try:
                     SealSession(build_channel(connection)).open()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
 
-from jukihost.models import Purpose
+from jukihost.models import OperatorPurpose, Purpose
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -29,6 +29,10 @@ examples:
   jukihost issuer list --test-keys              a synthetic card, with the keys everybody has
   jukihost issuer lock D3921000310001010402 --keys issuer.keys
   jukihost issuer put-key --test-keys --new-keys issuer.keys --new-version 1 --replace 1
+  jukihost issuer install F05345414C --reserve 4096 --keys issuer.keys
+  jukihost issuer personalise F05345414C --card-number --pin-of 0002 --keys issuer.keys
+  jukihost issuer put-key --aid F05345414C --purpose SEAL_DESK=1 --new-keys town.keys \\
+      --new-version 1 --keys issuer.keys
   jukihost operator login --keys ward.keys --anchor operators.pem
   jukihost operator change-password --keys ward.keys
   jukihost operator unlock --keys admin.keys    with the key of ADMIN, which no ward holds
@@ -307,6 +311,49 @@ def purpose_of(text: str) -> Purpose:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no purpose; there is {', '.join(Purpose.__members__)}"
         ) from None
+
+
+class PurposeKey(NamedTuple):
+    """A system's keys in an application: its name in key stores, their reference in the card.
+
+    known: whether the name is a member of `Purpose` or `OperatorPurpose`, and the reference its.
+    """
+
+    name: str
+    reference: int
+    known: Purpose | OperatorPurpose | None
+
+
+def purpose_key(text: str) -> PurposeKey:
+    """Return whose keys an argument names: a known purpose, or NAME=REFERENCE.
+
+    Nothing of it is repeated: what stands behind the sign may be a key.
+    """
+    from jukihost.errors import CardError
+    from jukihost.keys.custody import check_system
+
+    name, equals, reference = text.partition("=")
+    name = name.upper().replace("-", "_")
+    members: dict[str, Purpose | OperatorPurpose] = {
+        **Purpose.__members__,
+        **OperatorPurpose.__members__,
+    }
+    if not equals and name in members:
+        return PurposeKey(name, members[name], members[name])
+    if not equals:
+        raise argparse.ArgumentTypeError(
+            f"there is no such purpose; there is {', '.join(members)}, and of a municipal "
+            "application, which --aid names, NAME=REFERENCE, for example SEAL_DESK=1"
+        )
+    try:
+        check_system(name)
+    except CardError as error:
+        raise argparse.ArgumentTypeError(f"before the = is a system: {error}") from None
+    if not (reference.isascii() and reference.isdigit() and 1 <= int(reference[:3]) <= 31):
+        raise argparse.ArgumentTypeError(
+            "behind the = is the number of the key in the application, 1 to 31"
+        )
+    return PurposeKey(name, int(reference), None)
 
 
 def key_version(text: str) -> int:

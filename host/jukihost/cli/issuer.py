@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from jukihost.cli import output, prompts
+from jukihost.cli import contents, output, prompts
 from jukihost.cli.arguments import (
     Commands,
     add_command,
@@ -15,7 +15,7 @@ from jukihost.cli.arguments import (
     add_group,
     add_passphrase,
     key_version,
-    purpose_of,
+    purpose_key,
 )
 from jukihost.cli.output import UsageError
 from jukihost.cli.reach import connected
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 LEVELS: Final = ("01", "03", "11", "13", "33")
 """What a session may protect; the last, everything, is the default."""
 _MAX_KEY_FILE: Final = 4 << 10
+_MAX_PARAMETERS: Final = 150
+"""What one INSTALL has room for, beside three names and in the tightest session."""
 
 
 def add(commands: Commands) -> None:
@@ -55,6 +57,19 @@ def add(commands: Commands) -> None:
         default=[],
         help="what it is told; may be repeated",
     )
+    install.add_argument(
+        "--reserve",
+        metavar="BYTES",
+        type=_reserve,
+        default=0,
+        help="how much of the card's memory is to be its own, and all it has (default: it shares "
+        "what nobody has reserved)",
+    )
+    personalise = _action(
+        actions, "personalise", "hand an installed application its contents", _personalise
+    )
+    personalise.add_argument("aid", metavar="AID", type=_aid, help="the application")
+    contents.add(personalise)
     delete = _action(
         actions, "delete", "delete an application and all it holds, or a key set", _delete
     )
@@ -92,19 +107,26 @@ def add(commands: Commands) -> None:
     put.add_argument(
         "--purpose",
         metavar="PURPOSE",
-        type=purpose_of,
-        help="whose keys they are, derived for this card (default: the issuer domain's)",
+        type=purpose_key,
+        help="whose keys they are, derived for this card: a purpose of a Juki or operator card, or "
+        "NAME=REFERENCE with --aid (default: the issuer domain's)",
     )
     unblock = _action(
         actions, "unblock-key", "give the keys of a purpose all their tries again", _unblock_key
     )
-    unblock.add_argument("purpose", metavar="PURPOSE", type=purpose_of, help="whose keys they are")
+    unblock.add_argument(
+        "purpose",
+        metavar="PURPOSE",
+        type=purpose_key,
+        help="whose keys they are: a purpose of a Juki or operator card, or NAME=REFERENCE with "
+        "--aid",
+    )
     for action in (put, unblock):
         action.add_argument(
             "--aid",
             metavar="AID",
             type=_aid,
-            help="the application of the purpose (default: the Juki application)",
+            help="the application of the purpose (default: the Juki or operator application)",
         )
 
 
@@ -165,6 +187,14 @@ def _set_version(text: str) -> int:
     if version > 127:
         raise argparse.ArgumentTypeError("no version of a key set; it is 1 to 127")
     return version
+
+
+def _reserve(text: str) -> int:
+    from jukihost.sessions.issuer import MAX_RESERVE
+
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:11]) <= MAX_RESERVE):
+        raise argparse.ArgumentTypeError(f"no number of bytes, 1 to {MAX_RESERVE}")
+    return int(text)
 
 
 # --- keys and session ---
@@ -271,10 +301,21 @@ def _row(entry: RegistryEntry) -> dict[str, str | None]:
 def _install(arguments: argparse.Namespace) -> int:
     module = arguments.module or arguments.aid
     parameters = ";".join(arguments.parameter).encode()
+    if len(parameters) > _MAX_PARAMETERS:
+        raise UsageError(f"the parameters have more than {_MAX_PARAMETERS} bytes together")
     return _with_issuer(
         arguments,
-        lambda issuer: issuer.install(module, module, arguments.aid, parameters=parameters),
+        lambda issuer: issuer.install(
+            module, module, arguments.aid, parameters=parameters, reserve=arguments.reserve
+        ),
         "the application is installed",
+    )
+
+
+def _personalise(arguments: argparse.Namespace) -> int:
+    hand = contents.read(arguments)
+    return _with_issuer(
+        arguments, lambda issuer: hand(issuer, arguments.aid), "the application is personalised"
     )
 
 
@@ -351,7 +392,7 @@ def _put_purpose(arguments: argparse.Namespace, stack: ExitStack) -> Put:
 
     def put(issuer: IssuerSession) -> Sequence[bytes]:
         keys = custody.derive_card_keys(purpose.name, issuer.card_number(), aid, version)
-        issuer.put_purpose_keys(aid, purpose, keys, replace=arguments.replace)
+        issuer.put_purpose_keys(aid, purpose.reference, keys, replace=arguments.replace)
         return [check_value(key) for key in (keys.k_enc, keys.k_mac)]
 
     return put
@@ -359,14 +400,21 @@ def _put_purpose(arguments: argparse.Namespace, stack: ExitStack) -> Put:
 
 def _unblock_key(arguments: argparse.Namespace) -> int:
     aid = _application(arguments)
+    purpose = arguments.purpose
     return _with_issuer(
         arguments,
-        lambda issuer: issuer.unblock_key(aid, arguments.purpose),
-        f"the keys of {arguments.purpose.name} have all their tries again",
+        lambda issuer: issuer.unblock_key(aid, purpose.reference),
+        f"the keys of {purpose.name} have all their tries again",
     )
 
 
 def _application(arguments: argparse.Namespace) -> Aid:
+    from jukihost.models import OperatorPurpose
     from jukihost.sessions.juki import JukiSession
+    from jukihost.sessions.operator import OperatorSession
 
-    return arguments.aid or JukiSession.AID
+    known = arguments.purpose.known
+    if arguments.aid is None and known is None:
+        raise UsageError("NAME=REFERENCE is a key of a municipal application: name it with --aid")
+    usual = OperatorSession if isinstance(known, OperatorPurpose) else JukiSession
+    return arguments.aid or usual.AID

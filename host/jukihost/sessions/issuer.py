@@ -62,6 +62,8 @@ _PRODUCTION: Final = 0x9F7F
 _SECURED: Final = 0x0F
 _CARD_LOCKED: Final = 0x7F
 _TERMINATED: Final = 0xFF
+MAX_RESERVE: Final = 0x7FFF_FFFF
+"""How many bytes of memory INSTALL can reserve."""
 _EF_KEYS: Final = 0x0100
 """Where an application's keys lie: this and their reference."""
 
@@ -89,6 +91,16 @@ class StoreForm(IntEnum):
     GROUPS = 0x08
     """Data groups: identifier (2 bytes), length, value."""
     BER_TLV = 0x10
+
+    def encode(self, name: int, value: bytes) -> bytes:
+        """Return one data object, or group of two bytes' identifier, in this form. ValueError."""
+        if self is not StoreForm.GROUPS:
+            return Tlv(name, value).encode()
+        if not 0 <= name <= 0xFFFF or len(value) > 0xFFFF:
+            raise ValueError("a data group has an identifier of two bytes and at most 65535 bytes")
+        long = len(value) > 0xFE
+        size = b"\xff" * long + len(value).to_bytes(2 if long else 1, "big")
+        return name.to_bytes(2, "big") + size + value
 
 
 class IssuerSession(KeepsReceipts):
@@ -209,14 +221,23 @@ class IssuerSession(KeepsReceipts):
         *,
         privileges: bytes = b"\0",
         parameters: bytes = b"",
+        reserve: int = 0,
     ) -> None:
         """Install an application and let it be selected (11.5.2.3.2).
 
         `package` and `module` name what it is made of, `aid` how it is selected, `privileges` (1 or
-        3 bytes) what it may; `parameters` are its own. AlreadyExists, CardFull, ModuleNotOffered,
-        IncorrectData.
+        3 bytes) what it may; `parameters` are its own. `reserve` bytes of the card's memory are its
+        own, and all it has; 0: it shares what nobody has reserved. AlreadyExists, CardFull,
+        ModuleNotOffered, IncorrectData; ValueError for more than the command can carry.
         """
         specific = Tlv(0xC9, parameters).encode()
+        if reserve:  # 11.5.2.3.7: two bytes up to 32767, else four
+            if not 0 < reserve <= MAX_RESERVE:
+                raise ValueError(f"what is reserved is 1 to {MAX_RESERVE} bytes, not {reserve}")
+            quota = reserve.to_bytes(2 if reserve <= 0x7FFF else 4, "big")
+            specific += Tlv(0xEF, [Tlv(0xC8, quota)]).encode()
+        if len(specific) > 0xFF:
+            raise ValueError("INSTALL takes fewer parameters: they have one length byte together")
         fields = (package, module, aid, privileges, specific, b"")
         self._install(0x0C, fields)
 

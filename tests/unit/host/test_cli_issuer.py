@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ NOWHERE = ("--tcp", "127.0.0.1:9")
 AID = "D3921000310001010402"
 ACTIONS = {
     "list": (),
-    "install": (AID, "--module", "F04A554B49", "--parameter", "a=1"),
+    "install": (AID, "--module", "F04A554B49", "--parameter", "a=1", "--reserve", "4096"),
+    "personalise": (AID, "--card-number", "--object", f"C1={os.devnull}"),
     "delete": (AID, "--yes"),
     "lock": (AID,),
     "unlock": (AID,),
@@ -97,6 +99,29 @@ def test_a_key_file_that_is_none(
         ("unblock-key", "COUNTER", "--aid", SECRET * 2, "--test-keys"),
         ("put-key", "--test-keys", "--new-test-keys", "--new-version", "128"),
         ("put-key", "--test-keys", "--new-test-keys"),
+        ("unblock-key", SECRET, "--test-keys"),
+        ("unblock-key", f"COUNTER={SECRET}", "--aid", AID, "--test-keys"),
+        ("unblock-key", f"{SECRET}=1", "--aid", AID, "--test-keys"),
+        ("unblock-key", "SEAL_DESK", "--aid", AID, "--test-keys"),
+        ("unblock-key", "SEAL_DESK=", "--aid", AID, "--test-keys"),
+        ("unblock-key", "SEAL_DESK=0", "--aid", AID, "--test-keys"),
+        ("unblock-key", "SEAL_DESK=32", "--aid", AID, "--test-keys"),
+        ("unblock-key", "SEAL_DESK=1", "--test-keys"),
+        ("install", AID, "--test-keys", "--reserve", SECRET),
+        ("install", AID, "--test-keys", "--reserve", "0"),
+        ("install", AID, "--test-keys", "--reserve", "9999999999"),
+        ("install", AID, "--test-keys", "--parameter", f"name={SECRET * 8}"),
+        ("personalise", "--card-number", "--test-keys"),
+        ("personalise", AID, "--test-keys"),
+        ("personalise", AID, "--test-keys", "--pin-of", SECRET),
+        ("personalise", AID, "--test-keys", "--pin-of", "0002"),
+        ("personalise", AID, "--test-keys", "--card-number", "--pin-file", os.devnull),
+        ("personalise", AID, "--test-keys", "--file", SECRET),
+        ("personalise", AID, "--test-keys", "--file", f"0001={SECRET}"),
+        ("personalise", AID, "--test-keys", "--file", f"{SECRET}={os.devnull}"),
+        ("personalise", AID, "--test-keys", "--object", f"{SECRET}={os.devnull}"),
+        ("personalise", AID, "--test-keys", "--object", f"1F={os.devnull}"),
+        ("personalise", AID, "--test-keys", "--object", "C1=-", "--file", "0001=-"),
         ("list", "--test-keys", "--level", "00"),
         ("list", "--test-keys", "--key-version", "0"),
         ("list", "--test-keys", SECRET),
@@ -118,6 +143,41 @@ def test_the_keys_of_a_purpose_come_from_a_store(
     new = ("--new-key-file", key_file(tmp_path), "--new-version", "1")
     assert run("put-key", "--test-keys", "--purpose", "COUNTER", *new) == USAGE
     assert "--new-keys" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("purpose", ["COUNTER", "operator-login", "ADMIN", "SEAL_DESK=31"])
+def test_a_purpose_is_named(
+    purpose: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("unblock-key", purpose, "--aid", AID, "--test-keys") == NO_CARD
+    new = ("--new-test-keys", "--new-version", "1", "--purpose", purpose, "--aid", AID)
+    assert run("put-key", *new, "--test-keys") == NO_CARD
+    assert run("unblock-key", "SEAL_DESK", "--aid", AID, "--test-keys") == USAGE
+    assert "NAME=REFERENCE, for example SEAL_DESK=1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [("1234\n", NO_CARD), ("12345\n", USAGE), ("1234\n5678\n", USAGE)]
+)
+def test_a_pin_of_an_application_is_in_a_file_or_typed(
+    typed: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Typed(typed))
+    pin = ("--pin-of", "0002", "--pin-file", "-")
+    assert run("personalise", AID, *pin, "--test-keys") == code
+    assert typed.strip() not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("again", "code"), [("1234", NO_CARD), ("1243", USAGE)])
+def test_a_pin_that_is_typed_is_asked_for_twice(
+    again: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"PIN of 0002: ": "1234", "PIN of 0002 again: ": again}
+    monkeypatch.setattr("sys.stdin", Typed("", terminal=True))
+    monkeypatch.setattr("getpass.getpass", said.pop)
+    assert run("personalise", AID, "--pin-of", "0002", "--test-keys") == code
+    assert not said
+    assert again not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", [(AID,), ("--key-set", "1")])

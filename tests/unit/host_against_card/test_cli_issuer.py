@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from jukicard import Card, cli as jukicard_cli
+from jukicard import Card, cli as jukicard_cli, issue_card
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, SqliteBackend
 from jukicard.transport.tcp import TcpServer
 from jukihost import cli
 from jukihost.cli.output import OK, REFUSED
-from tests.support.cards.issuer_desk import JPKI, POINTS
+from tests.support.cards.issuer_desk import JPKI, POINTS, SELECT_POINTS
 from tests.support.host.cli import Run, as_json
+from tests.support.published.transcript import send
 from tests.unit.host_against_card.test_issuer_purposes import block
 
 JUKI = "D3921000310001010401"
@@ -113,6 +114,68 @@ def test_unblock_key_and_put_key_of_a_purpose(
     said(run, capsys, "put-key", "--purpose", "COUNTER", *new)
     assert run("pin", "unblock", "--keep", "--keys", keys) == REFUSED
     assert run("pin", "unblock", "--keep", "--keys", store) == OK
+
+
+def test_an_application_is_personalised(
+    card: Card, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(run, capsys, "install", str(POINTS))
+    content, pin = tmp_path / "content", tmp_path / "pin"
+    content.write_bytes(b"ABCDEFGH")
+    pin.write_text("2580\n")
+    contents = ("--object", f"C1={content}", "--file", f"0001={content}")
+    pins = ("--pin-of", "0003", "--pin-file", str(pin))
+    at_once = ("personalise", str(POINTS), *contents, *pins, "--trace", "--level", "01")
+    assert run("issuer", *at_once, "--test-keys") == OK
+    shown = capsys.readouterr()
+    assert "STORE DATA" in shown.err
+    assert b"2580".hex() not in shown.err + shown.out
+    card.power_on()
+    verify = "0020008304" + b"2580".hex()
+    assert [send(card, one) for one in (SELECT_POINTS, "00B0810000", "00CA00C100", verify)] == [
+        "9000",
+        b"ABCDEFGH".hex().upper() + "9000",
+        b"ABCDEFGH".hex().upper() + "9000",
+        "9000",
+    ]
+    assert run("issuer", "personalise", str(POINTS), "--card-number", "--test-keys") == REFUSED
+    assert "no such key, PIN or data object" in capsys.readouterr().err
+    content.write_bytes(bytes(300))
+    assert run("issuer", "personalise", str(POINTS), *contents, "--test-keys") == REFUSED
+    assert run("issuer", "personalise", JUKI, *contents, "--test-keys") == REFUSED
+    assert "answered 6985" in capsys.readouterr().err
+
+
+def test_keys_of_an_application_by_name_and_reference(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(run, capsys, "install", str(POINTS))
+    named = ("--purpose", "POINTS=1", "--aid", str(POINTS))
+    store = str(tmp_path / "town.keys")
+    assert cli.main(["keys", "new", store, "--system", "POINTS"]) == OK
+    new = ("--new-keys", store, "--new-version", "1")
+    assert "check values" in said(run, capsys, "put-key", *named, *new)
+    assert run("issuer", "put-key", *named, *new, "--test-keys") == REFUSED
+    other = ("--purpose", "POINTS=2", "--aid", str(POINTS))
+    assert run("issuer", "put-key", *other, *new, "--test-keys") == REFUSED
+    assert "no such key" in capsys.readouterr().err
+
+
+def test_keys_of_an_operator_card(capsys: pytest.CaptureFixture[str]) -> None:
+    with TcpServer(issue_card("operator", seed=1)) as server:
+        at = ("--test-keys", "--tcp", f"{server.host}:{server.port}")
+        assert cli.main(["issuer", "unblock-key", "OPERATOR_LOGIN", *at]) == OK
+        new = ("--purpose", "ADMIN", "--new-test-keys", "--new-version", "1", "--replace", "1")
+        assert cli.main(["issuer", "put-key", *new, *at]) == OK
+    assert "check values" in capsys.readouterr().out
+
+
+def test_memory_is_reserved(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    said(run, capsys, "install", str(POINTS), "--reserve", "40000")
+    more = ("install", f"{POINTS}01", "--module", str(POINTS), "--test-keys", "--reserve")
+    assert run("issuer", *more, "25537") == REFUSED
+    assert "not enough memory" in capsys.readouterr().err
+    assert run("issuer", *more, "25536") == OK
 
 
 def test_a_trace_shows_no_key(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
