@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Final, Self
 
-SLACK: Final = 0.1
+SLACK: Final = 0.2
 """Seconds that anything bounded may take beyond its bound."""
 _STEP: Final = 0.005
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 _SECONDS: Final = 120  # the longest wait for one call
+_POWERING: Final = 2.0  # how long a card that was just put in may take to have a protocol
 _held: dict[str, Any] = {}  # in that process: the context, the card and its protocol
 
 
@@ -106,9 +108,15 @@ def _forget() -> None:
 def _connect(reader: str) -> tuple[int, bytes]:
     scard = _held["scard"]
     either = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-    result, card, protocol = scard.SCardConnect(
-        _held["context"], reader, scard.SCARD_SHARE_EXCLUSIVE, either
-    )
+    until = time.monotonic() + _POWERING
+    while True:
+        result, card, protocol = scard.SCardConnect(
+            _held["context"], reader, scard.SCARD_SHARE_EXCLUSIVE, either
+        )
+        # pcscd tells of a card while it still powers it, and then knows no protocol of it yet
+        if result != scard.SCARD_E_PROTO_MISMATCH or time.monotonic() > until:
+            break
+        time.sleep(0.01)
     _checked(result)
     _held.update(card=card, protocol=protocol)
     result, _, _, _, atr = scard.SCardStatus(card)
