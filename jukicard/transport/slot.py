@@ -46,6 +46,7 @@ class CardSlot:
     def __init__(self, card: CardPort | None = None) -> None:
         self._card = card
         self._powered = False
+        self._left = False  # whoever used the card is gone
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -107,6 +108,15 @@ class CardSlot:
         with self._alone():
             self._off()
 
+    def leave(self) -> None:
+        """Take the power once the card does nothing: soon, or when whoever has it is done.
+
+        Waits as `power_off` does, and never raises: the reader is gone, and nobody hears it.
+        """
+        self._left = True
+        with contextlib.suppress(CardWorking), self._alone():
+            pass
+
     def transmit(self, command: bytes) -> bytes:
         """Give one command to the card. CardNotPresent (also without power), CardFault."""
         if not self._lock.acquire(blocking=False):
@@ -120,6 +130,8 @@ class CardSlot:
             except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
                 raise self._failed(error) from None
         finally:
+            if self._left:
+                self._end()
             self._lock.release()
 
     @contextlib.contextmanager
@@ -128,7 +140,13 @@ class CardSlot:
         try:
             yield
         finally:
+            if self._left:
+                self._end()
             self._lock.release()
+
+    def _end(self) -> None:
+        self._left = False
+        self._off()
 
     def _take_turn(self) -> None:
         """Wait until the card does nothing. CardWorking."""

@@ -33,6 +33,7 @@ from jukicard.transport.jukitcp import (
     obey,
 )
 from jukicard.transport.serving import ServedSlot, Server, join
+from jukicard.transport.slot import CardWorking
 
 _TICK: Final = 1.0  # seconds between looks at the clock while the client is silent
 _FAREWELL_SECONDS: Final = 0.5  # for a refused client to read why
@@ -86,7 +87,7 @@ class TcpServer(ServedSlot, Server):
         if self._listener is not None:
             self._listener.close()
         if ended:
-            self._card.power_off()
+            self._card.leave()
 
     def remove(self) -> CardPort:
         """Take the card out and return it; the client is told FF at its next request."""
@@ -136,7 +137,7 @@ class TcpServer(ServedSlot, Server):
         except (EOFError, OSError) as error:
             why = str(error)
         finally:
-            self._card.power_off()
+            self._card.leave()
             with self._seat:
                 self._client = None
                 client.close()
@@ -148,7 +149,7 @@ class TcpServer(ServedSlot, Server):
         """Obey one request; return the frame to send back."""
         try:
             return obey(self._card, kind, payload)
-        except CardNotPresent as error:
+        except (CardNotPresent, CardWorking) as error:
             return frame(ERROR, str(error).encode())
         except CardFault as fault:
             self._tell(SlotState.FAULT, fault.told)

@@ -31,6 +31,7 @@ from jukicard.transport import (
 from jukicard.transport.address import listen, port_of_slot
 from jukicard.transport.readerlink import MAX_MESSAGE, ReaderLink
 from jukicard.transport.serving import ServedSlot, Server, join
+from jukicard.transport.slot import CardWorking
 
 DEFAULT_PORT: Final = 35_963
 """The port of the first slot of the virtual reader (0x8C7B)."""
@@ -110,7 +111,7 @@ class VpcdSlot(ServedSlot):
         return self._thread
 
     def _let_go(self) -> None:
-        self._card.power_off()
+        self._card.leave()
         for sock in (self._listener, self._waker, self._wake):
             if sock is not None:
                 sock.close()
@@ -192,7 +193,7 @@ class VpcdSlot(ServedSlot):
             spoke = False
         except EOFError as error:
             why, left = str(error), True
-        except (TimeoutError, CardNotPresent, OSError) as error:
+        except (TimeoutError, CardNotPresent, CardWorking, OSError) as error:
             why = str(error)
         finally:
             self._drop(stay_away=not left or self._listener is None)
@@ -234,7 +235,7 @@ class VpcdSlot(ServedSlot):
 
         If it came back at once, pcscd would go on with a card that lost its power.
         """
-        self._card.power_off()
+        self._card.leave()
         if stay_away:
             self._absent_until = time.monotonic() + self._absence
         with self._lock:

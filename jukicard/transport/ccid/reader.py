@@ -90,7 +90,9 @@ class CcidReader:
     def handle(self, message: bytes, more_time: Callable[[], None] = lambda: None) -> bytes:
         """Do one message of the driver and return the reader's; never raises, whatever it is.
 
-        `more_time` asks the driver for time while the card or a person works.
+        `more_time` asks the driver for time, of PC_to_RDR_Secure only, while a person types. While
+        a card works, whoever has the line asks, as `SerialReader` does by a thread of its own: here
+        everything waits for the card.
         """
         request = Request.parse(message)
         slot = self.slots[request.slot] if request.slot < len(self.slots) else None
@@ -110,9 +112,12 @@ class CcidReader:
         return refusal(request, slot.icc if slot else Icc.ABSENT, code)
 
     def power_off(self) -> None:
-        """Take the power of every card: the driver is gone."""
+        """Take the power of every card: the driver is gone. Never raises.
+
+        A card that somebody is resetting loses it when that is done.
+        """
         for slot in self.slots:
-            slot.power_off()
+            slot.leave()
 
     def _do(
         self, request: Request, slot: CcidSlot, more_time: Callable[[], None]

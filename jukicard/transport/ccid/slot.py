@@ -167,6 +167,11 @@ class CcidSlot(ServedSlot):
         with self._alone():
             self._card.power_off()
 
+    def leave(self) -> None:
+        """Take the card's power as `CardSlot.leave`: the driver is gone."""
+        self._forget()
+        self._card.leave()
+
     def set_parameters(self, protocol: int, data: bytes) -> bytes:
         """Take what the driver sets for a protocol and return it. CcidError."""
         self._powered()

@@ -18,6 +18,7 @@ from jukicard.transport.slot import CardSlot, CardWorking
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.tcpmany import ManyCardsServer
 from jukicard.transport.vpcd import VpcdServer
+from jukihost.errors import TransportError
 from jukihost.transport.tcp import TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 from tests.support.readers.echo_card import EchoCard
@@ -54,7 +55,8 @@ def many(card: CardPort, tell: Callable[[SlotStatus], object]) -> tuple[Any, Cal
 
 
 def vpcd(card: CardPort, tell: Callable[[SlotStatus], object]) -> tuple[Any, Callable[[], Any]]:
-    server = VpcdServer([card, None, None], "127.0.0.1", 0, listen=True, on_status=tell)  # type: ignore[arg-type]
+    cards = [card, None, None]
+    server = VpcdServer(cards, "127.0.0.1", 0, listen=True, on_status=tell, absence=0)  # type: ignore[arg-type]
 
     def connect() -> VpcdConnection:
         port = int(server.slots[0].address.rpartition(":")[2])
@@ -155,6 +157,47 @@ def test_a_card_that_works_is_not_taken_out(work: Callable[[CardSlot], object]) 
     card.gate.set()
     thread.join(10)
     work(held)
+
+
+class ResetAtLength(EchoCard):
+    """A reset takes until the gate opens."""
+
+    def reset(self) -> bytes:
+        self.entered.set()
+        assert self.gate.wait(10)
+        return super().reset()
+
+
+@pytest.mark.parametrize("make", [tcp, vpcd])
+@pytest.mark.parametrize("asks", [False, True], ids=["leaves", "asks for more"])
+@pytest.mark.usefixtures("quick")
+def test_who_uses_a_card_that_is_being_reset_is_followed_by_the_next(
+    make: Make, asks: bool
+) -> None:
+    told: Statuses = []
+    card = ResetAtLength()
+    server, connect = make(card, told.append)
+    with server:
+        slot = server.slots[0] if isinstance(server, VpcdServer) else server
+        connection = connect()
+        connection.open()
+        by_hand = threading.Thread(target=slot.reset)
+        by_hand.start()
+        assert card.entered.wait(10)
+        if asks:
+            with pytest.raises(TransportError):
+                connection.open()
+        connection.close()
+        time.sleep(BOUND * 2)
+        assert slot.powered  # nobody takes it from under the reset
+        card.gate.set()
+        by_hand.join(10)
+        deadline = time.monotonic() + 10
+        while slot.powered:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with connect() as following:
+            assert following.transmit(bytes(4)) == bytes.fromhex("000000009000")
 
 
 def test_a_host_that_nobody_resolves_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

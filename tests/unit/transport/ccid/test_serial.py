@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jukicard import Card, issue_card
-from jukicard.transport import SlotState
+from jukicard.transport import SlotState, slot
 from jukicard.transport.ccid.models import GEMPC_PINPAD
 from jukicard.transport.ccid.place import (
     LineRefused,
@@ -145,6 +146,48 @@ def test_a_card_that_works_asks_for_time_after_the_echo(tmp_path: Path) -> None:
         assert line.read(1) == "80"
         assert "9000" in line.read(16)
         line.close()
+
+
+class ResetAtLength(Echo):
+    """A warm reset takes until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = threading.Event(), threading.Event()
+
+    def reset(self) -> bytes:
+        self.entered.set()
+        assert self.gate.wait(10)
+        return super().reset()
+
+
+@pytest.mark.parametrize("closing", [False, True], ids=["next driver", "end"])
+def test_a_driver_may_leave_while_the_card_is_reset_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closing: bool
+) -> None:
+    monkeypatch.setattr(slot, "WORKING_SECONDS", 0.3)
+    card, told = ResetAtLength(), Statuses()
+    with SerialReader(card, str(tmp_path / "desk"), on_status=told) as reader:
+        line = Line(reader.link)
+        exchange(line, message(0x62), 19)
+        by_hand = threading.Thread(target=reader.slots[0].reset)
+        by_hand.start()
+        assert card.entered.wait(5)
+        line.close()
+        lost = lambda: SlotState.LOST in [status.state for status in told.told]  # noqa: E731
+        wait_for("the driver is gone", lost)
+        if closing:
+            reader.close()
+            assert not os.path.lexists(reader.link)
+        assert reader.slots[0].powered
+        card.gate.set()
+        by_hand.join(5)
+        wait_for("power off", lambda: not reader.slots[0].powered)
+        if not closing:
+            line = Line(reader.link)
+            assert exchange(line, message(0x62), 19).startswith("80")
+            line.close()
+    assert not os.path.lexists(reader.link)
 
 
 def test_the_strings_of_a_pin_pad_are_echoed_as_a_header(tmp_path: Path) -> None:
