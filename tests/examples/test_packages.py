@@ -21,6 +21,42 @@ def test_it_imports_from_the_faces_only(name: str) -> None:
                 assert node.module in FACES, path
 
 
+ALONE = """
+import importlib, sys
+name, side, other = sys.argv[1:]
+importlib.import_module(f"{name}.{side}")
+print("alone" if f"{name}.{other}" not in sys.modules else "together")
+"""
+
+
+def imported(path: Path) -> set[str]:
+    """Every name that a module imports, wherever in it, in full."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            dots = "." * node.level
+            found |= {f"{dots}{node.module or ''}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    return found
+
+
+@pytest.mark.parametrize(("side", "other"), [("card", "host"), ("host", "card")])
+@pytest.mark.parametrize("name", PACKAGES)
+def test_what_stands_in_files_is_decoded_twice(
+    name: str, side: str, other: str, installed: Path
+) -> None:
+    """Once a side: neither imports the other, nor the other's half of the library."""
+    [path] = (EXAMPLES / name / "src").glob(f"*/{side}.py")
+    package = path.parent.name
+    allowed = {"card": ("jukicard.",), "host": ("jukihost.", "jukicard.apdu.")}[side]
+    for one in imported(path):
+        assert not one.startswith("."), "a relative import hides whose side it is of"
+        assert not f"{one}.".startswith(f"{package}.{other}."), path
+        assert not one.startswith("juki") or one.startswith(allowed), path
+    assert run(installed, "-c", ALONE, package, side, other).strip() == "alone"
+
+
 AGREED = """
 import importlib, sys
 name = sys.argv[1]
