@@ -11,6 +11,9 @@ from cryptography import x509
 from jukicard import LocalReader, issue_card
 from jukicard.synthetic.pki import operator_authority
 from jukihost import (
+    ISSUER_TEST_KEYS,
+    ConditionsNotSatisfied,
+    IssuerSession,
     OperatorBlocked,
     OperatorNotEntitled,
     OperatorPurpose,
@@ -59,6 +62,10 @@ def test_p16_operators_log_in_by_card_and_password_and_only_another_office_unloc
             operator.unlock()
         with pytest.raises(UnknownKey):
             operator.authenticate(OperatorPurpose.ADMIN, ward)
+    with LocalReader(card) as reader, IssuerSession(build_channel(reader)) as issuer:
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        with pytest.raises(ConditionsNotSatisfied):
+            issuer.unblock_pin(OperatorSession.AID, OperatorSession.PASSWORD)
     with LocalReader(card) as reader, OperatorSession(build_channel(reader)) as operator:
         operator.authenticate(OperatorPurpose.ADMIN, centre)
         operator.unlock()

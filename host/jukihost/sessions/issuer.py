@@ -372,7 +372,8 @@ class IssuerSession(KeepsReceipts):
     def unblock_pin(self, aid: Aid, identifier: int) -> None:
         """Give the PIN in an EF of an application all its tries again, with its value.
 
-        001C in the Juki application. ReferenceNotFound when there is none.
+        001C in the Juki application. ReferenceNotFound when there is none; ConditionsNotSatisfied
+        for an operator's password, which `OperatorSession.unlock` alone gives its tries back.
         """
         self._unblock(aid, identifier)
 

@@ -121,6 +121,15 @@ class OperatorApplet(
             self.renew_password()
         return answer
 
+    def unblock(self, file: int) -> None:
+        """Give a key all its tries again, for the issuer; 6985 for the password, ADMIN's alone."""
+        if file == PASSWORD:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                "RESET RETRY COUNTER: only ADMIN unlocks an operator's password",
+            )
+        super().unblock(file)
+
     def compute_signature(self, command: CommandApdu, state: KeyState) -> ResponseApdu:
         """COMPUTE DIGITAL SIGNATURE: 6985 for whose password is over, who is told no other way."""
         if PASSWORD in state.security.verified and self.date > self.last_day:

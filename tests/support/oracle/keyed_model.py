@@ -133,6 +133,8 @@ class Rules:
     refused_pin_forgets: bool = True
     success_restores: bool = True
     unblocking_forgets: bool = True
+    issuer_unblocks: bool = True
+    """Whether the issuer gives the PIN its tries back."""
     new_pin_ends_other_channels: bool = True
     blocked_pin_ends_everywhere: bool = True
     blocked_key_ends_its_sessions: bool = True

@@ -60,6 +60,7 @@ OPERATOR: Final = Rules(
     },
     purposes=(LOGIN, ADMIN),
     unlocker=ADMIN,
+    issuer_unblocks=False,
     while_suspended=frozenset({ADMIN}),
     signs=frozenset({LOGIN}),
     offered=False,

@@ -389,6 +389,8 @@ class Oracle:
             state = self._pin_ends(state, command, self.rules.new_pin_ends_other_channels)
             return OK, state._replace(pin=0, tries=self.rules.pin_tries)
         if do == "renew pin":
+            if not self.rules.issuer_unblocks:
+                return NOT_NOW, state
             if state.pin == NO_VALUE:
                 return NOT_USABLE, state
             return OK, state._replace(tries=self.rules.pin_tries)

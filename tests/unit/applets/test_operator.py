@@ -24,6 +24,7 @@ from jukicard.runtime.boundary import raise_bug
 from jukicard.synthetic.pki import operator_authority
 from jukicard.testing import STATES, StateNotReached, card_in, today_in
 from jukicard.testing.applets import with_forbidden
+from tests.support.cards.issuer_desk import install, session
 from tests.support.naive.terminal import WRONG_KEYS, NaiveTerminal, keys_of
 from tests.support.published.transcript import send
 
@@ -154,6 +155,14 @@ def test_three_wrong_ones_lock_it_and_only_admin_unlocks(desk: Desk) -> None:
     desk.terminal.select(AID)
     assert desk.status(VERIFY) == 0x6984
     assert desk.status(UNLOCK) == 0x6982
+    issuer = session(desk.card)
+    assert issuer.send(install(0x20, aid=bytes(AID))) == "009000"
+    assert issuer.send("802C030002001B") == "6985", "nor can the issuer"
+    for key in ("0106", "0107"):
+        assert issuer.send(f"802C030002{key}") == "9000"
+    desk.card.reset()
+    desk.terminal.select(AID)
+    assert desk.status(VERIFY) == 0x6984
     desk.prove(ADMIN)
     assert desk.status(UNLOCK) == 0x9000
     assert desk.status(VERIFY) == 0x9000
