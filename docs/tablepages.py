@@ -1,10 +1,16 @@
-"""What decides in the terminal, as tables printed from the code into the manual."""
+"""What decides in the terminal, and what the examples declare: tables printed into the manual."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
 
+from jukicard.kit import KeyFile, PinFile
 from jukihost.ledger import (
     BY_CARD,
     BY_PERSON,
@@ -18,11 +24,48 @@ from jukihost.ledger import (
 from jukihost.register import PROVISIONS, UNDER_RESTRICTION, Item
 
 Moves = Mapping[Standing, Standing]
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+_GROUP = "jukicard.applets"
 
 
 def pages() -> dict[str, str]:
     """Return each page by its name, as Markdown."""
-    return {"ledger-tables": _ledger(), "register-tables": _register()}
+    return {
+        "ledger-tables": _ledger(),
+        "register-tables": _register(),
+        "examples-tables": _examples(),
+    }
+
+
+def _examples() -> str:
+    return "\n\n".join(
+        (
+            "# The examples' declarations",
+            "Printed from the packages under `examples/`. One without a PIN says why: its waiver.",
+            _table(("package", "application", "name", "PIN", "keys"), _declared()),
+        )
+    )
+
+
+def _declared() -> Iterator[tuple[str, ...]]:
+    for project in sorted(EXAMPLES.glob("*/pyproject.toml")):
+        offered = tomllib.loads(project.read_text("utf-8"))["project"]["entry-points"][_GROUP]
+        for name, place in sorted(offered.items()):
+            root = (applet := _applet(project.parent, name, place)).tree.root.spec
+            pins = [f"in EF {one.fid:04X}" for one in root.files if isinstance(one, PinFile)]
+            keys = [
+                f"{one.right}={one.reference}" for one in root.files if isinstance(one, KeyFile)
+            ]
+            pin = ", ".join(pins) or f"none: {applet.pin_waiver}"
+            yield project.parent.name, name, str(root.name), pin, ", ".join(keys)
+
+
+def _applet(folder: Path, name: str, place: str) -> Any:
+    sys.path.insert(0, str(folder / "src"))
+    try:
+        return EntryPoint(name, place, _GROUP).load()
+    finally:
+        sys.path.remove(str(folder / "src"))
 
 
 def _ledger() -> str:

@@ -51,6 +51,21 @@ def test_the_first_page_leads_to_the_readme() -> None:
     assert groups()["For everybody"][0] == "readme"
 
 
+def test_the_examples_declarations_are_printed_with_the_reason_of_each_waiver() -> None:
+    told = apipages.pages()["examples-tables"]
+    rows = {row.split(" | ")[0].strip("| "): row for row in told.splitlines() if row[:1] == "|"}
+    packages = {path.parent.name for path in (ROOT / "examples").glob("*/pyproject.toml")}
+    assert packages == set(rows) - {"package", "---"}
+    for package in packages:
+        [declared] = (ROOT / "examples" / package / "src").glob("*/__init__.py")
+        text = declared.read_text("utf-8")
+        waived = re.search(r'^NO_PIN = "(.+)"$', text, re.M)
+        assert (f"none: {waived[1]} |" if waived else "in EF 000") in rows[package]
+        purposes = re.findall(r"^    ([A-Z_]+) = (\d+)$", text, re.M)
+        assert purposes
+        assert all(f"{name}={number}" in rows[package] for name, number in purposes)
+
+
 def test_pages_of_the_root_are_shown_as_they_are() -> None:
     for page, source in (
         ("readme", "README"),
