@@ -18,6 +18,20 @@ class MalformedApduError(ValueError):
     """The bytes are no command (or response) APDU; the text says what is wrong with them."""
 
 
+class Typed(bytes):
+    """A command with what was typed on a reader's pad, on its way to the card.
+
+    Traces show its header, length fields and status, at every level; its repr shows nothing.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes, typed on a pad>"
+
+    __str__ = __repr__
+
+
 class CommandApdu:
     """One command: class, instruction, parameters, data and the number of bytes expected.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jukicard.apdu.trace.record import HAZARD, POWER
-from jukicard.apdu.trace.redaction import parse_or_none
+from jukicard.apdu.trace.redaction import observed, parse_or_none
 from jukicard.memory import PowerLoss
 from jukicard.runtime.card import Card
 from jukicard.testing.expectations import Expectation, Expectations, Sent
@@ -199,7 +199,7 @@ class CardInTest:
 
     def transmit(self, command: bytes, /) -> bytes:
         """Give a command to the card, through all that may happen on the way."""
-        self._journal.command(command)
+        self._journal.command(observed(command))
         answer = b""
         try:
             answer = self._line.transmit(command)
@@ -208,7 +208,7 @@ class CardInTest:
             raise
         finally:
             self._note(command, answer)
-        self._journal.response(answer)
+        self._journal.response(observed(command, answer))
         return answer
 
     def _note(self, command: bytes, answer: bytes) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from jukicard.apdu.command import Typed
 from jukicard.memory import ImageError, MemoryFailureError
 from jukicard.transport import (
     CardFault,
@@ -46,7 +47,11 @@ class CardSlot:
     def __init__(self, card: CardPort | None = None) -> None:
         self._card = card
         self._powered = False
+<<<<<<< HEAD
         self._left = False  # whoever used the card is gone
+=======
+        self._typed = False
+>>>>>>> 95da7ee (Keep what is typed on a reader's pad from every trace and recording on its way to the card)
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -126,13 +131,18 @@ class CardSlot:
             if not self._powered:
                 raise CardWithoutPower("the card has no power")
             try:
-                return card.transmit(command)
+                typed, self._typed = self._typed, False
+                return card.transmit(Typed(command) if typed else command)
             except BaseException as error:  # noqa: BLE001 - the card's bug must not end the server
                 raise self._failed(error) from None
         finally:
             if self._left:
                 self._end()
             self._lock.release()
+
+    def expect_typed(self) -> None:
+        """Keep the data of the next command from every trace: it was typed on the reader's pad."""
+        self._typed = True
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jukicard.apdu.trace.redaction import observed
 from jukicard.transport import CardPort
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ class TracedCard:
     """Fits CardPort; tells `observer` of every reset, command and answer.
 
     What is shown of them, and that secrets are not, is the observer's matter: see
-    `jukicard.apdu.trace.Trace`.
+    `jukicard.apdu.trace.Trace`. Of what was typed on a reader's pad it gets zeros as data.
     """
 
     def __init__(self, card: CardPort, observer: TraceObserver) -> None:
@@ -47,7 +48,7 @@ class TracedCard:
 
     def transmit(self, command: bytes, /) -> bytes:
         """Give a command; tell of it before, and of the answer when there is one."""
-        self.observer.command(command)
+        self.observer.command(observed(command))
         answer = self.card.transmit(command)
-        self.observer.response(answer)
+        self.observer.response(observed(command, answer))
         return answer

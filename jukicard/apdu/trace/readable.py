@@ -27,7 +27,8 @@ from jukicard.apdu.trace.redaction import (
 class TraceObserver(Protocol):
     """Whoever wants to see an exchange as it is on the wire; it gets everything, unredacted.
 
-    An observer must keep neither the bytes nor anything made of them that is not redacted.
+    An observer must keep neither the bytes nor anything made of them that is not redacted. It never
+    gets what was typed on a reader's pad.
     """
 
     def command(self, raw: bytes) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from jukicard.apdu.command import CommandApdu, MalformedApduError
+from jukicard.apdu.command import CommandApdu, MalformedApduError, Typed
 from jukicard.apdu.ins import Ins
 
 HEADER_BYTES: Final = 4
@@ -140,9 +140,12 @@ def data_start(command: CommandApdu) -> int:
 def redact_command(raw: bytes | BytePattern, level: TraceLevel) -> BytePattern:
     """Return what may be shown of a command: of a malformed one, its first four bytes at most.
 
-    Fewer than four malformed bytes are no header and stay hidden. FULL hides nothing.
+    Fewer than four malformed bytes are no header and stay hidden. FULL hides nothing, but of what
+    was typed on a reader's pad no level shows data.
     """
     said = BytePattern.of(raw) if isinstance(raw, bytes) else raw
+    if isinstance(raw, Typed):
+        level = TraceLevel.HEADERS
     if level is TraceLevel.FULL:
         return said
     command = parse_pattern(said)
@@ -164,6 +167,8 @@ def redact_response(
     The status is shown always. A response shorter than a status is hidden, except at FULL.
     """
     said = BytePattern.of(raw) if isinstance(raw, bytes) else raw
+    if isinstance(raw, Typed):
+        level = TraceLevel.HEADERS
     if level is TraceLevel.FULL:
         return said
     if len(said) < 2:
@@ -171,3 +176,16 @@ def redact_response(
     if shows_data(command, level):
         return said
     return BytePattern.hidden(len(said) - 2) + said.part(-2)
+
+
+def observed(command: bytes, answer: bytes | None = None) -> bytes:
+    """Return what an observer is told of a command, or of the answer to it.
+
+    That is the bytes themselves; zeros in the place of the data where these were typed on a pad.
+    """
+    raw = command if answer is None else answer
+    if not isinstance(command, Typed):
+        return raw
+    hidden = TraceLevel.HEADERS
+    shown = redact_command(raw, hidden) if answer is None else redact_response(raw, None, hidden)
+    return Typed(value or 0 for value in shown.values)

@@ -104,7 +104,8 @@ def _check_whole(trace: ApduTrace, kind: type[DumpCommand | DumpResponse], what:
     if hidden:
         raise TraceError(
             f"the data of {hidden} {what}{'s' * (hidden > 1)} are hidden in it: such a trace is "
-            "for reading. To replay a session, record it in full, with a synthetic card"
+            "for reading. To replay a session, record it in full, with a synthetic card; what is "
+            "typed on a reader's pad is never recorded"
         )
 
 

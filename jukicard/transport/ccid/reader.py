@@ -165,7 +165,7 @@ class CcidReader:
                 slot.protocol,
                 slot.edc,
                 self.level is ExchangeLevel.TPDU,
-                lambda data: slot.exchange(data, self.level),
+                lambda data: slot.exchange_typed(data, self.level),
                 more_time,
                 lambda: self.closing or slot.icc is not Icc.ACTIVE,
             )

@@ -18,7 +18,7 @@ class SecureRequest(NamedTuple):
     edc: the checksum of a block of T=1, as the driver set it or the ATR says.
     tpdu: whether the reader is at TPDU level; then the APDU has the T=1 prologue of bTeoPrologue.
     transmit: to the card. A block of T=1 and back, header and data of T=0 and data and status back;
-        otherwise an APDU and its answer. CcidError.
+        otherwise an APDU and its answer. No trace or recording has its data. CcidError.
     more_time: ask the driver for time at once. A serial reader also does that by itself.
     ended: whether the card was pulled or the reader closes: give up with CMD_ABORTED.
 

@@ -236,6 +236,11 @@ class CcidSlot(ServedSlot):
             raise CcidError(ICC_MUTE)
         return answer
 
+    def exchange_typed(self, data: bytes, level: ExchangeLevel) -> bytes:
+        """Do `exchange` with what a key pad made; the command that it becomes is in no trace."""
+        self._card.expect_typed()  # one of the driver's that ends it, or comes in its place, too
+        return self.exchange(data, level)
+
     def abort(self) -> None:
         """Forget the chains that are under way."""
         self._command.clear()

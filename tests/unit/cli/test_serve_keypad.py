@@ -106,7 +106,8 @@ def served(tmp_path: Path) -> Iterator[list[Served]]:
 def test_a_pin_is_asked_for_at_the_terminal_and_commands_go_on(
     words: tuple[str, ...], typed: str, answer: str, tmp_path: Path, served: list[Served]
 ) -> None:
-    at = Served(tmp_path, *words, "--trace")
+    recording = tmp_path / "all.json"
+    at = Served(tmp_path, *words, "--trace", "--record", str(recording))
     served.append(at)
     at.wait_for("start it now")
     at.type("status\n")
@@ -123,7 +124,7 @@ def test_a_pin_is_asked_for_at_the_terminal_and_commands_go_on(
     at.type("remove\nquit\n")
     at.wait_for("removed")
     assert at.process.wait(SECONDS) == 0
-    screen = at.screen.decode()
+    screen = at.screen.decode() + recording.read_text()
     assert ("VERIFY" in screen) == bool(answer), "the trace tells of the command"
     assert ("******" in screen) == (words == ("--keypad",) and bool(answer))
     for secret in (PIN, PIN.encode().hex(), PIN.encode().hex(" ")):
