@@ -47,11 +47,8 @@ class CardSlot:
     def __init__(self, card: CardPort | None = None) -> None:
         self._card = card
         self._powered = False
-<<<<<<< HEAD
         self._left = False  # whoever used the card is gone
-=======
         self._typed = False
->>>>>>> 95da7ee (Keep what is typed on a reader's pad from every trace and recording on its way to the card)
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
