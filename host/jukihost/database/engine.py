@@ -14,9 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, case, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from jukihost.clock import Clock, ClockRanBackwards, ClocksDisagree, readable
+from jukihost.clock import TOLERANCE, Clock, ClockRanBackwards, ClocksDisagree, readable
 from jukihost.database.address import WAIT, Address, read_address
 from jukihost.database.errors import AddressError, DatabaseError, NotProtected
 from jukihost.database.schema import check_schema
@@ -119,9 +120,10 @@ class Database:
             self._looked = time.monotonic()
 
     def _compare_clocks(self, connection: Connection) -> None:
-        ours = self.clock.now()
-        for row in connection.execute(select(clocks.c.terminal, clocks.c.seen)):
-            if row.terminal == self.terminal and row.seen > ours:
+        rows = connection.execute(select(clocks.c.terminal, clocks.c.seen)).all()
+        ours = self.clock.now()  # after the rows: what they say is from before
+        for row in rows:
+            if row.terminal == self.terminal and row.seen - ours > TOLERANCE:
                 raise ClockRanBackwards(
                     f"the clock ran backwards: this terminal said {readable(row.seen)} before and "
                     f"says {readable(ours)} now; set its clock right. If it was ahead before, "
@@ -132,9 +134,14 @@ class Database:
                     f"the clocks disagree: terminal {row.terminal} has said {readable(row.seen)} "
                     f"already, this one says {readable(ours)}; set the wrong one right"
                 )
-        mine = clocks.c.terminal == self.terminal
-        if not connection.execute(clocks.update().where(mine).values(seen=ours)).rowcount:
-            connection.execute(clocks.insert().values(terminal=self.terminal, seen=ours))
+        made = (sqlite if self.dialect == "sqlite" else postgresql).insert(clocks)
+        new = made.excluded.seen
+        later = case((clocks.c.seen > new, clocks.c.seen), else_=new)  # of two that look at once
+        connection.execute(
+            made.values(terminal=self.terminal, seen=ours).on_conflict_do_update(
+                index_elements=["terminal"], set_={"seen": later}
+            )
+        )
 
 
 def open_database(address: str | Path, *, clock: Clock, terminal: str) -> Database:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
 from jukihost.clock import JAPAN
 from jukihost.ledger.acting import By
@@ -15,6 +15,8 @@ from jukihost.ledger.roles import RIGHTS, Right, Role
 from jukihost.ledger.switching import have_switch
 from jukihost.ledger.tables import lendings, operators
 
+_MANAGING: Final = 5497163
+"""PostgreSQL's advisory lock of who changes operators."""
 _DAY: Final = 24 * 60
 
 
@@ -139,6 +141,20 @@ def _change(
     )
     if not changed.rowcount:
         raise ChangedMeanwhile
+    _check_enough(connection)
+
+
+def _check_enough(connection: Connection) -> None:
+    """Check that there are two who turn the emergency stop, and one who enters operators."""
+    there = select(operators.c.role).where(operators.c.dismissed.is_(None))
+    rights = [RIGHTS[Role(role)] for role in connection.execute(there).scalars()]
+    if sum(Right.STOP in one for one in rights) < 2 or not any(
+        Right.OPERATORS in one for one in rights
+    ):
+        raise OperatorRefused(
+            "two operators who may turn the emergency stop must stay, an administrator among them; "
+            "enter another first"
+        )
 
 
 def find_operator(connection: Connection, identifier: str) -> Operator:
@@ -234,6 +250,9 @@ def check_lent(connection: Connection, card: bytes, at: datetime) -> Operator:
 
 
 def _check_manager(connection: Connection, by: By, whom: str) -> None:
+    """Check that `by` may; others that change operators wait until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MANAGING})"))
     check_right(connection, by.operator, Right.OPERATORS, by.at)
     if by.operator == whom:
         raise OperatorRefused("nobody changes what they may do themselves; ask another")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -193,13 +194,44 @@ def test_a_clock_that_went_back_between_two_starts_is_noticed(
     names_before = database.clock.now()
     with database.begin():
         pass
-    earlier = MovableClock(names_before - timedelta(seconds=1))
+    corrected = MovableClock(names_before - timedelta(seconds=2))
+    with open_database(address, clock=corrected, terminal="counter-1") as later, later.begin():
+        pass
+    earlier = MovableClock(names_before - timedelta(seconds=2, microseconds=1))
     with open_database(address, clock=earlier, terminal="counter-1") as later:
         with pytest.raises(ClockRanBackwards, match="accept_clock"), later.begin():
             pytest.fail("it was let in")
         later.accept_clock()
         with later.begin():
             pass
+
+
+def test_what_was_said_latest_is_kept_of_two_that_look_at_once(
+    address: str, database: Database
+) -> None:
+    with database.begin():
+        pass
+    behind = MovableClock(NOON - timedelta(seconds=1))
+    with open_database(address, clock=behind, terminal="counter-1") as other:
+        with other.begin():
+            pass
+        with other.read() as connection:
+            assert connection.execute(select(clocks.c.seen)).scalars().all() == [NOON]
+
+
+def test_of_many_that_begin_under_one_name_none_is_refused(
+    address: str, database: Database
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+
+        def begin(_: int) -> None:
+            with (
+                open_database(address, clock=Clock(), terminal="counter-7") as mine,
+                mine.begin(),
+            ):
+                pass
+
+        assert [*pool.map(begin, range(24))] == [None] * 24
 
 
 def test_two_clocks_that_disagree_are_noticed(

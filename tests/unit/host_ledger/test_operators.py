@@ -139,6 +139,47 @@ def test_the_first_two_enter_all_others(database: Database) -> None:
         assert find_operator(connection, "clerk-1") == CLERK
 
 
+def test_two_who_turn_the_stop_stay_and_an_administrator(database: Database) -> None:
+    staffed(database)
+    third = Operator("admin-3", "管理 三", Role.ADMINISTRATOR)
+    head = Operator("head-1", "課長", Role.SUPERVISOR)
+    with database.begin() as connection:
+        enter_operator(connection, third, ADMIN)
+        dismiss_operator(connection, SECOND.identifier, ADMIN)
+    third_says = replace(ADMIN, operator=third.identifier)
+    clerk = replace(FIRST, role=Role.CLERK)
+    with pytest.raises(OperatorRefused, match="must stay"), database.begin() as connection:
+        dismiss_operator(connection, FIRST.identifier, third_says)
+    with pytest.raises(OperatorRefused, match="must stay"), database.begin() as connection:
+        change_operator(connection, FIRST, clerk, third_says)
+    with database.begin() as connection:
+        enter_operator(connection, head, ADMIN)
+        dismiss_operator(connection, FIRST.identifier, third_says)
+    with pytest.raises(OperatorRefused, match="themselves"), database.begin() as connection:
+        dismiss_operator(connection, third.identifier, third_says)
+
+
+def test_of_two_administrators_who_dismiss_each_other_one_is_refused(database: Database) -> None:
+    staffed(database)
+    with database.begin() as connection:
+        for at in (3, 4):
+            one = Operator(f"admin-{at}", "管理", Role.ADMINISTRATOR)
+            enter_operator(connection, one, ADMIN)
+
+    def dismiss() -> None:
+        with database.begin() as connection:
+            dismiss_operator(connection, FIRST.identifier, replace(ADMIN, operator="admin-2"))
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as connection:
+            dismiss_operator(connection, SECOND.identifier, ADMIN)
+            late = pool.submit(dismiss)
+            with pytest.raises(TimeoutError):
+                late.result(0.3)
+        with pytest.raises(OperatorRefused):
+            late.result(60)
+
+
 def test_of_two_terminals_that_enter_the_first_two_at_once_one_is_refused(
     database: Database,
 ) -> None:
