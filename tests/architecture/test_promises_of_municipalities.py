@@ -147,7 +147,7 @@ def _issuer(reader: Connection, act: Callable[[IssuerSession, bytes], Any]) -> N
 def _kept(card: Card) -> dict[str, dict[str, bytes]]:
     """All that the card keeps, but for what the issuer's sessions count."""
     kept = card.environment.memory.snapshot().contents()
-    kept["application A0000001510000"].pop("counter/01", None)
+    kept["application A0000001510000"].pop("counter", None)
     return kept
 
 
