@@ -24,6 +24,7 @@ from tests.support.cards.issuer_desk import (
     put_key,
 )
 from tests.support.naive.scp03_host import Host
+from tests.support.oracle.issuer_walk import Told, unexplained, walk
 from tests.support.oracle.rules_issuer import (
     COMMANDS,
     GUARDS,
@@ -34,7 +35,6 @@ from tests.support.oracle.rules_issuer import (
 )
 from tests.support.published.transcript import send
 
-Path = tuple[str, ...]
 SENT: Final[Mapping[str, bytes]] = {
     "GET STATUS": bytes.fromhex("80F28002024F00"),
     "LOCK CARD": bytes.fromhex("80F0807F"),
@@ -92,61 +92,27 @@ class Scene:
         return send(self.card, "00CA005A00")
 
 
-Told = dict[State, tuple[Path, dict[str, list[int]]]]
 LOOK: Final = ("STORE", "INSTALL AND MAKE SELECTABLE", "PERSONALISE", "UNBLOCK", "USE")
 """What is done after each command, to see what it has left."""
 
 
-def walk() -> Told:
-    """Try every command in every state, found through the rules; what the card has answered."""
-    oracle, told, waiting = Oracle(), {}, [(State(), Path())]
-    seen = {State()}
-    while waiting:
-        state, path = waiting.pop(0)
-        answers: dict[str, list[int]] = {}
-        for command in COMMANDS:
-            scene = Scene()
-            for earlier in path:
-                scene.do(earlier)
-            answers[command] = [scene.do(each) for each in (command, *LOOK)]
-            _, after = oracle.step(state, command)
-            if after not in seen:
-                seen.add(after)
-                waiting.append((after, (*path, command)))
-        told[state] = path, answers
-    return told
-
-
 @pytest.fixture(scope="module")
-def told() -> Told:
-    return walk()
+def told() -> Told[State]:
+    return walk(Oracle(), State(), Scene, COMMANDS, LOOK)
 
 
-def explained(oracle: Oracle, told: Told) -> list[str]:
+def explained(oracle: Oracle, told: Told[State]) -> list[str]:
     """What an oracle does not explain of what was answered."""
-    wrong = []
-    for path, answers in told.values():
-        state = State()
-        for earlier in path:
-            _, state = oracle.step(state, earlier)
-        for command, answered in answers.items():
-            expected, here = [], state
-            for each in (command, *LOOK):
-                status, here = oracle.step(here, each)
-                expected.append(status)
-            if expected != answered:
-                said = [f"{status:04X}" for status in answered]
-                wrong.append(f"{' > '.join((*path, command))}: {' '.join(said)}")
-    return wrong
+    return list(unexplained(oracle, State(), told, LOOK))
 
 
-def test_card_and_rules_agree_in_every_state(told: Told) -> None:
+def test_card_and_rules_agree_in_every_state(told: Told[State]) -> None:
     assert len(told) > 100
     assert {command for _, answers in told.values() for command in answers} == set(COMMANDS)
     assert explained(Oracle(), told) == []
 
 
-def test_every_command_succeeds_and_is_refused_somewhere(told: Told) -> None:
+def test_every_command_succeeds_and_is_refused_somewhere(told: Told[State]) -> None:
     for command in COMMANDS:
         found = {answers[command][0] for _, answers in told.values()}
         assert 0x9000 in found, command
@@ -159,5 +125,5 @@ def test_there_are_wrong_rules_of_every_command() -> None:
 
 
 @pytest.mark.parametrize("rule", wrong_rules())
-def test_a_wrong_rule_is_noticed(told: Told, rule: str) -> None:
+def test_a_wrong_rule_is_noticed(told: Told[State], rule: str) -> None:
     assert explained(wrong_rules()[rule], told), rule

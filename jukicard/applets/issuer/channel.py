@@ -101,6 +101,7 @@ class SecureChannel(FileApplet[WithChannel]):
         else:
             challenge = self.context.random.take(variant.size)
         opening = state.messaging = Opening(keys, variant, command.data, challenge)
+        state.security.rests_on = frozenset({domain.proof(keys.version)})
         # Amendment D, 7.1.1.5: diversification data, key information, what this is about
         told = self.diversification() + bytes((keys.version, PROTOCOL, variant.i))
         return ResponseApdu(told + challenge + opening.card_cryptogram + counter)

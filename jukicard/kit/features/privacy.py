@@ -77,6 +77,7 @@ class Privacy(Environments[WithPrivacy]):
         if state.messaging is not None:
             raise IsoError(StatusWord.CONDITIONS_NOT_SATISFIED, "PACE comes before any session")
         state.dialogue = dialogue
+        state.security.rests_on |= {ACCESS_ENTRY}
 
     @step(None, 0x81, 0x83, 0x85)
     def continue_pace(

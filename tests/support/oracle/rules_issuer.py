@@ -6,8 +6,10 @@ application is selected or not. Nothing here knows the code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+
+from tests.support.oracle.issuer_walk import NOBODY, Guard, Guards, wrong, wrong_guards
 
 ACTIVE, SUSPENDED, ENDED = "active", "suspended", "ended"
 ABSENT, INSTALLED, SELECTABLE, LOCKED = "absent", "installed", "selectable", "locked"
@@ -36,15 +38,11 @@ COMMANDS: Final = (*OF_THE_ISSUER, "OPEN", "PLAIN", "SELECT", "LEAVE", "USE")
 WHILE_SUSPENDED: Final = {"GET STATUS", "LOCK CARD", "UNLOCK CARD", "END CARD", "LOCK", "UNLOCK"}
 """What gets as far as to be looked at; locking an application is refused then."""
 CARD_WARNING: Final = {ACTIVE: 0x9000, SUSPENDED: 0x6283, ENDED: 0x6285}
-
-
-Guard = tuple[str, int]
-"""What a command needs, by the name in `_HOLDS`, and the status where it is not so."""
 _IN_USE, _SESSION = ("the card does it", 0x6985), ("a session", 0x6982)
 _ACTIVE = ("the card is active", 0x6985)
 _MANAGES: Final[tuple[Guard, ...]] = (_IN_USE, _SESSION)
 _THERE: Final = ("there is one", 0x6A88)
-GUARDS: Final[Mapping[str, tuple[Guard, ...]]] = {
+GUARDS: Final[Guards] = {
     "GET STATUS": _MANAGES,
     "LOCK CARD": (*_MANAGES, ("it is not suspended yet", 0x6985)),
     "UNLOCK CARD": _MANAGES,
@@ -65,7 +63,6 @@ _ENDS_PERSONALISATION: Final = {
     "INSTALL", "INSTALL AND MAKE SELECTABLE", "MAKE SELECTABLE", "PERSONALISE", "DELETE",
 }  # fmt: skip
 """Refused too, once they are looked at."""
-NOBODY: Final = ("nobody may", 0x6985)
 _HOLDS: Final[Mapping[str, Callable[[State], bool]]] = {
     "a session": lambda state: state.session,
     "the card is active": lambda state: state.card == ACTIVE,
@@ -85,7 +82,7 @@ _HOLDS: Final[Mapping[str, Callable[[State], bool]]] = {
 class Oracle:
     """The rules; a subclass with one of them wrong is noticed, or the walk is worth nothing."""
 
-    guards: Mapping[str, tuple[Guard, ...]] = GUARDS
+    guards: Guards = GUARDS
     while_suspended = WHILE_SUSPENDED
     selected_is_kept = True
     locking_deselects = True
@@ -179,11 +176,7 @@ class Oracle:
 
 
 def wrong_rules() -> dict[str, Oracle]:
-    """Return oracles each of which has one rule wrong, by what is wrong with it.
-
-    Of each command each thing that it needs is left out, nobody may do it, or it needs what the
-    next one does that needs something else.
-    """
+    """Return oracles each of which has one rule wrong, by what is wrong with it."""
     flags: dict[str, Any] = {
         "while_suspended": WHILE_SUSPENDED | {"INSTALL"},
         "selected_is_kept": False,
@@ -193,23 +186,6 @@ def wrong_rules() -> dict[str, Oracle]:
         "sees_installed": True,
     }
     return {
-        **{name: _wrong(**{name: wrong}) for name, wrong in flags.items()},
-        **{name: _wrong(guards={**GUARDS, **wrong}) for name, wrong in _wrong_guards()},
+        **{name: wrong(Oracle, **{name: value}) for name, value in flags.items()},
+        **{name: wrong(Oracle, guards=table) for name, table in wrong_guards(GUARDS)},
     }
-
-
-def _wrong(**wrong: Any) -> Oracle:
-    oracle: Oracle = type("Wrong", (Oracle,), wrong)()
-    return oracle
-
-
-def _wrong_guards() -> Iterator[tuple[str, dict[str, tuple[Guard, ...]]]]:
-    rows = list(GUARDS.items())
-    for number, (command, guards) in enumerate(rows):
-        for left_out in guards:
-            rest = tuple(one for one in guards if one != left_out)
-            yield f"{command}: whether or not {left_out[0]}", {command: rest}
-        yield f"{command}: never", {command: (*guards, NOBODY)}
-        others = [one for _, one in (*rows[number + 1 :], *rows[:number])]
-        neighbour = next(one for one in others if one != guards)
-        yield f"{command}: its neighbour's", {command: neighbour}

@@ -70,6 +70,17 @@ def test_a_session_ends_with_the_keys_that_it_came_from(card: Card) -> None:
         session(card)
 
 
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_a_session_that_was_asked_for_from_old_keys_is_not_opened(card: Card, how: str) -> None:
+    send(card, "0070000001")
+    here, there = session(card), Host(card.transmit, channel=1)
+    here.send(put_key(here, NEW_KEYS, 2))
+    assert there.initialize() == b"\x90\0"
+    sent = put_key(here, NEW_KEYS, 1, old=1) if how == "replaced" else "80E4000003D20101"
+    assert here.send(sent)[-4:] == "9000"
+    assert card.transmit(there.external()).hex() == "6882"
+
+
 @pytest.mark.parametrize("how", ["check", "type", "length", "cut", "two", "mixed", "one"])
 def test_keys_that_are_none(card: Card, how: str) -> None:
     host = session(card)

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from jukicard import Card, issue_card
-from jukicard.apdu import Aid, CommandApdu
+from jukicard.apdu import Aid, CommandApdu, Tlv
 from jukicard.kit.features.certificates import Certificates
 from jukicard.kit.features.privacy import Privacy
 from jukicard.memory import PersistentMemory, PowerLoss
@@ -17,6 +17,7 @@ from jukicard.testing.faults import FaultyBackend
 from tests.support.cards.eac_desk import CHIP_KEY, der, eac_desk
 from tests.support.cards.juki_desk import CODE_RECORD, PIN, READ_CODE, VERIFY, Desk, desk
 from tests.support.cards.pace_desk import opened, pace_desk
+from tests.support.naive.pace import NaivePace
 from tests.support.naive.terminal import ISSUER, JUKI, WRONG_KEYS, NaiveTerminal, keys_of
 from tests.support.published.transcript import play, status
 
@@ -169,6 +170,24 @@ def test_another_access_number_ends_the_private_session() -> None:
         found.applet.passwords.set(b"654321")
     assert there.terminal.select(ISSUER, channel=1).status == 0x9000
     assert there.terminal.protected(get_number).status == 0x6988
+
+
+@pytest.mark.parametrize("done", range(1, 5))
+def test_another_access_number_ends_what_was_begun_with_the_old_one(done: int) -> None:
+    there = pace_desk()
+    assert there.status("0070000001") == 0x9000
+    pace = NaivePace(there.terminal)
+    steps = [pace.set_password, pace.nonce, pace.map, pace.agree]
+    for step in steps[:done]:
+        step()
+    found = there.card.applications.get(JUKI)
+    assert found is not None
+    assert isinstance(found.applet, Privacy)
+    with there.card.environment.memory.transaction():
+        found.applet.passwords.set(b"654321")
+    assert there.terminal.select(ISSUER, channel=1).status == 0x9000
+    sent = (Tlv(0x81, b"x"), Tlv(0x83, b"x"), Tlv(0x85, bytes(8)))[done - 2 : done - 1]
+    assert pace.step(*sent, chained=done < 4).status == 0x6985, "no PACE is under way"
 
 
 def test_another_chip_key_ends_what_it_has_agreed() -> None:
