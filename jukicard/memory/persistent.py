@@ -36,12 +36,16 @@ class Partition:
     Keys are ASCII text, values are `bytes`; both may be empty. `get(key)` returns the value, with
     the running transaction's writes made, or `None`; it is the dictionary's own method, because
     everything a card does begins with it.
+
+    `size` is how many bytes the values and their names take, kept with every change once `count`
+    was called; `None` before, and when a change was interrupted.
     """
 
-    __slots__ = ("_memory", "_values", "get", "name")
+    __slots__ = ("_memory", "_values", "get", "name", "size")
 
     name: str
     get: Callable[[str], bytes | None]
+    size: int | None
     _values: dict[str, bytes]
     _memory: PersistentMemory
 
@@ -51,6 +55,7 @@ class Partition:
         keep(self, "get", values.get)
         keep(self, "_values", values)
         keep(self, "_memory", memory)
+        keep(self, "size", None)
 
     def __setattr__(self, attribute: str, value: object) -> None:
         """Refuse: a handle with another name would write where its holder has no right to."""
@@ -62,7 +67,10 @@ class Partition:
             check_name(key)
             check_value(value)
         self._memory._remember(self, key)
-        self._values[key] = value
+        if self.size is None:
+            self._values[key] = value
+        else:
+            self._change(key, value)
 
     def delete(self, key: str) -> None:
         """Delete in the running transaction; a key that is not there stays so.
@@ -71,7 +79,7 @@ class Partition:
         """
         check_name(key)
         self._memory._remember(self, key)
-        self._values.pop(key, None)
+        self._change(key, None)
 
     def put_now(self, key: str, value: bytes) -> None:
         """Write so that it lands before this returns, and no rollback takes it back.
@@ -92,6 +100,21 @@ class Partition:
     def items(self) -> list[tuple[str, bytes]]:
         """Return the keys with their values, in ascending order of the keys."""
         return sorted(self._values.items())
+
+    def count(self) -> int:
+        """Count the bytes that the values and their names take, and keep `size` from here on."""
+        values = self._values
+        size = sum(map(len, values)) + sum(map(len, values.values()))
+        object.__setattr__(self, "size", size)
+        return size
+
+    def _change(self, key: str, value: bytes | None) -> None:
+        """Set or remove a value; whoever is interrupted in between leaves `size` to be counted."""
+        size, old = self.size, self._values.get(key)
+        object.__setattr__(self, "size", None)
+        _set(self._values, key, value)
+        if size is not None:
+            object.__setattr__(self, "size", size + _taken(key, value) - _taken(key, old))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a partition holds keys: it is not copied or pickled")
@@ -240,6 +263,8 @@ class PersistentMemory:
         changed = False
         for name, partition in self._partitions.items():
             changed |= _replace(partition._values, contents.get(name, {}))
+            if partition.size is not None:
+                partition.count()
         self._uncertain = False
         return changed
 
@@ -325,7 +350,10 @@ class PersistentMemory:
     def _put_now(self, partition: Partition, key: str, value: bytes) -> None:
         if self._backend is not None or self._uncertain:
             self._write({partition.name: {key: value}})
-        partition._values[key] = value
+        if partition.size is None:
+            partition._values[key] = value
+        else:
+            partition._change(key, value)
         if self._undo:
             self._undo.pop((partition.name, key), None)
         self._uncertain = False
@@ -356,7 +384,7 @@ class PersistentMemory:
 
     def _restore(self, undo: _Undo) -> None:
         for (name, key), old in undo.items():
-            _set(self._partitions[name]._values, key, old)
+            self._partitions[name]._change(key, old)
 
     def _tell(self, changes: Mapping[str, Mapping[str, object]]) -> None:
         if self.on_commit is not None:
@@ -391,6 +419,10 @@ def _set(values: dict[str, bytes], key: str, value: bytes | None) -> None:
         values.pop(key, None)
     else:
         values[key] = value
+
+
+def _taken(key: str, value: bytes | None) -> int:
+    return 0 if value is None else len(key) + len(value)
 
 
 def _replace(values: dict[str, bytes], wanted: Mapping[str, bytes]) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
-from jukicard.memory import ApplicationMemory
+from jukicard.memory import ApplicationMemory, Partition
+
+_SIZE: Final = attrgetter("size")
 
 
 class LimitedMemory:
@@ -50,6 +54,30 @@ class LimitedMemory:
             )
 
 
-def used(memory: ApplicationMemory) -> int:
-    """Return how many bytes a part of the memory takes: its values and their names."""
-    return sum(len(key) + len(value) for key, value in memory.items())
+class Share(NamedTuple):
+    """What one application may take of the quota, alone or with others: `most` bytes.
+
+    parts: the parts of memory whose values count, names included. Each keeps its own count, so
+        that what others have written costs who asks neither time nor steps.
+    """
+
+    most: int
+    parts: tuple[Partition, ...]
+
+    def left(self) -> int:
+        """Return how many bytes are left."""
+        sizes: list[int] = list(map(_SIZE, self.parts))
+        if None in sizes:  # one was interrupted
+            sizes = [part.count() for part in self.parts]
+        return self.most - sum(sizes)
+
+
+def shares(quota: int, of: Mapping[Partition, int]) -> list[Share]:
+    """Return the share of each part of memory, given how many bytes are reserved for it.
+
+    0: it has part, with all others like it, in what nobody has reserved.
+    """
+    for part in of:
+        part.count()
+    common = Share(quota - sum(of.values()), tuple(part for part, own in of.items() if not own))
+    return [Share(own, (part,)) if own else common for part, own in of.items()]

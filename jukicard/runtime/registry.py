@@ -33,7 +33,7 @@ from jukicard.runtime.placement import (
     entries_from_bytes,
     entries_to_bytes,
 )
-from jukicard.runtime.quota import used
+from jukicard.runtime.quota import Share, shares
 
 STEP_BUDGET: Final = 1_000_000
 """How many lines of Python an application from elsewhere may run for one command."""
@@ -61,6 +61,7 @@ class Registry:
         "_entries",
         "_memory",
         "_raw",
+        "_shares",
         "_surroundings",
         "selected",
     )
@@ -77,6 +78,7 @@ class Registry:
         self._entries: tuple[Entry, ...] = ()
         self._applications: list[Application] = []
         self._raw: bytes | None = None
+        self._shares: dict[Aid, Share] = {}
         self.selected: Callable[[], Iterable[Application | None]] = list
         """Returns what is selected on each open channel."""
         self._now()
@@ -92,6 +94,7 @@ class Registry:
                 for wanted in entries
             ]
             self._entries, self._raw = entries, raw
+            self._shares = self._shared()
         return self._applications
 
     def _make(self, entry: Entry) -> Application:
@@ -116,16 +119,21 @@ class Registry:
             return made
         return OutOfUseApplication(made, entry.state)
 
+    def _shared(self) -> dict[Aid, Share]:
+        """Return who may take how much of the quota; read with the entries, on nobody's steps."""
+        memory = self._surroundings.environment.memory
+        later = {
+            one.aid: (memory.partition(one.partition_name), entry.reserved)
+            for entry, one in zip(self._entries, self._applications, strict=True)
+            if entry.after_issue
+        }
+        found = shares(self._surroundings.options.quota, dict(later.values()))
+        return dict(zip(later, found, strict=True))
+
     def _room(self, aid: Aid) -> int:
         """Return how many bytes of the quota an application has left: its own, or the common."""
-        memory = self._surroundings.environment.memory
-        sizes = {
-            entry.placement.aid: used(memory.partition(application.partition_name))
-            for entry, application in zip(self._entries, self._now(), strict=True)
-            if entry.after_issue and not (entry.reserved and entry.placement.aid != aid)
-        }
-        own = self.entry(aid).reserved
-        return own - sizes[aid] if own else self._unreserved() - sum(sizes.values())
+        self._now()
+        return self._shares[aid].left()
 
     def _unreserved(self) -> int:
         return self._surroundings.options.quota - sum(one.reserved for one in self._entries)

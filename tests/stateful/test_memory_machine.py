@@ -61,6 +61,8 @@ class SimulatedCard:
     def take_over(self, memory: PersistentMemory, model: Model) -> None:
         self.memory, self.model = memory, model
         memory.on_commit = lambda changes: self.told.append(dict(changes))
+        self.counted = memory.partition(PARTITIONS[0])
+        self.counted.count()
 
     def arm(self, fault: str) -> None:
         """Make the next write fail in the given way."""
@@ -268,6 +270,16 @@ class MemoryMachine(RuleBasedStateMachine):
                 kept: Contents = card.faulty.load()
                 kept.pop("", None)
                 assert kept == nested(card.model.landed)
+
+    @invariant()
+    def the_kept_count_is_a_recount(self) -> None:
+        for card in self.all:
+            assert card.counted.size == sum(
+                len(key) + len(value)
+                for (name, key), value in card.model.view().items()
+                if name == PARTITIONS[0]
+            )
+            assert card.memory.partition(PARTITIONS[1]).size is None, "nobody asked"
 
     @invariant()
     def snapshots_never_change(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from jukicard.memory import (
     MemoryFailureError,
     MemorySnapshot,
+    Partition,
     PersistentMemory,
     PowerLoss,
     RamBackend,
@@ -18,6 +19,7 @@ from jukicard.memory import (
 )
 from jukicard.memory.backend import Changes, Contents
 from jukicard.testing.faults import FaultyBackend
+from tests.support.interrupts import at_every_line
 
 SECRET = b"resident code 12345678901"
 
@@ -361,3 +363,37 @@ def test_a_write_to_ram_that_is_interrupted_has_not_happened() -> None:
     with pytest.raises(KeyboardInterrupt):
         backend.write(Interrupted({"A": {"x": b"2"}, "B": {"y": b"2"}}))
     assert backend.load() == {"A": {"x": b"1"}}
+
+
+def taken(part: Partition) -> int:
+    return sum(len(key) + len(value) for key, value in part.items())
+
+
+@pytest.mark.parametrize("how", ["put", "delete", "put_now", "rollback", "recover"])
+def test_an_interrupted_change_leaves_no_wrong_count(how: str) -> None:
+    made: list[PersistentMemory] = []
+
+    def change() -> None:
+        memory = PersistentMemory(FaultyBackend(RamBackend({"A": {"x": b"old", "y": b"1"}})))
+        made.append(memory)
+        part = memory.partition("A")
+        part.count()
+        memory.begin()
+        part.put("longer", b"12345")
+        if how == "delete":
+            part.delete("x")
+        if how == "put_now":
+            part.put_now("x", b"longer")
+        if how == "rollback":
+            memory.rollback()
+        if how == "recover":
+            memory.recover()
+
+    lines = list(at_every_line(("memory/persistent.py",), change))
+    assert len(lines) > 20
+    for memory in made:
+        part = memory.partition("A")
+        for again in (memory.recover, part.count, memory.recover):
+            assert part.size in (None, taken(part))
+            again()
+        assert part.size == taken(part)
