@@ -37,6 +37,7 @@ _TICK: Final = 0.25  # seconds between looks at a card that works
 _PATIENCE: Final = 0.5  # seconds until the driver is asked for time, and again
 _HALF: Final = 1.0  # seconds after which half a frame is dropped
 _STUCK: Final = 1.0  # seconds that a driver may leave its answers unread
+_OPENING: Final = 2.0  # seconds within which a driver that leaves was not served in time
 _PAUSE: Final = 0.02  # seconds between looks at a line that nobody holds open
 
 
@@ -132,6 +133,7 @@ class SerialReader(Server):
         self._lock = threading.Lock()  # of what is written, and of the echo that waits
         self._echo = b""
         self._busy_since = 0.0
+        self._came = 0.0
         self._last = NAK
         self._tells_movement = False
         self._ended = threading.Event()
@@ -201,6 +203,7 @@ class SerialReader(Server):
 
     def _come(self) -> None:
         self._line.let_go()  # from now on it ends when the driver leaves it
+        self._came = time.monotonic()
         self.slots[0].in_use = True
         self.slots[0]._tell(SlotState.CONNECTED)
 
@@ -212,7 +215,13 @@ class SerialReader(Server):
             return
         self.slots[0].in_use = self._tells_movement = False
         self.reader.power_off()
-        self.slots[0]._tell(SlotState.LOST, "the driver closed the line")
+        why = "the driver closed the line"
+        if time.monotonic() - self._came < _OPENING:
+            why += (
+                " right after opening it: it waits no longer than 100 ms for an answer then, and"
+                " never comes back; if pcscd has not been stopped, restart it"
+            )
+        self.slots[0]._tell(SlotState.LOST, why)
 
     def _answer(self, message: bytes) -> None:
         if self.model.echoes:

@@ -13,6 +13,7 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.transport import SlotState, slot
+from jukicard.transport.ccid import serial
 from jukicard.transport.ccid.models import GEMPC_PINPAD
 from jukicard.transport.ccid.place import (
     LineRefused,
@@ -117,6 +118,20 @@ def test_a_closed_line_takes_the_cards_power_and_the_next_driver_finds_the_card(
         wait_for("power off", lambda: not reader.slots[0].powered)
         wait_for("no driver", lambda: not reader.slots[0].connected)
     assert [status.state for status in told.told].count(SlotState.LOST) == 3
+
+
+@pytest.mark.parametrize("opening", [5.0, 0.0], ids=["at once", "later"])
+def test_a_driver_that_leaves_at_once_is_told_of_with_what_to_do(
+    reader: SerialReader, told: Statuses, monkeypatch: pytest.MonkeyPatch, opening: float
+) -> None:
+    monkeypatch.setattr(serial, "_OPENING", opening)
+    line = Line(reader.link)
+    exchange(line, POLL, 10)
+    line.close()
+    wait_for("it has left", lambda: told.told[-1].state is SlotState.LOST)
+    detail = told.told[-1].detail
+    assert detail.startswith("the driver closed the line")
+    assert detail.endswith("restart it") == bool(opening)
 
 
 def test_movement_is_told_to_a_driver_that_asked(line: Line, reader: SerialReader) -> None:
