@@ -15,7 +15,7 @@ import pytest
 
 from jukicard import Card, Printed, issue_card
 from jukicard.apdu.trace import DumpWriter, TraceLevel
-from jukicard.transport.contactless import as_found
+from jukicard.transport.contactless import Contactless, as_found
 from jukicard.transport.inprocess import LocalReader
 from jukicard.transport.tcp import TcpServer
 from jukicard.transport.vpcd import VpcdServer
@@ -37,23 +37,32 @@ from tests.support.usb.models import CONTACTLESS
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 BEGIN_PACE = "> 0022C1A4"
+GET_UID, DONE = bytes.fromhex("FFCA000000"), bytes.fromhex("9000")
 
 
 class Rig(Protocol):
     """A reader with a card that a test can pull."""
 
-    connection: Connection
+    @property
+    def connection(self) -> Connection: ...
 
     def insert(self, card: Card) -> None: ...
     def remove(self) -> None: ...
 
 
 class LocalRig:
+    """Two readers as on any desk: a card goes into the one that is made for it."""
+
     def __init__(self) -> None:
-        self.reader = LocalReader()
-        self.connection: Connection = self.reader
+        self.readers = {False: LocalReader(), True: LocalReader(contactless=Contactless())}
+        self.reader = self.readers[False]
+
+    @property
+    def connection(self) -> Connection:
+        return self.reader
 
     def insert(self, card: Card) -> None:
+        self.reader = self.readers[as_found(card) is not card]
         self.reader.insert(card)
 
     def remove(self) -> None:
@@ -66,7 +75,7 @@ class TcpRig:
         self.connection: Connection = TcpConnection(self.server.host, self.server.port)
 
     def insert(self, card: Card) -> None:
-        self.server.insert(card)
+        self.server.insert(as_found(card))
 
     def remove(self) -> None:
         self.server.remove()
@@ -217,6 +226,8 @@ def test_the_code_is_read_everywhere(
         JukiSession(build_channel(connection, observer=observer)) as juki,
     ):
         assert (connection.atr != ATR) == contactless
+        uid = connection.transmit(GET_UID)  # where the reader's end is vpcd's or has contacts: 6E00
+        assert uid.endswith(DONE) == (contactless and isinstance(rig, LocalRig | TcpRig | UsbRig))
         if private:
             juki.begin_private("123456")
         if by_certificate:
