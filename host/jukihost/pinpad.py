@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -50,33 +50,41 @@ class PadNotUsable(CardError):
     """A pad cannot serve here, whatever the reader; nothing was sent."""
 
 
-class PadOutcomeUnknown(CardError):
-    """The reader gave no status: nobody knows whether the card took what was typed.
-
-    `retries_left` is what the card says afterwards, None when it says nothing any more.
-    """
+class _Asked(CardError):
+    """What came of an entry on a pad, after which the card was asked how many tries are left."""
 
     def __init__(self, text: str, retries_left: int | None = None) -> None:
         super().__init__(text)
         self.retries_left = retries_left
 
+
+def _left(retries_left: int | None) -> str:
+    if retries_left is None:
+        return "the card does not say how many tries are left"
+    return f"{tries(retries_left)} left now"
+
+
+class PadOutcomeUnknown(_Asked):
+    """The reader gave no status: nobody knows whether the card took what was typed.
+
+    `retries_left` is what the card says afterwards, None when it says nothing any more.
+    """
+
     @classmethod
     def after(cls, what: str, retries_left: int | None) -> Self:
         """Return the error for what happened, with what the card says afterwards."""
-        left = "the card does not say how many tries are left"
-        if retries_left is not None:
-            left = f"{tries(retries_left)} left now"
         return cls(
-            f"{what}: nobody knows whether the card took what was typed; {left}; type again with "
-            "care, or close the session",
+            f"{what}: nobody knows whether the card took what was typed; {_left(retries_left)}; "
+            "type again with care, or close the session",
             retries_left,
         )
 
 
-class PadError(CardError):
-    """The reader's own answer: nothing reached the card, no try was used.
+class PadError(_Asked):
+    """A reader's own answer in the place of the card's: it says that it sent the card nothing.
 
-    A card's answer through a pad is read as any other; these come from the reader in its place.
+    A card that answers with the same value cannot be told from the reader, and it may have counted.
+    So it is asked: `retries_left` is what it says afterwards, None when it does not.
     """
 
     what: ClassVar[str] = "the reader did not take the entry"
@@ -122,9 +130,14 @@ _OF_THE_READER: Final[Mapping[int, type[PadError]]] = {
 }
 
 
-def pad_error(status: StatusWord) -> PadError | None:
-    """Return what a reader means by an answer of its own; None for an answer of the card."""
+def pad_error(status: StatusWord, ask: Callable[[], int | None]) -> PadError | None:
+    """Return what a reader means by an answer of its own; None for an answer of the card.
+
+    ask: asks the card how many tries are left; None when it does not say.
+    """
     kind = _OF_THE_READER.get(status)
     if kind is None:
         return None
-    return kind(f"{kind.what}; no try was used ({status.hex} of the reader)")
+    left = ask()
+    whose = f"{status.hex} of the reader, or the card's own"
+    return kind(f"{kind.what}; {_left(left)} ({whose})", left)

@@ -103,29 +103,31 @@ def _send(
         return
     enter = session.pin_entry(value)  # refused, where it is, before anything is sent
     session.select_file(identifier)
+
+    def ask() -> int | None:
+        return _left_now(session, identifier)
+
     try:
         answer = enter(command)
     except CardMute as error:  # the driver gave up half-way, the connection goes on
-        raise _unknown(session, identifier, f"the exchange broke off ({error})") from None
+        raise PadOutcomeUnknown.after(f"the exchange broke off ({error})", ask()) from None
     if len(answer) != 2:
         # Some drivers say success where the card asked for time, or for a block again.
-        raise _unknown(session, identifier, f"the reader answered {len(answer)} bytes, no status")
+        raise PadOutcomeUnknown.after(f"the reader answered {len(answer)} bytes, no status", ask())
     status = StatusWord(int.from_bytes(answer, "big"))
-    refusal = pad_error(status)
+    refusal = pad_error(status, ask)
     if refusal is not None:
         raise refusal
     session.check(command, status)
 
 
-def _unknown(session: AppletSession, identifier: int, what: str) -> PadOutcomeUnknown:
-    """Ask how many tries are left, and return the error that says so.
+def _left_now(session: AppletSession, identifier: int) -> int | None:
+    """Ask after an entry on a pad how many tries are left; None when the card does not say.
 
     The driver may be out of step with the card and lose a command, or change it, before it is in
     step again; asking costs no try.
     """
-    left = None
     for _ in range(_ASKED):
         with suppress(CardError):
-            left = retries_left(session, identifier)
-            break
-    return PadOutcomeUnknown.after(what, left)
+            return retries_left(session, identifier)
+    return None

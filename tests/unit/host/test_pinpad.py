@@ -185,10 +185,20 @@ OF_THE_READER = {
 
 def test_every_status_of_a_reader_is_its_error_and_no_other_is() -> None:
     for status in range(0x10000):
-        error = pad_error(StatusWord(status))
+        error = pad_error(StatusWord(status), lambda: 2)
         assert type(error) is OF_THE_READER.get(status, type(None))
         if error is not None:
-            assert f"no try was used ({status:04X} of the reader)" in str(error)
+            assert f"2 tries left now ({status:04X} of the reader, or the card's own)" in str(error)
+            assert error.retries_left == 2
+
+
+@pytest.mark.parametrize("status", OF_THE_READER)
+def test_where_the_card_does_not_say_it_nothing_is_said_of_tries_used(status: int) -> None:
+    error = pad_error(StatusWord(status), lambda: None)
+    assert error is not None
+    assert "the card does not say how many tries are left" in str(error)
+    assert "no try" not in str(error)
+    assert error.retries_left is None
 
 
 @pytest.mark.parametrize("status", OF_THE_READER)

@@ -19,7 +19,7 @@ from jukihost.conversation.refusals import (
 )
 from jukihost.errors import NotOffered, PinBlocked, PinRejected
 from jukihost.models import Purpose
-from jukihost.pinpad import PadEntriesDiffer, PadNotUsable, PadWrongLength, PinPad
+from jukihost.pinpad import PadEntriesDiffer, PadError, PadNotUsable, PadWrongLength, PinPad
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
@@ -79,6 +79,42 @@ def test_jpki_verifies_changes_and_signs() -> None:
         jpki.verify_pin("4711")
         assert len(jpki.sign(JpkiKey.AUTHENTICATION, bytes(51))) == 256
     assert not any(digits in command for digits in (b"1234", b"0000") for command in at.sent)
+
+
+@pytest.mark.parametrize("status", ["6400", "6401", "6402", "6403", "6B80"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_status_of_the_reader_may_be_the_card_s_own_so_the_tries_are_asked(
+    status: str, counted: bool
+) -> None:
+    """A card that counts a wrong PIN and answers as a reader would that sent nothing."""
+    at = desk()
+
+    def card(command: bytes) -> bytes:
+        if counted:
+            assert at.card.transmit(command) == bytes.fromhex("63C2")
+        return bytes.fromhex(status)
+
+    at.pad.card = card
+    with at.channel() as channel, JpkiSession(channel) as jpki:
+        with pytest.raises(PadError, match=f"{3 - counted} tries left now") as caught:
+            jpki.verify_pin(at.types("0000"))
+        assert caught.value.retries_left == jpki.pin_retries(JpkiKey.AUTHENTICATION) == 3 - counted
+        assert "no try was used" not in str(caught.value)
+
+
+def test_a_card_that_blocked_behind_a_status_of_the_reader_is_told_to_be_blocked() -> None:
+    at = desk()
+
+    def card(command: bytes) -> bytes:
+        at.card.transmit(command)
+        return bytes.fromhex("6400")
+
+    at.pad.card = card
+    with at.channel() as channel, JpkiSession(channel) as jpki:
+        for left in (2, 1, 0):
+            with pytest.raises(PadError) as caught:
+                jpki.verify_pin(at.types("0000"))
+            assert caught.value.retries_left == left
 
 
 def test_a_password_of_digits_is_verified_and_a_new_one_is_not_typed_on_a_pad() -> None:
