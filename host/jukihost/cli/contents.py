@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     for option, of, kind, meaning in (
         ("--object", "TAG", _tag, "a data object, its tag in hexadecimal"),
-        ("--file", "EF", _ef, "a file, its identifier of four hexadecimal digits; of records, one"),
+        ("--ef", "EF", _ef, "a file, its identifier of four hexadecimal digits; of records, one"),
     ):
         parser.add_argument(
             option,
@@ -98,7 +98,7 @@ def read(arguments: argparse.Namespace) -> Callable[[IssuerSession, Aid], None]:
 
     _check(arguments)
     objects = [(tag, _content(path)) for tag, path in arguments.object]
-    groups = [(ef, _content(path)) for ef, path in arguments.file]
+    groups = [(ef, _content(path)) for ef, path in arguments.ef]
     groups += zip(arguments.pin_of, (pin.encode() for pin in _pins(arguments)), strict=True)
     if sum(len(value) for _, value in objects + groups) > _MOST:
         raise UsageError(f"that is more than {_MOST >> 10} KiB at once; hand it over in parts")
@@ -117,13 +117,13 @@ def read(arguments: argparse.Namespace) -> Callable[[IssuerSession, Aid], None]:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if not (arguments.card_number or arguments.object or arguments.file or arguments.pin_of):
+    if not (arguments.card_number or arguments.object or arguments.ef or arguments.pin_of):
         raise UsageError(
-            "say what the application is to hold: --card-number, --object, --file or --pin-of"
+            "say what the application is to hold: --card-number, --object, --ef or --pin-of"
         )
     if arguments.pin_file is not None and not arguments.pin_of:
         raise UsageError("--pin-file is for PINs: say with --pin-of which EF each is of")
-    named = [path for _, path in arguments.object + arguments.file]
+    named = [path for _, path in arguments.object + arguments.ef]
     if [*named, arguments.pin_file, arguments.key_file].count("-") > 1:
         raise UsageError("standard input can be only one of the files; name the others")
 

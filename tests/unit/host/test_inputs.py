@@ -30,6 +30,7 @@ PUT_KEY = [
     *("issuer", "put-key", "--tcp", "127.0.0.1:1", "--test-keys", "--new-version", "2"),
     *("--replace", "1"),
 ]
+PERSONALISE = ["issuer", "personalise", "F05345414C", "--tcp", "127.0.0.1:1", "--test-keys"]
 READ = {
     "keys list FILE": ["keys", "list", FILE],
     "keys new FILE": ["keys", "new", FILE],
@@ -48,6 +49,8 @@ READ = {
     "--ocsp": [*VERIFY, "--ocsp", FILE],
     "--file": ["apdu", "--file", FILE, "--tcp", "127.0.0.1:1"],
     "replay FILE": ["replay", FILE, "--tcp", "127.0.0.1:1"],
+    "--object": [*PERSONALISE, "--object", f"C1={FILE}"],
+    "--ef": [*PERSONALISE, "--ef", f"0001={FILE}"],
     "--new-keys": [*PUT_KEY, "--new-keys", FILE],
     "--new-key-file": [*PUT_KEY, "--new-key-file", FILE],
     "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],

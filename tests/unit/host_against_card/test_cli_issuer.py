@@ -123,7 +123,7 @@ def test_an_application_is_personalised(
     content, pin = tmp_path / "content", tmp_path / "pin"
     content.write_bytes(b"ABCDEFGH")
     pin.write_text("2580\n")
-    contents = ("--object", f"C1={content}", "--file", f"0001={content}")
+    contents = ("--object", f"C1={content}", "--ef", f"0001={content}")
     pins = ("--pin-of", "0003", "--pin-file", str(pin))
     at_once = ("personalise", str(POINTS), *contents, *pins, "--trace", "--level", "01")
     assert run("issuer", *at_once, "--test-keys") == OK
