@@ -73,6 +73,9 @@ class ChangeOutcome(Enum):
     """What has become of a change whose answer was lost."""
 
     DONE = "the card has made the change"
+    PARTLY_DONE = (
+        "the card has made the first of several changes: read what it holds, and begin the rest"
+    )
     NOT_DONE = "the card is as it was before"
     UNCERTAIN = "the card keeps no receipt that says it: read what the change was to write"
     PIN_UNCERTAIN = (
@@ -119,13 +122,15 @@ class OpenChange:
     """A change that was begun: on which card, with what intent, and the number before it.
 
     `number` is None on a card that keeps no receipts. `of_pin` says that what is changed cannot be
-    read. Nothing in it is secret: it may be stored before the change is sent.
+    read. `changes` is how many there are, one after the other. Nothing in it is secret: it may be
+    stored before the change is sent.
     """
 
     card_number: bytes
     intent: bytes
     number: int | None
     of_pin: bool = False
+    changes: int = 1
 
     def outcome(self, receipt: Receipt | None) -> ChangeOutcome:
         """Tell what has become of it, from the receipt that the card has now.
@@ -142,10 +147,13 @@ class OpenChange:
                 "the card has made fewer changes than it had: it is a copy of an older state; "
                 "keep it, and look for who has used it"
             )
-        if receipt.number > self.number and receipt.intent == self.intent:
-            return ChangeOutcome.DONE
+        made = receipt.number - self.number
+        if made and receipt.intent == self.intent:
+            if made > self.changes:  # some were somebody else's: nobody knows how many
+                return unknown
+            return ChangeOutcome.DONE if made == self.changes else ChangeOutcome.PARTLY_DONE
         # one change of somebody else's leaves no room for ours, several do
-        return ChangeOutcome.NOT_DONE if receipt.number - self.number < 2 else unknown
+        return ChangeOutcome.NOT_DONE if made < 2 else unknown
 
 
 def checked_intent(intent: bytes) -> bytes:
@@ -211,11 +219,13 @@ class KeepsReceipts(ProtectedSession):
         intent: bytes | None = None,
         *,
         of_pin: bool = False,
+        changes: int = 1,
         custody: KeyCustody | None = None,
     ) -> OpenChange:
         """Tell the card with what intent this session changes it, and return what settles that.
 
         intent: 16 bytes, not all 00, that name the matter in the ledger; drawn unless given.
+        changes: how many changes follow under it; `settle` then tells whether all were made.
         On a card without receipts nothing is told, and `settle` will be UNCERTAIN. ValueError for
         an intent that is none; else as `receipt`.
         """
@@ -224,7 +234,7 @@ class KeepsReceipts(ProtectedSession):
         if before is not None:
             self._put_receipt(intent)
         number = None if before is None else before.number
-        return OpenChange(self.card_number(), intent, number, of_pin)
+        return OpenChange(self.card_number(), intent, number, of_pin, changes)
 
     def announce(self, intent: bytes) -> bool:
         """Tell the card the intent, for a purpose that changes it and may not read the receipt.

@@ -121,7 +121,8 @@ class LocalRegisters:
         database = self._town(town)
         with database.read() as connection:
             code = show_resident(connection, resident, asking)[Item.CODE]
-        with self._use(database, Used("notify", asking, code), Use.NOTICE) as connection:
+        used = Used("notify", asking, code)
+        with self._use(database, used, Use.NOTICE, noted=True) as connection:
             # Held until the prefecture has it: no older notice overtakes a newer one.
             connection.execute(
                 select(residents.c.id).where(residents.c.id == resident).with_for_update()
@@ -129,6 +130,7 @@ class LocalRegisters:
             record = show_resident(connection, resident, asking)
             if not record.notified:
                 raise NotNotified
+            self._note_use(connection, used)  # before the prefecture keeps it: it is not undone
             with self._prefecture.begin() as there:
                 check_running(there)
                 _keep(there, record, _codes_before(connection, resident))
@@ -150,14 +152,18 @@ class LocalRegisters:
             return Provided(0, row.municipality, 0, row.restricted, True, given)
 
     @contextmanager
-    def _use(self, database: Database, used: Used, use: Use) -> Iterator[Connection]:
+    def _use(
+        self, database: Database, used: Used, use: Use, *, noted: bool = False
+    ) -> Iterator[Connection]:
+        """Give the transaction of a use, which is noted at its end, unless it was `noted` in it."""
         try:
             with database.begin() as connection:
                 check_running(connection)
                 if used.asking.use is not use:
                     raise ProvisionRefused(f"this is given for {use.value!r} alone")
                 yield connection
-                self._note_use(connection, used)
+                if not noted:
+                    self._note_use(connection, used)
         except TerminalError as error:
             if not isinstance(error, DatabaseError):
                 self._note_refusal(database, used, error)

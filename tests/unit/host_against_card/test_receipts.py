@@ -187,9 +187,14 @@ def test_the_mac_is_of_this_card_and_application_and_of_every_byte(juki: JukiSes
 
 
 def test_the_issuer_has_receipts_of_its_own(issuer: IssuerSession, card: Card) -> None:
-    change = issuer.begin_change(INTENT)
+    change = issuer.begin_change(INTENT, changes=2)
+    assert issuer.settle(change, KEYS) is ChangeOutcome.NOT_DONE
     issuer.lock(JukiSession.AID)
+    assert issuer.settle(change, KEYS) is ChangeOutcome.PARTLY_DONE
+    with pytest.raises(ReceiptError, match="settle it"):
+        issuer.confirm(change, KEYS)
     issuer.unlock(JukiSession.AID)
+    assert issuer.settle(change, KEYS) is ChangeOutcome.DONE
     assert receipt_of(issuer).number == 2
     confirmed = issuer.confirm(change, KEYS)
     assert confirmed is not None
@@ -408,6 +413,9 @@ def test_what_is_between_leaves_no_room_or_some() -> None:
     assert told(5) is ChangeOutcome.NOT_DONE
     assert told(5, INTENT) is ChangeOutcome.NOT_DONE, "an earlier change with the same intent"
     assert told(6, INTENT) is ChangeOutcome.DONE
+    assert told(7, INTENT) is ChangeOutcome.PIN_UNCERTAIN, "more than were begun"
+    change = dataclasses.replace(change, changes=2)
+    assert told(6, INTENT) is ChangeOutcome.PARTLY_DONE
     assert told(7, INTENT) is ChangeOutcome.DONE
     assert told(6) is ChangeOutcome.NOT_DONE
     assert told(7) is ChangeOutcome.PIN_UNCERTAIN

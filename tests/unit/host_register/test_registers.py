@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from jukihost import log
 from jukihost.clock import MovableClock
@@ -46,6 +46,7 @@ from jukihost.register import (
     show_by_code,
     show_resident,
 )
+from jukihost.register.tables import identities
 from tests.support.host.databases import KINDS, NOON, made
 from tests.support.host.ledgers import ADMIN, BY
 from tests.support.host.residents import (
@@ -370,10 +371,21 @@ def test_what_cannot_be_noted_is_not_done(bodies: Bodies) -> None:
         raise DatabaseError("the log is full")
 
     deaf = LocalRegisters({TOWN: bodies.town}, bodies.prefecture, full)
-    with pytest.raises(DatabaseError):
-        deaf.moved_in(TOWN, RESIDENT.code, DAY, MOVING)
+    for use in (
+        lambda: deaf.copy_of_record(TOWN, RESIDENT.code, ELSEWHERE),
+        lambda: deaf.moving_record(TOWN, RESIDENT.code, MOVING),
+        lambda: deaf.moved_in(TOWN, RESIDENT.code, DAY, MOVING),
+        lambda: deaf.notify(TOWN, resident, BY),
+    ):
+        with pytest.raises(DatabaseError, match="full"):
+            use()
     with bodies.town.read() as connection:
         assert isinstance(show_resident(connection, resident, COUNTER), Provided)
+    with bodies.prefecture.read() as connection:
+        assert connection.execute(select(func.count()).select_from(identities)).scalar() == 0
+    bodies.registers.notify(TOWN, resident, BY)
+    with pytest.raises(DatabaseError, match="full"):
+        deaf.identity(RESIDENT.code, NOTICE)
 
 
 def test_the_emergency_stop_of_a_body_stops_what_others_ask_of_it(bodies: Bodies) -> None:
