@@ -34,7 +34,7 @@ from tests.support.cards.issuing import issue
 
 VARIANTS = (0x60, 0x70, 0x71)
 SIZES = (16, 24, 32)
-NAMES = ("juki-v1", "juki-v2", "mynumber")
+NAMES = tuple(PROFILES)
 
 
 def key_set(size: int, version: int = 0, start: int = 0) -> IssuerKeys:
