@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import soak
+from tests.support import counted, soak
 from tests.support.applets.forbidden import Watch, watching
 
 # No deadline and no complaint about slowness: a loaded machine is no reason for a test to fail.
@@ -55,6 +55,22 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long versions out, unless they are asked for."""
     soak.leave_out(config, items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what was counted, in a worker of pytest-xdist."""
+    counted.hand_over(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take over what a worker has counted."""
+    counted.take_over(node)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was counted."""
+    counted.show(terminalreporter)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from jukicard import issue_card
 from jukicard.transport.ccid.place import reader_entry
 from jukicard.transport.ccid.serial import SerialReader
-from tests.support import soak
+from tests.support import counted, soak
 from tests.support.interop.ccid import CcidDaemon, missing_parts
 from tests.support.interop.missing import require
 
@@ -39,9 +38,7 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_exchanges_leave_nothing_behind(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_exchanges_leave_nothing_behind(tmp_path: Path) -> None:
     require("reader driver", missing_parts())
     card, link = issue_card("juki-v1", seed=1), str(tmp_path / "line")
     entry = {"Growth": reader_entry("Growth", link, "GemPCTwin")}
@@ -67,8 +64,7 @@ def test_exchanges_leave_nothing_behind(
         use(exchanges)
         (blocks_now, *counts_now), memory_now = held(), resident()
         grown = f"{blocks_now - blocks} blocks, {(memory_now - memory) // KILOBYTE} KiB"
-        record_property("growth", f"{exchanges} exchanges: {grown}")
-        print(f"\n{exchanges} exchanges: {grown}")
+        counted.tell(f"growth: {exchanges} exchanges through libccid: {grown}")
         assert counts_now == counts
         assert blocks_now - blocks < 500
         assert memory_now - memory < 4_096 * KILOBYTE

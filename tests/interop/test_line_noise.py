@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,7 +17,7 @@ import pytest
 from jukicard.transport.ccid.place import reader_entry
 from jukicard.transport.ccid.serial import SerialReader
 from jukicard.transport.tpdu import T0Card, T1Card, atr_variant
-from tests.support import soak
+from tests.support import counted, soak
 from tests.support.interop.ccid import CcidDaemon, missing_parts
 from tests.support.interop.missing import require
 from tests.support.interop.terminal import ScardError, Terminal
@@ -155,7 +155,6 @@ def test_blocks(
     share: float,
     bad: tuple[Kind, ...],
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[[str, object], None],
 ) -> None:
     rng, heard, tally = random.Random(f"blocks {share}"), Heard(), Tally()
     views: list[T1Card] = []
@@ -192,8 +191,7 @@ def test_blocks(
             if own or answer is None:
                 desk.terminal.power_cycle()
                 heard.reset()
-    record_property("noise", f"T=1, {share:.0%}: {tally}")
-    print(f"\nT=1, {share:.0%}: {tally}")
+    counted.tell(f"noise: T=1, {share:.0%}, {'damaged' if len(bad) == 1 else 'all'}: {tally}")
     assert tally.of["right"] > tally.of.total() * (1 - share)
 
 
@@ -202,7 +200,6 @@ def test_bytes_that_do_not_come(
     desk: Desk,
     share: float,
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[[str, object], None],
 ) -> None:
     """Parity has a damaged character of T=0 sent again; what no check sees is a missing one."""
     rng, tally = random.Random(f"bytes {share}"), Tally()
@@ -233,6 +230,5 @@ def test_bytes_that_do_not_come(
             assert what in ("right", "given up, done", "given up, not done"), line.journal
             if answer is None:
                 desk.terminal.power_cycle()
-    record_property("noise", f"T=0, {share:.0%}: {tally}")
-    print(f"\nT=0, {share:.0%}: {tally}")
+    counted.tell(f"noise: T=0, {share:.0%}: {tally}")
     assert tally.of["right"] > tally.of.total() * (1 - share) ** 4

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from jukicard.transport.ccid.place import DRIVER
+from tests.support import counted
 from tests.support.interop.daemon import start_daemon, stop_daemon
 from tests.support.interop.pcscd import missing_parts as missing_for_pcscd
 from tests.support.interop.terminal import Terminal
@@ -99,6 +100,7 @@ class CcidDaemon:
         except BaseException:
             self.__exit__()
             raise
+        counted.tell(f"{', '.join(self.readers)}: pcscd started {self.starts} times")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -52,10 +52,9 @@ class CcidReaders:
 
     @contextmanager
     def running(self) -> Iterator[CcidReaders]:
-        """Have the reader and its daemon, and say how often the driver had to be started."""
+        """Have the reader and its daemon."""
         try:
             with self.slots, self.daemon:
-                print(f"\n{self.readers[0]}: pcscd started {self.daemon.starts} times")
                 yield self
         finally:
             self.network.close()
