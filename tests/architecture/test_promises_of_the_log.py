@@ -62,7 +62,7 @@ def test_p18_a_resident_who_asks_is_told_who_was_given_their_data(town: StoredTo
         said[:2]
         == ["2015-04-01T01:00:00.000000Z the town's counter: copy of the record (done)"] * 2
     )
-    assert any("Nothing until the end of" in line for line in said)
+    assert any("Nothing queued when" in line for line in said)
     assert len(town.disclosure(CODES[1]).check(CODES[1], POLICY).uses) == 1
     town.publish()
     uses = town.disclosure(CODES[0]).check(CODES[0], POLICY).uses

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Disclosed as Disclosed,
         Disclosure as Disclosure,
         DisclosureError as DisclosureError,
+        Erased as Erased,
         Lasts as Lasts,
         Proven as Proven,
         described as described,
@@ -136,7 +137,7 @@ _STORED: Final = {
 """What needs a database, and the extra for it."""
 _HOMES: Final = {
     **_STORED,
-    "disclosure": "Disclosed Disclosure DisclosureError Lasts Proven described disclose",
+    "disclosure": "Disclosed Disclosure DisclosureError Erased Lasts Proven described disclose",
     "entries": "Day Derivations EntryError Outcome Pruned PseudonymKey Use pseudonym",
     "keyfiles": "KeyUse LogKeyError new_log_key read_log_key",
     "lastentries": "LastEntries LastEntry PlaceTaken check_last",

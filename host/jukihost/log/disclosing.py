@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,12 +11,13 @@ from sqlalchemy import Connection, select
 from jukihost.log.appending import append_use
 from jukihost.log.dayroots import StoredLasts
 from jukihost.log.disclosure import Disclosure, disclose
-from jukihost.log.entries import Outcome, PseudonymKey
+from jukihost.log.entries import NOTHING_BEFORE, PRUNED, Outcome, Pruned, PseudonymKey, Use
+from jukihost.log.lastentries import LastEntry
 from jukihost.log.notes import InclusionProof
 from jukihost.log.publishing import NotPublished, published_checkpoint
-from jukihost.log.stored import StoredNodes, entry_at, head_of
-from jukihost.log.tables import entries
-from jukihost.log.tree import prove_inclusion
+from jukihost.log.stored import WIDTH, StoredNodes, entry_at, head_of
+from jukihost.log.tables import entries, tiles
+from jukihost.log.tree import HASH, prove_inclusion
 from jukihost.models import ResidentCode
 
 PURPOSE: Final = "disclosure of the log to the resident"
@@ -50,13 +52,15 @@ def disclose_stored(
     wanted = select(entries.c.leaf_index, entries.c.entry).where(mine)
     rows = connection.execute(wanted.order_by(entries.c.leaf_index))
     found = [(row.leaf_index, row.entry) for row in rows]
+    lasts = StoredLasts(connection)
     made = disclose(
         code,
         key,
         found,
         (head.day_index, day or b""),
-        StoredLasts(connection),
+        lasts,
         (StoredNodes(connection), size, note),
+        _erased(connection, found, lasts.of(key.resident(code)), head.pruned, size),
     )
     append_use(
         connection,
@@ -70,6 +74,48 @@ def disclose_stored(
         resident=code,
     )
     return made
+
+
+def _erased(
+    connection: Connection,
+    found: Sequence[tuple[int, bytes]],
+    last: LastEntry | None,
+    below: int,
+    size: int,
+) -> tuple[int, tuple[int, bytes]] | None:
+    """Return where the last entry of a resident's that was pruned stood, and the pruning's entry.
+
+    It reads the leaves of all that was pruned. None where nothing was. NotPublished.
+    """
+    leaf = Use.parse(found[0][1]).before if found else last.leaf if last else NOTHING_BEFORE
+    if leaf == NOTHING_BEFORE:
+        return None
+    gone = _index_of(connection, leaf, below)
+    special = entries.c.resident.is_(None) & entries.c.at.is_(None) & (entries.c.leaf_index > gone)
+    wanted = select(entries.c.leaf_index, entries.c.entry).where(special)
+    for row in connection.execute(wanted.order_by(entries.c.leaf_index)) if gone >= 0 else ():
+        if row.entry.startswith(PRUNED) and Pruned.parse(row.entry).below > gone:
+            if row.leaf_index >= size:
+                raise NotPublished(
+                    "no published checkpoint has the latest pruning yet; run `jukihost log "
+                    "publish`, then ask again"
+                )
+            return gone, (row.leaf_index, row.entry)
+    return None
+
+
+def _index_of(connection: Connection, leaf: bytes, below: int) -> int:
+    """Return where a leaf stands below an index, -1 where it does not."""
+    low = (tiles.c.level == 0) & (tiles.c.number * WIDTH < below)
+    wanted = select(tiles.c.number, tiles.c.hashes).where(low).order_by(tiles.c.number.desc())
+    stream = {"stream_results": True, "yield_per": 256}
+    with connection.execute(wanted, execution_options=stream) as rows:
+        for row in rows:
+            at = row.hashes.find(leaf)
+            if at >= 0 and at % HASH == 0:
+                index: int = row.number * WIDTH + at // HASH
+                return index if index < below else -1
+    return -1
 
 
 def prove_stored(connection: Connection, index: int) -> InclusionProof:

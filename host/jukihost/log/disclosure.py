@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
-from jukihost.log.entries import NOTHING_BEFORE, Day, PseudonymKey, Use, pseudonym
+from jukihost.log.entries import NOTHING_BEFORE, Day, Pruned, PseudonymKey, Use, pseudonym
 from jukihost.log.lastentries import LastEntry, check_last
 from jukihost.log.notes import Checkpoint, InclusionProof, Note, Policy
 from jukihost.log.tree import EMPTY, LogError, Nodes, leaf_hash, prove_inclusion
@@ -22,6 +22,8 @@ from jukihost.models import ResidentCode
 
 LARGEST: Final = 64 << 20
 """The largest disclosure that is read, in bytes."""
+ROOM: Final = timedelta(days=2)
+"""How far the time of a pruning may be ahead of a witness that has seen it."""
 _FORMAT: Final = "jukihost-disclosure@v1"
 
 
@@ -50,11 +52,23 @@ class Proven:
 
 
 @dataclass(frozen=True)
+class Erased:
+    """What shows that the entries before those that are shown were over their term.
+
+    proof: that the last of them stands in the log; only its hash is left.
+    pruned: the entry of the pruning that passed it.
+    """
+
+    proof: InclusionProof
+    pruned: Proven
+
+
+@dataclass(frozen=True)
 class Disclosed:
     """What a disclosure shows, once it was checked.
 
     uses: the resident's entries in their order.
-    erased: how many older ones there were, of which nothing is shown.
+    erased: how many older ones there were, which were pruned when their term was over.
     complete_until: the day up to which nothing was left out, and how many of `uses` that are.
     checkpoint: the size of the log that all of this was proven in.
     witnessed: when which witness saw that log.
@@ -77,6 +91,7 @@ class Disclosure:
     day: Proven
     last: LastEntry | None
     path: tuple[bytes, ...]
+    erased: Erased | None = None
 
     def __bytes__(self) -> bytes:
         day = {
@@ -90,6 +105,8 @@ class Disclosure:
             "opening": self.opening.hex(),
             "day": day,
             "entries": [_told(one) for one in self.entries],
+            "erased": self.erased
+            and {"proof": str(self.erased.proof), "pruned": _told(self.erased.pruned)},
         }
         return json.dumps(said, ensure_ascii=False, indent=1).encode() + b"\n"
 
@@ -106,7 +123,9 @@ class Disclosure:
             last = LastEntry(resident, day["count"], bytes.fromhex(day["last"]))
             path = tuple(b64decode(one, validate=True) if one else EMPTY for one in day["path"])
             entries = tuple(_proven(one) for one in said["entries"])
-            found = cls(opening, entries, _proven(day), last if last.count else None, path)
+            erased = _erased(said["erased"])
+            last_one = last if last.count else None
+            found = cls(opening, entries, _proven(day), last_one, path, erased)
             if json.loads(bytes(found)) != said:  # another format, or another spelling
                 raise ValueError
             return found
@@ -121,19 +140,20 @@ class Disclosure:
         """
         resident = pseudonym(self.opening, code)
         checkpoint, witnessed = policy.read(self.day.proof.checkpoint)
-        for proven in (self.day, *self.entries):
+        erased = self.erased
+        for proven in (self.day, *self.entries, *([erased.pruned] if erased else ())):
             if proven.proof.checkpoint.text != self.day.proof.checkpoint.text:
                 raise DisclosureError("the proofs are of two checkpoints; one history has one")
             proven.proof.check(leaf_hash(proven.entry), policy)
         uses = self._chain(resident)
         day = Day.parse(self.day.entry)
         check_last(resident, self.last, self.path, day.root)
-        erased = (uses[0].number if uses else self._count + 1) - 1
+        covered = self._check_complete(uses)
         return Disclosed(
             uses,
-            erased,
+            self._check_erased(uses, witnessed.values(), policy),
             day.day,
-            self._check_complete(uses),
+            covered,
             checkpoint,
             {key.name: at for key, at in witnessed.items()},
         )
@@ -176,6 +196,30 @@ class Disclosure:
             "are not they: something was left out"
         )
 
+    def _check_erased(self, uses: Sequence[Use], seen: Iterable[datetime], policy: Policy) -> int:
+        """Return how many older ones were erased; DisclosureError when it was not their time."""
+        count = (uses[0].number if uses else self._count + 1) - 1
+        told = self.erased
+        if not count and not told:
+            return 0
+        if not count or not told:
+            raise DisclosureError(
+                f"{count} older ones are left out, and nothing shows that their term was over"
+            )
+        last = uses[0].before if uses else self.last.leaf if self.last else NOTHING_BEFORE
+        if told.proof.checkpoint.text != self.day.proof.checkpoint.text:
+            raise DisclosureError("the proofs are of two checkpoints; one history has one")
+        told.proof.check(last, policy)
+        said, gone, told_at = Pruned.parse(told.pruned.entry), told.proof.index, told.pruned.proof
+        places = [self.day.proof.index, *(one.proof.index for one in self.entries)]
+        late = said.early or any(said.at - ROOM >= at for at in seen)
+        if late or not gone < said.below <= told_at.index or gone >= min(places):
+            raise DisclosureError(
+                f"{count} older ones are left out, and the pruning that it names did not pass them "
+                "after the end of their term"
+            )
+        return count
+
 
 def disclose(
     code: ResidentCode,
@@ -184,24 +228,30 @@ def disclose(
     day: tuple[int, bytes],
     lasts: Lasts,
     log: tuple[Nodes, int, Note],
+    erased: tuple[int, tuple[int, bytes]] | None = None,
 ) -> Disclosure:
     """Make a resident's disclosure from what the log has.
 
     entries: those of the resident that are still there, by index.
     day: the latest entry of a day, by index; `lasts` is what its root is over.
     log: the nodes of the tree, the size that is proven in, and the checkpoint of that size.
+    erased: where older ones were pruned, the index of the last of them, and the entry of the
+    pruning by index.
     """
     nodes, size, note = log
 
+    def proof(index: int) -> InclusionProof:
+        return InclusionProof(index, tuple(prove_inclusion(nodes, index, size)), note)
+
     def proven(one: tuple[int, bytes]) -> Proven:
-        index, entry = one
-        path = tuple(prove_inclusion(nodes, index, size))
-        return Proven(entry, InclusionProof(index, path, note))
+        return Proven(one[1], proof(one[0]))
 
     opening = key.opening(code)
     resident = pseudonym(opening, code)
     found = tuple(proven(one) for one in entries)
-    return Disclosure(opening, found, proven(day), lasts.of(resident), tuple(lasts.prove(resident)))
+    last, path = lasts.of(resident), tuple(lasts.prove(resident))
+    gone = Erased(proof(erased[0]), proven(erased[1])) if erased else None
+    return Disclosure(opening, found, proven(day), last, path, gone)
 
 
 def described(found: Disclosed, zone: tzinfo) -> str:
@@ -209,8 +259,8 @@ def described(found: Disclosed, zone: tzinfo) -> str:
     lines = [f"Uses of your data: {len(found.uses)}", ""]
     if found.erased:
         lines += [
-            f"{found.erased} older ones are not shown. Entries are kept for a term of years; "
-            "whether the term of these was over, this cannot show.",
+            f"{found.erased} older ones are not shown: their term of years was over, and the log "
+            "says that they were removed.",
             "",
         ]
     for use in found.uses:
@@ -218,7 +268,8 @@ def described(found: Disclosed, zone: tzinfo) -> str:
         lines.append(f"{use.number}. {when}  {use.body}: {use.purpose} ({use.outcome})")
         lines.append(f"   operator {use.operator}, terminal {use.terminal}")
         lines += [f"   reason: {use.reason}"] if use.reason else []
-    lines += ["", f"Up to the end of {found.complete_until} nothing was left out."]
+    until = found.complete_until
+    lines += ["", f"Of what was queued when the day {until} ended, nothing was left out."]
     if newer := len(found.uses) - found.covered:
         lines.append(f"{newer} are newer; whether there are more, the next day's root shows.")
     lines.append(f"Proven in {found.checkpoint.origin} of {found.checkpoint.size} entries.")
@@ -233,3 +284,11 @@ def _told(proven: Proven) -> dict[str, Any]:
 
 def _proven(said: dict[str, str]) -> Proven:
     return Proven(said["entry"].encode(), InclusionProof.parse(said["proof"]))
+
+
+def _erased(said: dict[str, Any] | None) -> Erased | None:
+    return (
+        None
+        if said is None
+        else Erased(InclusionProof.parse(said["proof"]), _proven(said["pruned"]))
+    )

@@ -15,6 +15,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, TypeVar
 
+from jukihost.clock import day_in_japan
 from jukihost.log.tree import HASH, LogError
 from jukihost.models import ResidentCode
 
@@ -22,10 +23,14 @@ NOTHING_BEFORE: Final = bytes(HASH)
 """What a resident's first entry has for the hash of the one before."""
 LONGEST_TEXT: Final = 200
 """The most characters of one text of an entry."""
+YEARS: Final = 7
+"""How many years a use is kept at least."""
 _USE: Final = "jukihost-use@v1"
 _DAY: Final = "jukihost-day@v1"
 _DERIVATIONS: Final = "jukihost-derivations@v1"
 _PRUNED: Final = "jukihost-pruned@v1"
+PRUNED: Final = f"{_PRUNED}\n".encode()
+"""What the entry of a pruning begins with."""
 _PSEUDONYM: Final = b"jukihost-pseudonym@v1\n"
 _TEXTS: Final = ("operator", "terminal", "body", "purpose", "reason")
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -251,6 +256,14 @@ class Pruned:
     below: int
     until: date
 
+    @property
+    def early(self) -> bool:
+        """Whether the term of uses of `until` was not over then."""
+        try:
+            return not over(self.until, day_in_japan(self.at))
+        except (ValueError, OverflowError):  # of a time or day at the end of the calendar
+            return True
+
     def __bytes__(self) -> bytes:
         said = {
             "at": self.at.astimezone(UTC).strftime(_TIME),
@@ -271,6 +284,14 @@ class Pruned:
         except ValueError:
             raise EntryError("this is no entry of a pruning: a value is malformed") from None
         return _same(found, data)
+
+
+def over(day: date, today: date, years: int = YEARS) -> bool:
+    """Tell whether the term of that day's uses is over today: so many years later, and a day."""
+    try:
+        return today > day.replace(year=day.year + years)
+    except ValueError:  # 29 February
+        return today > date(day.year + years, 3, 1)
 
 
 def _check_text(name: str, text: str) -> None:

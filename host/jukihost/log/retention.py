@@ -8,29 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from jukihost.clock import JAPAN, day_in_japan
 from jukihost.database import Database, DatabaseLocked
 from jukihost.database.told import told
-from jukihost.log.entries import Pruned
+from jukihost.log.entries import YEARS, Pruned, over
 from jukihost.log.stored import change_head, extend, head_of
 from jukihost.log.tables import entries
 from jukihost.log.tree import LogError
 
-YEARS: Final = 7
-"""How many years a use is kept at least."""
-
 
 class TooEarly(LogError):
     """Uses are to be pruned before their term is over."""
-
-
-def over(day: date, today: date, years: int = YEARS) -> bool:
-    """Tell whether the term of that day's uses is over today: so many years later, and a day."""
-    return today > _years_after(day, years)
 
 
 def prune_log(database: Database, *, years: int = YEARS, compact: bool = True) -> Pruned | None:
@@ -74,13 +66,6 @@ def _oldest_kept(today: date, years: int) -> date:
     while over(day, today, years):
         day += timedelta(days=1)
     return day
-
-
-def _years_after(day: date, years: int) -> date:
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:  # 29 February
-        return date(day.year + years, 3, 1)
 
 
 def _clean(database: Database, compact: bool) -> None:

@@ -12,12 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, or_, select, text
 
-from jukihost.clock import day_in_japan
 from jukihost.database import Database
 from jukihost.log.entries import Day, EntryError, Pruned
 from jukihost.log.notes import Checkpoint, Note, NoteError, NoteKey
 from jukihost.log.publishing import read_checkpoint
-from jukihost.log.retention import over
 from jukihost.log.stored import WIDTH, fold, head_of, read_entry
 from jukihost.log.tables import checkpoints, entries, tiles
 from jukihost.log.tree import HASH, Tree
@@ -279,7 +277,7 @@ class _Verifier:
         below = 0
         for index, one in self.prunings:
             below = max(below, min(one.below, index))
-            if not over(one.until, day_in_japan(one.at)):
+            if one.early:
                 self._tell(
                     f"entry {index} says that uses of {one.until} were pruned before their time"
                 )

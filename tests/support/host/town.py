@@ -20,6 +20,7 @@ from jukihost.log import (
     NoteKey,
     Outcome,
     Policy,
+    Pruned,
     PseudonymKey,
     Use,
     disclose,
@@ -36,6 +37,7 @@ POLICY = Policy(LOG_KEY, (WITNESS_KEY,), 1)
 PSEUDONYMS = PseudonymKey(bytes(range(64, 96)))
 BEGUN = datetime(2015, 4, 1, tzinfo=UTC)
 FIRST = date(2015, 4, 1)
+OVER = date(2008, 3, 31)
 CODES = [ResidentCode(digits) for digits in ("12345678903", "20000000001", "30000000007")]
 
 
@@ -88,6 +90,11 @@ class Town:
         self.ended = len(self.entries) - 1, lasts
         return self.ended[0]
 
+    def prune(self, below: int, at: datetime = BEGUN, until: date = OVER) -> int:
+        """Append the entry of a pruning, whatever is there; return its index."""
+        self.entries.append(bytes(Pruned(at, below, below, until)))
+        return len(self.entries) - 1
+
     def nodes(self) -> MemoryNodes:
         """The nodes of the tree as it is."""
         return MemoryNodes(leaf_hash(entry) for entry in self.entries)
@@ -104,9 +111,15 @@ class Town:
         return [(index, one) for index, one in enumerate(self.entries) if line in one]
 
     def disclosure(
-        self, code: ResidentCode, entries: list[tuple[int, bytes]] | None = None
+        self,
+        code: ResidentCode,
+        entries: list[tuple[int, bytes]] | None = None,
+        erased: tuple[int, int] | None = None,
     ) -> Disclosure:
-        """A resident's disclosure; of other entries than theirs if these are given."""
+        """A resident's disclosure; of other entries than theirs if these are given.
+
+        erased: where the last that is gone stood, and the pruning.
+        """
         assert self.ended, "the day has not ended"
         index, lasts = self.ended
         return disclose(
@@ -116,6 +129,7 @@ class Town:
             (index, self.entries[index]),
             lasts,
             (self.nodes(), len(self.entries), self.checkpoint()),
+            (erased[0], (erased[1], self.entries[erased[1]])) if erased else None,
         )
 
 

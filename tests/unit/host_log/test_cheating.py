@@ -223,9 +223,14 @@ def test_an_entry_left_out_of_a_disclosure_is_found(town: StoredTown, index: int
         town.disclosure(MINE).check(MINE, POLICY)
 
 
-def test_the_oldest_entry_left_out_counts_as_erased_and_is_told(town: StoredTown) -> None:
-    hide(town, 0)
-    assert town.disclosure(MINE).check(MINE, POLICY).erased == 1
+@pytest.mark.parametrize("hidden", [(0,), (0, 2, 4, 8, 10)])
+def test_the_oldest_entry_or_all_left_out_are_found(
+    town: StoredTown, hidden: tuple[int, ...]
+) -> None:
+    for index in hidden:
+        hide(town, index)
+    with pytest.raises(DisclosureError, match="nothing shows that their term was over"):
+        town.disclosure(MINE).check(MINE, POLICY)
 
 
 def test_a_day_that_counts_less_is_found(town: StoredTown) -> None:

@@ -14,6 +14,7 @@ from jukihost.database import DatabaseLocked, open_database
 from jukihost.log import (
     Disclosure,
     EntryError,
+    NotPublished,
     Pruned,
     TooEarly,
     Use,
@@ -21,7 +22,7 @@ from jukihost.log import (
     prove_stored,
     prune_log,
 )
-from jukihost.log.retention import over
+from jukihost.log.entries import over
 from jukihost.log.stored import extend, head_of
 from jukihost.log.tables import entries
 from tests.support.host.postgresql import Server
@@ -91,6 +92,8 @@ def test_what_is_pruned_is_gone_from_the_file_and_still_proven(
     assert found(stored, request, "a later purpose")
     assert prune_log(stored.database) is None
 
+    with pytest.raises(NotPublished, match="latest pruning"):
+        stored.disclosure(CODES[1])
     stored.publish()
     after = stored.verify()
     assert after.problems == ()
