@@ -276,7 +276,10 @@ class Applet(Generic[State]):
 
     @classmethod
     def usual_aid(cls, parameters: Mapping[str, str]) -> Aid | None:
-        """Return where such an application lies unless it is said; None: that has to be said."""
+        """Return where such an application lies unless it is said; None: that has to be said.
+
+        For what is installed after issue the class is asked once a process, without parameters.
+        """
         return None
 
     def migrate(self, before: int) -> None:

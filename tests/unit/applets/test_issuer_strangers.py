@@ -9,6 +9,7 @@ import pytest
 from jukicard import Card, Placement, ProfileError, issue_card
 from jukicard.apdu import Aid, CommandApdu, ResponseApdu
 from jukicard.kit import Applet, AppletContext, BasicState, IsoError, Order, StatusWord
+from jukicard.runtime import kinds
 from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.kinds import further_kinds, is_own, offer_applet
 from jukicard.runtime.placement import Privilege
@@ -161,6 +162,44 @@ def test_one_that_never_says_where_it_lies_is_not_offered(card: Card) -> None:
     host = session(card)
     assert host.send("80F22000094F07" + str(RUDE)) == "07" + str(RUDE) + "01009000"
     assert host.send(apdu(0xF2, 0x20, 0, b"\x4f\0"))[-4:] in ("9000", "6310")
+
+
+@pytest.mark.parametrize("how", ["never ends", "raises", "refuses", "no AID", "an AID"])
+def test_where_one_lies_is_asked_once_a_process(
+    monkeypatch: pytest.MonkeyPatch, card: Card, how: str
+) -> None:
+    """Also of a class that fails each time, and anew of another class under the name."""
+    asked: list[str] = []
+
+    def offer(name: str) -> None:
+        class Asked(RudeApplet):
+            type_name = "test-asked"
+
+            @classmethod
+            def usual_aid(cls, parameters: object) -> Aid | None:
+                asked.append(name)
+                while how == "never ends":
+                    pass
+                if how == "raises":
+                    raise RuntimeError("no reason")
+                if how == "refuses":
+                    raise IsoError(StatusWord.WRONG_LENGTH, "no reason")
+                return MANAGER if how == "an AID" else None
+
+        monkeypatch.setitem(kinds._OFFERED, "test-asked", Asked)
+
+    offer("first")
+    wanted = "009000" if how == "an AID" else "6A88"
+    for made in (card, Card.restore(ISSUED)):
+        made.power_on()
+        host = session(made)
+        host.send(apdu(0xF2, 0x20, 0, b"\x4f\0"))
+        assert host.send(install(module=MANAGER, aid=MANAGER)) == wanted
+        assert host.send(install()) == "009000"
+    assert asked == ["first"]
+    offer("second")
+    session(card).send(install(aid=bytes(POINTS) + b"\1"))
+    assert asked == ["first", "second"]
 
 
 def test_nobody_from_elsewhere_manages_a_card(bugs: list[Exception]) -> None:
