@@ -29,8 +29,9 @@ from jukihost.errors import (
 from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
 from jukihost.securemessaging.scp03 import SecurityLevel
 from jukihost.sessions.issuer import IssuerSession, StoreForm
-from tests.support.cards.issuer_desk import JPKI, POINTS
+from tests.support.cards.issuer_desk import JPKI, POINTS, contents
 from tests.support.cards.issuing import issue
+from tests.support.published.transcript import send
 
 
 def card_of(variant: int = 0x70, keys: tuple[bytes, ...] = ISSUER_TEST_KEYS.keys) -> Card:
@@ -119,6 +120,37 @@ def test_sixty_four_fit() -> None:
         with pytest.raises(CardFull):
             issuer.install(POINTS, POINTS, POINTS)
         assert len(issuer.registry(RegistryPart.APPLICATIONS)) == 63
+
+
+def test_sixty_four_are_selected_written_and_removed() -> None:
+    """Each keeps its own, after a restart too, and the last to go leaves the card as it was."""
+    card = card_of()
+    before = contents(card)
+    with conversation(card) as issuer:
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        there = len(issuer.registry(RegistryPart.APPLICATIONS)) + 1
+        values = {
+            Aid(bytes(POINTS) + bytes((number,))): bytes((number,)) * 8
+            for number in range(64 - there)
+        }
+        for aid in values:
+            issuer.install(POINTS, POINTS, aid)
+        for aid, value in values.items():
+            issuer.personalise(aid, b"\0\1\x08" + value, StoreForm.GROUPS)
+    for holder in (card, Card.restore(card.snapshot(), on_bug=raise_bug)):
+        holder.power_on()
+        assert len(holder.applications) == 64
+        for aid, value in values.items():
+            assert send(holder, f"00A4040C{len(aid):02X}{aid}") == "9000"
+            assert send(holder, "00B0810008") == f"{value.hex().upper()}9000"
+    with conversation(card) as issuer:
+        issuer.authenticate(ISSUER_TEST_KEYS)
+        for aid in reversed(values):
+            issuer.delete(aid)
+        assert len(issuer.registry(RegistryPart.APPLICATIONS)) + 1 == there
+    assert contents(card) == before
+    card.power_on()
+    assert send(card, f"00A4040C{len(aid):02X}{aid}") == "6A82"
 
 
 def test_more_than_a_block_is_stored() -> None:
