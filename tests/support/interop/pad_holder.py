@@ -46,6 +46,10 @@ class Holder:
         """Return what `list_readers` says: index, name, whether a card is there."""
         return self._process.submit(_readers).result(_SECONDS)
 
+    def features(self, reader: str) -> tuple[dict[str, int], Any, dict[str, Any]]:
+        """Return what `PcscConnection.features` says: codes, PIN properties, the others."""
+        return self._process.submit(_features, reader).result(_SECONDS)
+
     def close(self) -> None:
         """End the program."""
         self._process.shutdown()
@@ -58,6 +62,16 @@ def _begin(socket: str) -> None:
 def _readers() -> list[tuple[int, str, bool]]:
     jukihost: Any = importlib.import_module("jukihost")
     return [(one.index, one.name, one.card_present) for one in jukihost.list_readers()]
+
+
+def _features(reader: str) -> tuple[dict[str, int], Any, dict[str, Any]]:
+    jukihost: Any = importlib.import_module("jukihost")
+    with jukihost.PcscConnection(reader, wait=10) as connection:
+        told = connection.features()
+    names = type(told.properties).__slots__
+    others = {name: getattr(told.properties, name) for name in names}
+    codes = {feature.name: code for feature, code in told.codes.items()}
+    return codes, told.pin, others | {"other": dict(others["other"])}
 
 
 def _work(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import subprocess
 import sys
 import termios
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,52 +16,10 @@ import pytest
 from tests.support.readers.ccid_driver import lrc, message
 from tests.support.readers.secure_messages import verification
 from tests.support.readers.serial_line import Line
+from tests.support.readers.served import SECONDS, Served
 
-SECONDS: Final = 15.0
 PIN: Final = "739182"
 TIME: Final = "80"
-
-
-class Served:
-    """The program at a terminal of its own, and a driver on its line."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.link = str(folder / "desk")
-        driver = folder / "libccidtwin.so"
-        driver.touch()
-        self.master, self.slave = pty.openpty()
-        words = [*arguments, "--ccid", self.link, "--ccid-driver", str(driver), "juki-v1:1"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"{_OWN}; sys.exit(main(['serve'] + sys.argv[1:]))", *words],
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            start_new_session=True,
-            env=os.environ | {"TERM": "xterm"},
-        )
-        self.screen = b""
-
-    def wait_for(self, text: str) -> None:
-        until = time.monotonic() + SECONDS
-        while text.encode() not in self.screen:
-            assert time.monotonic() < until, self.screen.decode()
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.screen += os.read(self.master, 65536)
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(SECONDS)
-        os.close(self.master)
-        os.close(self.slave)
-
-
-_OWN: Final = (
-    "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);from jukicard.cli import main"
-)
 
 
 def ask(link: str, answers: list[str]) -> None:
