@@ -16,10 +16,12 @@ import pytest
 from jukihost import cli
 from jukihost.cli import output
 from jukihost.cli.output import UsageError
+from jukihost.database import Clock, open_database, upgrade_database
 from jukihost.inputs import NotRead, read_input
 from jukihost.keys import SoftwareCustody
 from jukihost.keys.envelope import ForeignFile, KeyStoreError, ScryptCost
 from jukihost.keys.passphrase import PassphraseMissing, passphrase_from_file
+from jukihost.log import KeyKind, KeyUse, NoteKey, create_log, new_log_key
 from tests.support.host.pki import Authority
 from tests.support.interrupts import at_every_line
 
@@ -31,6 +33,10 @@ PUT_KEY = [
     *("--replace", "1"),
 ]
 PERSONALISE = ["issuer", "personalise", "F05345414C", "--tcp", "127.0.0.1:1", "--test-keys"]
+DISCLOSE = [
+    *("log", "disclose", "{database}", "--operator", "operator-1", "--body", "the town's counter"),
+    *("--out", "-", "--log-key", "{log_key}"),
+]
 READ = {
     "keys list FILE": ["keys", "list", FILE],
     "keys new FILE": ["keys", "new", FILE],
@@ -51,11 +57,24 @@ READ = {
     "replay FILE": ["replay", FILE, "--tcp", "127.0.0.1:1"],
     "--object": [*PERSONALISE, "--object", f"C1={FILE}"],
     "--ef": [*PERSONALISE, "--ef", f"0001={FILE}"],
+    "backup FILE": ["backup", "{database}", FILE],
+    "restore FILE": ["restore", FILE, "{new}"],
+    "log key FILE": ["log", "key", FILE, "--for", "log", "--name", "town.example/uses"],
+    "--key": ["log", "publish", "{database}", "--key", FILE],
+    "--new-key": ["log", "publish", "{database}", "--key", "{signer}", "--new-key", FILE],
+    "--cosigned": [
+        *("log", "publish", "{database}", "--cosigned", FILE, "--witness-key", "{log_key}"),
+    ],
+    "--since": ["log", "check", "{database}", "--log-key", "{log_key}", "--since", FILE],
+    "--pseudonyms": [*DISCLOSE, "--code-file", "{code}", "--pseudonyms", FILE],
+    "--code-file": [*DISCLOSE, "--pseudonyms", "{pseudonyms}", "--code-file", FILE],
     "--new-keys": [*PUT_KEY, "--new-keys", FILE],
     "--new-key-file": [*PUT_KEY, "--new-key-file", FILE],
     "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],
 }
-WRITTEN = {"--out", "--record"}
+WRITTEN = {"--out", "--record", "--request", "--pdf"}
+MADE = {"keys new FILE", "log key FILE", "backup FILE"}
+"""Where something new is made: there may be nothing yet."""
 PASSPHRASE = "correct horse"
 
 
@@ -77,8 +96,35 @@ def odd(tmp_path: Path) -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.fixture(scope="module")
+def of_a_log(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A database with a log in it, and files with its keys."""
+    folder = tmp_path_factory.mktemp("log")
+    database, code = folder / "terminal.db", folder / "code"
+    upgrade_database(str(database))
+    with (
+        open_database(str(database), clock=Clock(), terminal="desk") as opened,
+        opened.begin() as connection,
+    ):
+        create_log(connection, "town.example/uses")
+    code.write_text("12345678903")
+    cost = ScryptCost(1 << 10)
+    for use in (KeyUse.LOG, KeyUse.PSEUDONYMS):
+        new_log_key(folder / use.value, lambda: PASSPHRASE, use, cost=cost)
+    key = NoteKey("town.example/uses", KeyKind.LOG, bytes(32))
+    return {
+        "database": str(database),
+        "signer": str(folder / KeyUse.LOG.value),
+        "pseudonyms": str(folder / KeyUse.PSEUDONYMS.value),
+        "code": str(code),
+        "log_key": str(key),
+    }
+
+
 @pytest.fixture
-def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_a_log: dict[str, str]
+) -> dict[str, str]:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
@@ -86,7 +132,7 @@ def good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     anchor.write_bytes(Authority.make().certificate.public_bytes(Encoding.PEM))
     store = tmp_path / "store"
     SoftwareCustody(store, lambda: PASSPHRASE, cost=ScryptCost(1 << 10)).create(["COUNTER"])
-    return {"good": str(anchor), "store": str(store)}
+    return {"good": str(anchor), "store": str(store), "new": str(tmp_path / "new"), **of_a_log}
 
 
 def every_path_option() -> set[str]:
@@ -113,7 +159,7 @@ def test_every_option_that_names_a_file_is_tried_here() -> None:
         (option, kind)
         for option in READ
         for kind in ("pipe", "folder", "socket", "device", "terminal", "nothing")
-        if (option, kind) != ("keys new FILE", "nothing")  # that is where a new store is made
+        if kind != "nothing" or option not in MADE
     ],
 )
 def test_what_is_no_file_is_refused_at_once(
