@@ -6,8 +6,9 @@ its version, and no other, reads it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,8 @@ from sqlalchemy import Connection, MetaData, Table, delete, func, insert, inspec
 from jukihost.clock import Clock
 from jukihost.database.address import read_address
 from jukihost.database.engine import Database, open_database
-from jukihost.database.errors import AddressError, NoSchema, SchemaNewer, SchemaOlder
-from jukihost.database.schema import HISTORY, upgrade_database
+from jukihost.database.errors import AddressError
+from jukihost.database.schema import HISTORY, make_file, upgraded
 
 _PIECE: Final = 1_000
 
@@ -25,24 +26,22 @@ _PIECE: Final = 1_000
 def backup_database(database: Database, file: str | Path) -> int:
     """Copy everything, as it is at one moment, into a new file of its owner's alone.
 
-    Return how many rows. AddressError where the file is there already; DatabaseError: a file that
-    is not whole is removed.
+    Return how many rows. AddressError where the file, or what SQLite would lay beside it, is there
+    already; DatabaseError: a file that is not whole is removed.
     """
     place = Path(file)
-    if place.exists():
-        raise AddressError("the backup's file is there already; choose another name")
-    try:
-        upgrade_database(place)
-        with (
-            open_database(place, clock=database.clock, terminal="backup") as copy,
-            database.read() as source,
-            copy.begin() as target,
-        ):
-            return _copy(source, target)
-    except BaseException:
-        for left in place.parent.glob(f"{place.name}*"):
-            left.unlink(missing_ok=True)
-        raise
+    read_address(place)  # a folder, a network drive
+    if any(os.path.lexists(name) for name in _files(place)):
+        raise AddressError(
+            "the backup's file, or one that SQLite lays beside it (-wal, -shm, -journal), is there "
+            "already; choose another name"
+        )
+    with (
+        _whole_or_gone(place),
+        database.read() as source,
+        upgraded(place, new=True) as target,
+    ):
+        return _copy(source, target)
 
 
 def restore_database(
@@ -54,35 +53,41 @@ def restore_database(
 ) -> int:
     """Copy a backup into a database that has no tables yet; return how many rows.
 
-    All of it lands in one transaction, and `within` is called at its end: what must not go on as
-    if nothing had happened is stopped there (see `jukihost.log.mark_restored`). AddressError for a
-    database that holds something; SchemaOlder and SchemaNewer for a backup of another version.
+    Tables and rows land in one transaction, and `within` is called at its end: what must not go on
+    as if nothing had happened is stopped there (see `jukihost.log.mark_restored`). A file that was
+    not there before is gone again if that fails. AddressError for a database that holds something;
+    SchemaOlder and SchemaNewer for a backup of another version.
     """
-    with open_database(file, clock=clock, terminal="backup") as backup:
-        _check_new(address, clock)
-        upgrade_database(address)
-        with (
-            open_database(address, clock=clock, terminal="backup") as database,
-            backup.read() as source,
-            database.begin() as target,
-        ):
-            count = _copy(source, target)
-            if within:
-                within(target)
-            return count
+    place = read_address(address).file
+    new = place is not None and not any(os.path.lexists(name) for name in _files(place))
+    with (
+        open_database(file, clock=clock, terminal="backup") as backup,
+        backup.read() as source,
+        _whole_or_gone(place if new else None),
+        upgraded(address, new=True) as target,
+    ):
+        count = _copy(source, target)
+        if within:
+            within(target)
+        return count
 
 
-def _check_new(address: str | Path, clock: Clock) -> None:
-    """Check that there is no terminal's database yet. AddressError, DatabaseError."""
-    file = read_address(address).file
-    if file is not None and not file.exists():
-        return
-    with suppress(SchemaOlder, SchemaNewer):
-        try:
-            open_database(address, clock=clock, terminal="backup").close()
-        except NoSchema:
-            return
-    raise AddressError("the database holds something already; restore into a new one")
+def _files(place: Path) -> list[Path]:
+    """Return the names of every file that SQLite makes for one database."""
+    return [place.with_name(place.name + end) for end in ("", "-journal", "-wal", "-shm")]
+
+
+@contextmanager
+def _whole_or_gone(place: Path | None) -> Iterator[None]:
+    """Make a database's file, and remove what is made for it, no other, if what follows fails."""
+    if place:
+        make_file(place, os.O_EXCL)
+    try:
+        yield
+    except BaseException:
+        for left in _files(place) if place else []:
+            left.unlink(missing_ok=True)
+        raise
 
 
 def _tables(connection: Connection) -> Iterator[Table]:

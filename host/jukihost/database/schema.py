@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, Text, column, inspect, select, table, text
+from sqlalchemy import Connection, Text, column, inspect, select, table, text
 
-from jukihost.database.address import Address, read_address
+from jukihost.database.address import read_address
 from jukihost.database.errors import AddressError, NoSchema, SchemaNewer, SchemaOlder
 from jukihost.database.told import told
 
@@ -59,41 +61,60 @@ def upgrade_database(address: str | Path) -> None:
     A file that is not there is made, readable to its owner alone. Make a backup before.
     SchemaNewer, AddressError, DatabaseError.
     """
+    with upgraded(address):
+        pass
+
+
+@contextmanager
+def upgraded(address: str | Path, *, new: bool = False) -> Iterator[Connection]:
+    """Give the transaction in which `upgrade_database` works; what is written in it lands with it.
+
+    `new`: AddressError where there is a terminal's database already. As `upgrade_database`.
+    """
     from jukihost.database.engine import make_engine
 
     place = read_address(address)
     if place.file is not None:
-        _make_file(place.file)
+        make_file(place.file)
     engine = make_engine(place, create=True)
+    options = {"jukihost_writes": True}
     try:
-        _upgrade(engine, place)
+        with (
+            told(),
+            engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            _upgrade(connection, new)
+            yield connection
     finally:
         engine.dispose()
 
 
-def _make_file(file: Path) -> None:
+def make_file(file: Path, flags: int = 0) -> None:
+    """Make an empty file that is its owner's alone; `flags` are open(2)'s. AddressError."""
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | flags, 0o600))
     except OSError as error:
         raise AddressError(f"the database's file cannot be made: {error.strerror}") from None
 
 
-def _upgrade(engine: Engine, place: Address) -> None:
+def _upgrade(connection: Connection, new: bool) -> None:
     from alembic import command
     from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(resources.files(_MIGRATIONS)))
-    options = {"jukihost_writes": True}
-    with told(), engine.connect().execution_options(**options) as connection, connection.begin():
-        _hold_alone(connection)
-        try:
+    _hold_alone(connection)
+    try:
+        with suppress(SchemaOlder, SchemaNewer) if new else nullcontext():
             check_schema(connection)
-        except (NoSchema, SchemaOlder):
-            _check_encoding(connection)
-            config.attributes["connection"] = connection
-            config.attributes["history"] = HISTORY
-            command.upgrade(config, "head")
+        if new:
+            raise AddressError("the database holds something already; restore into a new one")
+    except (NoSchema, SchemaOlder):
+        _check_encoding(connection)
+        config = Config()
+        config.set_main_option("script_location", str(resources.files(_MIGRATIONS)))
+        config.attributes["connection"] = connection
+        config.attributes["history"] = HISTORY
+        command.upgrade(config, "head")
 
 
 def _hold_alone(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Connection
@@ -77,6 +78,52 @@ def test_a_backup_that_is_cut_off_leaves_no_file(
     with pytest.raises(DatabaseFull):
         backup_database(in_file.database, tmp_path / "backup")
     assert not list(tmp_path.glob("backup*"))
+
+
+def test_a_backup_that_is_cut_off_removes_no_other_file(
+    in_file: StoredTown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_file.use(*CODES)
+    others = ["terminal.db", "terminal.key", "terminal-1", "terminal-wal.old", "terminal[1]"]
+    for name in others:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr("jukihost.database.backup._copy", cut)
+    with pytest.raises(KeyboardInterrupt):
+        backup_database(in_file.database, tmp_path / "terminal")
+    assert {path.name for path in tmp_path.glob("terminal*")} >= set(others)
+    assert not (tmp_path / "terminal").exists()
+
+
+@pytest.mark.parametrize("there", ["", "-wal", "-shm", "-journal"])
+def test_what_lies_where_a_backup_would_is_left(
+    in_file: StoredTown, tmp_path: Path, there: str
+) -> None:
+    other = tmp_path / f"backup{there}"
+    other.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(AddressError, match="another name"):
+        backup_database(in_file.database, tmp_path / "backup")
+    assert other.is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+def cut(*rest: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_restore_that_is_cut_off_can_be_done_again(
+    in_file: StoredTown, elsewhere: str, tmp_path: Path
+) -> None:
+    in_file.use(*CODES)
+    place = tmp_path / "backup"
+    backup_database(in_file.database, place)
+    new = Path(elsewhere)
+    for empty in (False, True):  # not there, or there without anything in it
+        if empty and "://" not in elsewhere:
+            new.touch()
+        with pytest.raises(KeyboardInterrupt):
+            restore_database(place, elsewhere, clock=in_file.clock, within=cut)
+        assert "://" in elsewhere or new.exists() is empty
+    assert restore_database(place, elsewhere, clock=in_file.clock) > 5
 
 
 def test_what_is_no_backup_is_refused_and_nothing_restored(
