@@ -17,7 +17,7 @@ from jukihost.database import Database, DatabaseLocked
 from jukihost.database.told import told
 from jukihost.log.entries import YEARS, Pruned, over
 from jukihost.log.stored import change_head, extend, head_of
-from jukihost.log.tables import entries
+from jukihost.log.tables import entries, queue
 from jukihost.log.tree import LogError
 
 
@@ -73,7 +73,8 @@ def _clean(database: Database, compact: bool) -> None:
     if database.dialect == "postgresql":
         with _bare(database) as cursor:
             cursor.execute("SET statement_timeout = 0")
-            cursor.execute(f"VACUUM {'(FULL)' if compact else ''} log_entries")
+            for table in (entries, queue):  # every entry was in both
+                cursor.execute(f"VACUUM {'(FULL)' if compact else ''} {table.name}")
             cursor.execute("RESET statement_timeout")
         return
     with _bare(database) as cursor:

@@ -49,7 +49,7 @@ def test_no_term_is_shorter_than_seven_years(in_file: StoredTown) -> None:
 
 
 def files_of(stored: StoredTown, request: pytest.FixtureRequest) -> Iterator[bytes]:
-    """Everything that the database keeps in files: for a server, those of the one table."""
+    """Everything that the database keeps in files: for a server, those of the whole database."""
     if stored.database.dialect == "sqlite":
         place = Path(str(stored.database.engine.url.database))
         for path in place.parent.glob(f"{place.name}*"):
@@ -60,7 +60,8 @@ def files_of(stored: StoredTown, request: pytest.FixtureRequest) -> Iterator[byt
     server: Server = request.getfixturevalue("postgresql_server")
     with server.connect() as boss:
         boss.execute("CHECKPOINT")
-    yield (server.folder / "data" / where).read_bytes()
+    folder = (server.folder / "data" / where).parent
+    yield from (path.read_bytes() for path in folder.iterdir())
 
 
 def found(stored: StoredTown, request: pytest.FixtureRequest, what: str) -> bool:
