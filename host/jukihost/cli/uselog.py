@@ -35,7 +35,8 @@ examples:
   jukihost log prune terminal.db --yes
   jukihost log adopt terminal.db --key town.key --request ask.txt   after a restored backup
   jukihost log disclose terminal.db --pseudonyms town.pseudonyms --operator operator-1 \\
-      --body "the town's counter" --out disclosure.json --pdf disclosure.pdf
+      --body "the town's counter" --log-key LOGKEY --witness-key WITNESSKEY \\
+      --out disclosure.json --pdf disclosure.pdf
 
 exit codes:
   0  done; all of it holds
@@ -111,6 +112,10 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     disclose.add_argument("--force", action="store_true", help="replace the files")
     disclose.add_argument("--log-key", metavar="KEY", required=True, help="the log's public key")
+    disclose.add_argument(
+        "--witness-key", metavar="KEY", action="append", default=[],
+        help="the public key of a witness, who is named with the time of its cosignature",
+    )  # fmt: skip
     disclose.add_argument(
         "--code-file", metavar="FILE",
         help="read the resident record code from a file, - for standard input, instead of asking",
@@ -446,7 +451,7 @@ def _disclose(arguments: argparse.Namespace) -> int:
     )
     from jukihost.models import ResidentCode
 
-    [key] = _keys([arguments.log_key])
+    key, *witnesses = _keys([arguments.log_key, *arguments.witness_key])
     pseudonyms = PseudonymKey(_read_key(arguments, arguments.pseudonyms, KeyUse.PSEUDONYMS))
     if arguments.code_file:
         typed = output.read_file(arguments.code_file, "the code", _NOTE).decode("utf-8", "replace")
@@ -468,7 +473,7 @@ def _disclose(arguments: argparse.Namespace) -> int:
                 body=arguments.body,
             )
         output.write_file(arguments.out, bytes(made), force=arguments.force)
-        found = made.check(code, Policy(key))
+        found = made.check(code, Policy(key, tuple(witnesses)))
         if arguments.pdf:
             printed = print_disclosure(made, found, JAPAN, at=database.clock.now())
             output.write_file(arguments.pdf, printed, force=arguments.force)

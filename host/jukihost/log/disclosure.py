@@ -273,6 +273,11 @@ def described(found: Disclosed, zone: tzinfo) -> str:
     if newer := len(found.uses) - found.covered:
         lines.append(f"{newer} are newer; whether there are more, the next day's root shows.")
     lines.append(f"Proven in {found.checkpoint.origin} of {found.checkpoint.size} entries.")
+    if not found.witnessed:
+        lines.append(
+            "No witness whose key was given has seen this log: whether others are shown another, "
+            "this cannot tell."
+        )
     for name, at in found.witnessed.items():
         lines.append(f"{name} saw this log at {at.astimezone(zone).isoformat(' ', 'minutes')}.")
     return "\n".join(lines) + "\n"

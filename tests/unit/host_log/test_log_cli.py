@@ -176,6 +176,15 @@ def test_a_resident_is_told_and_the_file_holds(witnessed: Desk) -> None:
         "--log-key", str(desk.log), "--code-file", desk.at("code"),
     )  # fmt: skip
     assert "Uses of your data: 1" in said
+    assert "No witness whose key was given has seen this log" in said
+    said = desk.run(
+        "disclose", desk.at("terminal.db"), "--pseudonyms", desk.at("pseudonyms.key"),
+        "--operator", "operator-1", "--body", "the town's counter", "--out", desk.at("told.json"),
+        "--log-key", str(desk.log), "--witness-key", str(desk.witness),
+        "--code-file", desk.at("code"), "--force",
+    )  # fmt: skip
+    assert f"{desk.witness.name} saw this log at " in said
+    assert "No witness" not in said
     content = Path(desk.at("told.json")).read_bytes()
     policy = Policy(desk.log, (desk.witness,), 1)
     assert Disclosure.parse(content, CODES[0]).check(CODES[0], policy).covered == 1
