@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 NAK: Final = "031516"
+TIME: Final = "80"
 
 
 def frame(sent: bytes) -> bytes:
@@ -35,10 +36,15 @@ class Line:
         return got.hex().upper()
 
     def exchange(self, sent: bytes) -> bytes:
-        """Send a message, take its echo, and return the answer."""
+        """Send a message, take its echo, and return the answer.
+
+        As a driver does, wait on where the reader asks for time: a card in a file waits for a disk.
+        """
         self.write(frame(sent))
         assert self.read(len(sent) + 3) == frame(sent).hex().upper()
-        head = bytes.fromhex(self.read(12))
+        while (first := self.read(1)) == TIME:
+            pass
+        head = bytes.fromhex(first + self.read(11))
         whole = head + bytes.fromhex(self.read(head[3] + 1))
         assert frame(whole[2:-1]) == whole
         return whole[2:-1]

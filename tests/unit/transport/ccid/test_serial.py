@@ -160,6 +160,7 @@ def test_a_card_that_works_asks_for_time_after_the_echo(tmp_path: Path) -> None:
         assert line.read(18) == frame(sent).hex().upper()
         assert line.read(1) == "80"
         assert "9000" in line.read(16)
+        assert line.exchange(sent)[10:] == b"\x90\x00"
         line.close()
 
 
