@@ -44,6 +44,12 @@ def keys_number(number: int) -> KeySet:
     return enc, mac, dek
 
 
+SENT: Final = {
+    "STATUS": "80F28000024F00",
+    "SUSPEND": "80F0807F",
+    "RESUME": "80F0800F",
+    "END": "80F080FF",
+}
 FULL: Final = (1, *range(3, 9))
 """Seven versions: one more is the eighth."""
 
@@ -75,7 +81,10 @@ class Scene:
     def do(self, command: str) -> int:
         """Do what a command of the rules stands for; the status."""
         if command == "LOOK":
-            told = Tlv.parse(bytes.fromhex(send(self.card, "02CA00E000")[:-4]))
+            answer = send(self.card, "82CA00E000")
+            if answer[-4:] != "9000":
+                return int(answer[-4:], 16)
+            told = Tlv.parse(bytes.fromhex(answer[:-4]))
             return sum(1 << version for version in {one.value[1] for one in told.children})
         verb, _, where = command.partition(" @ ")
         match verb.split():
@@ -85,8 +94,8 @@ class Scene:
                 return self._prove(where, " ".join(how))
             case ["DELETE", version]:
                 return self._delete(where, int(version))
-            case ["STATUS"]:
-                return self._manage(where, bytes.fromhex("80F28000024F00"))
+            case [("STATUS" | "SUSPEND" | "RESUME" | "END")]:
+                return self._manage(where, bytes.fromhex(SENT[verb]))
             case ["ADD", new]:
                 return self._put(where, 0, int(new))
             case ["RENEW", old]:
@@ -181,9 +190,12 @@ class Plan(NamedTuple):
 
 
 _IN: Final = ("ASK 0", "ASK 1", "ASK 2", "PROVE")
-_EVERY: Final = (*GUARDS, *OTHERS)
+_LIFE: Final = ("SUSPEND", "RESUME", "END")
+_EVERY: Final = (*(one for one in GUARDS if one not in _LIFE), *OTHERS)
+_STATES: Final = ("ASK 1", "PROVE", "STATUS", *_LIFE, "RENEW 1", "PLAIN")
 PLANS: Final = {
     "two channels": Plan((1,), tuple(one for one in _EVERY if "9" not in one), (*_IN, "STATUS")),
+    "states of the card": Plan((1,), _STATES, _STATES),
     "as many as fit": Plan(FULL, tuple(one for one in _EVERY if one[-1] != "0"), ()),
 }
 LONG: Final = {
@@ -225,7 +237,7 @@ def test_every_command_succeeds_and_is_refused_somewhere() -> None:
     assert {verb for verb, statuses in found.items() if statuses == {0x9000}} == {
         "ASK 0", "SELECT", "PLAIN",
     }  # fmt: skip
-    assert found.keys() == {*_EVERY}
+    assert found.keys() == {*_EVERY, *_LIFE}
 
 
 @pytest.mark.parametrize("rule", wrong_rules())

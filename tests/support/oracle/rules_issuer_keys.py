@@ -1,7 +1,7 @@
 """The rules of docs/card.md, section 4, a second time: the domain's own key sets, and who is in.
 
 Two channels on which the issuer may have asked for a session (INITIALIZE UPDATE) or have one, and
-the versions of the key sets. Nothing here knows the code.
+the versions of the key sets; and the state of the card. Nothing here knows the code.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from tests.support.oracle.issuer_walk import NOBODY, Guard, Guards, wrong, wrong
 NONE, ASKED, OPEN, OVER = "none", "asked", "open", "over"
 MOST: Final = 8
 HERE, THERE = "here", "there"
+ACTIVE, SUSPENDED, ENDED = "active", "suspended", "ended"
+WHILE_SUSPENDED: Final = {"STATUS", "SUSPEND", "RESUME", "END"}
 
 
 class Channel(NamedTuple):
@@ -32,6 +34,7 @@ class State(NamedTuple):
     versions: frozenset[int] = frozenset({1})
     here: Channel = Channel()
     there: Channel = Channel()
+    card: str = ACTIVE
 
 
 _SESSION: Final = ("a session", 0x6982)
@@ -66,6 +69,9 @@ GUARDS: Final[Guards] = {
     "DELETE 1": (_SESSION, _there(1), ("others are left", 0x6985)),
     "DELETE 2": (_SESSION, _there(2), ("others are left", 0x6985)),
     "STATUS": (_SESSION,),
+    "SUSPEND": (_SESSION, ("it is not suspended yet", 0x6985)),
+    "RESUME": (_SESSION,),
+    "END": (_SESSION,),
 }
 """The access rules: what is asked, in this order."""
 OTHERS: Final = ("SELECT", "PLAIN", "FETCH")
@@ -82,6 +88,7 @@ def _holds(guard: str, state: State, channel: Channel) -> bool:
         "no session": lambda: channel.kind != OPEN,
         "it was asked for": lambda: channel.kind == ASKED,
         "there is room": lambda: len(state.versions) < MOST,
+        "it is not suspended yet": lambda: state.card != SUSPENDED,
         "others are left": lambda: len(state.versions) > 1,
     }
     if guard in tests:
@@ -106,11 +113,18 @@ class Oracle:
     other_keys_end_none = True
     adding_ends_none = True
     channels_are_apart = True
+    suspending_ends_what_others_have = True
+    resuming_ends_what_others_have = True
+    ending_ends_what_others_have = True
+    a_suspended_card_does_little = True
+    a_suspended_card_lets_the_issuer_in = True
+    an_ended_card_does_nothing = True
 
     def step(self, state: State, command: str) -> tuple[int, State]:
         """Return the status of a command, `verb @ channel`, and the state after it."""
         if command == "LOOK":
-            return sum(1 << version for version in state.versions), state
+            seen = sum(1 << version for version in state.versions)
+            return 0x6985 if state.card == ENDED else seen, state
         verb, _, where = command.partition(" @ ")
         channel: Channel = getattr(state, where)
         if channel.kind == OVER and verb not in OTHERS and not verb.startswith("ASK"):
@@ -120,10 +134,22 @@ class Oracle:
             ended = self.what_comes_between_ends_an_opening if channel.kind == ASKED else ended
             status = 0x6985 if verb == "FETCH" else 0x9000
             return status, self._at(state, where, Channel()) if ended else state
+        if not self._does(state.card, verb):
+            return 0x6985, self._refused(state, where, verb)
         for guard, status in self.guards[verb]:
             if not _holds(guard, state, channel):
                 return status, self._refused(state, where, verb)
         return 0x9000, self._done(state, where, verb)
+
+    def _does(self, card: str, verb: str) -> bool:
+        """Tell whether a command gets as far as to be looked at."""
+        if verb.startswith("PROVE") or card == ACTIVE:
+            return True
+        if card == ENDED:
+            return not self.an_ended_card_does_nothing
+        if verb.startswith("ASK"):
+            return self.a_suspended_card_lets_the_issuer_in
+        return verb in WHILE_SUSPENDED or not self.a_suspended_card_does_little
 
     def _refused(self, state: State, where: str, verb: str) -> State:
         """What a command ends that is refused: it is not the one that was waited for."""
@@ -147,6 +173,15 @@ class Oracle:
                 return self._at(state, where, Channel(ASKED, int(number) or lowest))
             case ["PROVE", *_]:
                 return self._at(state, where, Channel(OPEN, channel.version))
+            case ["SUSPEND"]:
+                ends = self.suspending_ends_what_others_have
+                return self._alone(state._replace(card=SUSPENDED), where, ends=ends)
+            case ["RESUME"]:
+                ends = self.resuming_ends_what_others_have
+                return self._alone(state._replace(card=ACTIVE), where, ends=ends)
+            case ["END"]:
+                ends = self.ending_ends_what_others_have
+                return self._alone(state._replace(card=ENDED), where, ends=ends)
             case ["ADD", new]:
                 after = state._replace(versions=state.versions | {int(new)})
                 return after if self.adding_ends_none else self._ended(after, channel.version)
@@ -167,6 +202,14 @@ class Oracle:
             return state._replace(here=channel, there=there)
         return state._replace(here=here, there=channel)
 
+    def _alone(self, state: State, where: str, *, ends: bool) -> State:
+        """What the other channel has is over."""
+        if not ends:
+            return state
+        if where == HERE:
+            return state._replace(there=_over(state.there))
+        return state._replace(here=_over(state.here))
+
     def _ended(self, state: State, version: int) -> State:
         return state._replace(
             here=self._end(state.here, version), there=self._end(state.there, version)
@@ -180,6 +223,10 @@ class Oracle:
         if channel.kind == ASKED and self.replaced_keys_end_openings:
             return Channel()
         return channel
+
+
+def _over(channel: Channel) -> Channel:
+    return Channel(OVER) if channel.kind in (OPEN, OVER) else Channel()
 
 
 def wrong_rules() -> dict[str, Oracle]:
