@@ -15,6 +15,7 @@ from jukicard.transport.ccid.messages import (
     MAX_MESSAGE,
     NOT_SUPPORTED,
     SLOT,
+    SLOT_BUSY,
     CcidError,
     Icc,
     Kind,
@@ -157,6 +158,8 @@ class CcidReader:
             raise CcidError(LENGTH)
         if slot.icc is not Icc.ACTIVE:
             raise CcidError(ICC_MUTE)
+        if slot.chaining:  # the PIN would end in a command of the host's, a file's content perhaps
+            raise CcidError(SLOT_BUSY)
         return secure(
             SecureRequest(
                 slot.index,

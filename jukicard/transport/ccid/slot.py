@@ -96,6 +96,11 @@ class CcidSlot(ServedSlot):
         """The checksum of a block of T=1 (bmTCCKST1, bit 0)."""
         return CRC if self.protocol == 1 and self._parameters[1:2] in (b"\x11", b"\x13") else LRC
 
+    @property
+    def chaining(self) -> bool:
+        """Whether the card has a part of a command: what comes now becomes the rest of it."""
+        return self._contact is not None and self._contact.chaining
+
     # --- by hand ---
 
     def insert(self, card: CardPort) -> None:

@@ -107,6 +107,12 @@ class ContactCard(ContactView):
         view = self._views[self.protocol]
         return view.feed(data) if isinstance(view, T0Card) else view.receive(data)
 
+    @property
+    def chaining(self) -> bool:
+        """Whether the card has a part of a command that came in a chain of T=1."""
+        view = self._views[self.protocol]
+        return isinstance(view, T1Card) and view.chaining
+
     def hears_pps(self, data: bytes) -> bool:
         """Tell whether these bytes are a whole PPS request, and nothing came since the reset."""
         # ISO/IEC 7816-3:2006, 9.2: PPSS, PPS0, PPS1 to PPS3 as PPS0 says, PCK

@@ -98,6 +98,11 @@ class T1Card(ContactView):
         self._errors = 0
         self._announce = self._announced is not None
 
+    @property
+    def chaining(self) -> bool:
+        """Whether a part of a command has come, and the next block goes on with it."""
+        return bool(self._command)
+
     # -- one block -------------------------------------------------------------------------------
 
     def receive(self, raw: bytes) -> bytes:

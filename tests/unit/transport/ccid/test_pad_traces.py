@@ -186,6 +186,30 @@ def test_nothing_that_watches_has_a_digit(
         )
 
 
+@pytest.mark.parametrize("begun", ["00D600000C", "00200080", "00"])
+def test_no_pad_ends_a_command_that_the_host_began(begun: str) -> None:
+    """A chain of T=1 whose rest were the pad's block: digits in a file that the host reads."""
+    pad = ScriptedKeypad(f"{DIGITS}#")
+    card = issue_card("mynumber", seed=1)
+    got: list[bytes] = []
+    reader = CcidReader(
+        [RecordingCard(card, recording_of(card, "", datetime.date(2026, 1, 1)))], secure=PinPad(pad)
+    )
+    card.subscribe(lambda event: got.append(event.command) if isinstance(event, Exchange) else None)
+    driver = Driver(reader)
+    driver.send(0x62)
+    driver.send(0x61, "1110FF4500FE00", "010000")
+    driver.block(lrc(f"0020{len(begun) // 2:02X}{begun}"))
+    body = verification(most=8, prologue=bytes.fromhex("004000")).hex()
+    driver.block(lrc("00000100"))  # damaged turn: asked for again, and the chain goes on
+    assert driver.send(0x69, body)[:2] == (0x40, 0xE0)
+    assert (got, pad.prompts) == ([], [])
+    driver.block(lrc("0040020000"))  # the host ends what it began
+    assert driver.send(0x69, verification(most=8).hex())[:2] == (0, 0)
+    assert got[-1][5:] == DIGITS.encode()
+    assert not any(DIGITS.encode() in each for each in got[:-1])
+
+
 def test_only_what_was_typed_is_hidden_and_replaying_it_is_refused_in_words() -> None:
     recordings: list[ApduTrace] = []
 
