@@ -24,6 +24,8 @@ WAIT: Final = 10
 """Seconds that anything waits for a lock, a server or a free connection."""
 LONGEST_STATEMENT: Final = 120
 """Seconds after which a PostgreSQL server stops one statement."""
+LONGEST_IDLE: Final = 30
+"""Seconds after which a PostgreSQL server ends who holds a transaction and sends nothing."""
 _POSTGRESQL: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 _TLS: Final = ("sslcert", "sslkey", "sslrootcert", "sslcrl")
@@ -145,7 +147,8 @@ def _server(url: URL) -> Address:
         "client_encoding": "utf8",
         "tcp_user_timeout": WAIT * 1000,
         "gssencmode": "disable",
-        "options": f"-c lock_timeout={WAIT}s -c statement_timeout={LONGEST_STATEMENT}s",
+        "options": f"-c lock_timeout={WAIT}s -c statement_timeout={LONGEST_STATEMENT}s "
+        f"-c idle_in_transaction_session_timeout={LONGEST_IDLE}s",
     }
     remote = not is_this_machine(host)
     if remote:

@@ -3,7 +3,8 @@
 Protection comes first: where the switch cannot be read, because the database is away or its row is
 not there, nothing goes on. Whatever reads or writes the ledger asks it in its own transaction.
 Turning it waits until every transaction that writes has ended, and those that wait behind it see it
-turned: once `stop` is committed, nothing that began before lands any more.
+turned: once `stop` is committed, nothing that began before lands any more. A writer that hangs does
+not keep it from being turned on PostgreSQL: the server ends that one, and what it wrote is undone.
 """
 
 from __future__ import annotations

@@ -6,11 +6,14 @@ from typing import Final
 
 from sqlalchemy import Connection, select, text
 
+from jukihost.database.address import LONGEST_IDLE, LONGEST_STATEMENT
 from jukihost.ledger.errors import Stopped
 from jukihost.ledger.tables import switch
 
 LOCK: Final = 5497162
 """PostgreSQL's advisory lock that a transaction shares and that turning the switch has alone."""
+PATIENCE: Final = LONGEST_STATEMENT + LONGEST_IDLE
+"""Seconds that turning the switch waits on PostgreSQL, longer than a writer that hangs lasts."""
 _ASKED: Final = select(switch.c.running).where(switch.c.id == 1)
 
 
@@ -28,6 +31,12 @@ def check_running(connection: Connection) -> None:
 
 
 def have_switch(connection: Connection) -> None:
-    """Have the switch alone until the transaction ends; every other one that writes waits."""
+    """Have the switch alone until the transaction ends; every other one that writes waits.
+
+    On PostgreSQL the server ends a writer that hangs before this gives up; on SQLite DatabaseLocked
+    after ten seconds.
+    """
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))

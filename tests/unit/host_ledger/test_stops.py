@@ -50,6 +50,7 @@ from jukihost.ledger import (
 from jukihost.ledger.tables import switch
 from tests.support.host.databases import NOON
 from tests.support.host.ledgers import ADMIN, AT, BY, card_that_is, new_card, staffed
+from tests.support.host.postgresql import Server
 
 IDENTIFIER: Final = bytes(range(16))
 ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
@@ -250,3 +251,44 @@ def test_who_waits_behind_the_stop_sees_it(address: str, database: Database) -> 
         assert waiter.is_alive(), "it waits to hear whether there is a stop"
     waiter.join(30)
     assert found == [Stopped]
+
+
+@pytest.mark.interop
+@pytest.mark.xdist_group("postgresql")
+def test_a_writer_that_hangs_does_not_keep_the_stop_from_being_turned(
+    postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended by the server, in the midst of what it does, and nothing of that lands."""
+    monkeypatch.setattr("jukihost.database.address.WAIT", 1)
+    monkeypatch.setattr("jukihost.database.address.LONGEST_IDLE", 3)
+    monkeypatch.setattr("jukihost.ledger.switching.PATIENCE", 20)
+    found: list[DatabaseError] = []
+    holds, ends = threading.Event(), threading.Event()
+
+    def hang(database: Database, card: LedgerCard) -> None:
+        try:
+            with running(database) as connection:
+                move_card(connection, card, CardAct.CHANGE, Reason.PIN, BY)
+                holds.set()
+                ends.wait(60)
+        except DatabaseError as error:
+            found.append(error)
+
+    address = postgresql_server.make("hangs", "jukihost_template")
+    with open_database(address, clock=MovableClock(NOON), terminal="hangs") as hanging:
+        staffed(hanging)
+        card = card_that_is(hanging, STANDINGS[1])
+        hanger = threading.Thread(target=hang, args=(hanging, card))
+        hanger.start()
+        assert holds.wait(30)
+        with open_database(address, clock=MovableClock(NOON), terminal="office") as office:
+            with office.begin() as connection:
+                stop(connection, ADMIN, "admin-2", "x")
+            ends.set()
+            hanger.join(30)
+            assert [type(error) for error in found] == [DatabaseAway]
+            with office.begin() as connection:
+                lift_stop(connection, ADMIN, "admin-2", "x")
+            with office.read() as connection:
+                assert find_card(connection, card.number) == card
+    postgresql_server.drop("hangs")
