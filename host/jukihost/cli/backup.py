@@ -15,6 +15,8 @@ examples:
   jukihost backup postgresql://terminal@db.example/juki 2015-04-01.backup
   jukihost restore 2015-04-01.backup new.db           then `jukihost log adopt`
 
+what is not in it: key stores, passphrases and tokens, the log's signing key, a witness's memory
+
 exit codes:
   0  done
   2  wrong usage, or a database or file that cannot be used; nothing was changed
@@ -49,20 +51,14 @@ def _backup(arguments: argparse.Namespace) -> int:
     name = gethostname() or "backup"
     with open_database(arguments.database, clock=Clock(), terminal=name) as database:
         count = backup_database(database, arguments.file)
-    return output.done(arguments, f"{count} rows are in the backup")
+    return output.done(
+        arguments,
+        f"{count} rows are in the backup; key stores and a witness's memory are not: keep them too",
+    )
 
 
 def _restore(arguments: argparse.Namespace) -> int:
     from jukihost.database import Clock, restore_database
-    from jukihost.log import NoLog, mark_restored
 
-    clock = Clock()
-
-    def stop_log(connection: object) -> None:
-        try:
-            mark_restored(connection, clock.now())  # type: ignore[arg-type] # loaded with SQLAlchemy
-        except NoLog:
-            return
-
-    count = restore_database(arguments.file, arguments.database, clock=clock, within=stop_log)
+    count = restore_database(arguments.file, arguments.database, clock=Clock())
     return output.done(arguments, f"{count} rows are restored; if there is a log, adopt it now")

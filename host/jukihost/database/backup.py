@@ -7,18 +7,31 @@ its version, and no other, reads it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, MetaData, Table, delete, func, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from jukihost.clock import Clock
 from jukihost.database.address import read_address
 from jukihost.database.engine import Database, open_database
 from jukihost.database.errors import AddressError
 from jukihost.database.schema import HISTORY, make_file, upgraded
+from jukihost.database.tables import Instant
 
 _PIECE: Final = 1_000
 
@@ -26,8 +39,9 @@ _PIECE: Final = 1_000
 def backup_database(database: Database, file: str | Path) -> int:
     """Copy everything, as it is at one moment, into a new file of its owner's alone.
 
-    Return how many rows. AddressError where the file, or what SQLite would lay beside it, is there
-    already; DatabaseError: a file that is not whole is removed.
+    The copy's log is stopped as a restored one's is: opened as it is, it goes on after
+    `jukihost.log.adopt_log` only. Return how many rows. AddressError where the file, or what SQLite
+    would lay beside it, is there already; DatabaseError: a file that is not whole is removed.
     """
     place = Path(file)
     read_address(place)  # a folder, a network drive
@@ -41,22 +55,17 @@ def backup_database(database: Database, file: str | Path) -> int:
         database.read() as source,
         upgraded(place, new=True) as target,
     ):
-        return _copy(source, target)
+        count = _copy(source, target)
+        _stop_log(target, database.clock)
+        return count
 
 
-def restore_database(
-    file: str | Path,
-    address: str | Path,
-    *,
-    clock: Clock,
-    within: Callable[[Connection], None] | None = None,
-) -> int:
+def restore_database(file: str | Path, address: str | Path, *, clock: Clock) -> int:
     """Copy a backup into a database that has no tables yet; return how many rows.
 
-    Tables and rows land in one transaction, and `within` is called at its end: what must not go on
-    as if nothing had happened is stopped there (see `jukihost.log.mark_restored`). A file that was
-    not there before is gone again if that fails. AddressError for a database that holds something;
-    SchemaOlder and SchemaNewer for a backup of another version.
+    Tables and rows land in one transaction; the log goes on after `jukihost.log.adopt_log` only.
+    A file that was not there before is gone again if that fails. AddressError for a database that
+    holds something; SchemaOlder and SchemaNewer for a backup of another version.
     """
     place = read_address(address).file
     new = place is not None and not any(os.path.lexists(name) for name in _files(place))
@@ -67,9 +76,14 @@ def restore_database(
         upgraded(address, new=True) as target,
     ):
         count = _copy(source, target)
-        if within:
-            within(target)
+        _stop_log(target, clock)
         return count
+
+
+def _stop_log(connection: Connection, clock: Clock) -> None:
+    """Let the log of a copy sign no tree of its own: its origin and key are the first one's."""
+    heads = Table("log_heads", MetaData(), Column("restored", Instant))
+    connection.execute(update(heads).values(restored=clock.now()))
 
 
 def _files(place: Path) -> list[Path]:

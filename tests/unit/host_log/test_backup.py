@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from sqlalchemy import Connection
 
 from jukihost.database import (
     AddressError,
@@ -19,7 +19,13 @@ from jukihost.database import (
     open_database,
     restore_database,
 )
-from jukihost.log import adopt_log, mark_restored
+from jukihost.log import (
+    NotAdopted,
+    WitnessRefused,
+    adopt_log,
+    publish_log,
+    sequence_log,
+)
 from tests.support.host.databases import KINDS
 from tests.support.host.postgresql import Server
 from tests.support.host.storedtown import StoredTown
@@ -49,21 +55,55 @@ def test_a_log_goes_on_in_another_database(
     assert backup_database(stored.database, place) > 10
     stored.clock.move(timedelta(minutes=1))
 
-    def stop(connection: Connection) -> None:
-        mark_restored(connection, stored.clock.now())
-
-    restore_database(place, elsewhere, clock=stored.clock, within=stop)
+    restore_database(place, elsewhere, clock=stored.clock)
     with pytest.raises(AddressError, match="holds something"):
         restore_database(place, elsewhere, clock=stored.clock)
-    with open_database(elsewhere, clock=stored.clock, terminal="counter-1") as database:
-        back = StoredTown.__new__(StoredTown)
-        back.database, back.clock, back.prefecture = database, stored.clock, stored.prefecture
+    with copied(stored, elsewhere) as back:
+        database = back.database
+        with pytest.raises(NotAdopted):
+            sequence_log(database)
         adopt_log(database, back.ask, WITNESS_KEY, LOG)
         [use] = back.use(CODES[0])
         assert use.number == 3
         back.end_day()
         assert back.verify().problems == ()
         assert len(back.disclosure(CODES[0]).entries) == 3
+
+
+@contextmanager
+def copied(stored: StoredTown, address: str | Path) -> Iterator[StoredTown]:
+    """Open another database as the town's, with the same witness."""
+    with open_database(address, clock=stored.clock, terminal="counter-1") as database:
+        back = StoredTown.__new__(StoredTown)
+        back.database, back.clock, back.prefecture = database, stored.clock, stored.prefecture
+        yield back
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_backup_that_is_opened_as_it_is_signs_no_other_tree(
+    stored: StoredTown, tmp_path: Path, again: bool
+) -> None:
+    """Not the copy, and not a copy of the copy."""
+    stored.use(CODES[0])
+    stored.publish()
+    place = tmp_path / "backup"
+    backup_database(stored.database, place)
+    if again:
+        with copied(stored, place) as back:
+            place = tmp_path / "second"
+            backup_database(back.database, place)
+    with copied(stored, place) as back:
+        back.use(CODES[1])
+        with pytest.raises(NotAdopted, match="log adopt"):
+            sequence_log(back.database)
+        assert publish_log(back.database, LOG).text == publish_log(stored.database, LOG).text
+    stored.use(CODES[2])
+    stored.publish()
+    with copied(stored, place) as back:
+        with pytest.raises(WitnessRefused, match="old copy"):
+            adopt_log(back.database, back.ask, WITNESS_KEY, LOG)
+        with pytest.raises(NotAdopted):
+            sequence_log(back.database)
 
 
 def test_a_backup_that_is_cut_off_leaves_no_file(
@@ -111,7 +151,7 @@ def cut(*rest: object) -> NoReturn:
 
 
 def test_a_restore_that_is_cut_off_can_be_done_again(
-    in_file: StoredTown, elsewhere: str, tmp_path: Path
+    in_file: StoredTown, elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_file.use(*CODES)
     place = tmp_path / "backup"
@@ -120,8 +160,10 @@ def test_a_restore_that_is_cut_off_can_be_done_again(
     for empty in (False, True):  # not there, or there without anything in it
         if empty and "://" not in elsewhere:
             new.touch()
-        with pytest.raises(KeyboardInterrupt):
-            restore_database(place, elsewhere, clock=in_file.clock, within=cut)
+        with monkeypatch.context() as patched:
+            patched.setattr("jukihost.database.backup._stop_log", cut)
+            with pytest.raises(KeyboardInterrupt):
+                restore_database(place, elsewhere, clock=in_file.clock)
         assert "://" in elsewhere or new.exists() is empty
     assert restore_database(place, elsewhere, clock=in_file.clock) > 5
 
