@@ -32,7 +32,8 @@ _TLS: Final = ("sslcert", "sslkey", "sslrootcert", "sslcrl")
 _OPTIONS: Final = frozenset({"host", "port", "sslmode", "connect_timeout", *_TLS})
 _NETWORK: Final = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|ncpfs|afs|ceph|glusterfs|lustre|beegfs|ocfs2|gfs2|orangefs|9p|davfs"
-    r"|vboxsf|fuse\.(sshfs|ceph|glusterfs|rclone|s3fs|davfs2?|smbnetfs|curlftpfs|gcsfuse)"
+    r"|vboxsf|virtiofs|vmhgfs|fuse\.(sshfs|ceph|glusterfs|rclone|s3fs|davfs2?|smbnetfs|curlftpfs"
+    r"|gcsfuse|vmhgfs-fuse)"
 )
 """Kinds of file system on which two machines, or two systems on one, may write to one file."""
 
@@ -97,7 +98,7 @@ def _file(path: Path) -> Address:
         raise AddressError("the database's address is a folder; name a file in it")
     if not has_folder:
         raise AddressError("the folder of the database's file is not there; make it first")
-    kind = kind_of_drive(path.parent, Path("/proc/self/mountinfo"))
+    kind = kind_of_drive(path, Path("/proc/self/mountinfo"))
     if kind is not None and _NETWORK.fullmatch(kind):
         raise NetworkDrive(
             f"the database's file would lie on a network drive ({kind}), where two machines can "
@@ -106,13 +107,13 @@ def _file(path: Path) -> Address:
     return Address(URL.create("sqlite+pysqlite", database=str(path)), path)
 
 
-def kind_of_drive(folder: Path, mounts: Path) -> str | None:
-    """Return the kind of file system a folder is on, as proc(5) has it; None where not known."""
+def kind_of_drive(place: Path, mounts: Path) -> str | None:
+    """Return the kind of file system a file really is on (proc(5)); None where not known."""
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
-    place = folder.resolve()
+    place = Path(os.path.realpath(place))
     kind, depth = None, -1
     for line in lines:
         before, _, after = line.partition(" - ")

@@ -127,7 +127,9 @@ MOUNTS: Final = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 """
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+@pytest.mark.parametrize(
+    "kind", ["nfs4", "cifs", "fuse.sshfs", "9p", "virtiofs", "vmhgfs", "fuse.vmhgfs-fuse"]
+)
 def test_a_network_drive_is_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,31 @@ def test_a_network_drive_is_refused(
     monkeypatch.setattr("jukihost.database.address.kind_of_drive", lambda folder, mounts: kind)
     with pytest.raises(NetworkDrive, match=rf"network drive \({kind}\).*PostgreSQL"):
         read_address(tmp_path / "a.db")
+
+
+def test_a_link_to_a_file_on_a_network_drive_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that leads over another link, that leads nowhere yet, or to a mounted file."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "a.db").touch()
+    (tmp_path / "here.db").symlink_to("far/a.db")
+    (tmp_path / "twice.db").symlink_to("here.db")
+    (tmp_path / "new.db").symlink_to("far/new.db")
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        f"1 1 0:1 / / rw - ext4 x rw\n2 1 0:2 / {tmp_path}/far rw - nfs4 s rw\n"
+        f"3 1 0:3 / {tmp_path}/one.db rw - virtiofs s rw\n"
+    )
+    monkeypatch.setattr(
+        "jukihost.database.address.kind_of_drive", lambda place, mounts: kind_of_drive(place, table)
+    )
+    read_address(tmp_path / "a.db")
+    for name in ("here.db", "twice.db", "new.db", "one.db"):
+        with pytest.raises(NetworkDrive):
+            read_address(tmp_path / name)
+    (tmp_path / "back.db").symlink_to(tmp_path / "back.db")
+    read_address(tmp_path / "back.db")  # opening it says that it is not there
 
 
 def test_this_machines_own_mounts_are_read(tmp_path: Path) -> None:
