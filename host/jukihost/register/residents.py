@@ -128,6 +128,7 @@ def enter_resident(connection: Connection, resident: Resident, by: By) -> int:
     taken = select(residents.c.id).where(residents.c.code == resident.code.reveal())
     if connection.execute(taken).first():
         raise ResidentExists
+    AsReceived(resident.municipality)  # plain texts are held to the same as names
     values: dict[Item, Any] = {item: getattr(resident, item.value) for item in Item}
     columns = columns_of({item: value for item, value in values.items() if item not in FAMILY})
     made: int = connection.execute(
@@ -224,7 +225,8 @@ def change_resident(
 ) -> None:
     """Change items of a record, where it still is as it was read. RecordChanged, Stopped.
 
-    Of the family register both items or neither. ResidentExists where a new code is another's.
+    Of the family register both items or neither. TextRefused for a text that cannot be kept;
+    ResidentExists where a new code is another's.
     """
     check_running(connection)
     if {Item.REASON, Item.CHANGED} & new.keys() or reason in CLOSING:
@@ -330,10 +332,12 @@ def _note(connection: Connection, resident: int, by: By) -> None:
 
 
 def columns_of(values: Mapping[Item, Any]) -> dict[str, object]:
-    """Return the columns of items; of a name also what it is found by."""
+    """Return the columns of items; of a name also what it is found by. TextRefused."""
     columns: dict[str, object] = {}
     for item, value in values.items():
         name = item.value
+        if item is Item.RELATION:
+            AsReceived(value)
         if isinstance(value, AsReceived):
             columns |= {name: value.text, f"{name}_origin": value.origin}
         elif isinstance(value, ResidentCode):

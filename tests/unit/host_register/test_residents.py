@@ -113,6 +113,17 @@ def test_a_text_that_cannot_be_kept_is_refused_in_words(text: str, origin: str) 
     assert not text.strip() or text not in str(raised.value)
 
 
+@pytest.mark.parametrize("text", ["", "\ud800", "子\0", "子\n", "\ue000", "子" * 100_000])
+def test_plain_texts_of_a_record_are_held_to_the_same(database: Database, text: str) -> None:
+    for name in ("relation", "municipality"):
+        with pytest.raises(TextRefused):
+            entered(database, **{name: text})
+    read = shown(database, entered(database))
+    with pytest.raises(TextRefused), database.begin() as connection:
+        change_resident(connection, read, {Item.RELATION: text}, ChangeReason.CORRECTED, DAY, LATER)
+    assert shown(database, read.resident) == read
+
+
 @pytest.mark.parametrize(
     ("kept", "typed"),
     [
