@@ -27,6 +27,8 @@ YEARS: Final = 7
 """How many years a use is kept at least."""
 _USE: Final = "jukihost-use@v1"
 _DAY: Final = "jukihost-day@v1"
+DAY: Final = f"{_DAY}\n".encode()
+"""What the entry of a day begins with."""
 _DERIVATIONS: Final = "jukihost-derivations@v1"
 _PRUNED: Final = "jukihost-pruned@v1"
 PRUNED: Final = f"{_PRUNED}\n".encode()

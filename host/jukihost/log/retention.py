@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from jukihost.clock import JAPAN, day_in_japan
 from jukihost.database import Database, DatabaseLocked
 from jukihost.database.told import told
-from jukihost.log.entries import YEARS, Pruned, over
+from jukihost.log.entries import DAY, YEARS, Day, Pruned, over
 from jukihost.log.stored import change_head, extend, head_of
 from jukihost.log.tables import entries, queue
 from jukihost.log.tree import LogError
@@ -28,7 +28,8 @@ class TooEarly(LogError):
 def prune_log(database: Database, *, years: int = YEARS, compact: bool = True) -> Pruned | None:
     """Remove the uses whose term is over; return what the log says of it, None for nothing to do.
 
-    A use is kept for `years` from its day in Japan, seven or more, and as long as one before it is.
+    A use is kept for `years` from its day in Japan, seven or more, and as long as one before it is;
+    one that landed after its day had ended, as those of the next day.
     With `compact` the file is written anew without them, which takes as long as copying it and
     needs the room; without, their bytes are overwritten where they are (SQLite) or stay until the
     server cleans up. Ran into an error, it is called again. TooEarly, NoLog, DatabaseError.
@@ -50,6 +51,7 @@ def _remove(database: Database, years: int) -> Pruned | None:
         kept = select(place).where(place >= head.pruned, entries.c.at >= begins)
         below = connection.execute(kept.order_by(place).limit(1)).scalar()
         below = head.size if below is None else below
+        below = _days_passed(connection, below, oldest - timedelta(days=1))
         old = delete(entries).where(place < below, entries.c.at.is_not(None))
         count = connection.execute(old).rowcount
         if not count:
@@ -58,6 +60,25 @@ def _remove(database: Database, years: int) -> Pruned | None:
         extend(connection, head, [(bytes(made), None, None)])
         change_head(connection, pruned=below)
     return made
+
+
+def _days_passed(connection: Connection, below: int, until: date) -> int:
+    """Return up to where the ends of days let uses of `until` and before go.
+
+    A use behind the end of a day counts as later than that day, one before the first end as of it:
+    so the ends of days show that nothing was removed before its time.
+    """
+    wanted = select(entries.c.leaf_index, entries.c.entry).where(entries.c.at.is_(None))
+    wanted = wanted.order_by(entries.c.leaf_index)
+    first = connection.execute(wanted.limit(1)).first()
+    if first and first.entry.startswith(DAY) and Day.parse(first.entry).day > until:
+        return 0
+    for row in connection.execute(wanted.where(entries.c.leaf_index < below)):
+        day = Day.parse(row.entry).day if row.entry.startswith(DAY) else date.min
+        if day >= until:
+            index: int = row.leaf_index
+            return index + (day == until)
+    return below
 
 
 def _oldest_kept(today: date, years: int) -> date:

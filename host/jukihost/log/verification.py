@@ -5,14 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, or_, select, text
 
+from jukihost.clock import JAPAN
 from jukihost.database import Database
+from jukihost.log.disclosure import ROOM
 from jukihost.log.entries import Day, EntryError, Pruned
 from jukihost.log.notes import Checkpoint, Note, NoteError, NoteKey
 from jukihost.log.publishing import read_checkpoint
@@ -64,7 +66,7 @@ def verify_log(
     with database.read() as connection:
         head = head_of(connection)
         kept = sorted((read_checkpoint(note, keys) for note in known), key=lambda one: one.size)
-        return _Verifier(connection, head, keys, kept).run(progress)
+        return _Verifier(connection, head, keys, kept, database.clock.now()).run(progress)
 
 
 @dataclass
@@ -73,6 +75,7 @@ class _Verifier:
     head: Row[Any]
     keys: Sequence[NoteKey]
     kept: list[Checkpoint]
+    now: datetime
     problems: list[str] = field(default_factory=list)
     tree: Tree = field(default_factory=Tree)
     uppers: list[bytearray] = field(default_factory=list)
@@ -276,16 +279,8 @@ class _Verifier:
         """Tell what is missing without an entry of a pruning that says so."""
         below = 0
         for index, one in self.prunings:
+            self._check_pruning(index, one, below)
             below = max(below, min(one.below, index))
-            if one.early:
-                self._tell(
-                    f"entry {index} says that uses of {one.until} were pruned before their time"
-                )
-            for at, day in self.days:
-                if at < one.below and day > one.until and any(start < at for start, _ in self.gone):
-                    self._tell(
-                        f"entry {index} says that uses of {day} were pruned before their time"
-                    )
         said = sum(one.count for _, one in self.prunings)
         gone = sum(max(0, min(end, below) - start) for start, end in self.gone)
         if gone != said:
@@ -299,6 +294,28 @@ class _Verifier:
                     f"entry {first} is" if first == end - 1 else f"entries {first} to {end - 1} are"
                 )
                 self._tell(f"{which} missing, and no pruning says so: removed")
+
+    def _check_pruning(self, index: int, one: Pruned, passed: int) -> None:
+        """Tell of a pruning before its time: by what it says, and by the ends of days beside it.
+
+        What is gone behind the end of a day is of the next day or later, as `prune_log` has it.
+        passed: up to where the prunings before it went.
+        """
+        ahead = one.at > self.now or any(
+            at > index and one.at - ROOM > datetime.combine(day, time.max, JAPAN)
+            for at, day in self.days
+        )
+        if ahead:
+            self._tell(f"entry {index} is dated after what stands behind it, or after now")
+        gone = [end - 1 for start, end in self.gone if start < one.below and end > passed]
+        last = min(gone[-1], one.below - 1) if gone else -1
+        days = [day for at, day in self.days if at < one.below and day > one.until and at <= last]
+        days += [day + timedelta(days=1) for at, day in self.days if at < last]
+        days += [self.days[0][1]] if self.days and gone else []
+        if one.early:
+            self._tell(f"entry {index} says that uses of {one.until} were pruned before their time")
+        elif days and max(days) > one.until:
+            self._tell(f"entry {index} says that uses of {max(days)} were pruned before their time")
 
     def _tell(self, problem: str) -> None:
         if len(self.problems) < MOST:

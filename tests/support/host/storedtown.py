@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Executable, select, text
@@ -41,14 +41,19 @@ class StoredTown:
         with database.begin() as connection:
             create_log(connection, ORIGIN)
 
-    def use(self, *codes: ResidentCode | None, purpose: str = "copy of the record") -> list[Use]:
+    def use(
+        self,
+        *codes: ResidentCode | None,
+        purpose: str = "copy of the record",
+        at: datetime | None = None,
+    ) -> list[Use]:
         """Queue a use of each of these, in one transaction."""
         with self.database.begin() as connection:
             return [
                 append_use(
                     connection,
                     PSEUDONYMS,
-                    at=self.clock.now(),
+                    at=at or self.clock.now(),
                     operator="operator-1",
                     terminal=self.database.terminal,
                     body="the town's counter",

@@ -199,9 +199,87 @@ def test_a_pruning_that_says_less_than_it_took_is_found(in_file: StoredTown) -> 
         .where(entries.c.at.is_not(None))
         .values(at=in_file.clock.now() - timedelta(days=2600))
     )
-    assert prune_log(in_file.database)
+    made = prune_log(in_file.database)
+    assert made
+    assert (made.count, made.below) == (3, 4)  # the end of the first day stands against the rest
+    assert in_file.verify().problems == ()
+    forge(in_file, (4, 5, 6), made.until)
     problems = in_file.verify().problems
     assert any("uses of 2014-04-02 were pruned before their time" in one for one in problems)
+
+
+def forge(town: StoredTown, gone: tuple[int, ...], until: date, **said: datetime) -> None:
+    """Remove entries and append that they were pruned, as who has the database can."""
+    town.spoil(delete(entries).where(entries.c.leaf_index.in_(gone)))
+    made = Pruned(said.get("at", town.clock.now()), len(gone), gone[-1] + 1, until)
+    with town.database.begin() as connection:
+        extend(connection, head_of(connection), [(bytes(made), None, None)])
+    town.publish()
+
+
+@pytest.mark.parametrize("gone", [(0, 1, 2), (0,), (4, 5), (4, 5, 6)])
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_forged_pruning_is_found_by_the_ends_of_days_before_and_behind(
+    in_file: StoredTown, gone: tuple[int, ...], days: int
+) -> None:
+    """Of the first day's uses, or of those behind its end, with later days ended or none."""
+    in_file.use(*CODES)
+    in_file.end_day()
+    in_file.use(*CODES)
+    in_file.publish()
+    for _ in range(days):
+        in_file.end_day()
+    forge(in_file, gone, in_file.clock.now().date().replace(year=2005))
+    problems = in_file.verify().problems
+    assert len(problems) == 1
+    assert "were pruned before their time" in problems[0]
+
+
+def test_a_pruning_that_is_dated_ahead_is_found(in_file: StoredTown) -> None:
+    in_file.use(*CODES)
+    in_file.end_day()
+    later = in_file.clock.now() + timedelta(days=3000)
+    forge(in_file, (0, 1, 2), date(2014, 4, 1), at=later)
+    assert any("is dated after" in one for one in in_file.verify().problems)
+    in_file.end_day()
+    in_file.clock.put(later + timedelta(days=1))  # found then too
+    assert any("is dated after" in one for one in in_file.verify().problems)
+
+
+def test_uses_before_the_first_end_of_a_day_wait_for_that_day(in_file: StoredTown) -> None:
+    in_file.clock.put(datetime(2014, 4, 1, 12, tzinfo=JAPAN))
+    in_file.use(CODES[0])
+    in_file.clock.move(timedelta(days=2))
+    in_file.use(CODES[0])
+    in_file.end_day()
+    in_file.clock.put(datetime(2021, 4, 3, 12, tzinfo=JAPAN))
+    assert prune_log(in_file.database) is None
+    in_file.clock.move(timedelta(days=1))
+    assert prune_log(in_file.database)
+    in_file.publish()
+    assert in_file.verify().problems == ()
+
+
+def test_what_lands_late_or_on_a_day_that_is_ended_later_is_pruned_with_the_ends_of_days(
+    in_file: StoredTown,
+) -> None:
+    """A use dated before midnight behind the day's end, and days without any, are no early ones."""
+    at = datetime(2014, 4, 1, 23, 59, tzinfo=JAPAN)
+    in_file.clock.put(at)
+    in_file.use(CODES[0])
+    in_file.end_day()
+    in_file.use(CODES[0], at=at)
+    in_file.end_day()
+    in_file.end_day()
+    in_file.use(CODES[1])
+    in_file.end_day()
+    for day in (date(2021, 4, 2), date(2021, 4, 3)):
+        in_file.clock.put(datetime(day.year, day.month, day.day, 12, tzinfo=JAPAN))
+        made = prune_log(in_file.database)
+        assert made
+        assert made.count == 1
+        in_file.publish()
+        assert in_file.verify().problems == ()
 
 
 def test_a_pruned_entry_is_written_as_it_is_read() -> None:
