@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -28,6 +29,7 @@ CLOCKS_APART: Final = timedelta(seconds=60)
 """How far two terminals' clocks may be apart."""
 LOOK_EVERY: Final = 60.0
 """Seconds between two looks at the other terminals' clocks, and at one's own of before."""
+_UNFIT: Final = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 _WRITES: Final = "jukihost_writes"
 _DURABLE: Final = "jukihost_durable"
 _LOGGED_AS: Final = "jukihost"
@@ -77,11 +79,13 @@ class Database:
         with self._connected({_WRITES: False}) as connection:
             yield connection
 
-    def accept_clock(self) -> None:
-        """Forget what this terminal's clock said before, after it was set right."""
+    def accept_clock(self) -> bool:
+        """Forget what this terminal's clock said before, after it was set right; whether it had."""
         with self._connected({_WRITES: True}) as connection:
-            connection.execute(clocks.delete().where(clocks.c.terminal == self.terminal))
+            ours = clocks.delete().where(clocks.c.terminal == self.terminal)
+            known = connection.execute(ours).rowcount > 0
         self._looked = None
+        return known
 
     def close(self) -> None:
         """Close every connection; what `begin` has not ended is undone."""
@@ -127,7 +131,7 @@ class Database:
                 raise ClockRanBackwards(
                     f"the clock ran backwards: this terminal said {readable(row.seen)} before and "
                     f"says {readable(ours)} now; set its clock right. If it was ahead before, "
-                    "say so with accept_clock"
+                    "say so with accept_clock (jukihost database accept-clock)"
                 )
             if row.terminal != self.terminal and row.seen - ours > CLOCKS_APART:
                 raise ClocksDisagree(
@@ -150,8 +154,10 @@ def open_database(address: str | Path, *, clock: Clock, terminal: str) -> Databa
     `terminal` names this terminal among those on the same database, one clock each.
     AddressError, NetworkDrive, NotProtected, NoSchema, SchemaOlder, SchemaNewer, DatabaseError.
     """
-    if not terminal:
-        raise AddressError("a terminal needs a name among those on the same database")
+    if not terminal or _UNFIT.search(terminal):
+        raise AddressError(
+            "a terminal needs a name among those on the same database, in plain characters"
+        )
     engine = make_engine(read_address(address))
     database = Database(engine, clock, terminal)
     try:

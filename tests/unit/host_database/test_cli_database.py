@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import alembic.command
@@ -11,7 +12,8 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from jukihost.cli import main
-from jukihost.database import Database
+from jukihost.clock import Clock, ClockRanBackwards, MovableClock
+from jukihost.database import Database, open_database
 from jukihost.database.schema import versions
 from tests.support.host.cli import as_json
 
@@ -83,7 +85,32 @@ def test_an_earlier_version_is_upgraded(
     assert run(capsys, "check", file)[0] == 0
 
 
-@pytest.mark.parametrize("command", ["create", "upgrade", "check"])
+def test_a_clock_that_was_ahead_is_accepted_once_somebody_says_so(
+    address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "counter-1")
+    ahead = MovableClock(datetime.now(UTC) + timedelta(days=1))
+    with open_database(address, clock=ahead, terminal="counter-1") as database, database.begin():
+        pass
+
+    def goes_on() -> None:
+        with open_database(address, clock=Clock(), terminal="counter-1") as now, now.begin():
+            pass
+
+    code, said = run(capsys, "accept-clock", address)
+    assert (code, "use --yes" in said) == (2, True), "nobody was asked"
+    code, said = run(capsys, "accept-clock", address, "--yes", "--terminal", "counter-9")
+    assert (code, "'counter-9' is known" in said) == (2, True)
+    code, said = run(capsys, "accept-clock", address, "--yes", "--terminal", "a\udcff")
+    assert (code, "plain characters" in said) == (2, True)
+    with pytest.raises(ClockRanBackwards, match="jukihost database accept-clock"):
+        goes_on()
+    code, said = run(capsys, "accept-clock", address, "--yes")
+    assert (code, said) == (0, "the clock of counter-1 is accepted as it is")
+    goes_on()
+
+
+@pytest.mark.parametrize("command", ["create", "upgrade", "check", "accept-clock"])
 @pytest.mark.parametrize(
     ("address", "says"),
     [
@@ -95,7 +122,8 @@ def test_an_earlier_version_is_upgraded(
 def test_what_cannot_be_addressed_is_refused_in_words(
     capsys: pytest.CaptureFixture[str], command: str, address: str, says: str
 ) -> None:
-    code, said = run(capsys, command, address)
+    yes = ["--yes"] if command == "accept-clock" else []
+    code, said = run(capsys, command, address, *yes)
     assert code == 2
     assert len(said) > 30
     assert says in said
