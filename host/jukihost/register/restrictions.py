@@ -17,6 +17,7 @@ from jukihost.clock import day_in_japan
 from jukihost.ledger import By, Right, check_right, check_running
 from jukihost.register.errors import AddressRestricted, UnknownResident
 from jukihost.register.provision import UNDER_RESTRICTION, Asking, Restricted
+from jukihost.register.received import AsReceived
 from jukihost.register.tables import residents, restrictions
 
 
@@ -84,8 +85,12 @@ def restrictions_of(connection: Connection, resident: int) -> list[Restriction]:
 
 
 def end_restriction(connection: Connection, number: int, why: str, by: By) -> None:
-    """End a restriction early, as a supervisor. OperatorRefused, UnknownResident, Stopped."""
+    """End a restriction early, as a supervisor, for a reason that is kept.
+
+    OperatorRefused, UnknownResident, TextRefused, Stopped.
+    """
     check_running(connection)
+    AsReceived(why)
     check_right(connection, by.operator, Right.DECIDE, by.at)
     still = (restrictions.c.id == number) & restrictions.c.ended.is_(None)
     ended = update(restrictions).where(still).values(ended=day_in_japan(by.at), why_ended=why)

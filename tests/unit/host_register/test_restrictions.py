@@ -26,6 +26,7 @@ from jukihost.register import (
     Resident,
     Restricted,
     RestrictionKind,
+    TextRefused,
     UnknownResident,
     Use,
     change_resident,
@@ -213,6 +214,9 @@ def test_a_supervisor_ends_it_early_and_nobody_else(database: Database) -> None:
     for by in (BY, ADMIN):
         with pytest.raises(OperatorRefused), database.begin() as connection:
             end_restriction(connection, 1, "asked for", by)
+    for why in (" ", "\ud800", "a\0", "a" * 100_000):
+        with pytest.raises(TextRefused), database.begin() as connection:
+            end_restriction(connection, 1, why, SUPERVISOR)
     with database.begin() as connection:
         end_restriction(connection, 1, "asked for", SUPERVISOR)
         with pytest.raises(UnknownResident):
