@@ -75,7 +75,7 @@ class _Verifier:
     head: Row[Any]
     keys: Sequence[NoteKey]
     kept: list[Checkpoint]
-    now: datetime
+    until: datetime
     problems: list[str] = field(default_factory=list)
     tree: Tree = field(default_factory=Tree)
     uppers: list[bytearray] = field(default_factory=list)
@@ -301,7 +301,7 @@ class _Verifier:
         What is gone behind the end of a day is of the next day or later, as `prune_log` has it.
         passed: up to where the prunings before it went.
         """
-        ahead = one.at > self.now or any(
+        ahead = one.at > self.until or any(
             at > index and one.at - ROOM > datetime.combine(day, time.max, JAPAN)
             for at, day in self.days
         )
