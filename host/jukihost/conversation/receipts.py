@@ -247,6 +247,7 @@ class KeepsReceipts(ProtectedSession):
             return False
         return True
 
+    @under_purpose(Ins.GET_DATA)
     def settle(self, change: OpenChange, custody: KeyCustody | None = None) -> ChangeOutcome:
         """Tell what has become of a change whose answer was lost; nothing is sent again.
 

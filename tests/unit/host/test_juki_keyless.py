@@ -21,6 +21,7 @@ from jukihost.crypto.cvc import Authorization, issue_certificate
 from jukihost.crypto.signatures import ecdsa_signer
 from jukihost.errors import CardError, SecureMessagingError
 from jukihost.models import CardForm, CardInfo, Purpose, ResidentCode
+from jukihost.receipts import OpenChange
 from jukihost.sessions.juki import TERMINAL_TYPE, JukiSession
 from tests.support.host.custody import PublicMasters
 from tests.support.host.fakes import CARD_INFO, CODE_RECORD, AnswerChannel
@@ -42,6 +43,8 @@ OWN = issue_certificate(
 )
 IDENTITY = TerminalIdentity((OWN,), ecdsa_signer(KEY))
 
+CHANGE = OpenChange(bytes(8), bytes(range(1, 17)), 0)
+
 # docs/card.md, section 3: what lies under a purpose.
 UNDER_PURPOSE: dict[str, list[Act]] = {
     "change_pin": [
@@ -58,6 +61,12 @@ UNDER_PURPOSE: dict[str, list[Act]] = {
     "suspend": [lambda juki: juki.suspend()],
     "resume": [lambda juki: juki.resume()],
     "terminate": [lambda juki: juki.terminate()],
+    "receipt": [lambda juki: juki.receipt()],
+    "begin_change": [lambda juki: juki.begin_change(CHANGE.intent)],
+    "announce": [lambda juki: juki.announce(CHANGE.intent)],
+    "settle": [lambda juki: juki.settle(CHANGE)],
+    "confirm": [lambda juki: juki.confirm(CHANGE)],
+    "change_pin_once": [lambda juki: juki.change_pin_once("5678")],
     "require_authenticated": [lambda juki: juki.require_authenticated(0xB0)],
     "read_binary": [lambda juki: juki.read_binary(0x0003), lambda juki: juki.read_binary(0x0009)],
     "read_object": [lambda juki: juki.read_object(0x0003)],
@@ -101,7 +110,9 @@ def what_a_card_would_say(command: CommandApdu) -> ResponseApdu:
     }
     data = plausible.get(command.ins, b"")
     if command.ins == Ins.GET_DATA:
-        value = {0x5A: bytes(8), 0x8A: b"\x05", 0xC1: b"\x00"}[command.p1 << 8 | command.p2]
+        value = {0x5A: bytes(8), 0x8A: b"\x05", 0xC1: b"\x00", 0xC6: bytes(30)}[
+            command.p1 << 8 | command.p2
+        ]
         data = bytes((command.p2, len(value))) + value
     return ResponseApdu(data)
 

@@ -73,10 +73,10 @@ class Custody:
         return CardKeys("MA-AES128", version, K_ENC, K_MAC)
 
     def newest_version(self, system: str) -> int:
-        raise NotImplementedError
+        return 1
 
     def inventory(self) -> tuple[()]:
-        raise NotImplementedError
+        return ()
 
 
 def is_leaving(command: CommandApdu) -> bool:

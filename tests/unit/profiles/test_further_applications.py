@@ -269,7 +269,8 @@ def test_each_gets_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_of_ones_own_need_not_be_personalised() -> None:
-    kind = type("Empty", (IntruderApplet,), {"type_name": "test-empty"})
+    nowhere = classmethod(lambda cls, parameters: None)  # where it lies is the intruder's place
+    kind = type("Empty", (IntruderApplet,), {"type_name": "test-empty", "usual_aid": nowhere})
     offer_applet(kind)
     card = issue_card("juki-v1", seed=1, applications=[Placement(INTRUDER, "test-empty")])
     assert f"application {INTRUDER}" not in card.snapshot().partitions
