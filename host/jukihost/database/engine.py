@@ -16,13 +16,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, case, create_engine, event, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jukihost.clock import TOLERANCE, Clock, ClockRanBackwards, ClocksDisagree, readable
 from jukihost.database.address import WAIT, Address, read_address
 from jukihost.database.errors import AddressError, DatabaseError, NotProtected
 from jukihost.database.schema import check_schema
-from jukihost.database.tables import clocks
+from jukihost.database.tables import INSERTS, clocks
 from jukihost.database.told import told
 
 CLOCKS_APART: Final = timedelta(seconds=60)
@@ -138,7 +137,7 @@ class Database:
                     f"the clocks disagree: terminal {row.terminal} has said {readable(row.seen)} "
                     f"already, this one says {readable(ours)}; set the wrong one right"
                 )
-        made = (sqlite if self.dialect == "sqlite" else postgresql).insert(clocks)
+        made = INSERTS[self.dialect](clocks)
         new = made.excluded.seen
         later = case((clocks.c.seen > new, clocks.c.seen), else_=new)  # of two that look at once
         connection.execute(

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from jukihost.database.tables import INSERTS
 from jukihost.ledger.acting import By
 from jukihost.ledger.errors import CardExists, ChangedMeanwhile, HasCard, IntentOpen, UnknownCard
 from jukihost.ledger.states import (
@@ -211,8 +211,8 @@ def events_of(connection: Connection, number: bytes) -> list[CardEvent]:
 
 def insert_new(connection: Connection, table: Table, columns: dict[str, object]) -> bool:
     """Insert a row; tell whether nothing that is unique was there already."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(columns).on_conflict_do_nothing()
+    new = INSERTS[connection.dialect.name](table)
+    statement = new.values(columns).on_conflict_do_nothing()
     return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 

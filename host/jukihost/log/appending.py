@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Executable, bindparam, insert, update
 
+from jukihost.database.tables import INSERTS
 from jukihost.log.entries import NOTHING_BEFORE, Derivations, Outcome, PseudonymKey, Use
-from jukihost.log.stored import INSERTS
 from jukihost.log.tables import queue, residents
 from jukihost.log.tree import HASH, leaf_hash
 from jukihost.models import ResidentCode

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from jukihost.database.tables import INSERTS
 from jukihost.log.entries import Day, Derivations, Pruned, Use
 from jukihost.log.tables import entries, heads, tiles
 from jukihost.log.tree import HASH, LogError, leaf_hash, node_hash
-
-if TYPE_CHECKING:
-    pass
 
 WIDTH: Final = 256
 """How many hashes a tile has when it is full."""
 LEVELS: Final = 8
 """How many levels of the tree one level of tiles stands for."""
-
-INSERTS: Final[dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-"""For each dialect, an INSERT that knows what to do with a row that is there already."""
 
 
 class NoLog(LogError):
