@@ -7,69 +7,49 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from jukihost.cli import output, prompts
-from jukihost.cli.arguments import Commands, add_command, add_group, add_json, add_passphrase
+from jukihost.cli import disclosing, output, prompts
+from jukihost.cli.arguments import Commands, add_group, add_json, add_passphrase
+from jukihost.cli.logplaces import (
+    LONGEST_NOTE,
+    log_action,
+    note_keys,
+    opened_log,
+    read_key,
+    read_note,
+)
 from jukihost.cli.output import UsageError
 
 if TYPE_CHECKING:
     from jukihost.database import Database
-    from jukihost.log import KeyUse, Note, NoteKey, SigningKey
-
-_NOTE: Final = 64 << 10
-EXAMPLES: Final = """\
-examples:
-  jukihost log key town.key --for log --name town.example/uses      prints the public key
-  jukihost log key 'pkcs11:token=TOWN;object=log?module-path=/usr/lib/softhsm/libsofthsm2.so' \\
-      --for log --name town.example/uses                            drawn in a token, where it stays
-  jukihost log create terminal.db --origin town.example/uses
-  jukihost log publish terminal.db --key town.key --request ask.txt
-  jukihost log witness seen.json ask.txt --key prefecture.key --name prefecture.example \\
-      --log-key town.example/uses+d53bd2ea+... > cosigned.txt       at the witness
-  jukihost log publish terminal.db --cosigned cosigned.txt --witness-key prefecture.example+...
-  jukihost log status terminal.db                                   what is late
-  jukihost log verify terminal.db --log-key town.example/uses+... --since kept.txt
-  jukihost log prove terminal.db 41 > entry-41.proof
-  jukihost log check terminal.db --since kept.txt --log-key town.example/uses+...
-  jukihost log prune terminal.db --yes
-  jukihost log adopt terminal.db --key town.key --request ask.txt   after a restored backup
-  jukihost log disclose terminal.db --pseudonyms town.pseudonyms --operator operator-1 \\
-      --body "the town's counter" --log-key LOGKEY --witness-key WITNESSKEY \\
-      --out disclosure.json --pdf disclosure.pdf
-
-exit codes:
-  0  done; all of it holds
-  1  something does not hold, is late, or the witness refused
-  2  wrong usage, or a database, key or file that cannot be used
-  4  the output could not be written
-"""
+    from jukihost.log import KeyUse, SigningKey
 
 
 def add(commands: Commands) -> None:
     """Add the commands of this module."""
     actions = add_group(commands, "log", "keep and check the log of uses")
 
-    key = _action(actions, "key", "draw a key into a new encrypted file", _key, "FILE")
+    key = log_action(actions, "key", "draw a key into a new encrypted file", _key, "FILE")
     key.add_argument(
         "--for", dest="use", choices=["log", "witness", "pseudonyms"], required=True,
         help="sign checkpoints, cosign those of others, or make pseudonyms",
     )  # fmt: skip
     key.add_argument("--name", help="the log's or the witness's, for example town.example/uses")
     add_passphrase(key)
-    create = _action(actions, "create", "begin a log; make the database's tables first", _create)
+    create = log_action(actions, "create", "begin a log; make the database's tables first", _create)
     create.add_argument("--origin", required=True, help="the log's name, town.example/uses")
     create.add_argument(
         "--hold", action="store_true", help="publish nothing while the witness is away"
     )
-    publish = _action(
+    publish = log_action(
         actions, "publish", "sequence what is queued, end the day, sign a checkpoint", _publish
     )
     _add_signing(publish)
     publish.add_argument(
         "--new-key", metavar="FILE", help="sign with this one too: the key that replaces the other"
     )
-    adopt = _action(
+    adopt = log_action(
         actions, "adopt", "let a log go on that came back from a backup, asking the witness", _adopt
     )
     _add_signing(adopt)
@@ -77,21 +57,27 @@ def add(commands: Commands) -> None:
         "--anew", metavar="ORIGIN",
         help="the lost entries are lost for good: go on as another log of this name",
     )  # fmt: skip
-    status = _action(actions, "status", "say what is late: queue, days, witness", _status)
-    verify = _action(actions, "verify", "check every entry, the tree and every checkpoint", _verify)
+    status = log_action(
+        actions, "status", "say what is late (queue, days, witness), and gaps of cards", _status
+    )
+    verify = log_action(
+        actions, "verify", "check every entry, the tree and every checkpoint", _verify
+    )
     _add_log_keys(verify)
     verify.add_argument(
         "--since", metavar="FILE", action="append", default=[],
         help="a checkpoint that somebody has kept; may be repeated",
     )  # fmt: skip
-    prove = _action(actions, "prove", "prove that an entry is in the log; shows no content", _prove)
+    prove = log_action(
+        actions, "prove", "prove that an entry is in the log; shows no content", _prove
+    )
     prove.add_argument("index", metavar="INDEX", type=int, help="the entry's, from 0")
-    check = _action(
+    check = log_action(
         actions, "check", "show that the log continues a checkpoint; prints the proof", _check
     )
     check.add_argument("--since", metavar="FILE", required=True, help="the checkpoint, as kept")
     _add_log_keys(check)
-    prune = _action(
+    prune = log_action(
         actions, "prune", "remove content and salt of uses whose term is over, for good", _prune
     )
     prune.add_argument(
@@ -101,29 +87,10 @@ def add(commands: Commands) -> None:
         "--in-place", action="store_true", help="do not write the file anew: it stays as large"
     )
     prune.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    disclose = _action(actions, "disclose", "tell a resident the uses of their data", _disclose)
-    disclose.add_argument("--pseudonyms", metavar="FILE", required=True, help="the key's file")
-    for name, text in (("operator", "who reads the log"), ("body", "on whose behalf")):
-        disclose.add_argument(f"--{name}", required=True, help=text)
-    disclose.add_argument("--out", metavar="FILE", required=True, help="where the file goes (JSON)")
-    disclose.add_argument(
-        "--pdf", metavar="FILE",
-        help="print it into a PDF file too, which carries the same (extra paper)",
-    )  # fmt: skip
-    disclose.add_argument("--force", action="store_true", help="replace the files")
-    disclose.add_argument("--log-key", metavar="KEY", required=True, help="the log's public key")
-    disclose.add_argument(
-        "--witness-key", metavar="KEY", action="append", default=[],
-        help="the public key of a witness, who is named with the time of its cosignature",
-    )  # fmt: skip
-    disclose.add_argument(
-        "--code-file", metavar="FILE",
-        help="read the resident record code from a file, - for standard input, instead of asking",
-    )  # fmt: skip
-    add_passphrase(disclose)
+    disclosing.add(actions)
     for one in (status, verify, prune):
         add_json(one)
-    witness = _action(
+    witness = log_action(
         actions,
         "witness",
         "be a witness: cosign what continues the tree seen",
@@ -140,24 +107,6 @@ def add(commands: Commands) -> None:
     )
     _add_log_keys(witness)
     add_passphrase(witness)
-
-
-def _action(
-    actions: Commands,
-    name: str,
-    text: str,
-    run: Callable[[argparse.Namespace], int],
-    place: str = "DATABASE",
-) -> argparse.ArgumentParser:
-    parser = add_command(actions, name, text, lambda arguments: _in_words(run, arguments))
-    parser.epilog = EXAMPLES
-    texts = {
-        "DATABASE": "the terminal's database: a file, or postgresql://USER@HOST/NAME",
-        "FILE": "the file to make",
-        "STATE": "the witness's memory, a file",
-    }
-    parser.add_argument("place", metavar=place, help=texts[place])
-    return parser
 
 
 def _add_signing(parser: argparse.ArgumentParser) -> None:
@@ -180,33 +129,6 @@ def _add_log_keys(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _in_words(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
-    """Run a command; what does not hold, or was refused, is another exit code than wrong usage."""
-    from jukihost.log import DisclosureError, NoteError, ProofError, WitnessRefused
-
-    try:
-        return run(arguments)
-    except (DisclosureError, NoteError, ProofError, WitnessRefused) as error:
-        return output.fail(error, output.REFUSED)
-
-
-@contextmanager
-def _opened(arguments: argparse.Namespace) -> Iterator[Database]:
-    from socket import gethostname
-
-    from jukihost.database import Clock, open_database
-
-    name = gethostname() or "log"
-    with open_database(arguments.place, clock=Clock(), terminal=name) as database:
-        yield database
-
-
-def _read_key(arguments: argparse.Namespace, path: str, use: KeyUse) -> bytes:
-    from jukihost.log import read_log_key
-
-    return read_log_key(Path(path), prompts.passphrase(arguments, path), use)
-
-
 @contextmanager
 def _signers(
     arguments: argparse.Namespace, places: list[str], use: KeyUse, *, draw: bool = False
@@ -222,7 +144,7 @@ def _signers(
 
         def signer(place: str) -> SigningKey:
             if not place.startswith(SCHEME):
-                return Ed25519PrivateKey.from_private_bytes(_read_key(arguments, place, use))
+                return Ed25519PrivateKey.from_private_bytes(read_key(arguments, place, use))
             address, name = TokenAddress.parse_key(place)
             if address not in tokens:  # a token is opened once
                 opened = TokenCustody(address, prompts.passphrase(arguments, place))
@@ -231,18 +153,6 @@ def _signers(
             return made(tokens[address], name)
 
         yield [signer(place) for place in places]
-
-
-def _keys(texts: list[str]) -> list[NoteKey]:
-    from jukihost.log import NoteKey
-
-    return [NoteKey.parse(text) for text in texts]
-
-
-def _note(path: str) -> Note:
-    from jukihost.log import Note
-
-    return Note.parse(output.read_file(path, "the checkpoint", _NOTE))
 
 
 def _key(arguments: argparse.Namespace) -> int:
@@ -276,7 +186,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
     NoteKey(arguments.origin, KeyKind.LOG, bytes(32))
     upgrade_database(arguments.place)
-    with _opened(arguments) as database, database.begin() as connection:
+    with opened_log(arguments) as database, database.begin() as connection:
         create_log(connection, arguments.origin, hold=arguments.hold)
     return output.OK
 
@@ -285,10 +195,10 @@ def _publish(arguments: argparse.Namespace) -> int:
     from jukihost.log import KeyUse, end_day, publish_log, sequence_log, take_cosigned
 
     _check_signing(arguments)
-    with _opened(arguments) as database:
+    with opened_log(arguments) as database:
         if arguments.cosigned:
-            keys = _keys([arguments.witness_key])
-            take_cosigned(database, _note(arguments.cosigned), keys)
+            keys = note_keys([arguments.witness_key])
+            take_cosigned(database, read_note(arguments.cosigned), keys)
             return output.OK
         files = [arguments.key, *([arguments.new_key] if arguments.new_key else [])]
         with _signers(arguments, files, KeyUse.LOG) as signers:
@@ -304,13 +214,13 @@ def _adopt(arguments: argparse.Namespace) -> int:
     from jukihost.log import KeyUse, adopt_log, begin_anew, publish_log
 
     if arguments.anew:
-        with _opened(arguments) as database, database.begin() as connection:
+        with opened_log(arguments) as database, database.begin() as connection:
             begin_anew(connection, arguments.anew)
         return output.OK
     _check_signing(arguments)
-    with _opened(arguments) as database:
+    with opened_log(arguments) as database:
         if arguments.cosigned:
-            answer, [key] = _note(arguments.cosigned), _keys([arguments.witness_key])
+            answer, [key] = read_note(arguments.cosigned), note_keys([arguments.witness_key])
             adopt_log(database, lambda _: answer, key)
             return output.OK
         with _signers(arguments, [arguments.key], KeyUse.LOG) as signers:
@@ -346,10 +256,10 @@ def _witness(arguments: argparse.Namespace) -> int:
     from jukihost.database import Clock
     from jukihost.log import KeyUse, Update, Witness
 
-    logs = _keys(arguments.log_key)
+    logs = note_keys(arguments.log_key)
     with _signers(arguments, [arguments.key], KeyUse.WITNESS) as [key]:
         witness = Witness(Path(arguments.place), key, arguments.name, logs=logs)
-        asked = Update.parse(output.read_file(arguments.request, "the request", _NOTE * 2))
+        asked = Update.parse(output.read_file(arguments.request, "the request", LONGEST_NOTE * 2))
         if arguments.create:
             witness.create()
         print(bytes(witness.cosign(asked, Clock().now())).decode(), end="")
@@ -357,22 +267,25 @@ def _witness(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    from jukihost.ledger import gaps
     from jukihost.log import log_alarms
 
-    with _opened(arguments) as database:
-        alarms = log_alarms(database)
+    with opened_log(arguments) as database:
+        late = log_alarms(database)
+        with database.read() as connection:
+            found = [str(gap) for gap in gaps(connection)]
     if arguments.json:
-        output.print_json({"late": alarms})
+        output.print_json({"late": late, "gaps": found})
     else:
-        print("\n".join(alarms) or "nothing is late")
-    return output.REFUSED if alarms else output.OK
+        print(output.shown("\n".join(late + found), keep="\n") or "nothing is late")
+    return output.REFUSED if late or found else output.OK
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     from jukihost.log import verify_log
 
-    keys, known = _keys(arguments.log_key), [_note(one) for one in arguments.since]
-    with _opened(arguments) as database:
+    keys, known = note_keys(arguments.log_key), [read_note(one) for one in arguments.since]
+    with opened_log(arguments) as database:
         found = verify_log(database, keys, known=known, progress=_progress())
     if arguments.json:
         output.print_json(vars(found) | {"problems": list(found.problems)})
@@ -403,7 +316,7 @@ def _progress() -> Callable[[int, int], None] | None:
 def _prove(arguments: argparse.Namespace) -> int:
     from jukihost.log import prove_stored
 
-    with _opened(arguments) as database, database.read() as connection:
+    with opened_log(arguments) as database, database.read() as connection:
         print(prove_stored(connection, arguments.index), end="")
     return output.OK
 
@@ -413,8 +326,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
     from jukihost.log import check_since
 
-    keys, note = _keys(arguments.log_key), _note(arguments.since)
-    with _opened(arguments) as database, database.read() as connection:
+    keys, note = note_keys(arguments.log_key), read_note(arguments.since)
+    with opened_log(arguments) as database, database.read() as connection:
         for one in check_since(connection, note, keys):
             print(b64encode(one).decode())
     output.say("the log continues this checkpoint")
@@ -428,7 +341,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     prompts.confirmed(
         arguments, f"What uses of more than {years} years ago say is removed for good.", "prune"
     )
-    with _opened(arguments) as database:
+    with opened_log(arguments) as database:
         made = prune_log(database, years=years, compact=not arguments.in_place)
     if arguments.json:
         output.print_json({"below": made.below if made else None})
@@ -436,46 +349,4 @@ def _prune(arguments: argparse.Namespace) -> int:
         print(f"uses up to {made.until}, below entry {made.below}, are removed")
     else:
         print("no use is over its term")
-    return output.OK
-
-
-def _disclose(arguments: argparse.Namespace) -> int:
-    from jukihost.clock import JAPAN
-    from jukihost.log import (
-        KeyUse,
-        Policy,
-        PseudonymKey,
-        described,
-        disclose_stored,
-        print_disclosure,
-    )
-    from jukihost.models import ResidentCode
-
-    key, *witnesses = _keys([arguments.log_key, *arguments.witness_key])
-    pseudonyms = PseudonymKey(_read_key(arguments, arguments.pseudonyms, KeyUse.PSEUDONYMS))
-    if arguments.code_file:
-        typed = output.read_file(arguments.code_file, "the code", _NOTE).decode("utf-8", "replace")
-    else:
-        typed = prompts.hidden("resident record code: ", "use --code-file")
-    try:
-        code = ResidentCode(typed.strip())
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    with _opened(arguments) as database:
-        with database.begin() as connection:
-            made = disclose_stored(
-                connection,
-                pseudonyms,
-                code,
-                at=database.clock.now(),
-                operator=arguments.operator,
-                terminal=database.terminal,
-                body=arguments.body,
-            )
-        output.write_file(arguments.out, bytes(made), force=arguments.force)
-        found = made.check(code, Policy(key, tuple(witnesses)))
-        if arguments.pdf:
-            printed = print_disclosure(made, found, JAPAN, at=database.clock.now())
-            output.write_file(arguments.pdf, printed, force=arguments.force)
-    print(output.shown(described(found, JAPAN), keep="\n"), end="")
     return output.OK

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from jukihost.ledger.acting import By as By
+    from jukihost.ledger.alarms import (
+        Gap as Gap,
+        gaps as gaps,
+        note_gap as note_gap,
+        settle_gap as settle_gap,
+    )
     from jukihost.ledger.cards import (
         CardEvent as CardEvent,
         LedgerCard as LedgerCard,
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
         ReceiptGap as ReceiptGap,
         Stopped as Stopped,
         UnknownCard as UnknownCard,
+        WordsRefused as WordsRefused,
     )
     from jukihost.ledger.intents import (
         Intent as Intent,
@@ -92,10 +99,11 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "acting": "By",
+    "alarms": "Gap gaps note_gap settle_gap",
     "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
     "take_over_card",
     "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
-    "OperatorRefused ReceiptGap Stopped UnknownCard",
+    "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
     "intents": "Intent IntentState check_receipt find_intent finish_intent open_intent "
     "open_intents settle_intent undo_intent",
     "operators": "Hours Lending Operator change_operator check_lent check_right dismiss_operator "

@@ -71,9 +71,13 @@ class ReceiptGap(LedgerError):
         return (
             "the card has been through a procedure that the ledger does not know, or the ledger "
             "one that the card does not: an entry is lost, or the card is a copy. Keep the card, "
-            "and tell whoever is responsible for the system"
+            "and tell a supervisor"
         )
 
 
 class OperatorRefused(LedgerError):
     """The operator may not do this, or not now, or is not known."""
+
+
+class WordsRefused(LedgerError):
+    """A free text cannot be kept so; which one and why is in the text, nothing of it is."""

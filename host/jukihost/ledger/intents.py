@@ -17,8 +17,10 @@ from sqlalchemy import Connection, Row, select, update
 from jukihost.ledger.acting import By
 from jukihost.ledger.cards import LedgerCard, find_card, insert_new
 from jukihost.ledger.errors import ChangedMeanwhile, IntentOpen, ReceiptGap
+from jukihost.ledger.states import ACTS, CardAct, PersonAct, Reason, after
 from jukihost.ledger.switching import check_running
 from jukihost.ledger.tables import cards, intents
+from jukihost.ledger.words import check_words
 
 ID_LENGTH: Final = 16
 """The length of an intent's identifier, in bytes."""
@@ -42,6 +44,8 @@ class Intent:
     receipt: the number that the card's receipt will carry after the first change.
     changes: how many changes on the card the procedure makes.
     purpose: what for, in a word or two; nothing about the holder.
+    act, reason: what follows in the ledger once the card has done it, None where nothing does, so
+    that whoever settles it at any terminal knows.
     """
 
     identifier: bytes
@@ -54,6 +58,8 @@ class Intent:
     settled: datetime | None
     operator: str
     terminal: str
+    act: PersonAct | CardAct | None = None
+    reason: Reason | None = None
 
     @property
     def last(self) -> int:
@@ -69,17 +75,25 @@ def open_intent(
     by: By,
     *,
     changes: int = 1,
+    act: PersonAct | CardAct | None = None,
+    reason: Reason | None = None,
 ) -> Intent:
     """Write what is about to be done to a card; commit it, durably, before the card is touched.
 
     `identifier` is 16 random bytes. IntentOpen where another one is open, ChangedMeanwhile where
-    the card is no longer as it was read, Stopped.
+    the card is no longer as it was read, NotAllowed where what follows (`act` for `reason`, both or
+    neither) is not allowed of the card as it was read, WordsRefused, Stopped.
     """
     check_running(connection)
+    check_words("purpose", purpose)
     if len(identifier) != ID_LENGTH or changes < 1:
         raise ValueError(
             f"an intent has an identifier of {ID_LENGTH} bytes, and one change or more"
         )
+    if act and reason:
+        after(card.standing, act, reason)
+    elif act or reason:
+        raise ValueError("what follows an intent is an act for a reason, both or neither")
     if _touch(connection, card) != 1:
         raise ChangedMeanwhile
     intent = Intent(
@@ -93,6 +107,8 @@ def open_intent(
         None,
         by.operator,
         by.terminal,
+        act,
+        reason,
     )
     columns = {
         "id": identifier,
@@ -104,6 +120,8 @@ def open_intent(
         "opened": by.at,
         "operator": by.operator,
         "terminal": by.terminal,
+        "act": act and act.value,
+        "reason": reason and reason.value,
     }
     if not insert_new(connection, intents, columns):
         raise IntentOpen
@@ -220,4 +238,6 @@ def _intent(row: Row[tuple[object, ...]]) -> Intent:
         row.settled,
         row.operator,
         row.terminal,
+        ACTS[row.act] if row.act else None,
+        Reason(row.reason) if row.reason else None,
     )

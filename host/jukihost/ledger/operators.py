@@ -14,6 +14,7 @@ from jukihost.ledger.errors import ChangedMeanwhile, OperatorRefused
 from jukihost.ledger.roles import RIGHTS, Right, Role
 from jukihost.ledger.switching import have_switch
 from jukihost.ledger.tables import lendings, operators
+from jukihost.ledger.words import check_words
 
 _MANAGING: Final = 5497163
 """PostgreSQL's advisory lock of who changes operators."""
@@ -56,13 +57,20 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator as the ledger has them; `may_export` is a right of its own, off by default."""
+    """An operator as the ledger has them. WordsRefused.
+
+    may_export: a right of its own, off by default.
+    """
 
     identifier: str
     name: str
     role: Role
     hours: Hours = Hours()
     may_export: bool = False
+
+    def __post_init__(self) -> None:
+        check_words("operator's identifier", self.identifier)
+        check_words("operator's name", self.name)
 
     @property
     def rights(self) -> frozenset[Right]:

@@ -63,6 +63,10 @@ class CardAct(Enum):
     TAKE_BACK = "take_back"
 
 
+ACTS: Final[Mapping[str, PersonAct | CardAct]] = {act.value: act for act in (*PersonAct, *CardAct)}
+"""Every act by its value; no two have the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A state, and for a suspended card the state that it returns to."""

@@ -23,6 +23,7 @@ from jukihost.ledger.operators import check_right
 from jukihost.ledger.roles import Right
 from jukihost.ledger.switching import check_running, have_switch
 from jukihost.ledger.tables import switch, switched
+from jukihost.ledger.words import check_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,19 @@ class Turned:
 
 
 def stop(connection: Connection, by: By, second: str, why: str) -> None:
-    """Stop every procedure. OperatorRefused, ChangedMeanwhile where it is stopped already."""
+    """Stop every procedure. ChangedMeanwhile (it is stopped), OperatorRefused, WordsRefused."""
     _turn(connection, by, second, why, running=False)
 
 
 def lift_stop(connection: Connection, by: By, second: str, why: str) -> None:
-    """Let procedures go on. OperatorRefused, ChangedMeanwhile where nothing is stopped."""
+    """Let procedures go on. ChangedMeanwhile (they do), OperatorRefused, WordsRefused."""
     _turn(connection, by, second, why, running=True)
 
 
 def _turn(connection: Connection, by: By, second: str, why: str, *, running: bool) -> None:
     if by.operator == second:
         raise OperatorRefused("the emergency stop is turned by two operators, not by one twice")
-    if not why.strip():
-        raise OperatorRefused("say why the emergency stop is turned")
+    check_words("reason", why)
     for operator in (by.operator, second):
         check_right(connection, operator, Right.STOP, by.at)
     have_switch(connection)

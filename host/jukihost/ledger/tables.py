@@ -1,4 +1,4 @@
-"""The ledger's tables: the switch, cards and their events, intents, operators and their cards.
+"""The ledger's tables: the switch, cards and their events, intents, gaps, operators.
 
 A holder is the number that the register has for a resident, nothing else: there is no name, address
 or code here, and what the ledger keeps outlives the resident's record.
@@ -28,10 +28,14 @@ Number: Final = Integer().with_variant(BigInteger, "postgresql")
 """The type of a number that the database gives out."""
 
 
-def _one_where(name: str, column: str, where: str) -> Index:
-    """Return an index by which a value is there once among the rows that meet a condition."""
-    return Index(name, column, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+def _one_where(name: str, *columns: str, where: str) -> Index:
+    """Return an index by which values are there once among the rows that meet a condition."""
+    only = text(where)
+    return Index(name, *columns, unique=True, sqlite_where=only, postgresql_where=only)
 
+
+_HELD: Final = "state IN ('active', 'suspended', 'moved_out')"
+_UNSETTLED: Final = "settled IS NULL"
 
 switch: Final = Table(
     "ledger_switch",
@@ -69,8 +73,8 @@ cards: Final = Table(
     Column("version", BigInteger, nullable=False),
     Column("receipt", BigInteger, nullable=False),
     Column("receipt_intent", LargeBinary, nullable=False),
-    _one_where("uq_ledger_cards_valid", "holder", "state IN ('active', 'suspended', 'moved_out')"),
-    _one_where("uq_ledger_cards_issuing", "holder", "state = 'issuing'"),
+    _one_where("uq_ledger_cards_valid", "holder", where=_HELD),
+    _one_where("uq_ledger_cards_issuing", "holder", where="state = 'issuing'"),
 )
 """The cards; `version` counts the events, `receipt` what the card's receipt carries."""
 
@@ -102,9 +106,38 @@ intents: Final = Table(
     Column("settled", Instant),
     Column("operator", Text, nullable=False),
     Column("terminal", Text, nullable=False),
-    _one_where("uq_ledger_intents_open", "card", "state = 'open'"),
+    Column("act", Text),
+    Column("reason", Text),
+    _one_where("uq_ledger_intents_open", "card", where="state = 'open'"),
 )
-"""What was about to be done to a card, written before the card was touched."""
+"""What was about to be done to a card, written before the card was touched.
+
+`act` and `reason` are what follows in the ledger once the card has done it.
+"""
+
+gaps: Final = Table(
+    "ledger_gaps",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), nullable=False),
+    Column("said_receipt", BigInteger, nullable=False),
+    Column("said_intent", LargeBinary, nullable=False),
+    Column("had_receipt", BigInteger, nullable=False),
+    Column("had_intent", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("settled", Instant),
+    Column("settled_by", Text),
+    Column("settled_at", Text),
+    Column("accepted", Boolean),
+    Column("why", Text),
+    _one_where("uq_ledger_gaps_open", "card", "said_receipt", "said_intent", where=_UNSETTLED),
+)
+"""What cards said (`said_`) that the ledger did not know (`had_`): alarms until they are settled.
+
+`settled_at` is the terminal, `accepted` whether the ledger has taken what the card said.
+"""
 
 operators: Final = Table(
     "ledger_operators",
@@ -132,7 +165,7 @@ lendings: Final = Table(
     Column("ended", Instant),
     Column("outcome", Text),
     Column("by", Text, nullable=False),
-    _one_where("uq_ledger_lendings_card", "card", "ended IS NULL OR outcome = 'revoked'"),
-    _one_where("uq_ledger_lendings_operator", "operator", "ended IS NULL"),
+    _one_where("uq_ledger_lendings_card", "card", where="ended IS NULL OR outcome = 'revoked'"),
+    _one_where("uq_ledger_lendings_operator", "operator", where="ended IS NULL"),
 )
 """Which operator card was lent to whom, and how that ended; a revoked card is lent to nobody."""

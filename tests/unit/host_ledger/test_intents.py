@@ -10,6 +10,9 @@ from sqlalchemy import Connection
 
 from jukihost.database import Database
 from jukihost.ledger import (
+    BY_CARD,
+    BY_PERSON,
+    REASONS,
     STANDINGS,
     CardAct,
     ChangedMeanwhile,
@@ -203,3 +206,50 @@ def test_an_intent_has_sixteen_bytes_and_some_change(database: Database) -> None
     for identifier, changes in ((b"", 1), (bytes(15), 1), (bytes(17), 1), (FIRST, 0), (FIRST, -1)):
         with pytest.raises(ValueError, match="16 bytes"):
             opened(database, identifier, changes)
+
+
+def test_an_intent_says_what_follows_once_the_card_has_done_it(database: Database) -> None:
+    card = card_that_is(database, ACTIVE)
+    with database.begin() as connection:
+        made = open_intent(
+            connection, card, FIRST, "change PIN", BY, act=CardAct.CHANGE, reason=Reason.PIN
+        )
+    with database.read() as connection:
+        found = find_intent(connection, NUMBER)
+        assert [found] == open_intents(connection, AT + timedelta(seconds=1)) == [made]
+    assert found is not None
+    assert (found.act, found.reason) == (CardAct.CHANGE, Reason.PIN)
+    assert settled(database, 0, b"") is IntentState.UNDONE
+    opened(database, SECOND)
+    with database.read() as connection:
+        bare = find_intent(connection, NUMBER)
+    assert bare is not None
+    assert (bare.act, bare.reason) == (None, None)
+
+
+@pytest.mark.parametrize("act", [*PersonAct, *CardAct])
+def test_every_act_comes_back_from_the_database_as_it_was(
+    database: Database, act: PersonAct | CardAct
+) -> None:
+    reason = next(one for one, rule in REASONS.items() if act in rule.acts)
+    table = BY_PERSON[act] if isinstance(act, PersonAct) else BY_CARD[act]
+    card = card_that_is(database, next(iter(table)))
+    with database.begin() as connection:
+        open_intent(connection, card, FIRST, "any", BY, act=act, reason=reason)
+    with database.read() as connection:
+        found = find_intent(connection, NUMBER)
+    assert found is not None
+    assert (found.act, found.reason) == (act, reason)
+
+
+def test_what_cannot_follow_is_refused_before_the_card_is_touched(database: Database) -> None:
+    card = card_that_is(database, ACTIVE)
+    for act, reason in ((CardAct.RESUME, Reason.FOUND), (CardAct.CHANGE, Reason.FOUND)):
+        with pytest.raises(NotAllowed), database.begin() as connection:
+            open_intent(connection, card, FIRST, "resume", BY, act=act, reason=reason)
+    with pytest.raises(ValueError, match="both or neither"), database.begin() as connection:
+        open_intent(connection, card, FIRST, "resume", BY, act=CardAct.CHANGE)
+    with pytest.raises(ValueError, match="both or neither"), database.begin() as connection:
+        open_intent(connection, card, FIRST, "resume", BY, reason=Reason.PIN)
+    with database.read() as connection:
+        assert find_intent(connection, NUMBER) is None

@@ -20,17 +20,20 @@ from jukihost.ledger import (
     By,
     CardAct,
     ChangedMeanwhile,
+    Gap,
     LedgerCard,
     Operator,
     OperatorRefused,
     Reason,
     Role,
     Stopped,
+    WordsRefused,
     cards_of,
     check_receipt,
     check_running,
     dismiss_operator,
     enter_card,
+    enter_first_operators,
     enter_operator,
     events_of,
     find_card,
@@ -38,9 +41,11 @@ from jukihost.ledger import (
     finish_intent,
     lift_stop,
     move_card,
+    note_gap,
     open_intent,
     open_intents,
     running,
+    settle_gap,
     settle_intent,
     stop,
     take_over_card,
@@ -49,10 +54,22 @@ from jukihost.ledger import (
 )
 from jukihost.ledger.tables import switch
 from tests.support.host.databases import NOON
-from tests.support.host.ledgers import ADMIN, AT, BY, card_that_is, new_card, staffed
+from tests.support.host.ledgers import (
+    ADMIN,
+    AT,
+    BY,
+    FIRST,
+    SECOND,
+    card_that_is,
+    new_card,
+    staffed,
+)
 from tests.support.host.postgresql import Server
 
 IDENTIFIER: Final = bytes(range(16))
+SUPERVISOR: Final = By("super-1", "office", AT)
+GAP: Final = Gap(1, bytes(7) + b"\1", 9, IDENTIFIER, 0, b"", AT, "clerk-1", "counter-1")
+"""The first gap of a ledger."""
 ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "cards_of": lambda c, card, _: cards_of(c, card.holder),
     "check_receipt": lambda c, card, _: check_receipt(c, card.number, 0, b""),
@@ -63,8 +80,10 @@ ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "find_intent": lambda c, card, _: find_intent(c, card.number),
     "finish_intent": lambda c, card, intent: finish_intent(c, intent, BY),
     "move_card": lambda c, card, _: move_card(c, card, CardAct.CHANGE, Reason.PIN, BY),
+    "note_gap": lambda c, card, _: note_gap(c, card.number, 8, bytes(16), BY),
     "open_intent": lambda c, card, _: open_intent(c, card, bytes(16), "change", BY),
     "open_intents": lambda c, card, _: open_intents(c, AT),
+    "settle_gap": lambda c, card, _: settle_gap(c, GAP, "a copy", SUPERVISOR),
     "settle_intent": lambda c, card, intent: settle_intent(c, intent, 0, b"", BY),
     "take_over_card": lambda c, card, _: take_over_card(c, new_card(9), BY),
     "undo_intent": lambda c, card, intent: undo_intent(c, intent, BY),
@@ -78,6 +97,7 @@ BESIDE: Final = {
     "enter_first_operators",
     "enter_operator",
     "find_operator",
+    "gaps",
     "inspect_card",
     "lend_card",
     "lift_stop",
@@ -87,7 +107,10 @@ BESIDE: Final = {
     "stop",
     "turns",
 }
-"""What is about operators and the switch itself, and goes on: somebody has to lift the stop."""
+"""What is about operators and the switch itself, and goes on: somebody has to lift the stop.
+
+`gaps` too, which are alarms.
+"""
 
 
 def stopped(database: Database) -> None:
@@ -111,6 +134,9 @@ def test_whatever_reads_or_writes_cards_sees_the_stop(database: Database) -> Non
     other = card_that_is(database, STANDINGS[1], 2)
     with database.begin() as connection:
         intent = open_intent(connection, other, IDENTIFIER, "change", BY)
+        assert note_gap(connection, card.number, 9, IDENTIFIER, BY) == GAP
+        enter_first_operators(connection, FIRST, SECOND)
+        enter_operator(connection, Operator("super-1", "係長", Role.SUPERVISOR), ADMIN)
 
     def goes_on(name: str) -> None:
         with database.begin() as connection:
@@ -119,7 +145,8 @@ def test_whatever_reads_or_writes_cards_sees_the_stop(database: Database) -> Non
 
     for name in ASKS:
         goes_on(name)
-    stopped(database)
+    with database.begin() as connection:
+        stop(connection, ADMIN, "admin-2", "漏えいの疑い")
     for name, transaction in itertools.product(ASKS, (database.begin, database.read)):
         with transaction() as connection, pytest.raises(Stopped, match="two operators"):
             ASKS[name](connection, card, intent)
@@ -153,10 +180,11 @@ def test_one_operator_does_not_turn_it(database: Database, turn: Any) -> None:
         (BY, "admin-1", "x"),
         (ADMIN, "gone-1", "x"),
         (ADMIN, "nobody", "x"),
-        (ADMIN, "admin-2", " "),
     ):
         with pytest.raises(OperatorRefused), database.begin() as connection:
             turn(connection, by, second, why)
+    with pytest.raises(WordsRefused, match="say the reason"), database.begin() as connection:
+        turn(connection, ADMIN, "admin-2", " ")
     with database.begin() as connection:
         turn(connection, ADMIN, "admin-2", "x")
     with pytest.raises(ChangedMeanwhile), database.begin() as connection:

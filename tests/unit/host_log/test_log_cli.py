@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jukihost import cli
 from jukihost.database import Clock, open_database
 from jukihost.keys.envelope import ScryptCost
+from jukihost.ledger import By, enter_card, note_gap
 from jukihost.log import (
     Disclosure,
     InclusionProof,
@@ -29,6 +30,7 @@ from jukihost.log import (
 )
 from jukihost.log.entries import Use
 from tests.support.host.cli import PASSPHRASE
+from tests.support.host.ledgers import new_card
 from tests.support.host.town import CODES
 
 ORIGIN, WITNESS = "town.example/uses", "prefecture.example"
@@ -109,6 +111,21 @@ def desk(
 ) -> Desk:
     monkeypatch.setenv("JUKIHOST_PASSPHRASE", PASSPHRASE)
     return Desk(tmp_path, capsys)
+
+
+def test_a_gap_between_card_and_ledger_is_an_alarm(desk: Desk) -> None:
+    with (
+        open_database(desk.at("terminal.db"), clock=Clock(), terminal="counter-1") as opened,
+        opened.begin() as connection,
+    ):
+        by = By.at_terminal(opened, "clerk-1")
+        enter_card(connection, new_card(7), by)
+        note_gap(connection, new_card(7).number, 3, bytes(16), by)
+    said = desk.run("status", desk.at("terminal.db"), code=1)
+    assert said.startswith("card 0000000000000007 carries change 3, of another procedure")
+    assert "settled by a supervisor" in said
+    told = json.loads(desk.run("status", desk.at("terminal.db"), "--json", code=1))
+    assert told == {"late": [], "gaps": [said.rstrip("\n")]}
 
 
 @pytest.fixture
