@@ -30,6 +30,7 @@ FACES = {
     "jukihost.readers": "Readers",
     "jukihost.register": "The register of residents",
     "jukihost.testing": "For tests of terminals",
+    "jukihost.workflows": "Procedures of the counter",
 }
 """The modules that users import from, and what their pages are called."""
 _LONGEST_VALUE = 60

@@ -27,6 +27,7 @@ import jukihost.receipts
 import jukihost.register
 import jukihost.testing
 import jukihost.tokens
+import jukihost.workflows
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -47,6 +48,7 @@ FACES = {
     "jukihost.receipts": jukihost.receipts,
     "jukihost.register": jukihost.register,
     "jukihost.testing": jukihost.testing,
+    "jukihost.workflows": jukihost.workflows,
 }
 SMALL = {
     "jukicard.testing": 20,
@@ -59,6 +61,7 @@ SMALL = {
     "jukihost.register": 30,
     "jukihost.testing": 2,
     "jukihost.tokens": 10,
+    "jukihost.workflows": 20,
 }
 """How many classes and functions a face has at least that has not more than fifty."""
 IMPORTABLE = {*FACES, "jukicard.apdu"}

@@ -44,12 +44,15 @@ if TYPE_CHECKING:
     from jukihost.register.residents import (
         ChangeReason as ChangeReason,
         Found as Found,
+        Known as Known,
         Provided as Provided,
         Resident as Resident,
         change_resident as change_resident,
         close_record as close_record,
+        code_of_record as code_of_record,
         enter_resident as enter_resident,
         former_values as former_values,
+        known_resident as known_resident,
         search_residents as search_residents,
         set_notified as set_notified,
         show_by_code as show_by_code,
@@ -70,8 +73,9 @@ _HOMES: Final = {
     "items_for",
     "received": "AsReceived search_key",
     "registers": "LocalRegisters Registers Used",
-    "residents": "ChangeReason Found Provided Resident change_resident close_record enter_resident "
-    "former_values search_residents set_notified show_by_code show_resident",
+    "residents": "ChangeReason Found Known Provided Resident change_resident close_record "
+    "code_of_record enter_resident former_values known_resident search_residents set_notified "
+    "show_by_code show_resident",
     "restrictions": "Restriction RestrictionKind end_restriction restrict restrictions_of",
 }
 """Where the names are at home, below this package."""

@@ -120,6 +120,26 @@ class Found:
         return f"<Found {self.resident}>"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Known:
+    """What the rules of a procedure ask of a resident: no name, no address. `repr` shows none.
+
+    residence_until: of a foreign resident. closed: the day on which the record was closed.
+    """
+
+    resident: int
+    code: ResidentCode
+    born: date
+    household: int
+    municipality: str
+    notified: bool
+    residence_until: date | None
+    closed: date | None
+
+    def __repr__(self) -> str:
+        return f"<Known {self.resident}>"
+
+
 def enter_resident(connection: Connection, resident: Resident, by: By) -> int:
     """Enter a resident; return the number of the record. ResidentExists, TextRefused, Stopped."""
     check_running(connection)
@@ -212,6 +232,49 @@ def _provide(connection: Connection, asking: Asking, whom: Any) -> Provided:
         restricted,
         row.notified,
         {item: value_of(row, item) for item in Item if item in items},
+    )
+
+
+def known_resident(connection: Connection, resident: int) -> Known:
+    """Return what procedures go by that show nothing of a resident, also of a closed record.
+
+    No name and no address, so that no restriction is asked. UnknownResident, Stopped.
+    """
+    check_running(connection)
+    return _known(connection, resident)
+
+
+def code_of_record(connection: Connection, resident: int) -> ResidentCode:
+    """Return the code under which uses of a record are noted in the log. UnknownResident.
+
+    For the log alone, which is written while everything is stopped too.
+    """
+    return _known(connection, resident).code
+
+
+def _known(connection: Connection, resident: int) -> Known:
+    columns = residents.c
+    wanted = select(
+        columns.code,
+        columns.born,
+        columns.household,
+        columns.municipality,
+        columns.notified,
+        columns.residence_until,
+        columns.closed,
+    ).where(columns.id == resident)
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise UnknownResident
+    return Known(
+        resident,
+        ResidentCode(row.code),
+        row.born,
+        row.household,
+        row.municipality,
+        row.notified,
+        row.residence_until,
+        row.closed,
     )
 
 

@@ -1,0 +1,100 @@
+"""The procedures of a municipal counter, safe by construction: card, ledger and log agree.
+
+    with Procedure(desk, Task.UNBLOCK_PIN): ...
+
+Each procedure is a function: a desk, the card in its reader, typed input in, a frozen result out.
+It needs an operator on duty, asks the emergency stop, leaves one entry in the log whatever happens,
+and what is cut off between card and ledger is finished or undone at the next terminal that sees the
+card. Extra `terminal`. The names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.workflows.asking import (
+        Conversation as Conversation,
+        Nobody as Nobody,
+        Paused as Paused,
+        PinUse as PinUse,
+        PinWanted as PinWanted,
+        Question as Question,
+        Step as Step,
+    )
+    from jukihost.workflows.changing import recover_card as recover_card
+    from jukihost.workflows.duty import Duty as Duty
+    from jukihost.workflows.errors import (
+        Cancelled as Cancelled,
+        CardExpired as CardExpired,
+        CardStopped as CardStopped,
+        CutOff as CutOff,
+        ForeignTown as ForeignTown,
+        Impossible as Impossible,
+        NotApproved as NotApproved,
+        NotOnDuty as NotOnDuty,
+        OtherCard as OtherCard,
+        Retry as Retry,
+        SupervisorDecides as SupervisorDecides,
+        WorkflowError as WorkflowError,
+        code_of as code_of,
+    )
+    from jukihost.workflows.hand import CardAtDesk as CardAtDesk
+    from jukihost.workflows.office import (
+        Desk as Desk,
+        Office as Office,
+    )
+    from jukihost.workflows.presenting import (
+        RULES as RULES,
+        Paper as Paper,
+        Presented as Presented,
+        PresentedBy as PresentedBy,
+        Rule as Rule,
+        Verdict as Verdict,
+    )
+    from jukihost.workflows.procedure import Procedure as Procedure
+    from jukihost.workflows.suspending import (
+        Resumed as Resumed,
+        Suspended as Suspended,
+        resume_card as resume_card,
+        suspend_by_telephone as suspend_by_telephone,
+    )
+    from jukihost.workflows.tasks import (
+        RIGHT_FOR as RIGHT_FOR,
+        Task as Task,
+    )
+
+_HOMES: Final = {
+    "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
+    "changing": "recover_card",
+    "duty": "Duty",
+    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible NotApproved "
+    "NotOnDuty OtherCard Retry SupervisorDecides WorkflowError code_of",
+    "hand": "CardAtDesk",
+    "office": "Desk Office",
+    "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
+    "procedure": "Procedure",
+    "suspending": "Resumed Suspended resume_card suspend_by_telephone",
+    "tasks": "RIGHT_FOR Task",
+}
+"""Where the names are at home, below this package."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+_WITHOUT_EXTRA: Final = frozenset({"errors"})
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.workflows' has no attribute {name!r}")
+    from importlib import import_module
+
+    if home not in _WITHOUT_EXTRA:
+        _ = import_module("jukihost.database").metadata  # says which extra is missing
+    value = globals()[name] = getattr(import_module(f"jukihost.workflows.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,104 @@
+"""A card is met: what was cut off is settled; card and ledger agree, or it is refused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jukihost.ledger import (
+    CardAct,
+    LedgerCard,
+    LedgerState,
+    Reason,
+    ReceiptGap,
+    UnknownCard,
+    check_receipt,
+    find_card,
+    find_intent,
+    note_gap,
+)
+from jukihost.models import CardState
+from jukihost.sessions.juki import JukiSession
+from jukihost.workflows.changing import Change, change_card, receipt_of, settle
+from jukihost.workflows.errors import CardExpired, CardStopped, ForeignTown
+from jukihost.workflows.hand import CardAtDesk
+from jukihost.workflows.office import Desk
+from jukihost.workflows.procedure import Procedure
+from jukihost.workflows.tasks import Task
+
+STOPPED: Final = frozenset(
+    {
+        LedgerState.SUSPENDED,
+        LedgerState.LOST,
+        LedgerState.DAMAGED,
+        LedgerState.ABOLISHED,
+        LedgerState.RETURNED,
+    }
+)
+"""A card in one of these is suspended itself by whoever sees it."""
+
+
+def meet(
+    run: Procedure,
+    hand: CardAtDesk,
+    juki: JukiSession,
+    *,
+    also: frozenset[LedgerState] = frozenset(),
+    expired: bool = False,
+) -> LedgerCard:
+    """Return what the ledger has of a card, once both agree: the beginning of every procedure.
+
+    `juki` is authenticated for COUNTER. What was cut off before is settled first. A card that the
+    ledger has stopped is stopped itself; those of the states `also` are let through, and one that
+    has expired where `expired` says so.
+
+    ForeignTown, CardStopped, CardExpired, ReceiptGap (which is kept as an alarm), Stopped.
+    """
+    number = juki.card_number()
+    run.about(card=number)
+    card = _agreed(run, juki, number)
+    run.about(holder=card.holder)
+    if card.state in STOPPED - also:
+        if juki.card_state() is CardState.ACTIVE:
+            stop_on_sight(run.desk, hand, juki, card)
+        raise CardStopped(
+            f"the ledger says that this card is {card.standing}: keep it, and ask who brought it; "
+            "one that was found is resumed at the counter"
+        )
+    if juki.suspended and card.state not in also:
+        raise CardStopped(
+            "the card is suspended, and the ledger does not say so: keep it, and tell whoever is "
+            "responsible for the system"
+        )
+    if card.expired(run.today) and not expired:
+        raise CardExpired
+    return card
+
+
+def _agreed(run: Procedure, juki: JukiSession, number: bytes) -> LedgerCard:
+    """Return the ledger's card, after an open intent was settled and the receipts compared."""
+    try:
+        with run.desk.database.read() as connection:
+            card, intent = find_card(connection, number), find_intent(connection, number)
+    except UnknownCard:
+        raise ForeignTown from None
+    receipt = receipt_of(juki)
+    if intent is not None:
+        settle(run.desk, juki, intent, receipt)
+        return _agreed(run, juki, number)
+    if receipt is not None:
+        try:
+            with run.desk.database.read() as connection:
+                check_receipt(connection, number, receipt.number, receipt.intent)
+        except ReceiptGap:
+            with run.step() as connection:
+                note_gap(connection, number, receipt.number, receipt.intent, run.by)
+            raise
+    return card
+
+
+def stop_on_sight(desk: Desk, hand: CardAtDesk, juki: JukiSession, card: LedgerCard) -> None:
+    """Suspend a card that the ledger has stopped: a procedure of its own, in the log."""
+    with Procedure(desk, Task.STOP_CARD) as run:
+        run.about(card=card.number, holder=card.holder)
+        change = Change(CardAct.STOP, Reason.SEEN, (JukiSession.suspend,))
+        change_card(run, hand, juki, card, change)

@@ -1,0 +1,100 @@
+"""What a procedure refuses, in words that say what to do, and whether the same card helps."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from jukihost.errors import CardError, TerminalError
+
+_WORDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Retry(StrEnum):
+    """What may help after an error."""
+
+    SAME_CARD = "same_card"
+    """Put the same card back, or type again: the procedure goes on."""
+    OTHER_CARD = "other_card"
+    COUNTER = "counter"
+    """Something has to be done at a counter first."""
+    NEVER = "never"
+
+
+class WorkflowError(TerminalError):
+    """A procedure refuses, or was cut off; `retry` says what may help."""
+
+    retry: ClassVar[Retry] = Retry.COUNTER
+
+
+class NotOnDuty(WorkflowError):
+    """Nobody has logged in at this terminal, or not any more."""
+
+
+class NotApproved(WorkflowError):
+    """A supervisor has to decide, and none did, or it was no other person's decision."""
+
+
+class Impossible(WorkflowError):
+    """The rules do not allow this, whoever decides."""
+
+    retry = Retry.NEVER
+
+
+class SupervisorDecides(WorkflowError):
+    """The rules stop here: a supervisor decides, and is named in the log."""
+
+
+class Cancelled(WorkflowError):
+    """The person at the counter broke it off; nothing was changed since the last question."""
+
+    def __str__(self) -> str:
+        return "it was broken off at the counter; begin again when the person wants to"
+
+
+class CardStopped(WorkflowError):
+    """The ledger says that this card is not to be used: it was reported lost, or is over."""
+
+
+class CardExpired(WorkflowError):
+    """The card's last day has passed."""
+
+    def __str__(self) -> str:
+        return "the card has expired; take it back, and issue a new one"
+
+
+class ForeignTown(WorkflowError):
+    """The card is another town's, and this procedure is for cards of this one."""
+
+    def __str__(self) -> str:
+        return "the card is not in this town's ledger: its own town does this, or it is not genuine"
+
+
+class OtherCard(WorkflowError):
+    """Another card was put back than the one that was taken out."""
+
+    retry = Retry.SAME_CARD
+
+    def __str__(self) -> str:
+        return "this is another card; put back the one that was in the reader before"
+
+
+class CutOff(WorkflowError):
+    """The card was gone before its answer came; what it did is not known yet."""
+
+    retry = Retry.SAME_CARD
+
+    def __str__(self) -> str:
+        return (
+            "the card was gone before its answer came. Put the same card into a reader: any "
+            "terminal finishes or undoes what was begun; until then nothing else is done with it"
+        )
+
+
+def code_of(error: BaseException) -> str:
+    """Return the name of an error that programs, and the log, know it by: `pin_rejected`."""
+    kind = type(error)
+    if not isinstance(error, CardError):
+        return "interrupted" if isinstance(error, KeyboardInterrupt) else "fault"
+    return _WORDS.sub("_", kind.__name__).lower()

@@ -1,0 +1,70 @@
+"""What procedures stand on: a town's office with its database and keys, and a desk in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jukihost.database import Database
+from jukihost.keys.counted import CountedCustody
+from jukihost.ledger import By
+from jukihost.log import PseudonymKey
+from jukihost.register import Registers
+from jukihost.workflows.asking import Conversation, Nobody
+from jukihost.workflows.duty import Duty
+from jukihost.workflows.errors import NotOnDuty
+
+if TYPE_CHECKING:
+    from jukihost.workflows.presenting import PresentedBy, Rule
+    from jukihost.workflows.tasks import Task
+
+
+@dataclass(frozen=True)
+class Office:
+    """A town's office: what all its desks have in common.
+
+    municipality: the five-digit code of JIS X 0401 and JIS X 0402.
+    custody: the master keys, counted, so that the log says how often they were used.
+    pseudonyms: the key of the log's pseudonyms.
+    registers: the way to other towns and to the prefecture; None where there is none.
+    key_floor: no card with an older version of a system's key is let in.
+    rules: where this town's rules of who may come differ from the standard ones.
+    """
+
+    municipality: str
+    database: Database
+    custody: CountedCustody = field(repr=False)
+    pseudonyms: PseudonymKey = field(repr=False)
+    registers: Registers | None = None
+    key_floor: int | None = None
+    rules: Mapping[tuple[Task, PresentedBy], Rule] = field(default_factory=dict)
+
+
+class Desk:
+    """A terminal in an office: who is on duty, who speaks with them, and who decided something.
+
+    talk: who is asked for a PIN, and told what goes on.
+    supervisor: another operator who has logged in to decide what the rules leave to one; let them
+    log in for one decision, and take them away again.
+    """
+
+    def __init__(
+        self, office: Office, duty: Duty | None = None, talk: Conversation | None = None
+    ) -> None:
+        self.office, self.duty = office, duty
+        self.talk: Conversation = Nobody() if talk is None else talk
+        self.supervisor: Duty | None = None
+
+    @property
+    def database(self) -> Database:
+        """The office's database."""
+        return self.office.database
+
+    def by(self) -> By:
+        """Return who is on duty, here and now. NotOnDuty, ClockRanBackwards."""
+        if self.duty is None:
+            raise NotOnDuty("nobody has logged in at this terminal")
+        by = By.at_terminal(self.database, self.duty.operator)
+        self.duty.used(by.at)
+        return by

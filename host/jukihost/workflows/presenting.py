@@ -1,0 +1,144 @@
+"""Who comes to the counter, with what papers, and what the rules say of that: one table, as data.
+
+A town's ordinance differs from the next one's in this more than in anything else, so a town
+overrides single lines (`Office.rules`). Each line says where it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final
+
+from jukihost.workflows.errors import Impossible, SupervisorDecides
+from jukihost.workflows.procedure import Procedure
+from jukihost.workflows.tasks import Task
+
+ADULT_AT: Final = 15
+"""Who is younger comes with a parent."""
+
+
+class PresentedBy(StrEnum):
+    """Who stands at the counter."""
+
+    HOLDER = "holder"
+    HOUSEHOLD = "household"
+    """Somebody of the same household."""
+    LEGAL_REPRESENTATIVE = "legal_representative"
+    """A parent of who is under 15, or a guardian."""
+    PROXY = "proxy"
+    """Whom the holder has sent."""
+
+
+class Paper(StrEnum):
+    """What they show."""
+
+    PHOTO = "photo"
+    """A document with a photo, of an authority: driving licence, passport, card of form 2."""
+    OTHER = "other"
+    """A document without: insurance card, pension book."""
+    ANSWER = "answer"
+    """The answer to the inquiry letter that went to the holder's address (照会書・回答書)."""
+    LETTER_OF_ATTORNEY = "letter_of_attorney"
+    PROOF_OF_OFFICE = "proof_of_office"
+    """That they are parent or guardian: from the family register, or of a court."""
+    CARD = "card"
+    """The holder's card, with its PIN."""
+
+
+class Verdict(StrEnum):
+    """What a rule says of somebody who has what it asks for."""
+
+    ALLOWED = "allowed"
+    DECIDED = "a supervisor decides"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A line of the table: any of the sets `papers` suffices; `source` says whose rule it is."""
+
+    verdict: Verdict
+    papers: tuple[frozenset[Paper], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """Who came, and what they showed."""
+
+    by: PresentedBy = PresentedBy.HOLDER
+    papers: frozenset[Paper] = frozenset()
+
+
+def check_presented(run: Procedure, presented: Presented, born: date) -> None:
+    """Check who came against the rules of the town. Impossible, SupervisorDecides, NotApproved.
+
+    `born` is the holder's day of birth. Where a supervisor decides, the one at the desk is named in
+    the log.
+    """
+    if presented.by is PresentedBy.HOLDER and _age(born, run.today) < ADULT_AT:
+        raise Impossible("a holder under 15 comes with a parent: who presents it is the parent")
+    rule = rule_for(run.task, presented.by, run.desk.office.rules)
+    if rule.verdict is Verdict.IMPOSSIBLE:
+        raise Impossible(f"{presented.by.value!r} cannot do this ({rule.source})")
+    if not any(papers <= presented.papers for papers in rule.papers):
+        wanted = " or ".join(
+            " and ".join(sorted(paper.value for paper in papers)) for papers in rule.papers
+        )
+        raise Impossible(f"this needs {wanted} ({rule.source})")
+    if rule.verdict is Verdict.DECIDED:
+        if run.desk.supervisor is None:
+            raise SupervisorDecides(
+                f"a supervisor decides this ({rule.source}); let one log in here"
+            )
+        run.approved()
+
+
+def rule_for(
+    task: Task, by: PresentedBy, overrides: Mapping[tuple[Task, PresentedBy], Rule]
+) -> Rule:
+    """Return the line of the table; what has none is impossible."""
+    return overrides.get((task, by)) or RULES.get((task, by)) or _NONE
+
+
+def _age(born: date, today: date) -> int:
+    """Return the age: a year is full when the day before the birthday ends (民法143条2項)."""
+    day = today + timedelta(days=1)
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+_NONE: Final = Rule(Verdict.IMPOSSIBLE, (), "the table has no line for it")
+_NOTHING: Final = frozenset[Paper]()
+
+
+def _allowed(source: str, *papers: frozenset[Paper]) -> Rule:
+    return Rule(Verdict.ALLOWED, papers or (_NOTHING,), source)
+
+
+def _decided(source: str, *papers: frozenset[Paper]) -> Rule:
+    return Rule(Verdict.DECIDED, papers or (_NOTHING,), source)
+
+
+RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
+    **{
+        (Task.SUSPEND, by): _allowed("Umi-machi, notice 119, 12: by telephone")
+        for by in (
+            PresentedBy.HOLDER,
+            PresentedBy.HOUSEHOLD,
+            PresentedBy.LEGAL_REPRESENTATIVE,
+        )
+    },
+    (Task.SUSPEND, PresentedBy.PROXY): _decided("Umi-machi, notice 119, 12: by telephone"),
+    (Task.RESUME, PresentedBy.HOLDER): _allowed(
+        "Kasama, Fujimino, Kurashiki: in person, with the card and a document",
+        frozenset({Paper.PHOTO}),
+        frozenset({Paper.OTHER, Paper.CARD}),
+    ),
+    (Task.RESUME, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "Umi-machi, notice 119, 12", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
+    ),
+}
+"""Of each procedure and each person, what is needed and what is said of it."""

@@ -1,0 +1,178 @@
+"""What every procedure is wrapped in: who may do it, and one entry in the log whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Connection
+
+from jukihost.database import DatabaseError, day_in_japan
+from jukihost.errors import CardError, TransportError
+from jukihost.ledger import By, Intent, Right, check_right, check_running
+from jukihost.log import Outcome, append_derivations, append_use
+from jukihost.models import ResidentCode
+from jukihost.register import code_of_record
+from jukihost.workflows.errors import NotApproved, code_of
+from jukihost.workflows.office import Desk
+from jukihost.workflows.tasks import RIGHT_FOR, Task
+
+_NOBODY: Final = "nobody"
+"""Who is named in the log where nobody was on duty."""
+
+
+class Procedure:
+    """A procedure under way, in a `with` block::
+
+        with Procedure(desk, Task.SUSPEND) as run:
+            run.about(holder=card.holder, card=card.number)
+            with run.finish() as connection:
+                move_card(connection, card, PersonAct.SUSPEND, Reason.MISSING, run.by)
+
+    At its beginning the operator's right, hours and log-in are checked, and the emergency stop.
+    `finish` gives its last transaction, in which the entry of the log lands too. Whatever leaves
+    the block before is an entry of its own: refused, failed, or unknown where an intent is open.
+    """
+
+    def __init__(self, desk: Desk, task: Task) -> None:
+        self.desk, self.task = desk, task
+        self.intent: Intent | None = None
+        self._card: bytes | None = None
+        self._resident: ResidentCode | None = None
+        self._body, self._remark = "", ""
+        self._noted = False
+
+    @property
+    def by(self) -> By:
+        """Who does it, as of now."""
+        return self.desk.by()
+
+    @property
+    def today(self) -> date:
+        """The day that it is in Japan."""
+        return day_in_japan(self.by.at)
+
+    def about(
+        self,
+        *,
+        card: bytes | None = None,
+        holder: int | None = None,
+        resident: ResidentCode | None = None,
+        body: str | None = None,
+    ) -> None:
+        """Say whom and what the entry of the log is about, as soon as it is known.
+
+        card: its number. holder: a record's number, or `resident` the code itself. body: who asked,
+        where it is not this counter.
+        """
+        if card is not None:
+            self._card = card
+        if holder is not None:
+            with self.desk.database.read() as connection:
+                resident = code_of_record(connection, holder)
+        if resident is not None:
+            self._resident = resident
+        if body is not None:
+            self._body = body
+
+    def remark(self, text: str) -> None:
+        """Say in a word or two what the entry should tell beside its outcome; no personal data."""
+        self._remark = text
+
+    def approved(self) -> str:
+        """Return the supervisor who decided, another person than who is on duty. NotApproved."""
+        decided = self.desk.supervisor
+        by = self.by
+        if decided is None or decided.operator == by.operator:
+            raise NotApproved(
+                "a supervisor has to decide this: let another operator with that right log in here"
+            )
+        decided.used(by.at)
+        with self.desk.database.read() as connection:
+            check_right(connection, decided.operator, Right.DECIDE, by.at)
+        self.remark(f"decided by {decided.operator}")
+        return decided.operator
+
+    @contextmanager
+    def step(self) -> Iterator[Connection]:
+        """Give a transaction that writes and is not the last; not while everything is stopped."""
+        with self.desk.database.begin() as connection:
+            check_running(connection)
+            yield connection
+
+    @contextmanager
+    def finish(self) -> Iterator[Connection]:
+        """Give the last transaction; the procedure is done, and in the log, when it has landed."""
+        if self._noted:
+            raise RuntimeError("a procedure is finished once")
+        with self._logged(Outcome.DONE, self._remark) as connection:
+            check_running(connection)
+            yield connection
+        self._noted, self.intent = True, None
+
+    def __enter__(self) -> Self:
+        try:
+            with self.desk.database.read() as connection:
+                check_running(connection)
+                by = self.by
+                check_right(connection, by.operator, RIGHT_FOR[self.task], by.at)
+        except BaseException as error:
+            self._note(error)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None and not self._noted:
+            error = RuntimeError("a procedure ended without `finish`")
+            self._note(error)
+            raise error
+        if error is not None and not self._noted:
+            self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        """Write the entry of what did not come to its end; the error is raised all the same."""
+        said = "; ".join(one for one in (code_of(error), self._remark) if one)
+        try:
+            with self._logged(self._outcome(error), said):
+                pass
+        except CardError as unwritten:
+            error.add_note(f"it could not be noted in the log: {unwritten}")
+        else:
+            self._noted = True
+
+    def _outcome(self, error: BaseException) -> Outcome:
+        if self.intent is not None:
+            return Outcome.UNKNOWN
+        failed = isinstance(error, TransportError | DatabaseError) or not isinstance(
+            error, CardError
+        )
+        return Outcome.FAILED if failed else Outcome.REFUSED
+
+    @contextmanager
+    def _logged(self, outcome: Outcome, reason: str) -> Iterator[Connection]:
+        office = self.desk.office
+        at = office.database.clock.now()
+        with office.custody.taken() as counts, office.database.begin() as connection:
+            yield connection
+            append_derivations(connection, counts, at=at, terminal=office.database.terminal)
+            append_use(
+                connection,
+                office.pseudonyms,
+                at=at,
+                operator=self.desk.duty.operator if self.desk.duty else _NOBODY,
+                terminal=office.database.terminal,
+                body=self._body,
+                purpose=self.task.value,
+                outcome=outcome,
+                reason=reason,
+                card=self._card,
+                resident=self._resident,
+            )

@@ -1,0 +1,110 @@
+"""Lost cards: suspended by telephone, stopped where they are seen, resumed; cut everywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from jukihost.clock import MovableClock
+from jukihost.database import Database
+from jukihost.errors import CardError
+from jukihost.ledger import LedgerState
+from jukihost.models import CardState
+from jukihost.workflows import (
+    CardAtDesk,
+    CardStopped,
+    Paper,
+    Presented,
+    Procedure,
+    Task,
+    recover_card,
+    resume_card,
+    suspend_by_telephone,
+)
+from jukihost.workflows.cards import meet
+from tests.support.host.counters import Clerk, Counter
+
+IN_PERSON = Presented(papers=frozenset({Paper.PHOTO}))
+
+
+def seen(counter: Counter) -> None:
+    """Let a terminal see the suspended card: it refuses, and suspends the card itself."""
+    with counter.on_desk() as (hand, _), pytest.raises(CardStopped):
+        see(counter, hand)
+
+
+def see(counter: Counter, hand: CardAtDesk) -> None:
+    """Begin a procedure with a card."""
+    desk = counter.desk()
+    with Procedure(desk, Task.CHANGE_PIN) as run, hand.session(desk, allow_suspended=True) as juki:
+        meet(run, hand, juki)
+
+
+def test_p7_a_card_suspended_by_telephone_is_suspended_itself_where_it_is_seen(
+    counter: Counter,
+) -> None:
+    suspended = suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    assert suspended.card == counter.number
+    assert counter.ledger().state is LedgerState.SUSPENDED
+    assert counter.card_state() is CardState.ACTIVE
+    seen(counter)
+    assert counter.card_state() is CardState.SUSPENDED
+    assert counter.told() == [
+        ("suspend", "done", ""),
+        ("suspend_on_sight", "done", ""),
+        ("change_pin", "refused", "card_stopped"),
+    ]
+    assert {use.resident for use in counter.uses()} == {
+        counter.office.pseudonyms.resident(counter.code)
+    }
+
+
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_a_card_that_was_found_is_what_it_was_before(counter: Counter, was_seen: bool) -> None:
+    suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    if was_seen:
+        seen(counter)
+    with counter.on_desk() as (hand, _):
+        resumed = resume_card(counter.desk(), hand, IN_PERSON)
+    assert str(resumed.standing) == "active"
+    assert counter.ledger().state is LedgerState.ACTIVE
+    assert counter.card_state() is CardState.ACTIVE
+    assert counter.told()[-1] == ("resume", "done", "")
+
+
+@pytest.mark.parametrize("receipts", [True, False])
+@pytest.mark.parametrize("acts", [True, False])
+@pytest.mark.parametrize("puts_back", [True, False])
+def test_a_resumption_cut_at_any_exchange_is_finished_or_undone(
+    database: Database, clock: MovableClock, acts: bool, puts_back: bool, receipts: bool
+) -> None:
+    counter = Counter(database, clock, receipts=receipts)
+    at = 0
+    while True:
+        if counter.ledger().state is LedgerState.ACTIVE:
+            suspend_by_telephone(counter.desk(), counter.holder, Presented())
+            seen(counter)
+        before = len(counter.uses())
+        with counter.on_desk() as (hand, reader):
+            reader.pull(at, acts=acts)
+            desk = counter.desk(talk=Clerk(puts_back=puts_back))
+            cut = False
+            try:
+                resume_card(desk, hand, IN_PERSON)
+            except CardError:
+                cut = True
+            ended = reader.exchanges <= at
+        assert len(counter.uses()) == before + 1
+        assert not (counter.undecided() and puts_back)
+        with counter.on_desk() as (hand, _):
+            recover_card(counter.desk(), hand)
+        assert counter.undecided() == 0
+        ledger, card = counter.ledger().state, counter.card_state()
+        assert (ledger, card) in {
+            (LedgerState.ACTIVE, CardState.ACTIVE),
+            (LedgerState.SUSPENDED, CardState.SUSPENDED),
+        }
+        if ended:
+            assert not cut
+            break
+        at += 1
+    assert at > 10
