@@ -13,6 +13,7 @@ from jukicard.cli.output import OutputLost, complain
 from jukicard.cli.place import Place
 
 if TYPE_CHECKING:
+    from jukicard.apdu.aid import Aid
     from jukicard.memory import MemorySnapshot
     from jukicard.runtime.card import Card
 
@@ -53,6 +54,7 @@ class ApplicationReport(TypedDict):
     kind: str
     version: int
     contents: list[dict[str, str]]
+    memory: dict[str, int] | None
 
 
 def add_new_arguments(command: argparse.ArgumentParser) -> None:
@@ -134,6 +136,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     What an earlier version of an application has kept is shown as it would be used here.
     """
     from jukicard.runtime.kinds import is_own
+    from jukicard.runtime.quota import Usage
 
     with contextlib.ExitStack() as stack:
         report = _report(arguments.source.look(stack), arguments.send)
@@ -146,6 +149,8 @@ def inspect(arguments: argparse.Namespace) -> int:
     for application in report["applications"]:
         version = "" if is_own(application["kind"]) else f", version {application['version']}"
         print(f"\n{application['kind']} {application['aid']}{version}")
+        if application["memory"] is not None:
+            print(f"  memory  {Usage(**application['memory']).description}")
         for entry in application["contents"]:
             print(f"  {entry['name']}  {entry['value']}")
     for exchange in report["exchanges"]:
@@ -186,6 +191,11 @@ def _size(data: bytes) -> str:
     return f"{len(data)} {'byte' if len(data) == 1 else 'bytes'}"
 
 
+def _memory(card: Card, aid: Aid) -> dict[str, int] | None:
+    found = card.applications.memory(aid)
+    return None if found is None else found._asdict()
+
+
 def _report(card: Card, commands: list[bytes]) -> Report:
     return {
         "profile": card.profile,
@@ -199,6 +209,7 @@ def _report(card: Card, commands: list[bytes]) -> Report:
                 "contents": [
                     {"name": name, "value": value} for name, value in application.description
                 ],
+                "memory": _memory(card, application.aid),
             }
             for application in card.applications
         ],

@@ -27,13 +27,17 @@ from jukicard.filesystem.access import (
     Verified,
 )
 from jukicard.filesystem.files import (
+    MAX_OBJECT_SIZE,
     AccessRules,
     DedicatedFile,
     DfNode,
     EfNode,
     FileTree,
     InternalFile,
+    RecordFile,
+    TransparentFile,
 )
+from jukicard.filesystem.records import pack_records
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.kit.keys import CARD_NUMBER, KeyFile
 from jukicard.kit.pin import PinFile
@@ -86,6 +90,7 @@ class _Reviewer:
             yield from self._pin(fid, pin)
         yield from self._keys()
         yield from self._waiver()
+        yield from self._memory()
 
     def unmet(self, condition: AccessCondition, without: int | None = None) -> str:
         """Return why nothing ever meets a condition, "" where something may.
@@ -174,6 +179,31 @@ class _Reviewer:
         if not self.pins and not self.kind.pin_waiver:
             yield Finding("PIN", "there is no PIN, and no pin_waiver that says why")
 
+    def _memory(self) -> Iterator[Finding]:
+        """What is full before the files are is found out when a card is in somebody's hand."""
+        own, least = self.kind.reserved_memory, sum(_least_at_fullest(self.tree))
+        if 0 < own < least:
+            said = f"its files at their fullest take {least:,} bytes, and it has {own:,} of its own"
+            yield Finding("memory", f"{said} when it comes after issue (reserved_memory)")
+
+
+def _least_at_fullest(tree: FileTree) -> Iterator[int]:
+    """Yield what the files and objects take at least when all are full, their names included.
+
+    An object that says no size of its own is not counted, nor what is in PINs and keys.
+    """
+    for node in tree.walk():
+        if isinstance(node, EfNode):
+            spec, size = node.spec, 0
+            if isinstance(spec, TransparentFile):
+                size = spec.size
+            elif isinstance(spec, RecordFile):
+                size = len(pack_records([bytes(spec.record_size)] * spec.record_count))
+            yield len(node.content_key) + size
+        else:
+            said = (one for one in node.objects.values() if one.max_size < MAX_OBJECT_SIZE)
+            yield from (len(node.object_key(one.tag)) + one.max_size for one in said)
+
 
 def review_version(kind: type[Applet[Any]]) -> Iterator[Finding]:
     """Yield what a reviewer would object to in an application's version."""
@@ -240,6 +270,7 @@ def declaration(kind: type[FileApplet[Any]], tree: FileTree) -> dict[str, str]:
     """Return all that an application declares, one line each: what it is of, and how it is."""
     found = {
         "version": str(kind.version),
+        "memory of its own": f"{kind.reserved_memory:,} bytes",
         "AID": str(tree.root.spec.name),
         "no PIN, because": kind.pin_waiver or "(it has one)",
     }

@@ -25,6 +25,7 @@ from jukicard.runtime.events import CardEvent, Events
 from jukicard.runtime.firewall import Grants, Service, Services
 from jukicard.runtime.handlers import Handler, collect
 from jukicard.runtime.options import CardOptions
+from jukicard.runtime.quota import USUAL_SHARE
 from jukicard.securemessaging.session import SecureMessagingSession
 
 
@@ -247,6 +248,12 @@ class Applet(Generic[State]):
     """The name under which a card's memory and the entry points know this kind of application."""
     version: ClassVar[int] = 1
     """Counted up, to 65535 at most, when what the application keeps is kept in another way."""
+    reserved_memory: ClassVar[int] = USUAL_SHARE
+    """How many bytes of the card's memory are its own, and all it has, when it comes after issue.
+
+    Values with their names, at their fullest; INSTALL may say another number. 0: it shares what
+    nobody has reserved, and a neighbour that fills that leaves it nothing.
+    """
     interindustry: Final[Mapping[int, Handler]] = {}
     """The commands of interindustry class bytes by instruction, made from what is declared."""
     proprietary: Final[Mapping[int, Handler]] = {}

@@ -11,6 +11,7 @@ from jukicard.runtime.handlers import DeclarationError, Table
 _STATE: Final = "_place_of_state"
 """Where a class keeps the type parameter that its state is, or the state itself."""
 _MOST_VERSIONS: Final = 0xFFFF
+_MOST_MEMORY: Final = 0x7FFF_FFFF
 
 
 def find_state(cls: type, root: type) -> type:
@@ -65,6 +66,17 @@ def check_whole(cls: type) -> None:
             what = (member.__doc__ or "").partition("\n")[0]
             raise DeclarationError(f"{cls.__name__} has no {name!r}: {what}")
     version_of(cls)
+    reserved_of(cls)
+
+
+def reserved_of(cls: Any) -> int:
+    """Return the `reserved_memory` of an application's class; DeclarationError when it is none."""
+    size: object = cls.reserved_memory
+    if type(size) is not int or not 0 <= size <= _MOST_MEMORY:
+        raise DeclarationError(
+            f"{cls.__name__}.reserved_memory is not a number of bytes, 0 to {_MOST_MEMORY}"
+        )
+    return size
 
 
 def version_of(cls: Any) -> int:

@@ -35,14 +35,19 @@ class Contents(Protocol):
         """Return under which names applications can be installed that are there beside the card."""
 
     def install(
-        self, module: bytes, aid: Aid, parameters: Mapping[str, str], reserved: int = 0
+        self,
+        module: bytes,
+        aid: Aid,
+        parameters: Mapping[str, str],
+        reserved: int | None = None,
     ) -> None:
         """Put an application on the card, not selectable yet: the one offered as `module`.
 
-        `reserved` bytes of the quota of memory are its own, with 0 it shares the rest.
+        `reserved` bytes of the quota of memory are its own, and all it has; with 0 it shares the
+        rest. None: as many as the application says.
 
-        6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full, 6A80 when
-        the application cannot be made, with these parameters or at all.
+        6A88 when nothing is, 6A89 when `aid` is on the card, 6A84 when the card is full or its
+        memory is, 6A80 when the application cannot be made, with these parameters or at all.
         """
 
     def change(self, aid: bytes, operation: Operation) -> None:

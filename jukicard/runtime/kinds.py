@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jukicard.runtime.placement import Placement, Privilege
+from jukicard.runtime.quota import USUAL_SHARE
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -44,6 +45,7 @@ class Kind(NamedTuple):
     package: the distribution that offers it; empty for this one, and for what a process offers.
     load: returns its class; UnknownAppletError when that is none.
     version: the class's `version`; 1 for our own, which read what any release of ours has kept.
+    reserved: the class's `reserved_memory`.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Kind(NamedTuple):
     package: str
     load: Callable[[], type[Applet[Any]]]
     version: int = 1
+    reserved: int = USUAL_SHARE
 
 
 def hand_down(table: Mapping[str, str]) -> None:
@@ -117,19 +120,19 @@ def find_kind(name: str, package: str = "") -> Kind:
     """
     offered = _OFFERED.get(name)
     if offered is not None:
-        return Kind(name, name not in _TRUSTED, "", lambda: offered, _version(offered))
+        return _kind(name, name not in _TRUSTED, "", offered)
     place = _own_kinds().get(name)
     if place is not None:
         return _own_kind(name, place)
     point = _entry_point(name, package)
     found = load_point(point)
-    return Kind(name, True, _package(point), lambda: found, _version(found))
+    return _kind(name, True, _package(point), found)
 
 
-def _version(found: type[Applet[Any]]) -> int:
-    from jukicard.runtime.assembly import version_of
+def _kind(name: str, confined: bool, package: str, found: type[Applet[Any]]) -> Kind:
+    from jukicard.runtime.assembly import reserved_of, version_of
 
-    return version_of(found)
+    return Kind(name, confined, package, lambda: found, version_of(found), reserved_of(found))
 
 
 def further_kinds() -> list[str]:

@@ -62,7 +62,8 @@ class Entry(NamedTuple):
         that the process itself offered.
     state: initialisation until it is made selectable, deactivated while the issuer has it locked.
     after_issue: whether it came to the card later and has part in the quota of memory.
-    reserved: how many bytes of the quota are its own; 0: it shares what nobody has reserved.
+    reserved: how many bytes of the quota are its own, and all it has; 0: it shares what nobody has
+        reserved.
     version: of the application that wrote what it keeps.
     """
 

@@ -10,6 +10,8 @@ from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.memory import ApplicationMemory, Partition
 
+USUAL_SHARE: Final = 1_024
+"""How many bytes are an application's own that says nothing else: 64 of them fit 65,536."""
 _SIZE: Final = attrgetter("size")
 
 
@@ -54,6 +56,19 @@ class LimitedMemory:
             )
 
 
+class Usage(NamedTuple):
+    """How many bytes of the quota are an application's own, 0 for none, and how many it keeps."""
+
+    own: int
+    used: int
+
+    @property
+    def description(self) -> str:
+        """The same in words."""
+        share = f"{self.own:,} bytes of its own" if self.own else "shares what nobody has reserved"
+        return f"{share}, {self.used:,} used"
+
+
 class Share(NamedTuple):
     """What one application may take of the quota, alone or with others: `most` bytes.
 
@@ -72,12 +87,13 @@ class Share(NamedTuple):
         return self.most - sum(sizes)
 
 
-def shares(quota: int, of: Mapping[Partition, int]) -> list[Share]:
+def shares(quota: int, of: Mapping[Partition, int]) -> tuple[list[Share], Share]:
     """Return the share of each part of memory, given how many bytes are reserved for it.
 
-    0: it has part, with all others like it, in what nobody has reserved.
+    0: it has part, with all others like it, in what nobody has reserved. That comes second; what is
+    left of it is what can still be reserved.
     """
     for part in of:
         part.count()
     common = Share(quota - sum(of.values()), tuple(part for part, own in of.items() if not own))
-    return [Share(own, (part,)) if own else common for part, own in of.items()]
+    return [Share(own, (part,)) if own else common for part, own in of.items()], common

@@ -34,7 +34,7 @@ from jukicard.runtime.placement import (
     entries_from_bytes,
     entries_to_bytes,
 )
-from jukicard.runtime.quota import Share, shares
+from jukicard.runtime.quota import Share, Usage, shares
 
 STEP_BUDGET: Final = 1_000_000
 """How many lines of Python an application from elsewhere may run for one command."""
@@ -61,6 +61,7 @@ class Registry:
     __slots__ = (
         "_applications",
         "_budget",
+        "_common",
         "_entries",
         "_memory",
         "_raw",
@@ -82,6 +83,7 @@ class Registry:
         self._applications: list[Application] = []
         self._raw: bytes | None = None
         self._shares: dict[Aid, Share] = {}
+        self._common = Share(surroundings.options.quota, ())
         self.selected: Callable[[], Iterable[Application | None]] = list
         """Returns what is selected on each open channel."""
         self._now()
@@ -97,7 +99,7 @@ class Registry:
                 for wanted in entries
             ]
             self._entries, self._raw = entries, raw
-            self._shares = self._shared()
+            self._share_out()
         return self._applications
 
     def _make(self, entry: Entry) -> Application:
@@ -122,36 +124,35 @@ class Registry:
             return made
         return OutOfUseApplication(made, entry.state)
 
-    def _shared(self) -> dict[Aid, Share]:
-        """Return who may take how much of the quota; read with the entries, on nobody's steps."""
+    def _share_out(self) -> None:
+        """Find who may take how much of the quota; read with the entries, on nobody's steps."""
         memory = self._surroundings.environment.memory
         later = {
             one.aid: (memory.partition(one.partition_name), entry.reserved)
             for entry, one in zip(self._entries, self._applications, strict=True)
             if entry.after_issue
         }
-        found = shares(self._surroundings.options.quota, dict(later.values()))
-        return dict(zip(later, found, strict=True))
+        found, self._common = shares(self._surroundings.options.quota, dict(later.values()))
+        self._shares = dict(zip(later, found, strict=True))
 
     def _room(self, aid: Aid) -> int:
         """Return how many bytes of the quota an application has left: its own, or the common."""
         self._now()
         return self._shares[aid].left()
 
-    def _unreserved(self) -> int:
-        return self._surroundings.options.quota - sum(one.reserved for one in self._entries)
-
     def install(
-        self, placement: Placement, *, after_issue: bool = False, reserved: int = 0
+        self, placement: Placement, *, after_issue: bool = False, reserved: int | None = None
     ) -> Application:
         """Put an application on the card, behind all others, in the running transaction.
 
         after_issue: it is not selectable before `change` makes it so, and has part in the quota of
-            memory; `reserved` is how many bytes of that are its own, 0 for a share in the rest.
+            memory; `reserved` is how many bytes of that are its own and all it has, 0 for a share
+            in the rest, None for as many as its class says (`reserved_memory`).
 
         UnknownAppletError when there is no such kind here, ValueError when the card has an
-        application of that name, IsoError 6A84 when it has as many as fit, TransactionError when no
-        transaction runs.
+        application of that name, IsoError 6A84 when it has as many as fit, or when the quota has no
+        room for what is to be reserved beside what others have, or have written;
+        TransactionError when no transaction runs.
         """
         if self.get(placement.aid) is not None:
             raise ValueError(f"there is an application {placement.aid} on the card already")
@@ -159,19 +160,36 @@ class Registry:
             raise IsoError(
                 StatusWord.NOT_ENOUGH_MEMORY, f"a card holds {MOST_APPLICATIONS} applications"
             )
-        if reserved > self._unreserved():
-            raise IsoError(
-                StatusWord.NOT_ENOUGH_MEMORY,
-                f"{reserved} bytes of the quota of memory are not left",
-            )
-        state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
         kind = find_kind(placement.kind)
-        entry = Entry(placement, kind.package, state, after_issue, reserved, kind.version)
+        own = self._reservation(kind.reserved if reserved is None else reserved, after_issue)
+        state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
+        entry = Entry(placement, kind.package, state, after_issue, own, kind.version)
         self._write([*self._entries, entry])
         installed = self._now()[-1]
         # what a rollback does not undo (`put_now`) may be left of an installation before
         self._surroundings.environment.memory.drop_partition(installed.partition_name)
         return installed
+
+    def memory(self, aid: bytes) -> Usage | None:
+        """Return how much of the quota an application has; None for one from before issue."""
+        entry, found = self.entry(aid), self.get(aid)
+        if found is None or not entry.after_issue:
+            return None
+        name = found.partition_name
+        return Usage(entry.reserved, self._surroundings.environment.memory.partition(name).count())
+
+    def _reservation(self, wanted: int, after_issue: bool) -> int:
+        """Return how many bytes are to be an application's own; IsoError 6A84 without room."""
+        if not after_issue:
+            return 0
+        left = max(0, self._common.left())
+        if wanted > left:
+            raise IsoError(
+                StatusWord.NOT_ENOUGH_MEMORY,
+                f"{wanted} bytes are to be its own, and {left} bytes of the quota of memory are "
+                "left: delete an application, or say fewer (C8)",
+            )
+        return wanted
 
     def outdated(self) -> list[tuple[Application, int]]:
         """Return what an earlier version has kept than is installed here, and which that was."""
@@ -312,7 +330,11 @@ class _Managed(Contents):
         return sorted(self._registry.offers())
 
     def install(
-        self, module: bytes, aid: Aid, parameters: Mapping[str, str], reserved: int = 0
+        self,
+        module: bytes,
+        aid: Aid,
+        parameters: Mapping[str, str],
+        reserved: int | None = None,
     ) -> None:
         offered = self._registry.offers()
         kind = next((kind for lies, kind in offered.items() if lies == module), None)

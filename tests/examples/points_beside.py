@@ -1,7 +1,7 @@
 """A program that books points beside an application that fills the memory that all share.
 
 The points card is installed from the command line, first with a share in that, then with memory of
-its own.
+its own: as much as any application has, and as much as is asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pointscard import AID, PointsPurpose
 from pointscard.host import PointsSession
 
 GREEDY = Aid("F047524545445901")
-OWN = "4096"
+NONE, MORE = (["--reserve", size] for size in ("0", "4096"))
 BOOKINGS = 25
 
 
@@ -67,16 +67,16 @@ def credit(points: PointsSession, times: int) -> None:
 
 
 def main() -> None:
-    """Book beside it, in vain and then with memory reserved."""
+    """Book beside it, in vain and then with memory of its own."""
     card = issue_card("juki-v1", seed=1)
-    for reserve in ([], ["--reserve", OWN]):
+    for reserve in (NONE, [], MORE):
         with TcpServer(card) as server:
             administer(server, "install", str(AID), *reserve)
             administer(server, "personalise", str(AID), "--card-number")
             key = f"{PointsPurpose.POINTS_CREDIT.name}={PointsPurpose.POINTS_CREDIT}"
             new = ["--purpose", key, "--new-test-keys", "--new-version", "1"]
             administer(server, "put-key", "--aid", str(AID), *new)
-            administer(server, "install", str(GREEDY))
+            administer(server, "install", str(GREEDY), *NONE)
         with LocalReader(card) as reader:
             for apdu in (f"00A4040C08{GREEDY}", "80100000"):
                 assert reader.transmit(bytes.fromhex(apdu)) == b"\x90\x00"
@@ -84,14 +84,14 @@ def main() -> None:
                 try:
                     credit(points, BOOKINGS)
                 except CardFull:
-                    assert not reserve
+                    assert reserve is NONE
                 else:
-                    assert reserve, "the neighbour left something"
+                    assert reserve is not NONE, "the neighbour left something"
                     assert points.balance() == BOOKINGS
         with TcpServer(card) as server:
             for aid in (AID, GREEDY):
                 administer(server, "delete", str(aid), "--yes")
-    print("no room beside it, all booked with memory reserved")
+    print("no room beside it, all booked with memory of its own")
 
 
 if __name__ == "__main__":

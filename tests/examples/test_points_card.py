@@ -27,9 +27,9 @@ def test_it_comes_after_issue_and_goes_without_a_trace(installed: Path) -> None:
     assert "installed, removed, installed again, removed" in run(installed, SCENE, "later")
 
 
-def test_with_memory_reserved_it_books_beside_one_that_fills_the_rest(installed: Path) -> None:
+def test_with_memory_of_its_own_it_books_beside_one_that_fills_the_rest(installed: Path) -> None:
     beside = str(Path(SCENE).with_name("points_beside.py"))
-    assert "all booked with memory reserved" in run(installed, beside)
+    assert "all booked with memory of its own" in run(installed, beside)
 
 
 KEPT = Path(__file__).parents[2] / "vectors" / "state" / "applications"

@@ -61,9 +61,8 @@ def add(commands: Commands) -> None:
         "--reserve",
         metavar="BYTES",
         type=_reserve,
-        default=0,
-        help="how much of the card's memory is to be its own, and all it has (default: it shares "
-        "what nobody has reserved)",
+        help="how much of the card's memory is to be its own, and all it has (default: as the "
+        "application says; 0: it shares what nobody has reserved)",
     )
     personalise = _action(
         actions, "personalise", "hand an installed application its contents", _personalise
@@ -192,8 +191,8 @@ def _set_version(text: str) -> int:
 def _reserve(text: str) -> int:
     from jukihost.sessions.issuer import MAX_RESERVE
 
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:11]) <= MAX_RESERVE):
-        raise argparse.ArgumentTypeError(f"no number of bytes, 1 to {MAX_RESERVE}")
+    if not (text.isascii() and text.isdigit() and int(text[:11]) <= MAX_RESERVE):
+        raise argparse.ArgumentTypeError(f"no number of bytes, 0 to {MAX_RESERVE}")
     return int(text)
 
 

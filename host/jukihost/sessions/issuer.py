@@ -221,19 +221,20 @@ class IssuerSession(KeepsReceipts):
         *,
         privileges: bytes = b"\0",
         parameters: bytes = b"",
-        reserve: int = 0,
+        reserve: int | None = None,
     ) -> None:
         """Install an application and let it be selected (11.5.2.3.2).
 
         `package` and `module` name what it is made of, `aid` how it is selected, `privileges` (1 or
         3 bytes) what it may; `parameters` are its own. `reserve` bytes of the card's memory are its
-        own, and all it has; 0: it shares what nobody has reserved. AlreadyExists, CardFull,
+        own, and all it has; 0: it shares what nobody has reserved; None: as the card has it, on the
+        software card as many as the application says, or 1,024. AlreadyExists, CardFull,
         ModuleNotOffered, IncorrectData; ValueError for more than the command can carry.
         """
         specific = Tlv(0xC9, parameters).encode()
-        if reserve:  # 11.5.2.3.7: two bytes up to 32767, else four
-            if not 0 < reserve <= MAX_RESERVE:
-                raise ValueError(f"what is reserved is 1 to {MAX_RESERVE} bytes, not {reserve}")
+        if reserve is not None:  # 11.5.2.3.7: two bytes up to 32767, else four
+            if not 0 <= reserve <= MAX_RESERVE:
+                raise ValueError(f"what is reserved is 0 to {MAX_RESERVE} bytes, not {reserve}")
             quota = reserve.to_bytes(2 if reserve <= 0x7FFF else 4, "big")
             specific += Tlv(0xEF, [Tlv(0xC8, quota)]).encode()
         if len(specific) > 0xFF:

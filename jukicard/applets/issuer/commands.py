@@ -128,14 +128,15 @@ FOR_PERSONALISATION: Final = 0x20
 class Install(NamedTuple):
     """11.5: what for (bits of P1), what of, under which name, with which parameters.
 
-    `reserved` is how many bytes of memory are to be its own, 0 for a share in what is common.
+    `reserved` is how many bytes of memory are to be its own, 0 for a share in what is common, None
+    where nothing is said.
     """
 
     purpose: int
     module: bytes
     aid: Aid
     parameters: Mapping[str, str]
-    reserved: int
+    reserved: int | None
 
 
 def parse_install(command: CommandApdu) -> Install:
@@ -157,7 +158,7 @@ def parse_install(command: CommandApdu) -> Install:
     if any(privileges) or len(privileges) not in (0, 1, 3) or (installs and not privileges):
         raise _wrong(name, "an application that comes after issue gets no privileges")
     text, reserved = _install_parameters(name, parameters)
-    if not installs and (text or reserved):
+    if not installs and (text or reserved is not None):
         raise _wrong(name, "parameters come with the installation")
     return Install(command.p1, module, _aid(name, aid), text, reserved)
 
@@ -174,7 +175,7 @@ def _fields(name: str, data: bytes) -> list[bytes]:
     return fields
 
 
-def _install_parameters(name: str, raw: bytes) -> tuple[dict[str, str], int]:
+def _install_parameters(name: str, raw: bytes) -> tuple[dict[str, str], int | None]:
     """Read C9, text, `name=value` joined by semicolons; and EF with C8, bytes of memory.
 
     # Card Specification 2.3.1, 11.5.2.3.7, table 11-49: C8 is the quota of non volatile data
@@ -182,7 +183,7 @@ def _install_parameters(name: str, raw: bytes) -> tuple[dict[str, str], int]:
     objects = {one.tag: one for one in _objects(name, raw)}
     if list(objects) not in ([], [0xC9], [0xC9, 0xEF]):
         raise _wrong(name, "the parameters are C9, and perhaps EF")
-    reserved = 0
+    reserved = None
     if 0xEF in objects:
         quotas = _objects(name, objects[0xEF].value)
         if [one.tag for one in quotas] != [0xC8] or len(quotas[0].value) not in (2, 4):

@@ -20,7 +20,7 @@ from jukicard.runtime.events import CardEvent, FirewallDenial
 from jukicard.runtime.kinds import offer_applet
 from jukicard.runtime.placement import Placement
 from jukicard.testing.applets import ForbiddenApplet, with_forbidden
-from tests.support.cards.issuer_desk import install as install_as
+from tests.support.cards.issuer_desk import SHARING, install as install_as
 from tests.support.cards.juki_desk import CODE, CODE_RECORD, PIN
 from tests.support.cards.towns import AIDS
 from tests.support.naive.scp03_host import Host
@@ -36,8 +36,6 @@ USE_SERVICE: Final = bytes.fromhex("8012000000")
 LIBRARY: Final = Aid("F04C494252415259")
 LOAN: Final = bytes(18)
 """A free place among the library's loans."""
-RESERVING: Final = bytes.fromhex("C900EF06C80400000400")
-"""Parameters of INSTALL with which the library has 1,024 bytes of the quota to itself."""
 POINTS: Final = (
     "constructor",
     "new_state",
@@ -229,13 +227,13 @@ class World:
 def install(card: Card, applications: list[Aid]) -> None:
     """Have the issuer install applications and write the library's first loan, over SCP03.
 
-    The library reserves memory for itself, the others share the rest.
+    The hostile ones share what nobody has; of the others each has memory of its own.
     """
     card.power_on()
     assert card.transmit(bytes((0, 0xA4, 4, 0x0C, len(ISSUER))) + ISSUER) == b"\x90\x00"
     host = Host(card.transmit).open()
     for aid in applications:
-        parameters = RESERVING if aid == LIBRARY else b"\xc9\0"
+        parameters = SHARING if aid in (HOSTILE, ACCOMPLICE) else b"\xc9\0"
         assert host.send(install_as(module=aid, aid=aid, parameters=parameters)) == "009000"
     for command in (install_for(0x20, LIBRARY), store(0x88, b"\0\1" + bytes((len(LOAN),)) + LOAN)):
         assert host.send(command).endswith("9000")

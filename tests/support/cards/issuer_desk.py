@@ -34,6 +34,8 @@ POINTS: Final = Aid("F0504F494E545302")
 JPKI: Final = "D392F000260100000001"
 SELECT_POINTS: Final = "00A4040C08F0504F494E545302"
 NEW_KEYS: Final = tuple(bytes(range(n, n + 16)) for n in (0x11, 0x51, 0x91))
+SHARING: Final = bytes.fromhex("C900EF04C8020000")
+"""Parameters of INSTALL with which an application has no memory of its own: it shares the rest."""
 K_ENC, K_MAC = bytes(range(0x80, 0x90)), bytes(range(0xA0, 0xB0))
 
 

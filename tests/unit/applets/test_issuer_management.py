@@ -19,6 +19,7 @@ from tests.support.cards.issuer_desk import (
     K_MAC,
     POINTS,
     SELECT_POINTS,
+    SHARING,
     apdu,
     contents,
     delete,
@@ -280,6 +281,14 @@ def test_an_install_that_cannot_be(
     assert contents(card) == before
 
 
+@pytest.mark.parametrize("parameters", [SHARING, bytes.fromhex("C900EF04C8020001"), b"\xc9\3a=b"])
+def test_parameters_come_with_the_installation(card: Card, parameters: bytes) -> None:
+    host = session(card)
+    assert host.send(install(0x04)) == "009000"
+    assert host.send(install(0x08, parameters=parameters)) == "6A80"
+    assert host.send(install(0x08)) == "009000"
+
+
 def test_fields_that_do_not_fit(card: Card) -> None:
     host, right = session(card), install()[5:]
     for cut in range(len(right)):
@@ -309,8 +318,8 @@ def test_the_quota_of_memory_is_shared(card: Card) -> None:
     small.power_on()
     host = session(small)
     other = bytes(POINTS) + b"\1"
-    assert host.send(install()) == "009000"
-    assert host.send(install(aid=other)) == "009000"
+    assert host.send(install(parameters=SHARING)) == "009000"
+    assert host.send(install(aid=other, parameters=SHARING)) == "009000"
     host.send(install(0x20))
     assert host.send("80E28800040001 01 AA".replace(" ", "")) == "9000", "22 bytes with its name"
     host.send(install(0x20, aid=other))
@@ -337,8 +346,9 @@ def test_memory_that_is_reserved_is_ones_own(card: Card) -> None:
     reserving = bytes.fromhex("C900EF06C8040000FF00")  # all of 65536 but 256
     assert host.send(install(aid=own, parameters=reserving)) == "009000"
     assert host.send(install(aid=second, parameters=reserving)) == "6A84"
-    assert host.send(install(aid=second)) == "009000"
-    assert host.send(install(aid=third)) == "009000"
+    assert host.send(install(aid=second)) == "6A84", "1,024 bytes would be its own"
+    assert host.send(install(aid=second, parameters=SHARING)) == "009000"
+    assert host.send(install(aid=third, parameters=SHARING)) == "009000"
     assert stores(second, 200) == "9000"
     assert stores(third, 200) == "6A84", "the two share what nobody has reserved"
     assert stores(own, 200) == "9000"

@@ -108,7 +108,7 @@ def test_a_key_file_that_is_none(
         ("unblock-key", "SEAL_DESK=32", "--aid", AID, "--test-keys"),
         ("unblock-key", "SEAL_DESK=1", "--test-keys"),
         ("install", AID, "--test-keys", "--reserve", SECRET),
-        ("install", AID, "--test-keys", "--reserve", "0"),
+        ("install", AID, "--test-keys", "--reserve", "-1"),
         ("install", AID, "--test-keys", "--reserve", "9999999999"),
         ("install", AID, "--test-keys", "--parameter", f"name={SECRET * 8}"),
         ("personalise", "--card-number", "--test-keys"),

@@ -12,7 +12,13 @@ from tests.unit.host.test_issuer import APPLICATION, PACKAGE, issuer
 
 @pytest.mark.parametrize(
     ("reserve", "parameter"),
-    [(1, "C8020001"), (0x7FFF, "C8027FFF"), (0x8000, "C80400008000"), (2**31 - 1, "C8047FFFFFFF")],
+    [
+        (0, "C8020000"),
+        (1, "C8020001"),
+        (0x7FFF, "C8027FFF"),
+        (0x8000, "C80400008000"),
+        (2**31 - 1, "C8047FFFFFFF"),
+    ],
 )
 def test_memory_is_reserved(reserve: int, parameter: str) -> None:
     specific = f"C900EF{len(parameter) // 2:02X}{parameter}"

@@ -29,6 +29,8 @@ from jukicard.kit import (
     MessagingLevel,
     PinFile,
     Pins,
+    RecordFile,
+    RecordStructure,
     ResponseApdu,
     SecureMessaging,
     TransparentFile,
@@ -255,3 +257,49 @@ def test_a_new_version_is_compared_line_by_line() -> None:
         "+ 0003, read: Verified(0011)",
     } <= set(found)
     assert {line[2:6] for line in found} == {"0001", "0011", "0101", "0002", "0003"}
+
+
+@pytest.mark.parametrize(
+    ("own", "size", "says"),
+    [
+        (1_024, 1_024 - 41, ""),
+        (1_024, 1_024 - 40, "its files at their fullest take 1,025 bytes, and it has 1,024 of its"),
+        (2_000, 1_024 - 40, ""),
+        (0, 60_000, ""),
+    ],
+)
+def test_files_that_do_not_fit_the_memory_of_its_own(own: int, size: int, says: str) -> None:
+    """Names count, records with the two bytes before each, objects that say how long they are."""
+    records = RecordFile(
+        fid=2,
+        access=AccessRules(read=ALWAYS),
+        structure=RecordStructure.LINEAR_FIXED,
+        record_size=3,
+        record_count=1,
+    )
+    objects = (
+        DataObject(tag=0xC1, read=ALWAYS, max_size=2),  # object//C1
+        DataObject(tag=0xC2, read=ALWAYS),  # says nothing
+    )
+
+    class Full(Files[FileState]):
+        """Two files, two objects."""
+
+        type_name = "full"
+        pin_waiver = "it is a test"
+        reserved_memory = own
+        tree = FileTree(
+            DedicatedFile(
+                name=AID,
+                files=(
+                    TransparentFile(fid=1, size=size, access=AccessRules(read=ALWAYS)),
+                    records,
+                ),
+                objects=objects,
+            )
+        )
+
+    found = review(Full, Full.tree)
+    assert [one.where for one in found] == ["memory"] * bool(says)
+    assert says in "".join(one.says for one in found)
+    assert declaration(Full, Full.tree)["memory of its own"] == f"{own:,} bytes"

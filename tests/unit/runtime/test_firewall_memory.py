@@ -86,7 +86,7 @@ def test_what_fills_the_common_memory_stops_nobody_with_memory_of_its_own(way: s
     host = session(there.card)
     assert host.send(install(0x20, aid=LIBRARY)) == "009000"
     loan = b"\0\1" + bytes((len(LOAN),)) + LOAN
-    assert host.send(store(0x88, loan)) == "9000", "what is reserved is its own"
+    assert host.send(store(0x88, loan)) == "9000", "it has memory of its own"
     added = host.send(put_key(host, NEW_KEYS, 2))
     assert added.endswith("9000"), "what was there since issue grows outside of it"
     assert host.send(delete(HOSTILE)) == "009000"

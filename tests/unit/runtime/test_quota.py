@@ -4,6 +4,7 @@ right whatever happens."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from jukicard.runtime.kinds import offer_applet
 from jukicard.runtime.placement import Placement
 from jukicard.testing.faults import FaultyBackend
 from tests.support import soak
-from tests.support.cards.issuer_desk import ISSUED, install, session
+from tests.support.cards.issuer_desk import ISSUED, SHARING, install, session
 from tests.support.published.transcript import send
 
 WRITER: Final = Aid("F05752495445520A")
@@ -104,7 +105,8 @@ def test_what_neighbours_keep_costs_a_writer_no_step(
     card = powered(Card.restore(ISSUED, on_bug=raise_bug))
     host = session(card, level=1)
     assert host.send(install(module=WRITER, aid=WRITER)) == "009000"
-    assert host.send(install(module=WRITER, aid=NEIGHBOURS[0])) == "009000"
+    sharing = install(module=WRITER, aid=NEIGHBOURS[0], parameters=SHARING)
+    assert host.send(sharing) == "009000"
 
     def fifty(card: Card) -> int:
         """The steps of a command that writes fifty values, none of which was there."""
@@ -123,7 +125,7 @@ def test_what_neighbours_keep_costs_a_writer_no_step(
     assert fifty(card) == alone
     host = session(card, level=1)
     for aid in NEIGHBOURS[1:]:
-        assert host.send(install(module=WRITER, aid=aid)) == "009000"
+        assert host.send(install(module=WRITER, aid=aid, parameters=SHARING)) == "009000"
     assert fifty(card) == alone
     anew = powered(Card.restore(card.snapshot(), on_bug=raise_bug))
     fifty(anew)
@@ -131,14 +133,15 @@ def test_what_neighbours_keep_costs_a_writer_no_step(
     assert set(answers) == {"9000"}
 
 
-RESERVED: Final = {WRITER: 0, NEIGHBOURS[0]: 0, NEIGHBOURS[1]: 0x4000}
+RESERVED: Final = {WRITER: 0, NEIGHBOURS[0]: 0, NEIGHBOURS[1]: 0x4000, NEIGHBOURS[2]: 0x2000}
+"""Whose own how many bytes are, for whoever is installed, of a quota that may be full by then."""
 PARTS: Final = list(RESERVED)
 DEEDS: Final = st.tuples(
     st.sampled_from(["cut", "cut, landed", "remove", "anew", *[""] * 8]),
     st.sampled_from(PARTS),
     st.sampled_from(["20", "21", "22", "24", "25", "26"]),
     st.integers(0, 2),
-    st.sampled_from([0, 1, 90, 250]),
+    st.sampled_from([0, 1, 90, 250, 255]),
 )
 
 
@@ -175,11 +178,13 @@ class Counted:
     def change(self, what: str, aid: Aid, command: str) -> None:
         card, applications = self.card, self.card.applications
         if applications.get(aid) is None:
-            with card.environment.memory.transaction():
+            fits = RESERVED[aid] <= self.common()
+            with suppress(IsoError), card.environment.memory.transaction():
                 applications.install(
                     Placement(aid, "test-writer"), after_issue=True, reserved=RESERVED[aid]
                 )
                 applications.change(aid, Operation.ACTIVATE)
+            assert (applications.get(aid) is not None) is fits
         elif what == "remove":
             with card.environment.memory.transaction():
                 applications.remove(aid)
@@ -188,18 +193,23 @@ class Counted:
             assert send(card, command) in ("9000", "6985", "6A84")
             self.expect()  # before the power that ends each deed
 
-    def expect(self) -> None:
-        there = self.there()
+    def used(self) -> dict[Aid, int]:
+        """Return how much each writer on the card keeps, recounted."""
         memory = self.card.environment.memory
-        used = {
+        return {
             aid: sum(
                 len(key) + len(value)
                 for key, value in memory.partition(f"application {aid}").items()
             )
-            for aid in there
+            for aid in self.there()
         }
-        common = QUOTA - sum(RESERVED[aid] for aid in there)
-        common -= sum(size for aid, size in used.items() if not RESERVED[aid])
+
+    def common(self) -> int:
+        """Return what nobody has reserved and nobody has written."""
+        return QUOTA - sum(RESERVED[aid] or size for aid, size in self.used().items())
+
+    def expect(self) -> None:
+        there, used, common = self.there(), self.used(), self.common()
         assert there == {
             aid: RESERVED[aid] - size if RESERVED[aid] else common for aid, size in used.items()
         }
