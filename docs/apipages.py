@@ -23,6 +23,7 @@ FACES = {
     "jukihost": "The terminal's side",
     "jukihost.tokens": "Tokens for keys",
     "jukihost.database": "The terminal's database and clock",
+    "jukihost.issuing": "Where cards and certificates come from",
     "jukihost.ledger": "The ledger of cards and operators",
     "jukihost.log": "The log of uses",
     "jukihost.paper": "Documents on paper",

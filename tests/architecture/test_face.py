@@ -19,6 +19,7 @@ import jukicard.kit
 import jukicard.testing
 import jukihost
 import jukihost.database
+import jukihost.issuing
 import jukihost.ledger
 import jukihost.log
 import jukihost.paper
@@ -41,6 +42,7 @@ FACES = {
     "jukihost": jukihost,
     "jukihost.tokens": jukihost.tokens,
     "jukihost.database": jukihost.database,
+    "jukihost.issuing": jukihost.issuing,
     "jukihost.ledger": jukihost.ledger,
     "jukihost.log": jukihost.log,
     "jukihost.paper": jukihost.paper,
@@ -53,6 +55,7 @@ FACES = {
 SMALL = {
     "jukicard.testing": 20,
     "jukihost.database": 20,
+    "jukihost.issuing": 20,
     "jukihost.ledger": 40,
     "jukihost.log": 20,
     "jukihost.paper": 10,

@@ -24,7 +24,15 @@ from jukicard.synthetic.pki import (
 from jukicard.synthetic.pki.ocsp import answer, responder
 from jukicard.synthetic.pki.revocation import Register, RevocationReason
 from jukicard.synthetic.places import prefectures
+from jukihost.issuing import (
+    CardKind,
+    certify,
+    find_authority,
+    hold_certificate,
+    revocation_list,
+)
 from tests.interop.openssl import OpenSsl, openssl_in
+from tests.unit.host_issuing.orders import order
 
 pytestmark = pytest.mark.interop
 
@@ -297,3 +305,26 @@ def test_ocsp_answers_verify(
         assert expected in said
         assert "Nonce" not in said
         assert (state == "revoked") == ("Reason: certificateHold" in said)
+
+
+@pytest.mark.parametrize(
+    ("card", "bits", "level"),
+    [(CardKind.JUKI, 1024, "0"), (CardKind.JUKI, 2048, "1"), (CardKind.MY_NUMBER, 2048, "1")],
+)
+def test_openssl_verifies_what_a_terminal_ordered(
+    openssl: OpenSsl, card: CardKind, bits: int, level: str
+) -> None:
+    desk = find_authority("test")
+    asked = order(7, card=card, bits=bits)
+    issued = certify(desk, asked)
+    root = openssl.put("root", issued.authority)
+    holder = openssl.put("holder", issued.der)
+    moment = asked.issued + datetime.timedelta(days=1)
+    hold_certificate(desk, issued.serial, moment)
+    crl = openssl.put("list", revocation_list(desk, issued.serial, moment), "crl")
+    usual = ("-auth_level", level, "-CAfile", root)
+    said = openssl.said("verify", *usual, *at(asked.issued), holder)
+    assert said.endswith("holder.pem: OK\n")
+    status, text = openssl.run("verify", *usual, "-crl_check", "-CRLfile", crl, *at(moment), holder)
+    assert status != 0
+    assert "certificate revoked" in text

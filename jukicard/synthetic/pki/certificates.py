@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from jukicard.crypto.asymmetric import EcPublicKey, RsaPublicKey
 from jukicard.environment import RandomSource
+from jukicard.synthetic.characters import CertificateText
 from jukicard.synthetic.codes import random_digits
 from jukicard.synthetic.draws import below, between, choice
 from jukicard.synthetic.eras import JAPAN, birthday_after, years_before
 from jukicard.synthetic.person import Person
 from jukicard.synthetic.pki import x509
 from jukicard.synthetic.pki.authorities import DAY_ENDS, ORGANISATION, Authority
+from jukicard.synthetic.places import Municipality
 
 STATEMENT: Final = "http://www.jpki.go.jp/cps.html"
 """Where the real certificates say their practice statement is; a name, nothing is fetched."""
@@ -25,6 +27,34 @@ _SERIALS: Final = (0x10000, 0x7FFFFFFF)
 _BASE_36: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _KIND: Final = "003A"
 """How the common name in an authentication certificate ends on the cards it was seen on."""
+
+
+class Dweller(Protocol):
+    """Whose municipality a certificate names; a `Person` is one."""
+
+    @property
+    def municipality(self) -> Municipality:
+        """Where the holder lives."""
+
+
+class Subject(Dweller, Protocol):
+    """What a certificate for signatures says of its holder; a `Person` is one."""
+
+    @property
+    def certificate_name(self) -> CertificateText:
+        """The name as certificates hold it."""
+
+    @property
+    def certificate_address(self) -> CertificateText:
+        """The address as certificates hold it."""
+
+    @property
+    def certificate_birth(self) -> str:
+        """Number of the era and date, nine digits."""
+
+    @property
+    def sex(self) -> int:
+        """The code of JIS X 0303."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,12 +81,17 @@ def certificate_expiry(
 
 
 def juki_certificate_expiry(issued: datetime.date, card_expires: datetime.date) -> datetime.date:
-    """Return the last day of a Juki card's certificate: three years, or the card's last day."""
-    return min(years_before(issued, -3) - datetime.timedelta(days=1), card_expires)
+    """Return the last day of a Juki card's certificate: three years, or the card's last day.
+
+    Three years end on the eve of the same day, and on the last of the month where there is none.
+    """
+    later = years_before(issued, -3)
+    is_same_day = later.day == issued.day
+    return min(later - datetime.timedelta(days=1) if is_same_day else later, card_expires)
 
 
 def signature_certificate(
-    person: Person,
+    person: Subject,
     public: RsaPublicKey,
     *,
     authority: Authority,
@@ -66,11 +101,11 @@ def signature_certificate(
 ) -> Certificate:
     """Issue a certificate for signatures (署名用電子証明書): it says who and where the holder is.
 
-    It begins at some time of the day's office hours and ends with the day `expires`; the random
-    source gives that time, the serial number and the end of the common name. ValueError when the
-    dates are in the wrong order or not within the authority's own.
+    It begins at some time of the day's office hours, or at the moment `issued`, and ends with the
+    day `expires`; the random source gives that time, the serial number and the end of the common
+    name. ValueError when the dates are in the wrong order or not within the authority's own.
     """
-    begins = _office_hours(random, issued)
+    begins = _begins(random, issued)
     place = person.municipality
     where = (("L", place.prefecture.romanised), ("L", place.romanised))
     common = f"{begins.astimezone(JAPAN):%Y%m%d%H%M%S}{place.code}{random_digits(random, 9)}"
@@ -95,7 +130,7 @@ def signature_certificate(
 
 
 def authentication_certificate(
-    person: Person,
+    person: Dweller,
     public: RsaPublicKey,
     *,
     authority: Authority,
@@ -107,7 +142,7 @@ def authentication_certificate(
 
     Dates, randomness and ValueError as with `signature_certificate`.
     """
-    begins = _office_hours(random, issued)
+    begins = _begins(random, issued)
     unique = "".join(choice(random, _BASE_36) for _ in range(14))
     common = f"{unique}{person.municipality.code}{_KIND}"
     return _issue(
@@ -146,7 +181,7 @@ def operator_certificate(
         subject=x509.name(
             ("C", "JP"), ("O", ORGANISATION), ("OU", municipality), ("CN", identifier)
         ),
-        begins=_office_hours(random, issued),
+        begins=_begins(random, issued),
         expires=expires,
         random=random,
         crl_point=authority.crl_point(("CN", "CRLDP")),
@@ -157,7 +192,7 @@ def operator_certificate(
     )
 
 
-def _four_items(person: Person) -> tuple[bytes, ...]:
+def _four_items(person: Subject) -> tuple[bytes, ...]:
     """Name, birth, sex and address and where substitutes stand, in the order of real cards."""
     name, address = person.certificate_name, person.certificate_address
     return tuple(
@@ -173,8 +208,10 @@ def _four_items(person: Person) -> tuple[bytes, ...]:
     )
 
 
-def _office_hours(random: RandomSource, day: datetime.date) -> datetime.datetime:
-    """Return a moment between 9:00 and 16:59:59 in Japan."""
+def _begins(random: RandomSource, day: datetime.date) -> datetime.datetime:
+    """Return the moment that is given, or one of the day between 9:00 and 16:59:59 in Japan."""
+    if isinstance(day, datetime.datetime):
+        return day.astimezone(datetime.UTC).replace(microsecond=0)
     opening = datetime.datetime.combine(day, datetime.time(9), tzinfo=JAPAN)
     moment = opening + datetime.timedelta(seconds=below(random, 8 * 3600))
     return moment.astimezone(datetime.UTC)

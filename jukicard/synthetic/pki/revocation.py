@@ -39,12 +39,12 @@ class Register:
 
     __slots__ = ("_issued", "_next_crl", "_revoked", "authority")
 
-    def __init__(self, authority: Authority) -> None:
-        """Start with no certificate."""
+    def __init__(self, authority: Authority, *, next_crl: int = 1) -> None:
+        """Start with no certificate; `next_crl` is the number of the next list."""
         self.authority = authority
         self._issued: dict[int, Certificate] = {}
         self._revoked: dict[int, Revocation] = {}
-        self._next_crl = 1
+        self._next_crl = next_crl
 
     def add(self, certificate: Certificate) -> None:
         """Take up a certificate; ValueError when another authority issued it or its number is

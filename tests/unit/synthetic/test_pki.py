@@ -421,7 +421,7 @@ def test_certificates_end_on_the_fifth_birthday_or_with_the_card() -> None:
     late = datetime.date(2035, 2, 17)
     assert certificate_expiry(SPECIMEN, ISSUED, late) == EXPIRES
     assert certificate_expiry(SPECIMEN, ISSUED, datetime.date(2028, 1, 1)).year == 2028
-    assert juki_certificate_expiry(datetime.date(2012, 2, 29), late) == datetime.date(2015, 2, 27)
+    assert juki_certificate_expiry(datetime.date(2012, 2, 29), late) == datetime.date(2015, 2, 28)
     assert juki_certificate_expiry(JUKI_ISSUED, datetime.date(2016, 5, 5)).year == 2016
 
 

@@ -1,0 +1,78 @@
+"""Where cards and certificates come from: authorities, blank cards, and what is written on them.
+
+What makes cards and certifies keys is joined by structure and name, never by import: anything that
+fits `CertificateAuthority` is one, and packages offer theirs in an entry-point group. The names are
+loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from jukihost.issuing.authority import (
+        CertificateAuthority as CertificateAuthority,
+        CertificateRequest as CertificateRequest,
+        CertificateStanding as CertificateStanding,
+        CertificateUse as CertificateUse,
+        IssuedCertificate as IssuedCertificate,
+        RevocationReason as RevocationReason,
+        certificate_standing as certificate_standing,
+        certify as certify,
+        hold_certificate as hold_certificate,
+        release_certificate as release_certificate,
+        revocation_list as revocation_list,
+        revoke_certificate as revoke_certificate,
+    )
+    from jukihost.issuing.errors import (
+        AuthorityAway as AuthorityAway,
+        AuthorityBroken as AuthorityBroken,
+        AuthorityError as AuthorityError,
+        AuthorityMissing as AuthorityMissing,
+        AuthorityRefused as AuthorityRefused,
+        CertificateUnknown as CertificateUnknown,
+        CertificateWrong as CertificateWrong,
+        IssueEnded as IssueEnded,
+    )
+    from jukihost.issuing.lookup import (
+        find_authority as find_authority,
+        list_authorities as list_authorities,
+    )
+    from jukihost.issuing.terms import (
+        JUKI_CARDS_UNTIL as JUKI_CARDS_UNTIL,
+        JUKI_CERTIFICATES_UNTIL as JUKI_CERTIFICATES_UNTIL,
+        CardKind as CardKind,
+        card_last_day as card_last_day,
+        certificate_last_day as certificate_last_day,
+        check_card_issue as check_card_issue,
+        check_certificate_issue as check_certificate_issue,
+    )
+
+_HOMES: Final = {
+    "authority": "CertificateAuthority CertificateRequest CertificateStanding CertificateUse "
+    "IssuedCertificate RevocationReason certificate_standing certify hold_certificate "
+    "release_certificate revocation_list revoke_certificate",
+    "errors": "AuthorityAway AuthorityBroken AuthorityError AuthorityMissing AuthorityRefused "
+    "CertificateUnknown CertificateWrong IssueEnded",
+    "lookup": "find_authority list_authorities",
+    "terms": "CardKind JUKI_CARDS_UNTIL JUKI_CERTIFICATES_UNTIL card_last_day "
+    "certificate_last_day check_card_issue check_certificate_issue",
+}
+"""Where the names are at home, below this package."""
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jukihost.issuing' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"jukihost.issuing.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
