@@ -39,6 +39,12 @@ if TYPE_CHECKING:
         WorkflowError as WorkflowError,
         code_of as code_of,
     )
+    from jukihost.workflows.explained import (
+        INTERFACE as INTERFACE,
+        Explained as Explained,
+        explain as explain,
+        retry_after as retry_after,
+    )
     from jukihost.workflows.hand import CardAtDesk as CardAtDesk
     from jukihost.workflows.office import (
         Desk as Desk,
@@ -63,6 +69,11 @@ if TYPE_CHECKING:
         RIGHT_FOR as RIGHT_FOR,
         Task as Task,
     )
+    from jukihost.workflows.terminal import (
+        AsyncConversation as AsyncConversation,
+        AsyncTerminal as AsyncTerminal,
+        Terminal as Terminal,
+    )
 
 _HOMES: Final = {
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
@@ -70,12 +81,14 @@ _HOMES: Final = {
     "duty": "Duty",
     "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible NotApproved "
     "NotOnDuty OtherCard Retry SupervisorDecides WorkflowError code_of",
+    "explained": "Explained INTERFACE explain retry_after",
     "hand": "CardAtDesk",
     "office": "Desk Office",
     "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
     "procedure": "Procedure",
     "suspending": "Resumed Suspended resume_card suspend_by_telephone",
     "tasks": "RIGHT_FOR Task",
+    "terminal": "AsyncConversation AsyncTerminal Terminal",
 }
 """Where the names are at home, below this package."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
