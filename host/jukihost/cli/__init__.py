@@ -16,6 +16,7 @@ from jukihost.cli import (
     card,
     code,
     database,
+    doctor,
     issuer,
     jpki,
     keys,
@@ -118,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
         database,
         uselog,
         backup,
+        doctor,
         apdu,
         vectors,
     ):
