@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -59,11 +59,18 @@ class Reader:
         self.exchanges = 0
         self._pulled_at: int | None = None
         self._acts = False
+        self._error: Callable[[], BaseException] = _pulled
         self.description = "a reader for tests"
 
-    def pull(self, at: int, *, acts: bool) -> None:
-        """Have the card pulled at an exchange, from 0; `acts`: after the card has done it."""
+    def pull(
+        self, at: int, *, acts: bool, error: Callable[[], BaseException] | None = None
+    ) -> None:
+        """Have the card pulled at an exchange, from 0; `acts`: after the card has done it.
+
+        error: makes what is raised then, where it is not that the card is gone.
+        """
         self.exchanges, self._pulled_at, self._acts = 0, at, acts
+        self._error = error or _pulled
 
     @property
     def atr(self) -> bytes:
@@ -85,7 +92,7 @@ class Reader:
         if self._acts:
             self._reader.transmit(command)
         self._reader.close()
-        raise CardRemoved("the card is gone: put it back, then open the connection again")
+        raise self._error()
 
     def __enter__(self) -> Reader:
         self.open()
@@ -93,6 +100,10 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _pulled() -> CardRemoved:
+    return CardRemoved("the card is gone: put it back, then open the connection again")
 
 
 class Clerk:

@@ -6,22 +6,22 @@ import pytest
 
 from jukihost.clock import MovableClock
 from jukihost.database import Database
-from jukihost.errors import CardError
 from jukihost.ledger import LedgerState
 from jukihost.models import CardState
 from jukihost.workflows import (
     CardAtDesk,
     CardStopped,
+    Desk,
     Paper,
     Presented,
     Procedure,
     Task,
-    recover_card,
     resume_card,
     suspend_by_telephone,
 )
 from jukihost.workflows.cards import meet
-from tests.support.host.counters import Clerk, Counter
+from tests.support.host.counters import Counter
+from tests.support.host.cuts import CUTS, Cut, Cutting, Trouble
 
 IN_PERSON = Presented(papers=frozenset({Paper.PHOTO}))
 
@@ -72,39 +72,34 @@ def test_a_card_that_was_found_is_what_it_was_before(counter: Counter, was_seen:
 
 
 @pytest.mark.parametrize("receipts", [True, False])
-@pytest.mark.parametrize("acts", [True, False])
-@pytest.mark.parametrize("puts_back", [True, False])
+@pytest.mark.parametrize("cut", CUTS)
 def test_a_resumption_cut_at_any_exchange_is_finished_or_undone(
-    database: Database, clock: MovableClock, acts: bool, puts_back: bool, receipts: bool
+    database: Database, clock: MovableClock, cut: Cut, receipts: bool
 ) -> None:
-    counter = Counter(database, clock, receipts=receipts)
-    at = 0
-    while True:
+    assert resumption(Counter(database, clock, receipts=receipts)).at_every_exchange(cut) > 10
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_trouble_before_any_transaction_of_a_resumption_leaves_card_and_ledger_alike(
+    counter: Counter, trouble: Trouble
+) -> None:
+    assert resumption(counter).at_every_transaction(trouble) >= 2
+
+
+def resumption(counter: Counter) -> Cutting:
+    """Resuming a card that was suspended itself."""
+
+    def suspended() -> None:
         if counter.ledger().state is LedgerState.ACTIVE:
             suspend_by_telephone(counter.desk(), counter.holder, Presented())
             seen(counter)
-        before = len(counter.uses())
-        with counter.on_desk() as (hand, reader):
-            reader.pull(at, acts=acts)
-            desk = counter.desk(talk=Clerk(puts_back=puts_back))
-            cut = False
-            try:
-                resume_card(desk, hand, IN_PERSON)
-            except CardError:
-                cut = True
-            ended = reader.exchanges <= at
-        assert len(counter.uses()) == before + 1
-        assert not (counter.undecided() and puts_back)
-        with counter.on_desk() as (hand, _):
-            recover_card(counter.desk(), hand)
-        assert counter.undecided() == 0
+
+    def alike(done: bool) -> None:
         ledger, card = counter.ledger().state, counter.card_state()
-        assert (ledger, card) in {
-            (LedgerState.ACTIVE, CardState.ACTIVE),
-            (LedgerState.SUSPENDED, CardState.SUSPENDED),
-        }
-        if ended:
-            assert not cut
-            break
-        at += 1
-    assert at > 10
+        assert (ledger is LedgerState.ACTIVE) == (card is CardState.ACTIVE)
+        assert ledger is LedgerState.ACTIVE or not done
+
+    def resume(desk: Desk, hand: CardAtDesk) -> None:
+        resume_card(desk, hand, IN_PERSON)
+
+    return Cutting(counter, Task.RESUME, suspended, resume, alike)
