@@ -24,6 +24,7 @@ FACES = {
     "jukihost.tokens": "Tokens for keys",
     "jukihost.database": "The terminal's database and clock",
     "jukihost.issuing": "Where cards and certificates come from",
+    "jukihost.exports": "What leaves a database",
     "jukihost.ledger": "The ledger of cards and operators",
     "jukihost.log": "The log of uses",
     "jukihost.paper": "Documents on paper",

@@ -19,6 +19,7 @@ import jukicard.kit
 import jukicard.testing
 import jukihost
 import jukihost.database
+import jukihost.exports
 import jukihost.issuing
 import jukihost.ledger
 import jukihost.log
@@ -43,6 +44,7 @@ FACES = {
     "jukihost.tokens": jukihost.tokens,
     "jukihost.database": jukihost.database,
     "jukihost.issuing": jukihost.issuing,
+    "jukihost.exports": jukihost.exports,
     "jukihost.ledger": jukihost.ledger,
     "jukihost.log": jukihost.log,
     "jukihost.paper": jukihost.paper,
@@ -56,6 +58,7 @@ SMALL = {
     "jukicard.testing": 20,
     "jukihost.database": 20,
     "jukihost.issuing": 20,
+    "jukihost.exports": 2,
     "jukihost.ledger": 40,
     "jukihost.log": 20,
     "jukihost.paper": 10,

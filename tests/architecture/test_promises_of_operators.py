@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from sqlalchemy import select
 
 from jukicard import LocalReader, issue_card
 from jukicard.synthetic.pki import operator_authority
@@ -25,6 +26,13 @@ from jukihost import (
     build_channel,
     published_master,
 )
+from jukihost.clock import MovableClock
+from jukihost.database import open_database, upgrade_database
+from jukihost.exports import export_backup
+from jukihost.ledger import RIGHTS, Operator, OperatorRefused, Right, Role, enter_operator
+from jukihost.log import Use
+from jukihost.log.tables import queue
+from tests.support.host.ledgers import ADMIN, ALWAYS, AT, staffed
 
 DAY = datetime.date(2026, 5, 1)
 
@@ -74,3 +82,30 @@ def test_p16_operators_log_in_by_card_and_password_and_only_another_office_unloc
         operator.log_in("operator-1", trust, today=DAY)
     ward.close()
     centre.close()
+
+
+def test_p29_nobody_takes_identity_information_out_without_a_right_of_its_own_and_a_trace(
+    tmp_path: Path,
+) -> None:
+    upgrade_database(tmp_path / "terminal.db")
+    clock = MovableClock(AT)
+    assert not any(Right.EXPORT in rights for rights in RIGHTS.values())
+    with open_database(tmp_path / "terminal.db", clock=clock, terminal="counter-1") as database:
+        staffed(database)
+        with database.begin() as connection:
+            for role in Role:
+                enter_operator(connection, Operator(role.value, "係", role, ALWAYS), ADMIN)
+            one = Operator("named", "保守", Role.CLERK, ALWAYS, may_export=True)
+            enter_operator(connection, one, ADMIN)
+        for role in Role:
+            with pytest.raises(OperatorRefused):
+                export_backup(database, tmp_path / "out", role.value)
+            assert not (tmp_path / "out").exists()
+        assert export_backup(database, tmp_path / "out", "named")
+        with database.read() as connection:
+            rows = connection.execute(select(queue.c.entry).order_by(queue.c.id)).scalars()
+            uses = [Use.parse(entry) for entry in rows]
+    assert [(use.operator, use.outcome.value) for use in uses] == [
+        *((role.value, "refused") for role in Role),
+        ("named", "done"),
+    ]

@@ -14,7 +14,7 @@ def add(actions: Commands) -> None:
     """Add the command to those of `jukihost log`."""
     disclose = log_action(actions, "disclose", "tell a resident the uses of their data", _disclose)
     disclose.add_argument("--pseudonyms", metavar="FILE", required=True, help="the key's file")
-    for name, text in (("operator", "who reads the log"), ("body", "on whose behalf")):
+    for name, text in (("operator", "who reads the log, and may"), ("body", "on whose behalf")):
         disclose.add_argument(f"--{name}", required=True, help=text)
     disclose.add_argument("--out", metavar="FILE", required=True, help="where the file goes (JSON)")
     disclose.add_argument(
@@ -36,12 +36,12 @@ def add(actions: Commands) -> None:
 
 def _disclose(arguments: argparse.Namespace) -> int:
     from jukihost.clock import JAPAN
+    from jukihost.exports import read_disclosure
     from jukihost.log import (
         KeyUse,
         Policy,
         PseudonymKey,
         described,
-        disclose_stored,
         print_disclosure,
     )
     from jukihost.models import ResidentCode
@@ -58,16 +58,9 @@ def _disclose(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     with opened_log(arguments) as database:
-        with database.begin() as connection:
-            made = disclose_stored(
-                connection,
-                pseudonyms,
-                code,
-                at=database.clock.now(),
-                operator=arguments.operator,
-                terminal=database.terminal,
-                body=arguments.body,
-            )
+        made = read_disclosure(
+            database, pseudonyms, code, operator=arguments.operator, body=arguments.body
+        )
         output.write_file(arguments.out, bytes(made), force=arguments.force)
         found = made.check(code, Policy(key, tuple(witnesses)))
         if arguments.pdf:

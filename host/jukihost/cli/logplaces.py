@@ -39,7 +39,7 @@ examples:
 exit codes:
   0  done; all of it holds
   1  something does not hold, is late, or the witness refused
-  2  wrong usage, or a database, key or file that cannot be used
+  2  wrong usage, an operator who may not, or a database, key or file that cannot be used
   4  the output could not be written
 """
 

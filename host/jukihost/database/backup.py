@@ -7,7 +7,7 @@ its version, and no other, reads it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -36,10 +36,14 @@ from jukihost.database.tables import Instant
 _PIECE: Final = 1_000
 
 
-def backup_database(database: Database, file: str | Path) -> int:
+def backup_database(
+    database: Database, file: str | Path, *, before: Callable[[], object] | None = None
+) -> int:
     """Copy everything, as it is at one moment, into a new file of its owner's alone.
 
-    The copy's log is stopped as a restored one's is: opened as it is, it goes on after
+    before: called when all is copied and has not landed yet; what it raises undoes the backup.
+    `jukihost.exports` asks who may make one. The copy's log is stopped as a restored one's is:
+    opened as it is, it goes on after
     `jukihost.log.adopt_log` only. Return how many rows. AddressError where the file, or what SQLite
     would lay beside it, is there already; DatabaseError: a file that is not whole is removed.
     """
@@ -57,11 +61,21 @@ def backup_database(database: Database, file: str | Path) -> int:
     ):
         count = _copy(source, target)
         _stop_log(target, database.clock)
+        if before:
+            before()
         return count
 
 
-def restore_database(file: str | Path, address: str | Path, *, clock: Clock) -> int:
+def restore_database(
+    file: str | Path,
+    address: str | Path,
+    *,
+    clock: Clock,
+    within: Callable[[Connection], object] | None = None,
+) -> int:
     """Copy a backup into a database that has no tables yet; return how many rows.
+
+    within: called in the transaction of the new database when all is copied, which it may refuse.
 
     Tables and rows land in one transaction; the log goes on after `jukihost.log.adopt_log` only.
     A file that was not there before is gone again if that fails. AddressError for a database that
@@ -77,6 +91,8 @@ def restore_database(file: str | Path, address: str | Path, *, clock: Clock) -> 
     ):
         count = _copy(source, target)
         _stop_log(target, clock)
+        if within:
+            within(target)
         return count
 
 

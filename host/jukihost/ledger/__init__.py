@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Hours as Hours,
         Lending as Lending,
         Operator as Operator,
+        any_operators as any_operators,
         change_operator as change_operator,
         check_lent as check_lent,
         check_right as check_right,
@@ -106,9 +107,9 @@ _HOMES: Final = {
     "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
     "intents": "Intent IntentState check_receipt find_intent finish_intent open_intent "
     "open_intents settle_intent undo_intent",
-    "operators": "Hours Lending Operator change_operator check_lent check_right dismiss_operator "
-    "enter_first_operators enter_operator find_operator inspect_card lend_card list_lendings "
-    "return_card revoke_card",
+    "operators": "Hours Lending Operator any_operators change_operator check_lent check_right "
+    "dismiss_operator enter_first_operators enter_operator find_operator inspect_card lend_card "
+    "list_lendings return_card revoke_card",
     "roles": "RIGHTS Right Role",
     "states": "BY_CARD BY_PERSON CardAct CertificateEffect LedgerState PersonAct REASONS Reason "
     "ReasonRule STANDINGS Standing after",

@@ -97,7 +97,7 @@ def enter_first_operators(connection: Connection, first: Operator, second: Opera
     refused. OperatorRefused.
     """
     have_switch(connection)
-    if connection.execute(select(operators.c.identifier).limit(1)).first():
+    if any_operators(connection):
         raise OperatorRefused("there are operators already; one with the right for it enters more")
     if {first.role, second.role} != {Role.ADMINISTRATOR} or first.identifier == second.identifier:
         raise OperatorRefused("the first operators are two administrators")
@@ -163,6 +163,11 @@ def _check_enough(connection: Connection) -> None:
             "two operators who may turn the emergency stop must stay, an administrator among them; "
             "enter another first"
         )
+
+
+def any_operators(connection: Connection) -> bool:
+    """Tell whether any operator was ever entered: before, there is nobody to be asked."""
+    return connection.execute(select(operators.c.identifier).limit(1)).first() is not None
 
 
 def find_operator(connection: Connection, identifier: str) -> Operator:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         append_use as append_use,
     )
     from jukihost.log.disclosing import (
+        DISCLOSURE as DISCLOSURE,
         disclose_stored as disclose_stored,
         prove_stored as prove_stored,
     )
@@ -126,7 +127,7 @@ if TYPE_CHECKING:
 
 _STORED: Final = {
     "appending": "append_derivations append_entry append_use",
-    "disclosing": "disclose_stored prove_stored",
+    "disclosing": "DISCLOSURE disclose_stored prove_stored",
     "publishing": "NotPublished adopt_log begin_anew check_since have_witnessed log_alarms "
     "mark_restored publish_log published_checkpoint take_cosigned witness_request",
     "retention": "TooEarly prune_log",

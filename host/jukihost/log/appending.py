@@ -11,7 +11,14 @@ from typing import Final
 from sqlalchemy import Connection, Executable, bindparam, insert, update
 
 from jukihost.database.tables import INSERTS
-from jukihost.log.entries import NOTHING_BEFORE, Derivations, Outcome, PseudonymKey, Use
+from jukihost.log.entries import (
+    NOTHING_BEFORE,
+    Derivations,
+    EntryError,
+    Outcome,
+    PseudonymKey,
+    Use,
+)
 from jukihost.log.tables import queue, residents
 from jukihost.log.tree import HASH, leaf_hash
 from jukihost.models import ResidentCode
@@ -23,7 +30,7 @@ _LAST: Final = update(residents).where(residents.c.resident == bindparam("whose"
 
 def append_use(
     connection: Connection,
-    key: PseudonymKey,
+    key: PseudonymKey | None,
     *,
     at: datetime,
     operator: str,
@@ -37,11 +44,14 @@ def append_use(
 ) -> Use:
     """Queue an entry (see `Use`) in the transaction of `connection`; return it.
 
-    card: its number. resident: their code, which is not kept. The entry is durable once the
-    transaction has landed. Whoever writes of two residents in one transaction takes them in the
-    order of their codes, so that no two transactions wait for each other. EntryError, NoLog.
+    card: its number. resident: their code, which is not kept. key: None where neither is concerned.
+    The entry is durable once the transaction has landed; where no log is begun yet it stays queued
+    until one is. Whoever writes of two residents in one transaction takes them in the order of
+    their codes, so that no two transactions wait for each other. EntryError.
     """
-    pseudonym = key.resident(resident) if resident else None
+    if key is None and (card or resident):
+        raise EntryError("card and resident stand in an entry by pseudonyms; give their key")
+    pseudonym = key.resident(resident) if key and resident else None
     number, before = _next(connection, pseudonym) if pseudonym else (0, NOTHING_BEFORE)
     use = Use(
         at=at,
@@ -52,7 +62,7 @@ def append_use(
         outcome=outcome,
         reason=reason,
         salt=secrets.token_bytes(HASH),
-        card=key.card(card) if card else None,
+        card=key.card(card) if key and card else None,
         resident=pseudonym,
         number=number,
         before=before,
@@ -72,7 +82,7 @@ def append_entry(connection: Connection, entry: Derivations) -> None:
 def append_derivations(
     connection: Connection, counts: Mapping[tuple[str, int], int], *, at: datetime, terminal: str
 ) -> None:
-    """Queue how often a terminal had keys of cards made, from each master key. EntryError, NoLog.
+    """Queue how often a terminal had keys of cards made, from each master key. EntryError.
 
     counts: by system and version, as `CountedCustody.taken` gives them around the transaction.
     """

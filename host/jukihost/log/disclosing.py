@@ -20,7 +20,7 @@ from jukihost.log.tables import entries, tiles
 from jukihost.log.tree import HASH, prove_inclusion
 from jukihost.models import ResidentCode
 
-PURPOSE: Final = "disclosure of the log to the resident"
+DISCLOSURE: Final = "disclosure of the log to the resident"
 """What the log says of a disclosure."""
 
 
@@ -69,7 +69,7 @@ def disclose_stored(
         operator=operator,
         terminal=terminal,
         body=body,
-        purpose=PURPOSE,
+        purpose=DISCLOSURE,
         outcome=Outcome.DONE,
         resident=code,
     )

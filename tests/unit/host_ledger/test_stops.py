@@ -90,6 +90,7 @@ ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
 }
 """Every function of the face that reads or writes cards, called in a way that it takes."""
 BESIDE: Final = {
+    "any_operators",
     "change_operator",
     "check_lent",
     "check_right",

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jukihost import cli
 from jukihost.database import Clock, open_database
 from jukihost.keys.envelope import ScryptCost
-from jukihost.ledger import By, enter_card, note_gap
+from jukihost.ledger import By, Operator, Role, enter_card, enter_operator, note_gap
 from jukihost.log import (
     Disclosure,
     InclusionProof,
@@ -30,7 +30,7 @@ from jukihost.log import (
 )
 from jukihost.log.entries import Use
 from tests.support.host.cli import PASSPHRASE
-from tests.support.host.ledgers import new_card
+from tests.support.host.ledgers import ALWAYS, AT, new_card, staffed
 from tests.support.host.town import CODES
 
 ORIGIN, WITNESS = "town.example/uses", "prefecture.example"
@@ -58,7 +58,9 @@ class Desk:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command of `log`, or another that is named whole; return what it says."""
-        whole = arguments if arguments[0] in ("backup", "restore") else ("log", *arguments)
+        whole = ("log", *arguments)
+        if arguments[0] in ("backup", "restore"):
+            whole = (*arguments, "--operator", "admin-1")
         self.capsys.readouterr()
         found = cli.main(list(whole))
         said = self.capsys.readouterr()
@@ -239,7 +241,7 @@ def test_a_backup_goes_on_after_the_witness_was_asked(witnessed: Desk) -> None:
     time.sleep(1)  # a cosignature says its second
     desk.answer()
     desk.take("adopt", "new.db")
-    assert desk.run("publish", desk.at("new.db"), "--key", key).startswith(f"{ORIGIN}\n3\n")
+    assert desk.run("publish", desk.at("new.db"), "--key", key).startswith(f"{ORIGIN}\n4\n")
 
 
 def test_an_old_backup_does_not_go_on_under_its_name(witnessed: Desk) -> None:
@@ -250,12 +252,12 @@ def test_an_old_backup_does_not_go_on_under_its_name(witnessed: Desk) -> None:
     desk.answer()
     desk.run("restore", desk.at("b"), desk.at("new.db"))
     desk.ask("adopt", "new.db")
-    assert "last cosigned 3 entries" in desk.answer(code=1)
-    key = ("--key", desk.at("log.key"), "--request", desk.at("ask"), "--old", "3")
+    assert "last cosigned 4 entries" in desk.answer(code=1)
+    key = ("--key", desk.at("log.key"), "--request", desk.at("ask"), "--old", "4")
     assert "an old copy" in desk.run("adopt", desk.at("new.db"), *key, code=1)
     desk.run("adopt", desk.at("new.db"), "--anew", "town.example/uses-2")
     said = desk.run("publish", desk.at("new.db"), "--key", desk.at("log.key"))
-    assert said.startswith("town.example/uses-2\n2\n")
+    assert said.startswith("town.example/uses-2\n3\n")
 
 
 def test_what_a_newer_program_wrote_is_refused_in_words(witnessed: Desk) -> None:
@@ -276,3 +278,29 @@ def test_the_help_has_examples_and_exit_codes(
     assert "examples:\n  jukihost " in said
     assert f"  jukihost {command}" in said
     assert "exit codes:" in said
+
+
+def test_the_command_line_asks_the_operators_right(witnessed: Desk) -> None:
+    desk = witnessed
+    with open_database(desk.at("terminal.db"), clock=Clock(), terminal="office") as opened:
+        staffed(opened)
+        with opened.begin() as connection:
+            for one in (
+                Operator("audit-1", "監査", Role.AUDITOR, ALWAYS),
+                Operator("export-1", "保守", Role.CLERK, ALWAYS, may_export=True),
+            ):
+                enter_operator(connection, one, By("admin-1", "office", AT))
+    said = desk.run("backup", desk.at("terminal.db"), desk.at("b"), code=2)
+    assert "has not the right 'export'" in said
+    assert not Path(desk.at("b")).exists()
+    told = (
+        "disclose", desk.at("terminal.db"), "--pseudonyms", desk.at("pseudonyms.key"), "--body",
+        "b", "--out", desk.at("told.json"), "--log-key", str(desk.log), "--code-file",
+        desk.at("code"), "--operator",
+    )  # fmt: skip
+    assert "has not the right 'read_log'" in desk.run(*told, "export-1", code=2)
+    assert not Path(desk.at("told.json")).exists()
+    assert "Uses of your data: 1" in desk.run(*told, "audit-1")
+    assert cli.main(["backup", desk.at("terminal.db"), desk.at("b"), "--operator", "export-1"]) == 0
+    assert "has not the right" in desk.run("restore", desk.at("b"), desk.at("new.db"), code=2)
+    assert not Path(desk.at("new.db")).exists()
