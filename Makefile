@@ -160,6 +160,10 @@ tree: $(DEV) ## what may not be in the tree: paths of one machine, registry host
 docs: $(DEV) ## build the manual into docs/_build/html
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
+.PHONY: texts
+texts: $(DEV) ## compile what people are told in Japanese (host/jukihost/locale)
+	@$(BIN)/pybabel -q compile -d host/jukihost/locale -D jukihost
+
 .PHONY: format
 format: $(DEV) ## rewrite the layout and whatever ruff can mend
 	@$(BIN)/ruff check --fix .

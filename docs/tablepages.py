@@ -10,6 +10,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import errorpages
+
 from jukicard.kit import KeyFile, PinFile
 from jukihost.ledger import (
     BY_CARD,
@@ -34,6 +36,7 @@ def pages() -> dict[str, str]:
         "ledger-tables": _ledger(),
         "register-tables": _register(),
         "examples-tables": _examples(),
+        "errors": errorpages.page(),
     }
 
 

@@ -23,6 +23,7 @@ from jukihost.errors import (
     TransportError,
 )
 from jukihost.pinpad import PadError
+from jukihost.texts import said_of_error
 from jukihost.workflows.errors import Retry, WorkflowError, code_of
 
 INTERFACE: Final = 1
@@ -31,18 +32,23 @@ INTERFACE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An error: its code, what it means and what to do, what may help, and tries that are left."""
+    """An error: its code, what it means and what to do, what may help, and tries that are left.
+
+    said: in a few words, in the language that the environment names; None where there are none.
+    """
 
     code: str
     meaning: str
     retry: Retry
     tries_left: int | None = None
+    said: str | None = None
 
     def told(self) -> dict[str, Any]:
         """Return it for a program, as JSON has it."""
         return {
             "code": self.code,
             "meaning": self.meaning,
+            "said": self.said,
             "retry": self.retry.value,
             "tries_left": self.tries_left,
         }
@@ -66,7 +72,8 @@ _RETRY: Final[Mapping[type[CardError], Retry]] = {
 def explain(error: CardError) -> Explained:
     """Return what an error is to whoever has to do something about it."""
     left = getattr(error, "retries_left", None)
-    return Explained(code_of(error), str(error), retry_after(type(error)), left)
+    code = code_of(error)
+    return Explained(code, str(error), retry_after(type(error)), left, said_of_error(code))
 
 
 def retry_after(kind: type[CardError]) -> Retry:
