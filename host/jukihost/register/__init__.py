@@ -18,7 +18,18 @@ if TYPE_CHECKING:
         RegisterError as RegisterError,
         ResidentExists as ResidentExists,
         TextRefused as TextRefused,
+        UnknownNotice as UnknownNotice,
         UnknownResident as UnknownResident,
+    )
+    from jukihost.register.notices import (
+        Asked as Asked,
+        CalledBack as CalledBack,
+        NoticeTaken as NoticeTaken,
+        TelephoneNotice as TelephoneNotice,
+        enter_notice as enter_notice,
+        find_notice as find_notice,
+        note_call_back as note_call_back,
+        notices_of as notices_of,
     )
     from jukihost.register.provision import (
         FAMILY as FAMILY,
@@ -68,7 +79,9 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "errors": "AddressRestricted NotNotified ProvisionRefused RecordChanged RegisterError "
-    "ResidentExists TextRefused UnknownResident",
+    "ResidentExists TextRefused UnknownNotice UnknownResident",
+    "notices": "Asked CalledBack NoticeTaken TelephoneNotice enter_notice find_notice "
+    "note_call_back notices_of",
     "provision": "Asking Body FAMILY Item PROVISIONS Restricted SEVEN UNDER_RESTRICTION Use "
     "items_for",
     "received": "AsReceived search_key",

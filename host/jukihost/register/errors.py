@@ -20,6 +20,13 @@ class UnknownResident(RegisterError):
         return "the register has no such resident, or the record is closed"
 
 
+class UnknownNotice(RegisterError):
+    """The register has no notice by telephone of this number."""
+
+    def __str__(self) -> str:
+        return "there is no notice by telephone of this number; look it up by the card"
+
+
 class ResidentExists(RegisterError):
     """The register has a resident with this code."""
 

@@ -1,4 +1,4 @@
-"""The register's tables: residents, what comes from family registers apart, changes, restrictions.
+"""The register's tables: residents, family registers apart, changes, restrictions, notices.
 
 The prefecture has a database of its own, of the same tables; there only `identities` is used.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
 )
@@ -107,6 +108,37 @@ restrictions: Final = Table(
     Column("operator", Text, nullable=False),
 )
 """Who is protected from being found, and how long."""
+
+notices: Final = Table(
+    "register_notices",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("resident", Number, ForeignKey("register_residents.id"), nullable=False, index=True),
+    Column("card", LargeBinary, nullable=False, index=True),
+    Column("caller", Text, nullable=False),
+    Column("caller_origin", Text, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("presented_by", Text, nullable=False),
+    Column("reached", Text, nullable=False),
+    Column("reached_origin", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+)
+"""Who told by telephone that a card is lost, and what they were asked."""
+
+callbacks: Final = Table(
+    "register_callbacks",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("notice", Number, ForeignKey("register_notices.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("answered", Boolean, nullable=False),
+)
+"""Each time that such a caller was called back."""
 
 identities: Final = Table(
     "register_identities",

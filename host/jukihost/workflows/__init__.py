@@ -62,7 +62,9 @@ if TYPE_CHECKING:
     from jukihost.workflows.suspending import (
         Resumed as Resumed,
         Suspended as Suspended,
+        call_back as call_back,
         resume_card as resume_card,
+        show_notices as show_notices,
         suspend_by_telephone as suspend_by_telephone,
     )
     from jukihost.workflows.tasks import (
@@ -86,7 +88,7 @@ _HOMES: Final = {
     "office": "Desk Office",
     "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
     "procedure": "Procedure",
-    "suspending": "Resumed Suspended resume_card suspend_by_telephone",
+    "suspending": "Resumed Suspended call_back resume_card show_notices suspend_by_telephone",
     "tasks": "RIGHT_FOR Task",
     "terminal": "AsyncConversation AsyncTerminal Terminal",
 }

@@ -1,4 +1,4 @@
-"""A card that is lost: suspended by telephone, found again, and resumed at the counter."""
+"""A card that is lost: suspended by telephone with who called, found again, and resumed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from jukihost.ledger import (
     Reason,
     Standing,
     cards_of,
+    find_card,
     move_card,
 )
-from jukihost.register import known_resident
+from jukihost.register import (
+    NoticeTaken,
+    TelephoneNotice,
+    enter_notice,
+    find_notice,
+    known_resident,
+    note_call_back,
+    notices_of,
+)
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.cards import meet
 from jukihost.workflows.changing import Change, change_card
@@ -30,24 +39,32 @@ _SUSPENDED: Final = frozenset({LedgerState.SUSPENDED})
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """A card that was suspended in the ledger; the next terminal that sees it suspends it too."""
+    """A card that was suspended in the ledger; the next terminal that sees it suspends it too.
+
+    notice: the number under which the call is kept, for the call back.
+    """
 
     card: bytes
     standing: Standing
+    notice: int
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A card that is as it was before it was suspended."""
+    """A card that is as it was before it was suspended; `notices` is who had called about it."""
 
     card: bytes
     standing: Standing
+    notices: tuple[NoticeTaken, ...]
 
 
-def suspend_by_telephone(desk: Desk, holder: int, presented: Presented) -> Suspended:
+def suspend_by_telephone(
+    desk: Desk, holder: int, presented: Presented, notice: TelephoneNotice
+) -> Suspended:
     """Suspend the card of a holder who cannot find it (一時停止), in the ledger, at once.
 
-    holder: the number of the record. Impossible where there is no card to suspend.
+    holder: the number of the record. presented: who calls, as the rules say it. notice: who called,
+    and how that was checked. Impossible where there is no card to suspend.
     """
     with Procedure(desk, Task.SUSPEND) as run:
         run.about(holder=holder)
@@ -59,8 +76,39 @@ def suspend_by_telephone(desk: Desk, holder: int, presented: Presented) -> Suspe
             raise Impossible("the holder has no card that could be suspended")
         run.about(card=valid[0].number)
         with run.finish() as connection:
-            card = move_card(connection, valid[0], PersonAct.SUSPEND, Reason.MISSING, run.by)
-    return Suspended(card.number, card.standing)
+            by = run.by
+            card = move_card(connection, valid[0], PersonAct.SUSPEND, Reason.MISSING, by)
+            who = presented.by.value
+            number = enter_notice(connection, holder, card.number, notice, who, by)
+    return Suspended(card.number, card.standing, number)
+
+
+def call_back(desk: Desk, notice: int, *, answered: bool) -> NoticeTaken:
+    """Keep that whoever gave a notice was called back, and whether they answered; return it whole.
+
+    notice: its number. UnknownNotice.
+    """
+    with Procedure(desk, Task.CALL_BACK) as run:
+        with desk.database.read() as connection:
+            taken = find_notice(connection, notice)
+        run.about(card=taken.card, holder=taken.resident)
+        run.remark("answered" if answered else "not answered")
+        with run.finish() as connection:
+            note_call_back(connection, notice, answered, run.by)
+            return find_notice(connection, notice)
+
+
+def show_notices(desk: Desk, card: bytes) -> tuple[NoticeTaken, ...]:
+    """Return who called about a card, how it was checked, and who called back, the first one first.
+
+    card: its number. For whoever is about to resume it. UnknownCard.
+    """
+    with Procedure(desk, Task.SHOW_NOTICES) as run:
+        run.about(card=card)
+        with desk.database.read() as connection:
+            run.about(holder=find_card(connection, card).holder)
+        with run.finish() as connection:
+            return notices_of(connection, card)
 
 
 def resume_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Resumed:
@@ -72,6 +120,7 @@ def resume_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Resumed:
         card = meet(run, hand, juki, also=_SUSPENDED)
         with desk.database.read() as connection:
             known = known_resident(connection, card.holder)
+            notices = notices_of(connection, card.number)
         check_presented(run, presented, known.born)
         if juki.suspended:
             change = Change(CardAct.RESUME, Reason.FOUND, (JukiSession.resume,))
@@ -79,4 +128,4 @@ def resume_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Resumed:
         else:
             with run.finish() as connection:
                 card = move_card(connection, card, CardAct.RESUME, Reason.FOUND, run.by)
-    return Resumed(card.number, card.standing)
+    return Resumed(card.number, card.standing, notices)

@@ -12,11 +12,13 @@ from jukihost.database import Database
 from jukihost.ledger import Operator, Role, enter_operator
 from jukihost.models import ResidentCode, Sex
 from jukihost.register import (
+    Asked,
     Asking,
     AsReceived,
     Body,
     ChangeReason,
     Resident,
+    TelephoneNotice,
     Use,
     enter_resident,
 )
@@ -48,6 +50,13 @@ RESIDENT: Final = Resident(
     family_head=AsReceived("渡邉\U000e0101 源之丞"),
 )
 
+CALLED: Final = TelephoneNotice(
+    AsReceived("渡邉\U000e0101 花\ue456子", "MJ+"),
+    "妻",
+    AsReceived("090-0000-0000"),
+    frozenset({Asked.BORN, Asked.HOUSEHOLD}),
+)
+"""A call that a card is lost."""
 COUNTER: Final = Asking(BY, Body.COUNTER, Use.PROCEDURE)
 APPROVED: Final = replace(COUNTER, approved_by="super-1")
 ELSEWHERE: Final = Asking(BY, Body.OTHER_TOWN, Use.WIDE_AREA)

@@ -31,9 +31,15 @@ from jukihost.register import (
     Use,
     change_resident,
     close_record,
+    code_of_record,
     end_restriction,
+    enter_notice,
     enter_resident,
+    find_notice,
     former_values,
+    known_resident,
+    note_call_back,
+    notices_of,
     restrict,
     restrictions_of,
     search_residents,
@@ -44,6 +50,7 @@ from jukihost.register import (
 from tests.support.host.ledgers import ADMIN, AT, BY
 from tests.support.host.residents import (
     APPROVED,
+    CALLED,
     COUNTER,
     ELSEWHERE,
     MOVING,
@@ -62,13 +69,19 @@ FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = 
         c, one, {}, ChangeReason.CORRECTED, DAY, BY
     ),
     "close_record": lambda c, one, _: close_record(c, one, ChangeReason.DIED, DAY, BY),
+    "code_of_record": lambda c, one, _: code_of_record(c, one.resident),
     "end_restriction": lambda c, one, _: end_restriction(
         c, restrictions_of(c, one.resident)[0].number, "asked for", SUPERVISOR
     ),
+    "enter_notice": lambda c, one, _: enter_notice(c, one.resident, bytes(8), CALLED, "holder", BY),
     "enter_resident": lambda c, _one, _: enter_resident(
         c, replace(RESIDENT, code=code("third")), BY
     ),
+    "find_notice": lambda c, _one, _: find_notice(c, 1),
     "former_values": lambda c, one, asking: former_values(c, one.resident, asking),
+    "known_resident": lambda c, one, _: known_resident(c, one.resident),
+    "note_call_back": lambda c, _one, _: note_call_back(c, 1, True, BY),
+    "notices_of": lambda c, _one, _: notices_of(c, bytes(8)),
     "restrict": lambda c, one, _: restrict(c, [one.resident], RestrictionKind.OTHER, UNTIL, BY),
     "restrictions_of": lambda c, one, _: restrictions_of(c, one.resident),
     "search_residents": lambda c, _one, _: search_residents(c, "渡辺"),
@@ -87,6 +100,7 @@ def protected(database: Database, **wishes: Any) -> Provided:
     number = entered(database, **wishes)
     with database.begin() as connection:
         record = show_resident(connection, number, COUNTER)
+        enter_notice(connection, number, bytes(8), CALLED, "holder", BY)
         restrict(connection, [number], RestrictionKind.VIOLENCE, UNTIL, BY)
     return record
 
@@ -228,6 +242,8 @@ def test_whatever_reads_or_writes_the_register_sees_the_emergency_stop(database:
     record = protected(database)
     with database.begin() as connection:
         stop(connection, ADMIN, "admin-2", "漏えいの疑い")
-    for function in FUNCTIONS.values():
+    for name, function in FUNCTIONS.items():
+        if name == "code_of_record":  # for the log, which is written then too
+            continue
         with database.begin() as connection, pytest.raises(Stopped):
             function(connection, record, APPROVED)

@@ -22,6 +22,7 @@ from jukihost.workflows import (
 from jukihost.workflows.cards import meet
 from tests.support.host.counters import Counter
 from tests.support.host.cuts import CUTS, Cut, Cutting, Trouble
+from tests.support.host.residents import CALLED
 
 IN_PERSON = Presented(papers=frozenset({Paper.PHOTO}))
 
@@ -42,7 +43,7 @@ def see(counter: Counter, hand: CardAtDesk) -> None:
 def test_p7_a_card_suspended_by_telephone_is_suspended_itself_where_it_is_seen(
     counter: Counter,
 ) -> None:
-    suspended = suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    suspended = suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
     assert suspended.card == counter.number
     assert counter.ledger().state is LedgerState.SUSPENDED
     assert counter.card_state() is CardState.ACTIVE
@@ -60,7 +61,7 @@ def test_p7_a_card_suspended_by_telephone_is_suspended_itself_where_it_is_seen(
 
 @pytest.mark.parametrize("was_seen", [True, False])
 def test_a_card_that_was_found_is_what_it_was_before(counter: Counter, was_seen: bool) -> None:
-    suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
     if was_seen:
         seen(counter)
     with counter.on_desk() as (hand, _):
@@ -91,7 +92,7 @@ def resumption(counter: Counter) -> Cutting:
 
     def suspended() -> None:
         if counter.ledger().state is LedgerState.ACTIVE:
-            suspend_by_telephone(counter.desk(), counter.holder, Presented())
+            suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
             seen(counter)
 
     def alike(done: bool) -> None:

@@ -29,6 +29,7 @@ from jukihost.workflows import (
 )
 from jukihost.workflows.asking import verify_pin
 from tests.support.host.counters import PIN, Clerk, Counter, Reader
+from tests.support.host.residents import CALLED
 
 IN_PERSON = Presented(papers=frozenset({Paper.PHOTO}))
 
@@ -67,7 +68,7 @@ class Person:
 
 
 def test_a_terminal_runs_procedures_with_the_card_in_its_reader(counter: Counter) -> None:
-    suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
     talk = Clerk()
     terminal = Terminal(counter.desk(talk=talk), lambda: Reader(counter.card))
     assert str(terminal.run(resume_card, IN_PERSON).standing) == "active"

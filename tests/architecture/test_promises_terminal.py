@@ -1,0 +1,68 @@
+"""What was promised of the counter and shows in its procedures: docs/card.md, section 1."""
+
+from __future__ import annotations
+
+import pytest
+
+from jukihost.clock import MovableClock
+from jukihost.database import Database
+from jukihost.ledger import LedgerState
+from jukihost.models import CardState
+from jukihost.workflows import (
+    CardAtDesk,
+    CardStopped,
+    Paper,
+    Presented,
+    Procedure,
+    Task,
+    call_back,
+    resume_card,
+    show_notices,
+    suspend_by_telephone,
+)
+from jukihost.workflows.cards import meet
+from tests.support.host.counters import CLERK, SUPERVISOR, Counter
+from tests.support.host.databases import (
+    address,
+    clock,
+    database,
+    postgresql_server,
+    sqlite_template,
+)
+from tests.support.host.residents import CALLED
+
+__all__ = ["address", "clock", "database", "postgresql_server", "sqlite_template"]
+
+
+@pytest.fixture
+def counter(database: Database, clock: MovableClock) -> Counter:
+    """A town's counter."""
+    return Counter(database, clock)
+
+
+def _use(counter: Counter, hand: CardAtDesk) -> None:
+    """Begin a procedure with a card."""
+    desk = counter.desk()
+    with Procedure(desk, Task.CHANGE_PIN) as run, hand.session(desk, allow_suspended=True) as juki:
+        meet(run, hand, juki)
+
+
+def test_p7_a_card_told_lost_by_telephone_is_suspended_with_who_called(counter: Counter) -> None:
+    suspended = suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
+    assert counter.ledger().state is LedgerState.SUSPENDED, "at once, wherever the card is"
+    call_back(counter.desk(SUPERVISOR), suspended.notice, answered=False)
+    call_back(counter.desk(SUPERVISOR), suspended.notice, answered=True)
+    in_person = Presented(papers=frozenset({Paper.PHOTO}))
+    with counter.on_desk() as (hand, _), pytest.raises(CardStopped):
+        _use(counter, hand)
+    assert counter.card_state() is CardState.SUSPENDED, "by the next terminal that sees it"
+    [told] = show_notices(counter.desk(), counter.number)
+    with counter.on_desk() as (hand, _):
+        resumed = resume_card(counter.desk(), hand, in_person)
+    assert (told,) == resumed.notices
+    assert (told.notice, told.presented_by, told.operator) == (CALLED, "holder", CLERK)
+    assert [(one.operator, one.answered) for one in told.back] == [
+        (SUPERVISOR, False),
+        (SUPERVISOR, True),
+    ]
+    assert counter.card_state() is CardState.ACTIVE
