@@ -44,11 +44,12 @@ class Procedure:
         self._resident: ResidentCode | None = None
         self._body, self._remark = "", ""
         self._noted = False
+        self._operator = desk.duty.operator if desk.duty else _NOBODY
 
     @property
     def by(self) -> By:
-        """Who does it, as of now."""
-        return self.desk.by()
+        """Who does it, as of now; what has begun is finished though their hours end meanwhile."""
+        return By.at_terminal(self.desk.database, self._operator)
 
     @property
     def today(self) -> date:
@@ -117,7 +118,8 @@ class Procedure:
         try:
             with self.desk.database.read() as connection:
                 check_running(connection)
-                by = self.by
+                by = self.desk.by()
+                self._operator = by.operator
                 check_right(connection, by.operator, RIGHT_FOR[self.task], by.at)
         except BaseException as error:
             self._note(error)
@@ -167,7 +169,7 @@ class Procedure:
                 connection,
                 office.pseudonyms,
                 at=at,
-                operator=self.desk.duty.operator if self.desk.duty else _NOBODY,
+                operator=self._operator,
                 terminal=office.database.terminal,
                 body=self._body,
                 purpose=self.task.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,9 @@ from jukihost.workflows import (
     AsyncTerminal,
     Cancelled,
     CardAtDesk,
+    CardStopped,
     Desk,
+    NotOnDuty,
     Paper,
     Paused,
     PinWanted,
@@ -28,6 +31,7 @@ from jukihost.workflows import (
     suspend_by_telephone,
 )
 from jukihost.workflows.asking import verify_pin
+from jukihost.workflows.cards import meet
 from tests.support.host.counters import PIN, Clerk, Counter, Reader
 from tests.support.host.residents import CALLED
 
@@ -142,3 +146,42 @@ def test_who_cancels_has_it_broken_off_and_the_card_let_go_of(counter: Counter) 
     asyncio.run(main())
     assert [outcome for _, outcome, _ in counter.told()] == ["refused", "done"]
     assert not [one for one in threading.enumerate() if one.name.startswith("counter")]
+
+
+class Leaving(Clerk):
+    """Who logs out, and goes home, while the card is waited for."""
+
+    def __init__(self, counter: Counter, desk: Desk) -> None:
+        super().__init__(puts_back=True)
+        self._counter, self._desk = counter, desk
+
+    def paused(self, pause: Paused) -> bool:
+        self._counter.clock.move(timedelta(hours=30))
+        assert self._desk.duty is not None
+        self._desk.duty.end()
+        return super().paused(pause)
+
+
+def test_what_has_begun_is_finished_though_the_operator_has_gone(counter: Counter) -> None:
+    suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    see(counter)
+    desk = counter.desk()
+    desk.talk = Leaving(counter, desk)
+    with counter.on_desk() as (hand, reader):
+        reader.pull(12, acts=True)
+        resume_card(desk, hand, IN_PERSON)
+        assert [one for one in desk.talk.asked if isinstance(one, Paused)]
+    assert counter.ledger().state is LedgerState.ACTIVE
+    with counter.on_desk() as (hand, _), pytest.raises(NotOnDuty):
+        resume_card(desk, hand, IN_PERSON)
+
+
+def see(counter: Counter) -> None:
+    """Let a terminal see a stopped card, which is suspended itself then."""
+    with counter.on_desk() as (hand, _), pytest.raises(CardStopped):
+        met(counter.desk(), hand)
+
+
+def met(desk: Desk, hand: CardAtDesk) -> None:
+    with Procedure(desk, Task.IDENTIFY) as run, hand.session(desk, allow_suspended=True) as juki:
+        meet(run, hand, juki)
