@@ -49,7 +49,8 @@ class CardSource(NamedTuple):
         """Return the card in the file, without power; whatever it does, the file stays as it is."""
         from jukicard.memory import RamBackend
 
-        return _card_in(RamBackend(_kept(self.image, self.card_id, stack).load()))
+        kept = RamBackend(_kept(self.image, self.card_id, stack).load())
+        return _card_in(kept, on_bug=lambda bug: None)  # what is out of use is shown in words
 
 
 class FurtherApplication(NamedTuple):
@@ -172,12 +173,14 @@ def _kept(path: str, card_id: str, stack: ExitStack) -> Backend:
     return backend
 
 
-def _card_in(backend: Backend) -> Card:
+def _card_in(backend: Backend, on_bug: Callable[[Exception], None] | None = None) -> Card:
     from jukicard import Card
     from jukicard.environment import CardEnvironment
     from jukicard.memory import PersistentMemory
+    from jukicard.runtime.boundary import log_bug
 
-    return Card(CardEnvironment(memory=PersistentMemory(backend)))
+    environment = CardEnvironment(memory=PersistentMemory(backend))
+    return Card(environment, on_bug=on_bug or log_bug)
 
 
 def add_issue_arguments(command: argparse.ArgumentParser) -> None:

@@ -141,6 +141,9 @@ def serve(arguments: argparse.Namespace) -> int:
         sources = _sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
         for slot, card in enumerate(made):
+            for application in card.applications:
+                if application.fault:
+                    say(f"slot {slot}: {application.fault}")
             if sources[slot].image:
                 _tell_of_memory(card, slot)
         cards: list[CardPort] = list(made)
@@ -355,7 +358,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         with ImageFile.open(arguments.many, timeout=5.0):
             count = len(list_cards(arguments.many))
         server = ManyCardsServer(
-            ImageCards(arguments.many),
+            ImageCards(arguments.many, tell=say),
             host,
             port,
             allow_remote=arguments.allow_remote,

@@ -293,9 +293,10 @@ class Applet(Generic[State]):
         """Rewrite what an earlier version of this application has kept, which was number `before`.
 
         Called once for a card that the earlier version was on, with the memory as that left it and
-        within the limits of one command; no command comes before. All of it lands, or none: the
-        card then stays with the earlier version, and is not taken into use here. So does it after
-        an IsoError, whose reason is shown. Other applications' services are not there.
+        within the limits of one command; no command comes before. All of it lands, or none: what
+        was kept then stays, and this application alone is out of use here. So it is after an
+        IsoError, whose reason is shown, where something is returned, and where `check_kept` refuses
+        what is left. Other applications' services are not there.
         """
         raise IsoError(StatusWord.FUNCTION_NOT_SUPPORTED, "there is no migration")
 

@@ -25,7 +25,13 @@ from jukicard.memory import ApplicationMemory
 from jukicard.runtime.applet import Applet, AppletContext, ApplicationState, BasicState
 from jukicard.runtime.boundary import report
 from jukicard.runtime.cardstate import CardState
-from jukicard.runtime.confined import ConfinedContext, ConfinedState, described, exactly
+from jukicard.runtime.confined import (
+    ConfinedContext,
+    ConfinedMemory,
+    ConfinedState,
+    described,
+    exactly,
+)
 from jukicard.runtime.contents import Contents
 from jukicard.runtime.events import Events
 from jukicard.runtime.firewall import (
@@ -133,6 +139,15 @@ class Application:
         """
         memory = self._surroundings.environment.memory.partition(self.partition_name)
         self._kind.load().check_kept(memory, self.placement.parameters)
+
+    def check_migrated(self) -> None:
+        """Refuse what its kind's own migration has left, when it is nothing that it ever keeps."""
+        self.check_kept()
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be run here, and what to do; empty where it can."""
+        return ""
 
     def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
         return self._checked(kind(self._context(AppletContext)))
@@ -243,6 +258,12 @@ class ConfinedApplication(Application):
     def check_kept(self) -> None:
         """Ask nothing: what it keeps is its own to judge, and it runs when it is selected."""
 
+    def check_migrated(self) -> None:
+        """Ask the class of what it has left itself, within the budget."""
+        partition = self._surroundings.environment.memory.partition(self.partition_name)
+        memory, parameters = ConfinedMemory(partition), self.placement.parameters
+        self.budget.run(lambda: self._kind.load().check_kept(memory, parameters))
+
     def _make(self, kind: type[Applet[Any]]) -> Applet[Any]:
         context = self._context(ConfinedContext, budget=self.budget)
         made: Applet[Any] = self.budget.run(lambda: self._checked(kind(context)))
@@ -344,6 +365,11 @@ class OutOfUseApplication(Application):
         return self.state is not LifeCycleState.INITIALISATION
 
     @property
+    def fault(self) -> str:
+        """Why what is wrapped cannot be run here."""
+        return self._wrapped.fault
+
+    @property
     def applet(self) -> Applet[Any]:
         """The object that would answer."""
         return self._wrapped.applet
@@ -351,6 +377,10 @@ class OutOfUseApplication(Application):
     def check_kept(self) -> None:
         """Refuse values in its memory as those of the one that is wrapped."""
         self._wrapped.check_kept()
+
+    def check_migrated(self) -> None:
+        """Refuse what its migration has left as the one that is wrapped."""
+        self._wrapped.check_migrated()
 
     def run(self, work: Callable[[], None]) -> None:
         """Do work in which code of the application runs."""

@@ -25,6 +25,7 @@ from jukicard.runtime.events import (
     Refusal,
 )
 from jukicard.runtime.firewall import Grants, Services
+from jukicard.runtime.kinds import is_own
 from jukicard.runtime.migration import migrate
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.pipeline import Pipeline
@@ -74,6 +75,8 @@ class Card:
 
         UnknownAppletError when it has an application that nothing installed here can run. What is
         of an earlier version than that is migrated; MemoryFailureError when it cannot be written.
+        An application that fails, or cannot take over what it kept, is out of use alone: it answers
+        6F00, and its `fault` says why.
         """
         self.environment = environment
         self.on_bug = on_bug
@@ -96,19 +99,32 @@ class Card:
             self.state.check_kept()
         except _UNREADABLE:
             raise _damaged("") from None
-        migrate(self._registry, environment.memory)
+        migrate(self._registry, environment.memory, on_bug)
         if environment.memory.is_kept:
             self._check_kept()
         self._atr = self.options.atr
         self._pipeline: Pipeline | None = None
 
     def _check_kept(self) -> None:
-        """Refuse values that no application ever wrote (ImageError), before any answer."""
-        for application in self._registry:
+        """Refuse values that no application ever wrote (ImageError), before any answer.
+
+        One that is not ours is taken out of use instead, whatever it raises.
+        """
+        for application in list(self._registry):
+            where = f"application {application.aid}"
             try:
                 application.check_kept()
-            except _UNREADABLE as problem:
-                raise _damaged(f" (application {application.aid}, {problem})") from None
+            except Exception as problem:
+                if not is_own(application.type_name):
+                    self._registry.take_out(
+                        application.aid,
+                        f"the {where} of this card is out of use: what it keeps is damaged, or "
+                        f"cannot be checked ({type(problem).__name__}): use another copy",
+                    )
+                elif isinstance(problem, _UNREADABLE):
+                    raise _damaged(f" ({where}, {problem})") from None
+                else:
+                    raise
 
     def _services_of(self, aid: Aid) -> Services | None:
         owner = self._registry.get(aid)
@@ -165,7 +181,7 @@ class Card:
     def _start(self) -> None:
         self._pipeline = None
         if self.environment.memory.recover():
-            migrate(self._registry, self.environment.memory)
+            migrate(self._registry, self.environment.memory, self.on_bug)
             self._check_kept()
         self._pipeline = Pipeline(
             self._registry,

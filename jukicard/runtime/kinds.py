@@ -38,6 +38,10 @@ class UnknownAppletError(LookupError):
     """
 
 
+class FaultyAppletError(UnknownAppletError):
+    """What is installed for a kind of application fails: an import, a class that is none."""
+
+
 class Kind(NamedTuple):
     """A kind of application that a card can have here.
 
@@ -115,8 +119,8 @@ def find_kind(name: str, package: str = "") -> Kind:
     """Return a kind of application: an offered one, our own, or one of an entry point.
 
     A class of ours is loaded when it is needed, one of another distribution here and now.
-    UnknownAppletError when there is none, or none that can be used; `package` is said to be what
-    has to be installed for it.
+    UnknownAppletError when there is none, where `package` is said to be what has to be installed
+    for it; FaultyAppletError when there is none that can be used.
     """
     offered = _OFFERED.get(name)
     if offered is not None:
@@ -183,7 +187,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def load_point(point: EntryPoint) -> type[Applet[Any]]:
-    """Return the class that an entry point names. UnknownAppletError says what is wrong with it."""
+    """Return the class that an entry point names. FaultyAppletError says what is wrong."""
     from jukicard.runtime.applet import Applet
     from jukicard.runtime.assembly import check_whole
     from jukicard.runtime.handlers import DeclarationError
@@ -195,16 +199,18 @@ def load_point(point: EntryPoint) -> type[Applet[Any]]:
             check_whole(found)
             return found
     except DeclarationError as problem:
-        raise UnknownAppletError(
+        raise FaultyAppletError(
             f"the kind of application {point.name!r} cannot be used: {problem}; "
             f"repair or update {package}"
         ) from problem
-    except Exception as failure:
-        raise UnknownAppletError(
+    except BaseException as failure:
+        if KeyboardInterrupt in (type(failure), type(failure.__cause__)):
+            raise  # Python 3.11 wraps one that comes while a class is made
+        raise FaultyAppletError(
             f"the kind of application {point.name!r} cannot be loaded ({type(failure).__name__}): "
             f"repair or update {package}"
         ) from failure
-    raise UnknownAppletError(
+    raise FaultyAppletError(
         f"{point.name!r} in the group {ENTRY_POINTS!r} is no application: "
         f"repair or update {package}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from jukicard.filesystem.commands import Occurrence
 from jukicard.filesystem.lifecycle import LifeCycleState
 from jukicard.filesystem.lifecycle_table import ObjectKind, Operation, check
 from jukicard.filesystem.selection import pick_occurrence
-from jukicard.memory import Partition, PersistentMemory
+from jukicard.memory import MemoryFailureError, Partition, PersistentMemory
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.application import (
     Application,
@@ -25,8 +25,15 @@ from jukicard.runtime.application import (
 from jukicard.runtime.cardstate import CardState
 from jukicard.runtime.contents import Contents, Listed
 from jukicard.runtime.events import Events
+from jukicard.runtime.faulty import FaultyApplication, unloaded
 from jukicard.runtime.firewall import AppletMisbehavedError, Grants, StepBudget
-from jukicard.runtime.kinds import UnknownAppletError, find_kind, further_kinds, is_own
+from jukicard.runtime.kinds import (
+    FaultyAppletError,
+    UnknownAppletError,
+    find_kind,
+    further_kinds,
+    is_own,
+)
 from jukicard.runtime.placement import (
     Entry,
     Placement,
@@ -63,15 +70,22 @@ class Registry:
         "_budget",
         "_common",
         "_entries",
+        "_faults",
         "_memory",
         "_raw",
         "_shares",
         "_surroundings",
+        "_takes_over",
         "selected",
     )
 
-    def __init__(self, memory: Partition, surroundings: Surroundings) -> None:
+    def __init__(
+        self, memory: Partition, surroundings: Surroundings, *, takes_over: bool = False
+    ) -> None:
         """Read what is on the card, whose own partition `memory` is.
+
+        takes_over: run what an earlier version has kept, so that it can be migrated; else it is out
+            of use until that was done.
 
         UnknownAppletError for a kind or a version that there is not here; ValueError, TypeError,
         KeyError or AttributeError when the memory is damaged.
@@ -81,6 +95,8 @@ class Registry:
         self._budget = StepBudget(STEP_BUDGET)
         self._entries: tuple[Entry, ...] = ()
         self._applications: list[Application] = []
+        self._faults: dict[bytes, str] = {}
+        self._takes_over = takes_over
         self._raw: bytes | None = None
         self._shares: dict[Aid, Share] = {}
         self._common = Share(surroundings.options.quota, ())
@@ -103,16 +119,31 @@ class Registry:
         return self._applications
 
     def _make(self, entry: Entry) -> Application:
+        made = self._made(entry)
+        if entry.state is LifeCycleState.ACTIVATED:
+            return made
+        return OutOfUseApplication(made, entry.state)
+
+    def _made(self, entry: Entry) -> Application:
+        """Return the application of an entry as if it was activated."""
         placement = entry.placement
-        kind = find_kind(placement.kind, entry.package)
+        try:
+            kind = find_kind(placement.kind, entry.package)
+        except FaultyAppletError as problem:
+            return unloaded(entry, self._surroundings, problem)
         if entry.version > kind.version:
             raise UnknownAppletError(
                 f"the application {placement.aid} ({placement.kind!r}) of this card is of version "
                 f"{entry.version}, and version {kind.version} is installed here: update "
                 f"{kind.package or 'the package that offers it'}"
             )
+        fault = self._faults.get(placement.aid, "")
+        if not fault and entry.version < kind.version and not self._takes_over:
+            fault = f"{placement.aid} is of version {entry.version}, and was not taken over yet"
         made: Application
-        if kind.confined:
+        if fault:
+            made = FaultyApplication(entry, kind, self._surroundings, fault)
+        elif kind.confined:
             made = ConfinedApplication(placement, kind, self._surroundings, self._budget)
         else:
             made = Application(placement, kind, self._surroundings)
@@ -120,9 +151,21 @@ class Registry:
                 made.contents = _Managed(self)
         if entry.after_issue:
             made.room = partial(self._room, placement.aid)
-        if entry.state is LifeCycleState.ACTIVATED:
-            return made
-        return OutOfUseApplication(made, entry.state)
+        return made
+
+    def take_out(self, aid: bytes, fault: str) -> None:
+        """Have an application answer nothing from now on but that it cannot be run; `fault` why."""
+        self._faults[aid] = fault
+        self._make_anew()
+
+    def try_again(self) -> None:
+        """Forget what was wrong with applications: it is found out anew."""
+        if self._faults:
+            self._faults.clear()
+            self._make_anew()
+
+    def _make_anew(self) -> None:
+        self._entries, self._applications, self._raw = (), [], None
 
     def _share_out(self) -> None:
         """Find who may take how much of the quota; read with the entries, on nobody's steps."""
@@ -164,6 +207,7 @@ class Registry:
         own = self._reservation(kind.reserved if reserved is None else reserved, after_issue)
         state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
         entry = Entry(placement, kind.package, state, after_issue, own, kind.version)
+        self._faults.pop(placement.aid, None)
         self._write([*self._entries, entry])
         installed = self._now()[-1]
         # what a rollback does not undo (`put_now`) may be left of an installation before
@@ -196,19 +240,28 @@ class Registry:
         both = zip(self._now(), self._entries, strict=True)
         return [(one, entry.version) for one, entry in both if entry.version < one.version]
 
-    def renew(self) -> None:
-        """Remember that all is of the version installed here, in the running transaction."""
+    def renew(self, aids: Collection[bytes]) -> None:
+        """Remember that these are of the version installed here, in the running transaction."""
         both = zip(self._now(), self._entries, strict=True)
-        self._write([entry._replace(version=one.version) for one, entry in both])
+        self._write(
+            [
+                entry._replace(version=one.version) if one.aid in aids else entry
+                for one, entry in both
+            ]
+        )
 
     def on(self, copy: PersistentMemory) -> Registry:
-        """Return the applications on a copy of the card; nobody hears them, none serves another."""
+        """Return the applications on a copy of the card, those too that are to be migrated.
+
+        Nobody hears them, and none serves another.
+        """
         around, own, events = self._surroundings, copy.partition(self._memory.name), Events()
         environment = CardEnvironment(
             random=around.environment.random, clock=around.environment.clock, memory=copy
         )
         grants, state = Grants(events, lambda aid: None), CardState(own, events)
-        return Registry(own, Surroundings(environment, around.options, events, grants, state))
+        surroundings = Surroundings(environment, around.options, events, grants, state)
+        return Registry(own, surroundings, takes_over=True)
 
     def _write(self, entries: list[Entry]) -> None:
         self._memory.put(_KEY, entries_to_bytes(entries))
@@ -283,7 +336,7 @@ class Registry:
         if asked is not offered:
             try:
                 lies = self._budget.run(lambda: offered.usual_aid({}))
-            except (AppletMisbehavedError, IsoError):
+            except (AppletMisbehavedError, IsoError, MemoryFailureError):
                 lies = None
             lies = lies if type(lies) is Aid else None
             _ASKED[name] = (offered, lies)

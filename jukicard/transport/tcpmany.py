@@ -12,6 +12,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from jukicard.environment import CardEnvironment
@@ -74,10 +75,14 @@ class CardSource(Protocol):
 
 
 class ImageCards:
-    """The cards of a file (`jukicard new --count`), each opened when it is asked for."""
+    """The cards of a file (`jukicard new --count`), each opened when it is asked for.
 
-    def __init__(self, path: StrPath) -> None:
+    tell: told in words of an application that is out of use on a card that was opened.
+    """
+
+    def __init__(self, path: StrPath, tell: Callable[[str], None] = lambda said: None) -> None:
         self.path = path
+        self._tell = tell
         self._open: dict[str, SqliteBackend] = {}
 
     def open(self, name: str) -> CardPort:
@@ -94,6 +99,9 @@ class ImageCards:
             backend.close()
             raise
         self._open[name] = backend
+        for application in card.applications:
+            if application.fault:
+                self._tell(f"card {name!r}: {application.fault}")
         return as_found(card)
 
     def release(self, name: str, card: CardPort) -> None:

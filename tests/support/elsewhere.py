@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_MODULE = """
+MODULE = """
 from jukicard.apdu import ResponseApdu
 from jukicard.runtime.applet import Applet, BasicState
 
@@ -67,7 +67,7 @@ def install_distribution(
     name: str = "town-library",
     kind: str = "lending",
     module: str = "town_library",
-    source: str = _MODULE,
+    source: str = MODULE,
 ) -> None:
     """Put a distribution on the path that offers one kind of application, until the test ends."""
     info = folder / f"{name.replace('-', '_')}-1.0.dist-info"

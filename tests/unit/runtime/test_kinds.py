@@ -17,11 +17,15 @@ import pytest
 from jukicard import PROFILES, Card, issue_card
 from jukicard.apdu import Aid
 from jukicard.applets import KINDS
+from jukicard.environment import CardEnvironment
 from jukicard.kit.features.files import Files
 from jukicard.kit.fileapplet import FileState
+from jukicard.memory import PersistentMemory, RamBackend
 from jukicard.runtime import kinds
 from jukicard.runtime.applet import Applet
 from jukicard.runtime.application import ConfinedApplication
+from jukicard.runtime.boundary import raise_bug
+from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.handlers import DeclarationError
 from jukicard.runtime.kinds import (
     ENTRY_POINTS,
@@ -32,9 +36,10 @@ from jukicard.runtime.kinds import (
 )
 from jukicard.runtime.placement import Placement
 from tests.support.applets.iso_applet import AID, TWIN_AID, IsoApplet, TwinApplet, iso_card
+from tests.support.cards.issuer_desk import apdu, delete, session
 from tests.support.cards.states import STATES
-from tests.support.elsewhere import install_distribution
-from tests.support.published.transcript import play
+from tests.support.elsewhere import MODULE, install_distribution
+from tests.support.published.transcript import play, send
 
 LIBRARY = Aid("F04C494252415259")
 USED = f"00A4040C{len(LIBRARY):02X}{LIBRARY} -> 9000 \n 8000000000 -> 6120626F6F6B 9000"
@@ -98,14 +103,73 @@ def test_a_package_that_is_back_is_used_again(
     play(card, USED)
 
 
-@pytest.mark.parametrize("source", ["import nowhere", "Library = 7", "Library = int", "1 / 0", "x"])
-def test_a_package_that_is_broken_is_told_at_start_by_name(
+BROKEN: Final = [
+    "import nowhere",
+    "Library = 7",
+    "Library = int",
+    "1 / 0",
+    "x",
+    "raise SystemExit",
+    "from jukicard.memory import PowerLoss\nraise PowerLoss",
+    "from jukicard.runtime.applet import Applet\nclass Library(Applet):\n    version = 0",
+]
+
+
+@pytest.mark.parametrize("source", BROKEN)
+def test_a_package_that_is_broken_is_out_of_use_alone_and_told_by_name(
     library: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
 ) -> None:
+    """The card opens and works; a package that is mended finds what was there."""
     sys.modules.pop("town_library", None)
+    with monkeypatch.context() as broken:
+        install_distribution(broken, tmp_path / "again", source=source)
+        with pytest.raises(UnknownAppletError, match=r"'lending'.*[:;] repair or update town-lib"):
+            find_kind("lending")
+        card = Card.restore(library.snapshot(), on_bug=raise_bug)
+        [faulty] = [one for one in card.applications if one.fault]
+        said = faulty.fault
+        assert said.startswith(f"the application {LIBRARY} of this card is out of use: ")
+        assert "'lending'" in said
+        assert said.endswith("repair or update town-library")
+        assert (faulty.aid, faulty.description) == (LIBRARY, [("out of use", said)])
+        card.power_on()
+        select = f"00A4040C{len(LIBRARY):02X}{LIBRARY} -> 6F00"
+        play(card, f"{select} \n 8000000000 -> 6985 \n 00A4040C0AD3921000310001010401 -> 9000")
+        play(card, select)
+        assert card.last_refusal is not None
+        assert card.last_refusal.reason == said
+        kept = card.snapshot()
+    assert kept == library.snapshot()
+    sys.modules.pop("town_library", None)
+    install_distribution(monkeypatch, tmp_path / "mended")
+    mended = Card.restore(kept)
+    mended.power_on()
+    play(mended, USED)
+
+
+@pytest.mark.parametrize("where", ["__init__", "usual_aid", "check_kept", "description"])
+@pytest.mark.parametrize("how", ["1 / 0", "while True:\n            pass", "raise SystemExit"])
+def test_a_class_that_fails_on_a_card_that_has_it_fails_alone(
+    library: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str, how: str
+) -> None:
+    sys.modules.pop("town_library", None)
+    method = "    @classmethod\n" * (where in ("usual_aid", "check_kept"))
+    method += "    @property\n" * (where == "description")
+    source = f"{MODULE}\n{method}    def {where}(*_):\n        {how}\n"
     install_distribution(monkeypatch, tmp_path / "again", source=source)
-    with pytest.raises(UnknownAppletError, match=r"'lending'.*: repair or update town-library"):
-        Card.restore(library.snapshot())
+    memory = PersistentMemory(RamBackend(library.snapshot().contents()))
+    bugs: list[Exception] = []
+    card = Card(CardEnvironment(memory=memory), on_bug=bugs.append)
+    card.power_on()
+    select = f"00A4040C{len(LIBRARY):02X}{LIBRARY}"
+    assert send(card, select) == ("6F00" if where == "__init__" else "9000")
+    assert [type(bug) for bug in bugs] == [AppletMisbehavedError] * (where == "__init__")
+    play(card, "00A4040C0AD3921000310001010401 -> 9000")
+    assert all(isinstance(one.description, list) for one in card.applications)
+    host = session(card)
+    assert host.send(apdu(0xF2, 0x20, 0, b"\x4f\0"))[-4:] in ("9000", "6310")
+    assert host.send(delete(LIBRARY)) == "009000"
+    play(card, f"{select} -> 6A82")
 
 
 def test_two_packages_that_offer_one_kind_are_named(
