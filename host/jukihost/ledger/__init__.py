@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         find_card as find_card,
         move_card as move_card,
         take_over_card as take_over_card,
+        transfer_card as transfer_card,
     )
     from jukihost.ledger.errors import (
         CardExists as CardExists,
@@ -102,7 +103,7 @@ _HOMES: Final = {
     "acting": "By",
     "alarms": "Gap gaps note_gap settle_gap",
     "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
-    "take_over_card",
+    "take_over_card transfer_card",
     "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
     "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
     "intents": "Intent IntentState check_receipt find_intent finish_intent open_intent "

@@ -17,8 +17,9 @@ from jukihost.database.tables import INSERTS
 from jukihost.ledger.acting import By
 from jukihost.ledger.errors import CardExists, ChangedMeanwhile, HasCard, IntentOpen, UnknownCard
 from jukihost.ledger.states import (
-    ACTIVE,
     ISSUING,
+    MOVED_OUT,
+    TRANSFERRED,
     VALID,
     CardAct,
     LedgerState,
@@ -33,7 +34,7 @@ from jukihost.models import CardForm
 
 ENTERED = "enter"
 """The first event of a card that is issued here."""
-TAKEN_OVER = "take_over"
+TAKEN_OVER = PersonAct.TAKE_OVER.value
 """The first event of a card that its holder brought from another town."""
 
 
@@ -105,12 +106,33 @@ def enter_card(connection: Connection, card: NewCard, by: By) -> LedgerCard:
 def take_over_card(
     connection: Connection, card: NewCard, by: By, *, receipt: int = 0, intent: bytes = b""
 ) -> LedgerCard:
-    """Enter a card that its holder brought from another town: `ACTIVE`. As `enter_card`.
+    """Enter a card that its holder brought from another town: `MOVED_OUT`, as it comes.
 
-    receipt, intent: what the card's receipt carries when it comes.
+    It goes on here once it was changed itself (`CardAct.CONTINUE_USE`). One that was here before is
+    taken up again. receipt, intent: what its receipt carries when it comes. As `enter_card`.
     """
+    check_running(connection)
     carried = {"receipt": receipt, "receipt_intent": intent}
-    return _enter(connection, card, by, ACTIVE, TAKEN_OVER, Reason.MOVED_IN, carried)
+    mine = cards.c.number == card.number
+    known = connection.execute(select(cards).where(mine)).one_or_none()
+    if known is None or _standing(known) != TRANSFERRED:
+        return _enter(connection, card, by, MOVED_OUT, TAKEN_OVER, Reason.MOVED_IN, carried)
+    here = {"holder": card.holder, "municipality": card.municipality, "expires": card.expires}
+    as_read = update(cards).where(mine, cards.c.version == known.version).values(here | carried)
+    row = connection.execute(as_read.returning(*cards.c)).one_or_none()
+    if row is None:
+        raise ChangedMeanwhile
+    return move_card(connection, _card(row), PersonAct.TAKE_OVER, Reason.MOVED_IN, by)
+
+
+def transfer_card(connection: Connection, card: LedgerCard, town: str, by: By) -> LedgerCard:
+    """Give a card up to the ledger of another town, whose card it is from now on.
+
+    `town` is its five-digit code, which the card's `municipality` says afterwards. As `move_card`.
+    """
+    given = move_card(connection, card, PersonAct.TRANSFER, Reason.MOVED_IN, by)
+    theirs = update(cards).where(cards.c.number == card.number, cards.c.version == given.version)
+    return _card(connection.execute(theirs.values(municipality=town).returning(*cards.c)).one())
 
 
 _NO_RECEIPT: Final[Mapping[str, object]] = {"receipt": 0, "receipt_intent": b""}
@@ -188,7 +210,9 @@ def move_card(
     return moved
 
 
-_WAIT: Final = frozenset({PersonAct.MOVE_OUT, PersonAct.REPORT_DAMAGED, PersonAct.RETURN})
+_WAIT: Final = frozenset(
+    {PersonAct.MOVE_OUT, PersonAct.REPORT_DAMAGED, PersonAct.RETURN, PersonAct.TRANSFER}
+)
 """What a person does only when nothing about the card is undecided."""
 
 

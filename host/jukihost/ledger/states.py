@@ -32,6 +32,8 @@ class LedgerState(Enum):
     """No longer valid, and not yet taken back (廃止)."""
     RETURNED = "returned"
     """Taken back (返納)."""
+    TRANSFERRED = "transferred"
+    """In the ledger of the town that its holder moved to: it goes on there."""
 
 
 class PersonAct(Enum):
@@ -43,6 +45,10 @@ class PersonAct(Enum):
     REPORT_DAMAGED = "report_damaged"
     ABOLISH = "abolish"
     RETURN = "return"
+    TRANSFER = "transfer"
+    """It is given up to the ledger of another town, which asked for it."""
+    TAKE_OVER = "take_over"
+    """It is taken over from another town's ledger again."""
 
 
 class CardAct(Enum):
@@ -94,6 +100,7 @@ LOST: Final = Standing(LedgerState.LOST)
 DAMAGED: Final = Standing(LedgerState.DAMAGED)
 ABOLISHED: Final = Standing(LedgerState.ABOLISHED)
 RETURNED: Final = Standing(LedgerState.RETURNED)
+TRANSFERRED: Final = Standing(LedgerState.TRANSFERRED)
 STANDINGS: Final = (
     ISSUING,
     ACTIVE,
@@ -104,6 +111,7 @@ STANDINGS: Final = (
     DAMAGED,
     ABOLISHED,
     RETURNED,
+    TRANSFERRED,
 )
 """Everything that a card can be in the ledger."""
 VALID: Final = (LedgerState.ACTIVE, LedgerState.SUSPENDED, LedgerState.MOVED_OUT)
@@ -119,6 +127,8 @@ BY_PERSON: Final[Mapping[PersonAct, Mapping[Standing, Standing]]] = {
     PersonAct.REPORT_DAMAGED: dict.fromkeys((ISSUING, *_HELD), DAMAGED),
     PersonAct.ABOLISH: dict.fromkeys((ISSUING, *_HELD), ABOLISHED),
     PersonAct.RETURN: dict.fromkeys(_OVER, RETURNED),
+    PersonAct.TRANSFER: {MOVED_OUT: TRANSFERRED},
+    PersonAct.TAKE_OVER: {TRANSFERRED: MOVED_OUT},
 }
 """What a person may do without the card, in which states, and what becomes of it."""
 BY_CARD: Final[Mapping[CardAct, Mapping[Standing, Standing]]] = {
@@ -217,7 +227,7 @@ REASONS: Final[Mapping[Reason, ReasonRule]] = {
     Reason.PRODUCTION: _revoke(_CEASED, CardAct.FAIL, PersonAct.REPORT_DAMAGED),
     Reason.SEEN: _rule(CardAct.STOP),
     Reason.MOVED_OUT: _revoke(_CHANGED, PersonAct.MOVE_OUT, CardAct.DEACTIVATE),
-    Reason.MOVED_IN: _rule(CardAct.CONTINUE_USE),
+    Reason.MOVED_IN: _rule(PersonAct.TRANSFER, PersonAct.TAKE_OVER, CardAct.CONTINUE_USE),
     Reason.STAYED: _rule(CardAct.CONTINUE_USE),
     Reason.MOVED_WITHIN: _revoke(_CHANGED, CardAct.CHANGE),
     Reason.NAME_CHANGED: _revoke(_CHANGED, CardAct.CHANGE),

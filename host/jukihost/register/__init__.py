@@ -10,8 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.register.cardsthere import (
+        CardSeen as CardSeen,
+        CardThere as CardThere,
+    )
     from jukihost.register.errors import (
         AddressRestricted as AddressRestricted,
+        HolderDiffers as HolderDiffers,
+        NotAnnounced as NotAnnounced,
         NotNotified as NotNotified,
         ProvisionRefused as ProvisionRefused,
         RecordChanged as RecordChanged,
@@ -20,6 +26,17 @@ if TYPE_CHECKING:
         TextRefused as TextRefused,
         UnknownNotice as UnknownNotice,
         UnknownResident as UnknownResident,
+    )
+    from jukihost.register.moving import (
+        Arrival as Arrival,
+        Moving as Moving,
+        announce_move as announce_move,
+        announced_move as announced_move,
+        last_arrival as last_arrival,
+        note_arrival as note_arrival,
+        note_told as note_told,
+        untold_arrivals as untold_arrivals,
+        withdraw_move as withdraw_move,
     )
     from jukihost.register.notices import (
         Asked as Asked,
@@ -61,12 +78,14 @@ if TYPE_CHECKING:
         change_resident as change_resident,
         close_record as close_record,
         code_of_record as code_of_record,
+        enter_mover as enter_mover,
         enter_resident as enter_resident,
         former_values as former_values,
         known_resident as known_resident,
         search_residents as search_residents,
         set_notified as set_notified,
         show_by_code as show_by_code,
+        show_household as show_household,
         show_resident as show_resident,
     )
     from jukihost.register.restrictions import (
@@ -78,8 +97,11 @@ if TYPE_CHECKING:
     )
 
 _HOMES: Final = {
-    "errors": "AddressRestricted NotNotified ProvisionRefused RecordChanged RegisterError "
-    "ResidentExists TextRefused UnknownNotice UnknownResident",
+    "cardsthere": "CardSeen CardThere",
+    "errors": "AddressRestricted HolderDiffers NotAnnounced NotNotified ProvisionRefused "
+    "RecordChanged RegisterError ResidentExists TextRefused UnknownNotice UnknownResident",
+    "moving": "Arrival Moving announce_move announced_move last_arrival note_arrival note_told "
+    "untold_arrivals withdraw_move",
     "notices": "Asked CalledBack NoticeTaken TelephoneNotice enter_notice find_notice "
     "note_call_back notices_of",
     "provision": "Asking Body FAMILY Item PROVISIONS Restricted SEVEN UNDER_RESTRICTION Use "
@@ -87,8 +109,8 @@ _HOMES: Final = {
     "received": "AsReceived search_key",
     "registers": "LocalRegisters Registers Used",
     "residents": "ChangeReason Found Known Provided Resident change_resident close_record "
-    "code_of_record enter_resident former_values known_resident search_residents set_notified "
-    "show_by_code show_resident",
+    "code_of_record enter_mover enter_resident former_values known_resident search_residents "
+    "set_notified show_by_code show_household show_resident",
     "restrictions": "Restriction RestrictionKind end_restriction restrict restrictions_of",
 }
 """Where the names are at home, below this package."""

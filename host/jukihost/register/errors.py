@@ -57,3 +57,23 @@ class NotNotified(RegisterError):
             "the resident asked not to be notified to the prefecture: nothing is sent, and there "
             "is no card; they may withdraw that at the counter"
         )
+
+
+class NotAnnounced(RegisterError):
+    """Nobody with this code has announced that they move out, or the move is over."""
+
+    def __str__(self) -> str:
+        return (
+            "no move was announced there under this code: the notification of moving out is made "
+            "first, or the certificate of moving out is brought on paper"
+        )
+
+
+class HolderDiffers(RegisterError):
+    """The resident record code in the card is not its holder's."""
+
+    def __str__(self) -> str:
+        return (
+            "the resident record code in the card is not that of its holder in the register: keep "
+            "the card, and tell a supervisor"
+        )

@@ -67,6 +67,8 @@ class Use(Enum):
     WIDE_AREA = "wide_area"
     """A copy of the resident record in another town (広域交付)."""
     MOVE_IN = "move_in"
+    CARD_SEEN = "card_seen"
+    """A card of this town is at another town's counter: no item, what the ledger says of it."""
     NOTICE = "notice"
     """The town's notice of identity information."""
     PASSPORT = "passport"
@@ -102,6 +104,7 @@ UNDER_RESTRICTION: Final[Mapping[Use, Restricted]] = {
     Use.PROCEDURE: Restricted.DECIDED,
     Use.WIDE_AREA: Restricted.REFUSED,
     Use.MOVE_IN: Restricted.CARRIED,
+    Use.CARD_SEEN: Restricted.DECIDED,
     Use.NOTICE: Restricted.CARRIED,
     Use.PASSPORT: Restricted.DECIDED,
     Use.PENSION: Restricted.DECIDED,
@@ -116,12 +119,14 @@ class Asking:
 
     approved_by: a supervisor of the body that is asked, another person than `by`, who decided that
     an address under restriction is shown this once.
+    town: of another town, its five-digit code.
     """
 
     by: By
     body: Body
     use: Use
     approved_by: str | None = None
+    town: str = ""
 
 
 def items_for(asking: Asking) -> frozenset[Item]:

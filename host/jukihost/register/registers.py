@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
@@ -17,20 +17,31 @@ from sqlalchemy import Connection, delete, insert, select
 
 from jukihost.database import Database, DatabaseError
 from jukihost.errors import TerminalError
-from jukihost.ledger import By, check_running
+from jukihost.ledger import By, ReceiptGap, check_running
 from jukihost.models import ResidentCode
+from jukihost.register.cardsthere import (
+    CardSeen,
+    CardThere,
+    begin_stop,
+    card_seen,
+    check_holder,
+    code_of_card,
+    give_up_card,
+    keep_gap,
+)
 from jukihost.register.errors import (
     NotNotified,
     ProvisionRefused,
     UnknownResident,
 )
+from jukihost.register.moving import Moving, announced_move, close_moved
 from jukihost.register.provision import SEVEN, Asking, Body, Item, Use, items_for
 from jukihost.register.residents import (
-    ChangeReason,
     Provided,
-    close_record,
+    code_of_record,
     columns_of,
     show_by_code,
+    show_household,
     show_resident,
     value_of,
 )
@@ -43,12 +54,16 @@ class Used:
     """A use of a register by another body, done or refused, for the log of the body that was asked.
 
     what: the function of `Registers`. why: what was said to who asked; empty where it was done.
+    code: of the resident; None where a card was shown that nobody here knows. card: its number.
+    town: that was asked; empty for the prefecture.
     """
 
     what: str
     asking: Asking
-    code: ResidentCode
+    code: ResidentCode | None
     why: str = ""
+    card: bytes | None = None
+    town: str = ""
 
     @property
     def done(self) -> bool:
@@ -71,7 +86,38 @@ class Registers(Protocol):
         """Return what the town that a resident leaves tells the one that they move to."""
 
     def moved_in(self, town: str, code: ResidentCode, day: date, asking: Asking) -> None:
-        """Tell the town that a resident left that they have moved in: it closes its record."""
+        """Tell the town that a resident left that they have moved in: it closes its record.
+
+        It may be told again, and knows it then.
+        """
+
+    def household_copy(self, town: str, code: ResidentCode, asking: Asking) -> tuple[Provided, ...]:
+        """Return what a copy shows of everybody in a household, who was asked for first."""
+
+    def announced_move(self, town: str, code: ResidentCode, asking: Asking) -> Moving:
+        """Return the move that a resident announced in their town (付記転出届). NotAnnounced."""
+
+    def card_seen(self, town: str, seen: CardSeen, asking: Asking) -> CardThere:
+        """Tell a card's town that its card was seen; return what its ledger says of it.
+
+        What was cut off at the suspending of it elsewhere is settled. UnknownCard, ReceiptGap.
+        """
+
+    def check_holder(self, town: str, number: bytes, code: ResidentCode, asking: Asking) -> None:
+        """Check that a card's holder has this code, as its town knows them. HolderDiffers."""
+
+    def begin_stop(self, town: str, number: bytes, identifier: bytes, asking: Asking) -> None:
+        """Tell a card's town that its stopped card is about to be suspended itself; `card_seen`
+        says afterwards whether it was. IntentOpen, NotAllowed, UnknownCard.
+        """
+
+    def give_up_card(
+        self, town: str, number: bytes, code: ResidentCode, asking: Asking
+    ) -> CardThere:
+        """Have the town that a card's holder left give the card up to the town that asks.
+
+        It may be asked again, and has given it up then. NotAllowed, HolderDiffers, UnknownCard.
+        """
 
     def notify(self, town: str, resident: int, by: By) -> None:
         """Give the prefecture notice of a resident's identity information. NotNotified."""
@@ -98,22 +144,83 @@ class LocalRegisters:
 
     def copy_of_record(self, town: str, code: ResidentCode, asking: Asking) -> Provided:
         """Return what a copy of the resident record in another town shows (広域交付)."""
-        used = Used("copy_of_record", asking, code)
+        used = Used("copy_of_record", asking, code, town=town)
         with self._use(self._town(town), used, Use.WIDE_AREA) as connection:
             return show_by_code(connection, code, asking)
 
     def moving_record(self, town: str, code: ResidentCode, asking: Asking) -> Provided:
         """Return what the town that a resident leaves tells the one that they move to."""
-        used = Used("moving_record", asking, code)
+        used = Used("moving_record", asking, code, town=town)
         with self._use(self._town(town), used, Use.MOVE_IN) as connection:
             return show_by_code(connection, code, asking)
 
     def moved_in(self, town: str, code: ResidentCode, day: date, asking: Asking) -> None:
         """Tell the town that a resident left that they have moved in: it closes its record."""
-        used = Used("moved_in", asking, code)
+        used = Used("moved_in", asking, code, town=town)
         with self._use(self._town(town), used, Use.MOVE_IN) as connection:
-            record = show_by_code(connection, code, asking)
-            close_record(connection, record, ChangeReason.MOVED_OUT, day, asking.by)
+            close_moved(connection, code, day, asking)
+
+    def household_copy(self, town: str, code: ResidentCode, asking: Asking) -> tuple[Provided, ...]:
+        """Return what a copy shows of everybody in a household, who was asked for first."""
+        used = Used("household_copy", asking, code, town=town)
+        with self._use(self._town(town), used, Use.WIDE_AREA, noted=True) as connection:
+            members = show_household(connection, code, asking)
+            self._note_all(connection, used, members)
+            return members
+
+    def announced_move(self, town: str, code: ResidentCode, asking: Asking) -> Moving:
+        """Return the move that a resident announced in their town (付記転出届). NotAnnounced."""
+        used = Used("announced_move", asking, code, town=town)
+        with self._use(self._town(town), used, Use.MOVE_IN, noted=True) as connection:
+            moving = announced_move(connection, code, asking)
+            self._note_all(connection, used, moving.members)
+            return moving
+
+    def _note_all(self, connection: Connection, used: Used, members: tuple[Provided, ...]) -> None:
+        """Note a use of several records, one by one: each resident is told of theirs."""
+        for one in members:
+            self._note_use(connection, replace(used, code=code_of_record(connection, one.resident)))
+
+    def card_seen(self, town: str, seen: CardSeen, asking: Asking) -> CardThere:
+        """Tell a card's town that its card was seen; return what its ledger says of it."""
+        try:
+            with self._card_use(town, "card_seen", seen.number, asking) as connection:
+                return card_seen(connection, seen, asking.by)
+        except ReceiptGap:
+            with self._town(town).begin() as connection:
+                keep_gap(connection, seen, asking.by)
+            raise
+
+    def check_holder(self, town: str, number: bytes, code: ResidentCode, asking: Asking) -> None:
+        """Check that a card's holder has this code, as its town knows them. HolderDiffers."""
+        with self._card_use(town, "check_holder", number, asking) as connection:
+            check_holder(connection, number, code)
+
+    def begin_stop(self, town: str, number: bytes, identifier: bytes, asking: Asking) -> None:
+        """Tell a card's town that its stopped card is about to be suspended itself."""
+        with self._card_use(town, "begin_stop", number, asking) as connection:
+            begin_stop(connection, number, identifier, asking.by)
+
+    def give_up_card(
+        self, town: str, number: bytes, code: ResidentCode, asking: Asking
+    ) -> CardThere:
+        """Have the town that a card's holder left give the card up to the town that asks."""
+        with self._card_use(town, "give_up_card", number, asking) as connection:
+            return give_up_card(connection, number, code, asking)
+
+    @contextmanager
+    def _card_use(
+        self, town: str, what: str, number: bytes, asking: Asking
+    ) -> Iterator[Connection]:
+        """Give the transaction of a use of a card, noted under its holder's code if it has one."""
+        database = self._town(town)
+        with database.read() as connection:
+            code = code_of_card(connection, number)
+        used = Used(what, asking, code, card=number, town=town)
+        with self._use(database, used, Use.CARD_SEEN) as connection:
+            if asking.body is not Body.OTHER_TOWN or not asking.town:
+                raise ProvisionRefused("what the ledger says of a card is for other towns alone")
+            yield connection
 
     def notify(self, town: str, resident: int, by: By) -> None:
         """Give the prefecture notice of a resident's identity information. NotNotified."""
@@ -121,7 +228,7 @@ class LocalRegisters:
         database = self._town(town)
         with database.read() as connection:
             code = show_resident(connection, resident, asking)[Item.CODE]
-        used = Used("notify", asking, code)
+        used = Used("notify", asking, code, town=town)
         with self._use(database, used, Use.NOTICE, noted=True) as connection:
             # Held until the prefecture has it: no older notice overtakes a newer one.
             connection.execute(
@@ -171,7 +278,7 @@ class LocalRegisters:
 
     def _note_refusal(self, database: Database, used: Used, error: TerminalError) -> None:
         with database.begin() as connection:
-            self._note_use(connection, Used(used.what, used.asking, used.code, str(error)))
+            self._note_use(connection, replace(used, why=str(error)))
 
     def _town(self, town: str) -> Database:
         try:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from jukihost.ledger import By, check_running
 from jukihost.models import ResidentCode, Sex
@@ -143,26 +143,62 @@ class Known:
 def enter_resident(connection: Connection, resident: Resident, by: By) -> int:
     """Enter a resident; return the number of the record. ResidentExists, TextRefused, Stopped."""
     check_running(connection)
-    if (resident.domicile is None) != (resident.family_head is None):
-        raise TextRefused("of the family register there is domicile and head, or neither")
+    columns = _columns(resident)
     taken = select(residents.c.id).where(residents.c.code == resident.code.reveal())
     if connection.execute(taken).first():
         raise ResidentExists
-    AsReceived(resident.municipality)  # plain texts are held to the same as names
-    values: dict[Item, Any] = {item: getattr(resident, item.value) for item in Item}
-    columns = columns_of({item: value for item, value in values.items() if item not in FAMILY})
     made: int = connection.execute(
-        insert(residents)
-        .values(
-            municipality=resident.municipality, notified=resident.notified, version=1, **columns
-        )
-        .returning(residents.c.id)
+        insert(residents).values(version=1, **columns).returning(residents.c.id)
     ).scalar_one()
-    if resident.domicile is not None:
-        ours = columns_of({item: values[item] for item in FAMILY})
-        connection.execute(insert(family).values(resident=made, **ours))
+    _enter_family(connection, made, resident)
     _note(connection, made, by)
     return made
+
+
+def enter_mover(connection: Connection, resident: Resident, by: By) -> int:
+    """Enter who moves in: whoever has lived here before has their closed record opened again.
+
+    As `enter_resident`. RecordChanged.
+    """
+    check_running(connection)
+    mine = residents.c.code == resident.code.reveal()
+    before = select(residents.c.id, residents.c.version).where(
+        mine, residents.c.closed.is_not(None)
+    )
+    row = connection.execute(before).one_or_none()
+    if row is None:
+        return enter_resident(connection, resident, by)
+    as_read = (residents.c.id == row.id) & (residents.c.version == row.version)
+    opened = (
+        update(residents)
+        .where(as_read)
+        .values(closed=None, version=row.version + 1, **_columns(resident))
+    )
+    if connection.execute(opened).rowcount != 1:
+        raise RecordChanged
+    connection.execute(delete(family).where(family.c.resident == row.id))
+    number: int = row.id
+    _enter_family(connection, number, resident)
+    _note(connection, number, by)
+    return number
+
+
+def _columns(resident: Resident) -> dict[str, object]:
+    """Return the columns of a record, without those of the family register. TextRefused."""
+    if (resident.domicile is None) != (resident.family_head is None):
+        raise TextRefused("of the family register there is domicile and head, or neither")
+    AsReceived(resident.municipality)  # plain texts are held to the same as names
+    values: dict[Item, Any] = {
+        item: getattr(resident, item.value) for item in Item if item not in FAMILY
+    }
+    beside = {"municipality": resident.municipality, "notified": resident.notified}
+    return beside | columns_of(values)
+
+
+def _enter_family(connection: Connection, number: int, resident: Resident) -> None:
+    if resident.domicile is not None:
+        ours = columns_of({item: getattr(resident, item.value) for item in FAMILY})
+        connection.execute(insert(family).values(resident=number, **ours))
 
 
 def search_residents(connection: Connection, text: str, born: date | None = None) -> list[Found]:
@@ -213,6 +249,23 @@ def show_by_code(connection: Connection, code: ResidentCode, asking: Asking) -> 
     As `show_resident`. The table of provisions is asked before the code is looked up.
     """
     return _provide(connection, asking, residents.c.code == code.reveal())
+
+
+def show_household(
+    connection: Connection, code: ResidentCode, asking: Asking
+) -> tuple[Provided, ...]:
+    """Return what a body may be given of everybody in a household, who was asked for first.
+
+    As `show_by_code`: whoever is under restriction, it is asked of all.
+    """
+    mine = show_by_code(connection, code, asking)
+    columns = residents.c
+    household = select(columns.household).where(columns.id == mine.resident).scalar_subquery()
+    others = select(columns.id).where(
+        columns.household == household, columns.closed.is_(None), columns.id != mine.resident
+    )
+    numbers = connection.execute(others.order_by(columns.id)).scalars()
+    return (mine, *(show_resident(connection, one, asking) for one in numbers))
 
 
 def _provide(connection: Connection, asking: Asking, whom: Any) -> Provided:

@@ -1,4 +1,4 @@
-"""The register's tables: residents, family registers apart, changes, restrictions, notices.
+"""The register's tables: residents, family registers apart, changes, restrictions, notices, moves.
 
 The prefecture has a database of its own, of the same tables; there only `identities` is used.
 """
@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    text,
 )
 
 from jukihost.database.tables import Instant, metadata
@@ -139,6 +140,47 @@ callbacks: Final = Table(
     Column("answered", Boolean, nullable=False),
 )
 """Each time that such a caller was called back."""
+
+_OPEN: Final = text("ended IS NULL")
+
+moves: Final = Table(
+    "register_moves",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("resident", Number, ForeignKey("register_residents.id"), nullable=False, index=True),
+    Column("together", BigInteger, nullable=False, index=True),
+    Column("announced", Date, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("ended", Date),
+    Column("outcome", Text),
+    Column("moved_to", Text),
+    Index(
+        "uq_register_moves_open",
+        "resident",
+        unique=True,
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+)
+"""Who announced that they move out, and when (付記転出届); who moves `together` has one number."""
+
+arrivals: Final = Table(
+    "register_arrivals",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("resident", Number, ForeignKey("register_residents.id"), nullable=False, index=True),
+    Column("code", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("moved", Date, nullable=False),
+    Column("announced", Date, nullable=False),
+    Column("notified", Date, nullable=False),
+    Column("told", Instant),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+)
+"""Who moved in from which town and when they said so; `told` is when that town was told of it."""
 
 identities: Final = Table(
     "register_identities",

@@ -45,6 +45,10 @@ _WAY: Final[dict[str, list[tuple[PersonAct | CardAct, Reason]]]] = {
     "damaged": [(PersonAct.REPORT_DAMAGED, Reason.BROKEN)],
     "abolished": [(PersonAct.ABOLISH, Reason.SURRENDERED)],
     "returned": [(CardAct.TAKE_BACK, Reason.SURRENDERED)],
+    "transferred": [
+        (CardAct.DEACTIVATE, Reason.MOVED_OUT),
+        (PersonAct.TRANSFER, Reason.MOVED_IN),
+    ],
 }
 
 

@@ -27,23 +27,25 @@ from jukihost.ledger import (
 from tests.support.host.ledgers import BY, card_that_is, read_card
 
 # Written by hand, a column a state, by the letters below; a dot is a refusal.
-COLUMNS: Final = "IASTMLDXR"
+COLUMNS: Final = "IASTMLDXRG"
 EXPECTED: Final = {
-    #                              I A S T M L D X R
-    PersonAct.SUSPEND: "           . S . . T . . . .",
-    PersonAct.MOVE_OUT: "          . M T . . . . . .",
-    PersonAct.REPORT_LOST: "       L L L L L . . . .",
-    PersonAct.REPORT_DAMAGED: "    D D D D D . . . .",
-    PersonAct.ABOLISH: "           X X X X X . . . .",
-    PersonAct.RETURN: "            . . . . . R R R .",
-    CardAct.HAND_OVER: "           A . . . . . . . .",
-    CardAct.FAIL: "                D . . . . . . . .",
-    CardAct.CHANGE: "              . A . . . . . . .",
-    CardAct.DEACTIVATE: "          . M . . M . . . .",
-    CardAct.CONTINUE_USE: "        . . . . A . . . .",
-    CardAct.STOP: "                . . S T . L D X R",
-    CardAct.RESUME: "              . . A M . . . . .",
-    CardAct.TAKE_BACK: "           . R R R R R R R .",
+    #                              I A S T M L D X R G
+    PersonAct.SUSPEND: "           . S . . T . . . . .",
+    PersonAct.MOVE_OUT: "          . M T . . . . . . .",
+    PersonAct.REPORT_LOST: "       L L L L L . . . . .",
+    PersonAct.REPORT_DAMAGED: "    D D D D D . . . . .",
+    PersonAct.ABOLISH: "           X X X X X . . . . .",
+    PersonAct.RETURN: "            . . . . . R R R . .",
+    PersonAct.TRANSFER: "          . . . . G . . . . .",
+    PersonAct.TAKE_OVER: "         . . . . . . . . . M",
+    CardAct.HAND_OVER: "           A . . . . . . . . .",
+    CardAct.FAIL: "                D . . . . . . . . .",
+    CardAct.CHANGE: "              . A . . . . . . . .",
+    CardAct.DEACTIVATE: "          . M . . M . . . . .",
+    CardAct.CONTINUE_USE: "        . . . . A . . . . .",
+    CardAct.STOP: "                . . S T . L D X R .",
+    CardAct.RESUME: "              . . A M . . . . . .",
+    CardAct.TAKE_BACK: "           . R R R R R R R . .",
 }
 LETTERS: Final = {
     "I": "issuing",
@@ -55,6 +57,7 @@ LETTERS: Final = {
     "D": "damaged",
     "X": "abolished",
     "R": "returned",
+    "G": "transferred",
 }
 BY_WORDS: Final = {str(standing): standing for standing in STANDINGS}
 ACTS: Final = (*PersonAct, *CardAct)
@@ -71,7 +74,7 @@ WHY: Final = {
     "production": ("fail report_damaged", "revoke", 5),
     "seen": ("stop", "none", None),
     "moved_out": ("move_out deactivate", "revoke", 3),
-    "moved_in": ("continue_use", "none", None),
+    "moved_in": ("transfer take_over continue_use", "none", None),
     "stayed": ("continue_use", "none", None),
     "moved_within": ("change", "revoke", 3),
     "name_changed": ("change", "revoke", 3),

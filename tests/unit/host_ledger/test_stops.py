@@ -24,6 +24,7 @@ from jukihost.ledger import (
     LedgerCard,
     Operator,
     OperatorRefused,
+    PersonAct,
     Reason,
     Role,
     Stopped,
@@ -49,6 +50,7 @@ from jukihost.ledger import (
     settle_intent,
     stop,
     take_over_card,
+    transfer_card,
     turns,
     undo_intent,
 )
@@ -86,6 +88,9 @@ ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "settle_gap": lambda c, card, _: settle_gap(c, GAP, "a copy", SUPERVISOR),
     "settle_intent": lambda c, card, intent: settle_intent(c, intent, 0, b"", BY),
     "take_over_card": lambda c, card, _: take_over_card(c, new_card(9), BY),
+    "transfer_card": lambda c, card, _: transfer_card(
+        c, move_card(c, card, PersonAct.MOVE_OUT, Reason.MOVED_OUT, BY), "27100", BY
+    ),
     "undo_intent": lambda c, card, intent: undo_intent(c, intent, BY),
 }
 """Every function of the face that reads or writes cards, called in a way that it takes."""

@@ -17,11 +17,13 @@ from jukihost.ledger import By, OperatorRefused, Stopped, stop
 from jukihost.register import (
     UNDER_RESTRICTION,
     AddressRestricted,
+    Arrival,
     Asking,
     AsReceived,
     Body,
     ChangeReason,
     Item,
+    Moving,
     Provided,
     Resident,
     Restricted,
@@ -29,23 +31,32 @@ from jukihost.register import (
     TextRefused,
     UnknownResident,
     Use,
+    announce_move,
+    announced_move,
     change_resident,
     close_record,
     code_of_record,
     end_restriction,
+    enter_mover,
     enter_notice,
     enter_resident,
     find_notice,
     former_values,
     known_resident,
+    last_arrival,
+    note_arrival,
     note_call_back,
+    note_told,
     notices_of,
     restrict,
     restrictions_of,
     search_residents,
     set_notified,
     show_by_code,
+    show_household,
     show_resident,
+    untold_arrivals,
+    withdraw_move,
 )
 from tests.support.host.ledgers import ADMIN, AT, BY
 from tests.support.host.residents import (
@@ -54,6 +65,7 @@ from tests.support.host.residents import (
     COUNTER,
     ELSEWHERE,
     MOVING,
+    OTHER_TOWN,
     RESIDENT,
     another,
     code,
@@ -64,7 +76,36 @@ from tests.support.host.residents import (
 SUPERVISOR: Final = By("super-1", "counter-1", AT)
 UNTIL: Final = date(2015, 3, 31)
 DAY: Final = date(2014, 4, 1)
+
+
+def arrived(connection: Connection, one: Provided) -> Arrival:
+    """Note that the resident moved in."""
+    note_arrival(connection, one.resident, OTHER_TOWN, DAY, DAY, BY)
+    arrival = last_arrival(connection, one.resident)
+    assert arrival is not None
+    return arrival
+
+
+def leaving(connection: Connection, one: Provided) -> None:
+    """Note that the resident moves out."""
+    announce_move(connection, [one.resident], DAY, BY)
+
+
+def staying(connection: Connection, one: Provided) -> None:
+    """Note that the resident stays after all."""
+    leaving(connection, one)
+    withdraw_move(connection, one.resident, BY)
+
+
+def move_of(connection: Connection, one: Provided, asking: Asking) -> Moving:
+    """Note that the resident moves out, and ask for it."""
+    leaving(connection, one)
+    return announced_move(connection, RESIDENT.code, asking)
+
+
 FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = {
+    "announce_move": lambda c, one, _: leaving(c, one),
+    "announced_move": move_of,
     "change_resident": lambda c, one, _: change_resident(
         c, one, {}, ChangeReason.CORRECTED, DAY, BY
     ),
@@ -82,15 +123,28 @@ FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = 
     "known_resident": lambda c, one, _: known_resident(c, one.resident),
     "note_call_back": lambda c, _one, _: note_call_back(c, 1, True, BY),
     "notices_of": lambda c, _one, _: notices_of(c, bytes(8)),
+    "enter_mover": lambda c, _one, _: enter_mover(c, replace(RESIDENT, code=code("fourth")), BY),
+    "last_arrival": lambda c, one, _: arrived(c, one),
+    "note_arrival": lambda c, one, _: note_arrival(c, one.resident, OTHER_TOWN, DAY, DAY, BY),
+    "note_told": lambda c, one, _: note_told(c, arrived(c, one), BY),
     "restrict": lambda c, one, _: restrict(c, [one.resident], RestrictionKind.OTHER, UNTIL, BY),
     "restrictions_of": lambda c, one, _: restrictions_of(c, one.resident),
     "search_residents": lambda c, _one, _: search_residents(c, "渡辺"),
     "set_notified": lambda c, one, _: set_notified(c, one, True, BY),
     "show_by_code": lambda c, _one, asking: show_by_code(c, RESIDENT.code, asking),
+    "show_household": lambda c, _one, asking: show_household(c, RESIDENT.code, asking),
     "show_resident": lambda c, one, asking: show_resident(c, one.resident, asking),
+    "untold_arrivals": lambda c, _one, _: untold_arrivals(c),
+    "withdraw_move": lambda c, one, _: staying(c, one),
 }
 """Every function of the face that takes a connection."""
-SHOW: Final = {"former_values", "show_by_code", "show_resident"}
+SHOW: Final = {
+    "announced_move",
+    "former_values",
+    "show_by_code",
+    "show_household",
+    "show_resident",
+}
 """Those that show an address."""
 
 
