@@ -163,7 +163,7 @@ class Leaving(Clerk):
 
 
 def test_what_has_begun_is_finished_though_the_operator_has_gone(counter: Counter) -> None:
-    suspend_by_telephone(counter.desk(), counter.holder, Presented())
+    suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
     see(counter)
     desk = counter.desk()
     desk.talk = Leaving(counter, desk)
