@@ -19,6 +19,7 @@ from jukicard.filesystem.access import (
 from jukicard.filesystem.files import AccessRules
 from jukicard.kit.keys import KeyFile
 from jukicard.kit.pin import PinFile
+from jukicard.kit.signing import SigningKeyFile
 
 COUNTER: Final = "COUNTER"
 """The right of the counter, as in the Juki application."""
@@ -50,6 +51,11 @@ def printed(fid: int, shortest: int, longest: int) -> PinFile:
         tries=PRINTED_TRIES,
         unblock=ENCRYPTED_AT_THE_COUNTER,
     )
+
+
+def own_key(fid: int) -> SigningKeyFile:
+    """Return the card's own key, whose public half the counter is told, to have it signed."""
+    return SigningKeyFile(fid=fid, use=ALWAYS, read_public=Authenticated(COUNTER))
 
 
 def open_data(read: AccessCondition = ALWAYS) -> AccessRules:

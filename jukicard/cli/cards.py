@@ -99,6 +99,8 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
     from jukicard.profiles.builder import find_profile
     from jukicard.profiles.placing import place
 
+    if arguments.blank:
+        _refuse_somebodys(arguments)
     further = arguments.application
     read = read_further_pins if further else read_pins
     keys = CardKeys(suites=arguments.suite)
@@ -123,7 +125,19 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
             access_number=arguments.access_number,
         ),
         keys=keys,
+        blank=arguments.blank,
     )
+
+
+def _refuse_somebodys(arguments: argparse.Namespace) -> None:
+    """Say what is of no use for a card that is nobody's yet. UsageProblem."""
+    for name in ("pin_file", "municipality", "form", "application"):
+        if getattr(arguments, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageProblem(
+                f"{option} is for whom a card is issued to, and a blank card is nobody's: leave it"
+                " out"
+            )
 
 
 def _spoken(arguments: argparse.Namespace) -> Callable[[CardOptions], CardOptions] | None:
@@ -212,6 +226,12 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         type=further_application,
         help="a further application on the card, by the name of its kind, from this or another"
         " installed package; may be repeated",
+    )
+    command.add_argument(
+        "--blank",
+        action="store_true",
+        help="as cards come from the factory: with keys, number and applications, and nobody's, for"
+        " a terminal that issues cards",
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 _CARD_ID: Final = "card"
 _MOST_CARDS: Final = 1_000_000
 _PROGRESS_SECONDS: Final = 2.0
+_BLANK: Final = "blank: its issuer has not given it its contents yet"
 NEW_EXAMPLES: Final = """\
   jukicard new card.juki
   jukicard new --profile juki-v1 --seed 1 --pin-file pin.txt card.juki
   jukicard new --profile juki-v1 --issuer-key-file issuer-keys.txt card.juki
       its issuer domain is opened with these, as by jukihost issuer list --key-file issuer-keys.txt
   jukicard new --profile mynumber --count 1000 cards.juki
+  jukicard new --profile juki-v2 --blank blank.juki
+      nobody's card yet: a terminal gives it its holder, over the issuer domain
   jukicard new --profile juki-v2 --compat --rsa-bits 2048 --form 1 --issued 2010-06-01 card.juki
 """
 INSPECT_EXAMPLES: Final = """\
@@ -197,6 +200,7 @@ def _memory(card: Card, aid: Aid) -> dict[str, int] | None:
 
 
 def _report(card: Card, commands: list[bytes]) -> Report:
+    blank = card.applications.blank
     return {
         "profile": card.profile,
         "atr": card.atr.hex().upper(),
@@ -207,7 +211,8 @@ def _report(card: Card, commands: list[bytes]) -> Report:
                 "kind": application.type_name,
                 "version": application.version,
                 "contents": [
-                    {"name": name, "value": value} for name, value in application.description
+                    *([{"name": "state", "value": _BLANK}] if application.aid in blank else []),
+                    *({"name": name, "value": value} for name, value in application.description),
                 ],
                 "memory": _memory(card, application.aid),
             }

@@ -84,6 +84,14 @@ class ElementaryFile:
         elif self.sfi is not None and not 1 <= self.sfi <= 30:
             raise ValueError(f"a short EF identifier is 1 to 30, not {self.sfi}")
 
+    @property
+    def awaited(self) -> bool:
+        """Whether an application is not personalised while nothing is in it.
+
+        That is so of every content that a terminal may change later: what nobody may is filler.
+        """
+        return self.access.update is not NEVER
+
     def check_kept(self, content: bytes | None, tries: bytes | None) -> None:
         """Refuse what this file never holds (ValueError): content and retry counter as kept.
 

@@ -205,6 +205,16 @@ class FileStore:
             except (ValueError, IndexError) as problem:
                 raise ValueError(f"{node.label}: {problem}") from None
 
+    def lacking(self) -> list[EfNode]:
+        """Return the files that are awaited when an application is personalised, and are empty."""
+        return [
+            node
+            for node in self.tree.walk()
+            if isinstance(node, EfNode)
+            and node.spec.awaited
+            and not (self._get(node.content_key) or b"")
+        ]
+
     def in_use(self, node: EfNode | DfNode) -> bool:
         """Tell whether a file and every DF above it are activated."""
         get = self._get

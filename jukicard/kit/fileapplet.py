@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 
 from jukicard.apdu.aid import Aid
@@ -240,6 +240,19 @@ class FileApplet(Applet[State]):
             self.files.put_data_object(root, tag, value)
         except ValueError as problem:
             raise IsoError(StatusWord.WRONG_LENGTH, f"STORE DATA: {problem}") from None
+
+    def check_filled(self) -> None:
+        """Refuse that the application counts as personalised while it lacks contents: 6985."""
+        lacking = [ef.label for ef in self.files.lacking() if ef.fid not in self.dispensable()]
+        if lacking:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"STORE DATA: nothing is in {', '.join(lacking)} yet; begin anew with all",
+            )
+
+    def dispensable(self) -> Collection[int]:
+        """Return the files that may stay empty when the application is personalised."""
+        return ()
 
     def _file(self, fid: int) -> EfNode:
         ef = self.tree.root.efs.get(fid)

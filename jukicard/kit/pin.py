@@ -51,6 +51,11 @@ class PinFile(InternalFile):
     resetting_code: int | None = None
     fixed: bool = False
 
+    @property
+    def awaited(self) -> bool:
+        """Whether its value comes with the contents: a PIN's may wait for its holder."""
+        return self.fixed
+
     def __post_init__(self) -> None:
         InternalFile.__post_init__(self)
         if not 1 <= self.tries <= 15:

@@ -10,7 +10,7 @@ from typing import Final
 
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
-from jukicard.crypto.asymmetric import HASH_SIZES, EcPrivateKey, RsaPrivateKey
+from jukicard.crypto.asymmetric import HASH_SIZES, EcPrivateKey, RsaPrivateKey, RsaPublicKey
 from jukicard.crypto.curves import P256, P384
 from jukicard.crypto.private import SALT_BYTES, PrivateKey, load_private_key, sign_pss_sha256
 from jukicard.environment import RandomSource
@@ -73,6 +73,11 @@ class SigningKeyFile(InternalFile):
     read_public: AccessCondition = NEVER
     algorithm: KeyAlgorithm = KeyAlgorithm.RSA_2048
 
+    @property
+    def awaited(self) -> bool:
+        """True: without its key the application is not whole."""
+        return True
+
     def proofs(self) -> Iterator[Proof]:
         """Yield what was proven to sign with the key that is replaced."""
         yield from self.use.proofs()
@@ -121,6 +126,16 @@ class SigningKeys:
         key = load_private_key(raw, check=False)  # it was checked before it was kept
         self._loaded[ef.path] = (raw, key)
         return key
+
+    def rsa_public(self, ef: EfNode) -> RsaPublicKey:
+        """Return the public half of an RSA key, for what is written about it beside it.
+
+        IsoError 6984 without a key; TypeError for one of an elliptic curve.
+        """
+        key = self.key(ef)
+        if not isinstance(key, RsaPrivateKey):
+            raise TypeError(f"{ef.label} holds no RSA key")
+        return key.public
 
     def sign(
         self,

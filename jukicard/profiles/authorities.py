@@ -48,7 +48,7 @@ def certified_key(card: CardOrder, use: str) -> CertifiedKey:
     authority, expires = _jpki_authority(card, use)
     key = card.keys.take(card.rsa_bits)
     certificate = issue(
-        card.person,
+        card.its_person(),
         key.public,
         authority=authority,
         issued=card.issued,
@@ -69,11 +69,11 @@ def _operators_key(card: CardOrder) -> CertifiedKey:
     key, authority = EcPrivateKey.generate(P256, card.random.take), pki.operator_authority()
     certificate = pki.operator_certificate(
         operator_identifier(card.serial),
-        card.person.municipality.code,
+        card.its_person().municipality.code,
         key.public,
         authority=authority,
         issued=card.issued,
-        expires=pki.juki_certificate_expiry(card.issued, card.expires),
+        expires=pki.juki_certificate_expiry(card.issued, card.its_end()),
         random=card.random,
     )
     return CertifiedKey(key=key.der, certificate=certificate.der, authority=authority.certificate)
@@ -84,10 +84,10 @@ def _jpki_authority(card: CardOrder, use: str) -> tuple[Authority, datetime.date
     from jukicard.synthetic import pki
 
     if card.profile.generation is Generation.MY_NUMBER:
-        expires = pki.certificate_expiry(card.person, card.issued, card.expires)
+        expires = pki.certificate_expiry(card.its_person(), card.issued, card.its_end())
         if use == "signature":
             return pki.signature_authority(card.issued), expires
         return pki.authentication_authority(card.issued), expires
     hash_name: HashName = "sha1" if card.rsa_bits == 1024 else "sha256"
-    governor = pki.governor_authority(card.person.municipality.prefecture, hash_name)
-    return governor, pki.juki_certificate_expiry(card.issued, card.expires)
+    governor = pki.governor_authority(card.its_person().municipality.prefecture, hash_name)
+    return governor, pki.juki_certificate_expiry(card.issued, card.its_end())

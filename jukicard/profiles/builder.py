@@ -32,6 +32,7 @@ from jukicard.runtime.application import Application
 from jukicard.runtime.boundary import log_bug
 from jukicard.runtime.card import CARD_PARTITION, OPTIONS_KEY, PROFILE_KEY, Card
 from jukicard.runtime.firewall import AppletMisbehavedError
+from jukicard.runtime.kinds import is_issuers, is_own
 from jukicard.runtime.options import CardOptions
 from jukicard.runtime.placement import Placement
 from jukicard.synthetic.codes import is_resident_code, random_digits
@@ -66,6 +67,7 @@ def issue_card(
     keys: CardKeys | None = None,
     options: Callable[[CardOptions], CardOptions] | None = None,
     memory: PersistentMemory | None = None,
+    blank: bool = False,
     on_bug: Callable[[Exception], None] = log_bug,
 ) -> Card:
     """Issue a synthetic card of a profile and return it, personalised and without power.
@@ -89,6 +91,9 @@ def issue_card(
     options: a function that changes the card's options before it is made, for example
         `lambda o: dataclasses.replace(o, blocked_status=StatusWord(0x6983))`.
     memory: where the card is kept; None: in this process only.
+    blank: make it as cards come from the factory: with keys, number and applications, and nothing
+        of a person, whom a terminal gives it later (docs/card.md, "Blank cards"). `issued` is then
+        the day it was made; who it is for, PINs and further applications are not given.
 
     ProfileError when anything given cannot be: an unknown profile, a PIN of the wrong form.
     UnknownAppletError for a kind of application that is not installed here.
@@ -105,7 +110,9 @@ def issue_card(
         raise ProfileError("a seed is a number, text or bytes: others cannot be given again")
     random: RandomSource = SystemRandom() if seed is None else SeededRandom(seed)
     day = chosen.issued if issued is None else issued
-    holder = _holder(random, day, person, municipality, code)
+    if blank:
+        _check_nobodys(chosen, printed.form, person, code, municipality, pin, pins)
+    holder = None if blank else _holder(random, day, person, municipality, code)
     secrets = _checked_pins(pins or Pins(), pin)
     drawn_number = _ISSUER_NUMBER + random.take(5)
     given_number = printed.card_number
@@ -116,7 +123,7 @@ def issue_card(
         pins=ChosenPins(secrets),
         form=printed.form,
         issued=day,
-        expires=_expiry(chosen, holder, day),
+        expires=None if holder is None else _expiry(chosen, holder, day),
         systems=SystemKeys(keys.masters, keys.suites),
         trust=_checked_trust(keys),
         card_number=number,
@@ -158,6 +165,20 @@ def _check_form(profile: Profile, form: int) -> None:
         raise ProfileError("form is 1 (name only) or 2 (photo and four items)")
     if form != 2 and profile.generation is Generation.MY_NUMBER:
         raise ProfileError("a My Number card has one form, with photo: form 1 is a Juki card's")
+
+
+def _check_nobodys(profile: Profile, form: int, *given: object) -> None:
+    if any(one is not None for one in given):
+        raise ProfileError(
+            "a blank card is nobody's: person, code, municipality and PINs come when it is "
+            "personalised"
+        )
+    if not all(is_own(one.kind) for one in profile.applications):
+        raise ProfileError(
+            "further applications come onto a blank card over the issuer domain: leave them out"
+        )
+    if form != Printed().form:
+        raise ProfileError("a blank card gets its form when it is personalised: leave it out")
 
 
 def _holder(
@@ -215,7 +236,9 @@ def _checked_pins(pins: Pins | Mapping[str, str], pin: str | None) -> Mapping[st
 def _check_not_printed(order: CardOrder) -> None:
     from jukicard.profiles.printed import printed_items, printed_purpose
 
-    items = printed_items(order.person, order.serial, order.expires)
+    items: tuple[str, ...] = (order.serial,)
+    if order.person is not None:
+        items = printed_items(order.person, order.serial, order.its_end())
     if order.access_number is not None:
         items += (order.access_number,)
     purpose = printed_purpose(order.systems.masters, items)
@@ -260,15 +283,17 @@ def _make(
     options: CardOptions,
     on_bug: Callable[[Exception], None],
 ) -> Card:
+    write = _prepare if order.blank else _personalise
     # one transaction: a card that is cut off while it is made is none
     try:
         with environment.memory.transaction():
-            card = _blank_card(order, environment, options, on_bug)
+            card = _empty_card(order, environment, options, on_bug)
             for application in card.applications:
                 own = ApplicationOrder(order, application.placement, card.grants)
-                application.run(partial(_personalise, application, own))
+                application.run(partial(write, application, own))
             order.systems.check_used()
-            order.pins.check_used()
+            if not order.blank:
+                order.pins.check_used()
     except IsoError as refusal:
         raise ProfileError(f"the card cannot be personalised: {refusal.reason}") from None
     except AppletMisbehavedError as failure:
@@ -287,7 +312,13 @@ def _personalise(application: Application, order: Order) -> None:
         applet.personalise(order)
 
 
-def _blank_card(
+def _prepare(application: Application, order: Order) -> None:
+    """Let an application, one of our own kinds, write what it has on a blank card."""
+    applet: Any = application.applet
+    applet.prepare(order)
+
+
+def _empty_card(
     order: CardOrder,
     environment: CardEnvironment,
     options: CardOptions,
@@ -301,5 +332,6 @@ def _blank_card(
     own.put(PROFILE_KEY, order.profile.name.encode())
     card = Card(environment, on_bug=on_bug)
     for placement in order.profile.applications:
-        card.applications.install(placement)
+        awaits = order.blank and not is_issuers(placement)
+        card.applications.install(placement, blank=awaits)
     return card

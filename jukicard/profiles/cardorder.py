@@ -79,15 +79,16 @@ class ChosenPins:
 class CardOrder:
     """One card to be made: what all its applications share. `serial` is its number in 15 digits.
 
-    `chip_certificate` is the value of DO 7F21, None for a card without one.
+    `chip_certificate` is the value of DO 7F21, None for a card without one. A blank card is
+    nobody's: it has no `person` and does not expire.
     """
 
     profile: Profile
-    person: Person = field(repr=False)
+    person: Person | None = field(repr=False)
     pins: ChosenPins = field(repr=False)
     form: int
     issued: datetime.date
-    expires: datetime.date
+    expires: datetime.date | None
     systems: SystemKeys = field(repr=False)
     trust: CardKeys = field(repr=False)
     card_number: bytes
@@ -98,9 +99,26 @@ class CardOrder:
     random: RandomSource = field(repr=False)
     keys: KeyPool = field(repr=False)
 
+    @property
+    def blank(self) -> bool:
+        """Whether the card is to be made for nobody yet."""
+        return self.person is None
+
+    def its_person(self) -> Person:
+        """Return whose card it is. ProfileError for a blank one."""
+        if self.person is None:
+            raise ProfileError("a blank card is nobody's")
+        return self.person
+
+    def its_end(self) -> datetime.date:
+        """Return the card's last day. ProfileError for a blank one."""
+        if self.expires is None:
+            raise ProfileError("a blank card does not expire")
+        return self.expires
+
     def holder(self) -> Holder:
-        """Return whom the card is for."""
-        person = self.person
+        """Return whom the card is for. ProfileError for a blank one."""
+        person = self.its_person()
         return Holder(
             name=person.name,
             address=person.address,

@@ -16,9 +16,11 @@ from jukicard.runtime.kinds import is_issuers
 from jukicard.runtime.placement import Placement, Privilege
 
 if TYPE_CHECKING:
+    import datetime
+
     from jukicard.crypto.cvc import Holder as TrustAnchor
     from jukicard.kit.keys import KeyPair
-    from jukicard.kit.personalisation import CertifiedKey
+    from jukicard.kit.personalisation import CertifiedKey, Holder
 
 
 class ApplicationOrder:
@@ -35,16 +37,13 @@ class ApplicationOrder:
         "chip_certificate",
         "chip_key",
         "contact_atr",
-        "expires",
         "form",
-        "holder",
         "issued",
         "serial",
     )
 
     def __init__(self, card: CardOrder, placement: Placement, grants: Grants) -> None:
-        self.holder = card.holder()
-        self.issued, self.expires = card.issued, card.expires
+        self.issued = card.issued
         self.form, self.serial = card.form, card.serial
         self.card_number, self.access_number = card.card_number, card.access_number
         self.contact_atr = card.profile.contact_atr
@@ -54,6 +53,16 @@ class ApplicationOrder:
         self._privileges = placement.privileges
         self._is_issuers = is_issuers(placement)
         self._grants = grants
+
+    @property
+    def holder(self) -> Holder:
+        """Whom the card is for; ProfileError while it is blank."""
+        return self._card.holder()
+
+    @property
+    def expires(self) -> datetime.date:
+        """The card's last day; ProfileError while it is blank."""
+        return self._card.its_end()
 
     @property
     def trust_anchors(self) -> Sequence[TrustAnchor]:
@@ -66,7 +75,7 @@ class ApplicationOrder:
             raise self._grants.denial(
                 self._aid, "the holder's numbers", "it was not given Privilege.NUMBERS"
             )
-        person = self._card.person
+        person = self._card.its_person()
         return Numbers(
             resident_code=person.resident_code, individual_number=person.individual_number
         )
@@ -122,7 +131,7 @@ class ApplicationOrder:
         """Return a picture of the holder."""
         from jukicard.synthetic.portraits import draw_face
 
-        return draw_face(self._card.random, self._card.person, self._card.issued)
+        return draw_face(self._card.random, self._card.its_person(), self._card.issued)
 
     def __repr__(self) -> str:
         return f"<ApplicationOrder {self._aid}>"

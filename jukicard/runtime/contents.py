@@ -15,11 +15,12 @@ from jukicard.filesystem.lifecycle_table import Operation
 
 
 class Listed(NamedTuple):
-    """One application as the issuer sees it."""
+    """One application as the issuer sees it; `blank`: it waits for its contents."""
 
     aid: Aid
     state: LifeCycleState
     manages_card: bool
+    blank: bool = False
 
 
 class Contents(Protocol):
@@ -61,6 +62,12 @@ class Contents(Protocol):
 
     def is_further(self, aid: bytes) -> bool:
         """Tell whether an application came to the card after it was issued."""
+
+    def is_blank(self, aid: bytes) -> bool:
+        """Tell whether an application of a blank card still waits for its contents."""
+
+    def fill(self, aid: bytes) -> None:
+        """End that an application is blank, in the running transaction; 6985 while it lacks any."""
 
     def administer(self, aid: bytes, work: Callable[[Any], None]) -> None:
         """Have an application do what its issuer asks of it, as it does everything."""

@@ -65,6 +65,7 @@ class Entry(NamedTuple):
     reserved: how many bytes of the quota are its own, and all it has; 0: it shares what nobody has
         reserved.
     version: of the application that wrote what it keeps.
+    blank: whether it still waits for the contents that its issuer gives it once.
     """
 
     placement: Placement
@@ -73,6 +74,7 @@ class Entry(NamedTuple):
     after_issue: bool = False
     reserved: int = 0
     version: int = 1
+    blank: bool = False
 
 
 def entries_to_bytes(entries: Sequence[Entry]) -> bytes:
@@ -98,6 +100,8 @@ def _written(entry: Entry) -> dict[str, object]:
         written["reserved"] = entry.reserved
     if entry.version != 1:
         written["version"] = entry.version
+    if entry.blank:
+        written["blank"] = True
     return written
 
 
@@ -132,6 +136,7 @@ def _read(written: Mapping[str, object], is_own: Callable[[str], bool]) -> Entry
         written.get("after_issue") is True,
         _count(written.get("reserved", 0), 0),
         _count(written.get("version", 1), 1),
+        written.get("blank") is True,
     )
 
 

@@ -111,7 +111,8 @@ class Registry:
             entries = () if raw is None else _entries(raw)
             known = list(zip(self._entries, self._applications, strict=True))
             self._applications = [
-                next((one for entry, one in known if entry == wanted), None) or self._make(wanted)
+                next((one for entry, one in known if _same(entry, wanted)), None)
+                or self._make(wanted)
                 for wanted in entries
             ]
             self._entries, self._raw = entries, raw
@@ -184,13 +185,19 @@ class Registry:
         return self._shares[aid].left()
 
     def install(
-        self, placement: Placement, *, after_issue: bool = False, reserved: int | None = None
+        self,
+        placement: Placement,
+        *,
+        after_issue: bool = False,
+        reserved: int | None = None,
+        blank: bool = False,
     ) -> Application:
         """Put an application on the card, behind all others, in the running transaction.
 
         after_issue: it is not selectable before `change` makes it so, and has part in the quota of
             memory; `reserved` is how many bytes of that are its own and all it has, 0 for a share
             in the rest, None for as many as its class says (`reserved_memory`).
+        blank: it waits for the contents that its issuer gives it once, see `fill`.
 
         UnknownAppletError when there is no such kind here, ValueError when the card has an
         application of that name, IsoError 6A84 when it has as many as fit, or when the quota has no
@@ -206,7 +213,7 @@ class Registry:
         kind = find_kind(placement.kind)
         own = self._reservation(kind.reserved if reserved is None else reserved, after_issue)
         state = LifeCycleState.INITIALISATION if after_issue else LifeCycleState.ACTIVATED
-        entry = Entry(placement, kind.package, state, after_issue, own, kind.version)
+        entry = Entry(placement, kind.package, state, after_issue, own, kind.version, blank)
         self._faults.pop(placement.aid, None)
         self._write([*self._entries, entry])
         installed = self._now()[-1]
@@ -292,6 +299,17 @@ class Registry:
         self._write([one if one != old else one._replace(state=state) for one in self._entries])
         self._end(old.placement.aid)
 
+    @property
+    def blank(self) -> list[Aid]:
+        """The applications that still wait for the contents of a holder."""
+        return [entry.placement.aid for entry in self.entries if entry.blank]
+
+    def fill(self, aid: bytes) -> None:
+        """End that an application is blank, in the running transaction. IsoError 6A88."""
+        old = self.entry(aid)
+        filled = old._replace(blank=False)
+        self._write([filled if one == old else one for one in self._entries])
+
     def remove(self, aid: bytes) -> None:
         """Take an application off the card with all its memory, in the running transaction.
 
@@ -365,6 +383,11 @@ class Registry:
         return next((found for found in self if found.aid == aid), None)
 
 
+def _same(kept: Entry, wanted: Entry) -> bool:
+    """Tell whether an application goes on as it is: getting its contents makes no other of it."""
+    return kept._replace(blank=wanted.blank) == wanted
+
+
 class _Managed(Contents):
     """What `Contents` says, done by the registry, of which nothing else is handed out."""
 
@@ -375,7 +398,12 @@ class _Managed(Contents):
 
     def applications(self) -> list[Listed]:
         return [
-            Listed(one.placement.aid, one.state, Privilege.CARD in one.placement.privileges)
+            Listed(
+                one.placement.aid,
+                one.state,
+                Privilege.CARD in one.placement.privileges,
+                one.blank,
+            )
             for one in self._registry.entries
         ]
 
@@ -419,6 +447,13 @@ class _Managed(Contents):
 
     def is_further(self, aid: bytes) -> bool:
         return self._registry.entry(aid).after_issue
+
+    def is_blank(self, aid: bytes) -> bool:
+        return self._registry.entry(aid).blank
+
+    def fill(self, aid: bytes) -> None:
+        self.administer(aid, lambda applet: applet.check_filled())
+        self._registry.fill(aid)
 
     def administer(self, aid: bytes, work: Callable[[Any], None]) -> None:
         self._registry.entry(aid)

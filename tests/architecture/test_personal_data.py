@@ -15,6 +15,7 @@ from jukicard.environment import SeededRandom
 from jukicard.filesystem.files import EfNode
 from jukicard.synthetic.people import draw_person
 from jukicard.synthetic.person import Person
+from tests.support.cards.blanks import make_blank, make_model, personalise
 from tests.support.cards.juki_desk import (
     VERIFY,
     desk,
@@ -98,6 +99,20 @@ def test_p8_every_byte_that_is_kept_is_listed_and_one_value_is_personal() -> Non
         assert len(kept["content/0002"]) == 2 + 2 + 11, "its length, tag, length, eleven digits"
         for name, value in kept.items():
             assert (code in value) is (name in personal), name
+
+
+def test_p8_a_blank_card_keeps_nothing_personal_and_no_more_when_it_is_somebodys() -> None:
+    personal = {name for name, what in WHAT_IT_KEEPS.items() if what.startswith("PERSONAL")}
+    card, model = make_blank("juki-v1"), make_model("juki-v1")
+    blank = _kept(card, JUKI)
+    assert blank.keys() <= WHAT_IT_KEEPS.keys() - personal
+    personalise(card, model)
+    kept = _kept(card, JUKI)
+    assert kept.keys() == WHAT_IT_KEEPS.keys()
+    changed = {name for name in kept if kept[name] != blank.get(name)}
+    assert changed == {"content/0002", "content/0003", "content/001C", "tries/001C"}
+    code = kept["content/0002"][-11:]
+    assert [name for name, value in kept.items() if code in value] == ["content/0002"]
 
 
 def _spellings(person: Person) -> Iterator[tuple[str, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jukicard.apdu.status import StatusWord
-from jukicard.applets.common.files import TREE
+from jukicard.applets.common.files import CARD_KEY, TREE
 from jukicard.applets.names import COMMON as AID
 from jukicard.kit.features.cardkey import Presence
 from jukicard.kit.features.jicsap import Jicsap
@@ -25,9 +25,14 @@ class CommonApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Presen
     tree = TREE
     session_key_refusal = StatusWord(0x66F1)
 
+    def prepare(self, order: Order) -> None:
+        """Write the key that answers INTERNAL AUTHENTICATE; its public half is not on the card."""
+        super().personalise(order)
+        self.signing.load(TREE.ef(CARD_KEY), order.own_key(0), check=False)
+
     def personalise(self, order: Order) -> None:
-        """Write the records, the PIN and the card's own key, too."""
+        """Write the records and the PIN, too."""
         from jukicard.applets.common.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)

@@ -17,12 +17,8 @@ NAMED_KEY = KeyIdentifier("6000030")
 
 
 def personalise(applet: CommonApplet, order: Order) -> None:
-    """Write records, PIN and the key that answers INTERNAL AUTHENTICATE.
-
-    The public half of that key is nowhere on the card.
-    """
+    """Write records and PIN."""
     information = CardInformation(order.serial, order.holder.municipality, order.expires)
     applet.files.put_records(names.TREE.ef(names.CARD_INFORMATION), [information.encode()])
     applet.files.put_records(names.TREE.ef(names.KEY_REFERENCE), [KeyReference(NAMED_KEY).encode()])
-    applet.signing.load(names.TREE.ef(names.CARD_KEY), order.own_key(0), check=False)
     applet.pins.set_value(names.TREE.ef(names.PIN), order.pin("common").encode("ascii"))

@@ -12,7 +12,13 @@ from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
 from jukicard.applets import receipts
 from jukicard.applets.issuer.channel import ISSUER
-from jukicard.applets.issuer.files import CARD_STATE, JUKI_TREE, KEY_INFORMATION, TREE
+from jukicard.applets.issuer.files import (
+    CARD_KEY,
+    CARD_STATE,
+    JUKI_TREE,
+    KEY_INFORMATION,
+    TREE,
+)
 from jukicard.applets.issuer.management import Management, ManagementState
 from jukicard.applets.names import ISSUER as AID
 from jukicard.errors import IsoError
@@ -43,11 +49,18 @@ class IssuerApplet(Management):
     type_name = "issuer"
     tree = TREE
 
+    def prepare(self, order: Order) -> None:
+        """Write what a blank card says of itself."""
+        from jukicard.applets.issuer.personalisation import prepare
+
+        super().prepare(order)
+        prepare(self, order)
+
     def personalise(self, order: Order) -> None:
         """Write what the card says of itself, and who signs what it holds."""
         from jukicard.applets.issuer.personalisation import personalise_successor
 
-        super().personalise(order)
+        self.prepare(order)
         personalise_successor(self, order)
 
     @command(Ins.GET_DATA)
@@ -100,9 +113,14 @@ class JukiIssuerApplet(IssuerApplet, Presence[ManagementState]):
     type_name = "issuer-juki"
     tree = JUKI_TREE
 
+    def prepare(self, order: Order) -> None:
+        """Write the card's own key, as long as the holder's, too."""
+        super().prepare(order)
+        self.signing.load(JUKI_TREE.ef(CARD_KEY), order.own_key(), check=False)
+
     def personalise(self, order: Order) -> None:
         """Write what the card says of itself, and its own key."""
-        from jukicard.applets.issuer.personalisation import personalise_juki
+        from jukicard.applets.issuer.personalisation import personalise
 
-        Management.personalise(self, order)
-        personalise_juki(self, order)
+        self.prepare(order)
+        personalise(self, order)

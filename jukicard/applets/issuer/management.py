@@ -71,6 +71,11 @@ _OF_AN_APPLICATION: Final = {
     LifeCycleState.ACTIVATED: 0x07,
     LifeCycleState.DEACTIVATED: 0x87,
 }
+_INITIALISED: Final = 0x07
+"""The card's state while an application on it waits for its contents (table 11-6)."""
+_BLANK: Final = 0x10
+"""The bit of an application's state that says that it waits for them: one that is free for
+applications (11.1.1, table 11-4)."""
 _OF_A_LOAD_FILE: Final = 0x01
 _DONE: Final = ResponseApdu(b"\0")
 """What INSTALL, DELETE and the like answer: no confirmation follows (11.1.6)."""
@@ -100,7 +105,7 @@ class Management(SecureChannel[ManagementState]):
         super().check_kept(memory, parameters)
         receipts.check_kept(memory)
 
-    def personalise(self, order: Order) -> None:
+    def prepare(self, order: Order) -> None:
         """Write the first key set, and begin the receipts."""
         super().personalise(order)
         self.receipts.personalise(order)
@@ -172,7 +177,7 @@ class Management(SecureChannel[ManagementState]):
         """Yield name, life cycle and privileges of what a subset consists of."""
         domain = self.context.aid
         if subset == 0x80:
-            yield domain, _OF_THE_CARD[self.context.card_state], _OF_THE_DOMAIN
+            yield domain, self._state_of_the_card(), _OF_THE_DOMAIN
         elif subset == 0x20:
             for module in self._contents().offers():
                 yield module, _OF_A_LOAD_FILE, bytes(3)
@@ -180,7 +185,15 @@ class Management(SecureChannel[ManagementState]):
             for one in self._contents().applications():
                 if one.aid != domain:
                     rights = _OF_A_MANAGER if one.manages_card else bytes(3)
-                    yield one.aid, _OF_AN_APPLICATION[one.state], rights
+                    waits = _BLANK if one.blank else 0
+                    yield one.aid, _OF_AN_APPLICATION[one.state] | waits, rights
+
+    def _state_of_the_card(self) -> int:
+        state, contents = self.context.card_state, self.context.contents
+        issued = contents is None or not any(one.blank for one in contents.applications())
+        if state is LifeCycleState.ACTIVATED and not issued:
+            return _INITIALISED
+        return _OF_THE_CARD[state]
 
     @command(Ins.SET_STATUS, proprietary=True)
     def set_status(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
@@ -349,6 +362,8 @@ class Management(SecureChannel[ManagementState]):
                 self._store_own(name, value)
             else:
                 self._store_of(aid, name, value, as_object=wanted.as_objects)
+        if aid is not None and self._contents().is_blank(aid):
+            self._contents().fill(aid)
         return ResponseApdu()
 
     def _store_own(self, tag: int, value: bytes) -> None:
@@ -360,10 +375,15 @@ class Management(SecureChannel[ManagementState]):
 
     def _store_of(self, aid: Aid, name: int, value: bytes, *, as_object: bool) -> None:
         contents = self._contents()
-        if not contents.is_further(aid):
+        blank = contents.is_blank(aid)
+        if not (blank or contents.is_further(aid)):
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED, f"STORE DATA: {aid} is personalised already"
+            )
+        if blank and as_object:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"STORE DATA: {aid} was personalised when the card was issued",
+                f"STORE DATA: {aid} has its objects; its contents come as data groupings",
             )
         if as_object:
             contents.administer(aid, lambda applet: applet.store_object(name, value))

@@ -12,12 +12,12 @@ from jukicard.applets.issuer.recognition import recognition
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jukicard.applets.issuer import IssuerApplet, JukiIssuerApplet
+    from jukicard.applets.issuer import IssuerApplet
     from jukicard.kit.personalisation import Order
 
 
-def personalise(applet: IssuerApplet, order: Order) -> None:
-    """Write what every card says of itself."""
+def prepare(applet: IssuerApplet, order: Order) -> None:
+    """Write what every card says of itself from the day it is made."""
     _put(
         applet,
         {
@@ -25,10 +25,19 @@ def personalise(applet: IssuerApplet, order: Order) -> None:
             names.CARD_IDENTIFICATION: order.serial.encode("ascii"),
             names.CARD_NUMBER: order.card_number,
             names.CARD_RECOGNITION: recognition(applet.variant.i),
-            names.MUNICIPALITY: order.holder.municipality.encode("ascii"),
-            names.EXPIRY: order.expires.strftime("%Y%m%d").encode("ascii"),
             names.CONTACT_ATR: order.contact_atr[1:],
             names.PRODUCTION: _production(order.issued, order.card_number),
+        },
+    )
+
+
+def personalise(applet: IssuerApplet, order: Order) -> None:
+    """Write whose town issued the card, and until when."""
+    _put(
+        applet,
+        {
+            names.MUNICIPALITY: order.holder.municipality.encode("ascii"),
+            names.EXPIRY: order.expires.strftime("%Y%m%d").encode("ascii"),
         },
     )
 
@@ -62,12 +71,6 @@ def personalise_successor(applet: IssuerApplet, order: Order) -> None:
             names.LOWER_CERTIFICATE: Tlv.parse(lower.encode()).value,
         },
     )
-
-
-def personalise_juki(applet: JukiIssuerApplet, order: Order) -> None:
-    """Write the card's own key too, as long as the holder's."""
-    personalise(applet, order)
-    applet.signing.load(applet.tree.ef(names.CARD_KEY), order.own_key(), check=False)
 
 
 def _put(applet: IssuerApplet, objects: Mapping[int, bytes]) -> None:

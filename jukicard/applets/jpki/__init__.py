@@ -38,9 +38,16 @@ class JpkiApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], Signing[
         self.tree = self.tree_for(context.parameters)
         super().__init__(context)
 
+    def prepare(self, order: Order) -> None:
+        """Write the token's name, too."""
+        from jukicard.applets.jpki.personalisation import prepare
+
+        super().personalise(order)
+        prepare(self)
+
     def personalise(self, order: Order) -> None:
         """Write the holder's key pairs, their certificates and PINs, too."""
         from jukicard.applets.jpki.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)

@@ -109,7 +109,7 @@ _EVERYWHERE: Final[tuple[ElementaryFile, ...]] = (
 )
 _ON_THE_SUCCESSOR: Final[tuple[ElementaryFile, ...]] = (
     TransparentFile(fid=0x0005, size=16),
-    TransparentFile(fid=AVAILABILITY, size=3, access=open_data()),
+    TransparentFile(fid=AVAILABILITY, size=3, fill=0x00, access=open_data()),
     TransparentFile(fid=0x0009, size=16, access=AccessRules(read=ALWAYS)),
     _closed(0x0010),
     _closed(0x0016),

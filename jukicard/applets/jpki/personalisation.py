@@ -29,15 +29,19 @@ _SUCCESSOR_NAME: Final = "JPKIAPICCTOKEN2"
 _PRESENT: Final = 0x8F
 
 
+def prepare(applet: JpkiApplet) -> None:
+    """Write the token's name, by which clients tell the generations apart."""
+    successor = applet.tree is TREES["mynumber"]
+    name = _SUCCESSOR_NAME if successor else _JUKI_NAME
+    applet.files.put_content(applet.tree.ef(TOKEN), token_information(name))
+
+
 def personalise(applet: JpkiApplet, order: Order) -> None:
-    """Write the token's name and the pairs that the layout has files for.
+    """Write the pairs that the layout has files for.
 
     ValueError for a certificate that does not fit its file.
     """
     files, efs = applet.files, applet.tree.root.efs
-    successor = applet.tree is TREES["mynumber"]
-    name = _SUCCESSOR_NAME if successor else _JUKI_NAME
-    files.put_content(efs[TOKEN], token_information(name))
     _write_pair(
         applet, order, "signature", SIGN_CERTIFICATE, SIGN_CA_CERTIFICATE, SIGN_KEY, SIGN_PIN
     )

@@ -73,13 +73,20 @@ class JukiApplet(
         super().check_kept(memory, parameters)
         receipts.check_kept(memory)
 
+    def prepare(self, order: Order) -> None:
+        """Write residence and the chip's certificate, and begin the receipts, too."""
+        from jukicard.applets.juki.personalisation import prepare
+
+        super().personalise(order)
+        prepare(self, order)
+        self.receipts.personalise(order)
+
     def personalise(self, order: Order) -> None:
         """Write PIN, resident record code and card data, too."""
         from jukicard.applets.juki.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)
-        self.receipts.personalise(order)
 
     def process(self, command: CommandApdu, state: JukiState) -> ResponseApdu:
         """Answer a command; an administrative one leaves its receipt in the same transaction."""

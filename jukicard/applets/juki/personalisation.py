@@ -58,11 +58,16 @@ def code_record(code: str) -> bytes:
     return encode_simple(CODE_TAG, code.encode("ascii"))
 
 
-def personalise(applet: JukiApplet, order: Order) -> None:
-    """Write PIN, resident record code, card data, residence state and the chip's certificate.
+def prepare(applet: JukiApplet, order: Order) -> None:
+    """Write the residence state, which is that of nobody who has moved, the chip's certificate."""
+    files = applet.files
+    files.put_data_object(TREE.root, RESIDENCE, bytes((ResidenceState.RESIDENT,)))
+    if order.chip_certificate is not None:
+        files.put_data_object(TREE.root, CHIP_CERTIFICATE, order.chip_certificate)
 
-    ValueError when the code is none.
-    """
+
+def personalise(applet: JukiApplet, order: Order) -> None:
+    """Write PIN, resident record code and card data. ValueError when the code is none."""
     files = applet.files
     data = CardData(
         municipality=order.holder.municipality,
@@ -70,9 +75,6 @@ def personalise(applet: JukiApplet, order: Order) -> None:
         issued=order.issued,
         expires=order.expires,
     )
-    files.put_data_object(TREE.root, RESIDENCE, bytes((ResidenceState.RESIDENT,)))
     applet.pins.set_value(TREE.ef(PIN), order.pin("juki").encode("ascii"))
     files.put_records(TREE.ef(CODE), [code_record(order.numbers().resident_code)])
     files.put_content(TREE.ef(CARD_DATA), data.encode())
-    if order.chip_certificate is not None:
-        files.put_data_object(TREE.root, CHIP_CERTIFICATE, order.chip_certificate)

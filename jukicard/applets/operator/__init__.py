@@ -58,11 +58,16 @@ class OperatorApplet(
     tree = TREE
     card_rules = CARD_RULES
 
+    def prepare(self, order: Order) -> None:
+        """Write the day it is made as the card's date, too."""
+        super().personalise(order)
+        self.set_date(order.issued)
+
     def personalise(self, order: Order) -> None:
         """Write identity, key pair, certificates and password, too."""
         from jukicard.applets.operator.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)
 
     @property
@@ -121,6 +126,12 @@ class OperatorApplet(
             self.renew_password()
         return answer
 
+    def store(self, file: int, value: bytes) -> None:
+        """Write contents as the issuer asks; a password is valid from the card's date on."""
+        super().store(file, value)
+        if file == PASSWORD:
+            self.renew_password()
+
     def unblock(self, file: int) -> None:
         """Give a key all its tries again, for the issuer; 6985 for the password, ADMIN's alone."""
         if file == PASSWORD:
@@ -141,5 +152,7 @@ class OperatorApplet(
 
     def describe_pin(self, ef: EfNode, spec: PinFile) -> str:
         """Say how long the password is valid, too."""
-        until = f"valid until {self.last_day}, the card's date is {self.date}"
-        return f"{super().describe_pin(ef, spec)}, {until}"
+        said = super().describe_pin(ef, spec)
+        if self.files.value(ef) is None:
+            return f"{said}, never set; the card's date is {self.date}"
+        return f"{said}, valid until {self.last_day}, the card's date is {self.date}"

@@ -26,7 +26,7 @@ def identity(identifier: str, municipality: str) -> bytes:
 
 
 def personalise(applet: OperatorApplet, order: Order) -> None:
-    """Write identity, key pair, certificates and password; it is valid from the day of issue.
+    """Write identity, key pair, certificates and password; it is valid from the card's date.
 
     ValueError for a certificate that does not fit its file.
     """
@@ -38,5 +38,4 @@ def personalise(applet: OperatorApplet, order: Order) -> None:
     files.put_content(tree.ef(names.AUTHORITY), pair.authority)
     applet.signing.load(tree.ef(names.KEY), pair.key, check=False)
     applet.pins.set_value(tree.ef(names.PASSWORD), order.pin("operator").encode("ascii"))
-    applet.set_date(order.issued)
     applet.renew_password()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from jukicard.apdu.status import StatusWord
 from jukicard.applets.names import SURFACE as AID
-from jukicard.applets.surface.files import CARD_KEY, TREES
+from jukicard.applets.surface.files import BIRTH, BIRTH_CODE, CARD_KEY, TREES
 from jukicard.filesystem.files import FileTree
 from jukicard.kit.features.cardkey import CardKey
 from jukicard.kit.features.jicsap import Jicsap
@@ -42,9 +42,25 @@ class SurfaceApplet(Jicsap[KeyState], Keys[KeyState], LifeCycle[KeyState], CardK
         self.tree = self.tree_for(context.parameters)
         super().__init__(context)
 
+    def prepare(self, order: Order) -> None:
+        """Write the card's own key, where there is one, too."""
+        super().personalise(order)
+        if CARD_KEY in self.tree.root.efs:
+            self.signing.load(self.tree.ef(CARD_KEY), order.own_key(3), check=False)
+
     def personalise(self, order: Order) -> None:
         """Write the card's face, and the numbers that show it, too."""
         from jukicard.applets.surface.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)
+
+    def dispensable(self) -> Collection[int]:
+        """Return what a Juki card without photo does not have: birth record and its number.
+
+        Of the two a card has both or none.
+        """
+        if CARD_KEY in self.tree.root.efs:
+            return ()
+        empty = {BIRTH, BIRTH_CODE}.issubset(ef.fid for ef in self.files.lacking())
+        return (BIRTH, BIRTH_CODE) if empty else ()

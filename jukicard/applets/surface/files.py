@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jukicard.applets.counter import COUNTER_KEY, open_data, personal_data, printed
+from jukicard.applets.counter import COUNTER_KEY, open_data, own_key, personal_data, printed
 from jukicard.applets.names import SURFACE as AID
 from jukicard.filesystem.access import ALWAYS, AnyOf, Verified
 from jukicard.filesystem.files import (
@@ -23,7 +23,6 @@ from jukicard.filesystem.files import (
     TransparentFile,
 )
 from jukicard.kit.keys import CARD_NUMBER
-from jukicard.kit.signing import SigningKeyFile
 
 BIRTH: Final = 0x0001
 FACE: Final = 0x0002
@@ -62,7 +61,7 @@ TREES: Final = {
         printed(BIRTH_CODE, 6, 6),
         printed(NUMBER_B, 14, 14),
         printed(NUMBER_A, 12, 12),
-        SigningKeyFile(fid=CARD_KEY, use=ALWAYS),
+        own_key(CARD_KEY),
         *(InternalFile(fid=fid, kind=InternalKind.KEY) for fid in UNKNOWN),
     ),
     "juki": _tree(

@@ -21,7 +21,6 @@ from jukicard.applets.surface.objects import (
     NumberImage,
     SealedReference,
 )
-from jukicard.crypto.asymmetric import RsaPrivateKey
 from jukicard.kit.verification import birth_digits, juki_number, number_a, number_b
 
 if TYPE_CHECKING:
@@ -51,12 +50,12 @@ def _write_successor(applet: SurfaceApplet, order: Order) -> None:
     holder, number = order.holder, order.numbers().individual_number
     code = holder.security_code
     pictures = _pictures(order)
-    key = RsaPrivateKey(order.own_key(3), check=False)
+    key = applet.signing.rsa_public(applet.tree.ef(names.CARD_KEY))
     signer = record_signer(order)
     face = CardFace(
         holder.birth,
         holder.sex,
-        key.public,
+        key,
         *pictures,
         NO_SIGNATURE,
         order.expires,
@@ -66,14 +65,13 @@ def _write_successor(applet: SurfaceApplet, order: Order) -> None:
     _write(
         applet,
         {
-            names.BIRTH: BirthRecord.issue(holder.birth, key.public, signer),
+            names.BIRTH: BirthRecord.issue(holder.birth, key, signer),
             names.FACE: face.signed_by(signer),
             names.BASIC_INFORMATION: BasicInformation(holder.municipality, NAMED_KEY, _REFERENCE),
             names.CERTIFICATE: signer.certificate,
-            names.NUMBER_IMAGE: NumberImage.issue(image, key.public, signer),
+            names.NUMBER_IMAGE: NumberImage.issue(image, key, signer),
         },
     )
-    applet.signing.load(applet.tree.ef(names.CARD_KEY), key.der, check=False)
     _set(applet, names.BIRTH_CODE, birth_digits(holder.birth, gregorian=holder.gregorian))
     verified = number_b(holder.birth, order.expires, code, gregorian=holder.gregorian)
     _set(applet, names.NUMBER_B, verified)

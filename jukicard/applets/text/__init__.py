@@ -34,9 +34,14 @@ class TextApplet(
     tree = TREE
     card_key = CARD_KEY
 
+    def prepare(self, order: Order) -> None:
+        """Write the card's own key, too."""
+        super().personalise(order)
+        self.signing.load(TREE.ef(CARD_KEY), order.own_key(1), check=False)
+
     def personalise(self, order: Order) -> None:
-        """Write the signed files, the PIN, the numbers and the card's own key, too."""
+        """Write the signed files, the PIN and the numbers, too."""
         from jukicard.applets.text.personalisation import personalise
 
-        super().personalise(order)
+        self.prepare(order)
         personalise(self, order)

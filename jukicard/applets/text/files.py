@@ -12,6 +12,7 @@ from jukicard.applets.counter import (
     COUNTER_KEY,
     ENCRYPTED_AT_THE_COUNTER,
     open_data,
+    own_key,
     personal_data,
     printed,
 )
@@ -27,7 +28,6 @@ from jukicard.filesystem.files import (
 )
 from jukicard.kit.keys import CARD_NUMBER
 from jukicard.kit.pin import PinFile
-from jukicard.kit.signing import SigningKeyFile
 
 INDIVIDUAL_NUMBER: Final = 0x0001
 ATTRIBUTES: Final = 0x0002
@@ -81,7 +81,7 @@ TREE: Final = FileTree(
         files=(
             *_DATA,
             *_CREDENTIALS,
-            SigningKeyFile(fid=CARD_KEY, use=ALWAYS),
+            own_key(CARD_KEY),
             *(InternalFile(fid=fid, kind=InternalKind.KEY) for fid in UNKNOWN),
             COUNTER_KEY,
         ),

@@ -26,9 +26,9 @@ NAMED_KEY = KeyIdentifier("6000034")
 
 
 def personalise(applet: TextApplet, order: Order) -> None:
-    """Write the files, signed by the test issuer, the card's own key, the PIN and the numbers."""
+    """Write the files, signed by the test issuer, the PIN and the numbers."""
     holder, number = order.holder, order.numbers().individual_number
-    card_key = RsaPrivateKey(order.own_key(1), check=False)
+    card_key = applet.signing.rsa_public(names.TREE.ef(names.CARD_KEY))
     session_key = RsaPrivateKey(order.own_key(2), check=False).public
     files, signer = applet.files, record_signer(order)
     attributes = Attributes(holder.name, holder.address, holder.birth, holder.sex)
@@ -40,10 +40,9 @@ def personalise(applet: TextApplet, order: Order) -> None:
         (names.CERTIFICATE, signer.certificate),
         (names.BASIC_INFORMATION, BasicInformation(NAMED_KEY)),
         (names.SESSION_KEY, SessionPublicKey(session_key)),
-        (names.SIGNED_KEY, SignedPublicKey.issue(card_key.public, signer)),
+        (names.SIGNED_KEY, SignedPublicKey.issue(card_key, signer)),
     ):
         files.put_content(names.TREE.ef(fid), written.encode())
-    applet.signing.load(names.TREE.ef(names.CARD_KEY), card_key.der, check=False)
     verified = number_b(
         holder.birth, order.expires, holder.security_code, gregorian=holder.gregorian
     )

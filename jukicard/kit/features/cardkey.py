@@ -16,7 +16,7 @@ from jukicard.apdu.status import StatusWord
 from jukicard.errors import IsoError
 from jukicard.filesystem.commands import FileReference
 from jukicard.kit.commands import reference
-from jukicard.kit.features.signing import PrivateKeys
+from jukicard.kit.features.signing import PrivateKeys, parse_generate_key_pair
 from jukicard.kit.fileapplet import State
 from jukicard.kit.signing import SIGN, SignatureScheme
 from jukicard.runtime.handlers import command
@@ -103,3 +103,13 @@ class CardKey(PrivateKeys[State]):
             )
         key = FileReference(0, self.card_key) if parsed.key is None else parsed.key
         return ResponseApdu(self.signing.sign(state, key, SignatureScheme.VERBATIM, parsed.data))
+
+    @command(Ins.GENERATE_ASYMMETRIC_KEY_PAIR)
+    def read_public_key(self, command: CommandApdu, state: State) -> ResponseApdu:
+        """GENERATE ASYMMETRIC KEY PAIR, P1 81: the public half, for who signs it into the files.
+
+        Nobody has the card make another key: P1 80 is IsoError 6982.
+        """
+        parsed = parse_generate_key_pair(command)
+        make_or_tell = self.signing.generate if parsed.make else self.signing.public
+        return ResponseApdu(make_or_tell(state, parsed.key))

@@ -39,6 +39,7 @@ WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "access_number": (["--access-number", "271828"], {"access_number": "271828"}),
     "suite": (["--suite", "MA-AES256"], {"suites": "MA-AES256"}),
     "seed": (["--seed", "2"], {"seed": "2"}),
+    "blank": (["--blank"], {"blank": True}),
 }
 """Every option but those that name a file: as it is typed, and as `issue_card` takes it."""
 FILES: Final = {"pin_file": "--pin-file", "issuer_key_file": "--issuer-key-file"}
@@ -97,6 +98,10 @@ def test_a_served_card_is_issued_in_the_same_way() -> None:
         (["--profile", "mynumber", "--rsa-bits", "1024"], 2, "JPKI keys have 2048 bits"),
         (["--profile", "mynumber", "--compat"], 2, "which a My Number card has"),
         (["--profile", "mynumber", "--form", "1"], 2, "form 1 is a Juki card's"),
+        (["--blank", "--form", "2"], 2, "--form is for whom a card is issued to"),
+        (["--blank", "--municipality", "13221"], 2, "--municipality is for whom"),
+        (["--blank", "--pin-file", "there is none"], 2, "--pin-file is for whom"),
+        (["--blank", "--application", "library"], 2, "--application is for whom"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -336,3 +341,18 @@ def test_inspect_says_whether_everybody_has_the_issuers_keys(
         shown = capsys.readouterr().out
         assert f"keys 01  {said}\n" in shown
         assert "5EC2E75E" not in shown.upper()
+
+
+def test_inspect_says_which_applications_of_a_card_are_blank(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "card.juki")
+    assert main(["new", "--profile", "operator", "--blank", path]) == 0
+    capsys.readouterr()
+    assert main(["inspect", path]) == 0
+    said = capsys.readouterr().out
+    assert said.count("blank: its issuer has not given it its contents yet") == 1
+    assert "never set" in said
+    assert main(["new", "--profile", "operator", "--force", path]) == 0
+    assert main(["inspect", path]) == 0
+    assert "blank" not in capsys.readouterr().out
