@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -61,15 +61,21 @@ def add(commands: Commands) -> None:
         "--key-file",
         metavar="KEYFILE",
         action="append",
-        help="read the key, in hexadecimal, from a file, - for standard input, instead of asking; "
-        "once for each component",
+        help="read it, in hexadecimal, from a file, - for standard input, instead of asking; "
+        "once for each component, in the order of the operators",
     )
-    take.add_argument(
-        "--components",
-        metavar="N",
-        type=int,
-        choices=range(2, 10),
-        help="ask N persons for a component each, of which none tells anything of the key",
+    who = take.add_mutually_exclusive_group(required=True)
+    who.add_argument(
+        "--operator",
+        metavar="ID",
+        action="append",
+        help="who brings a component of the key, which tells nothing of it; twice or more, and "
+        "kept with the key",
+    )
+    who.add_argument(
+        "--whole",
+        action="store_true",
+        help="one person has the whole key: for test keys, it is under nobody's control",
     )
     _add_suite(take, "what the key is for (default: AES, of the key's length)")
     _action(actions, "list", "show which keys there are, never the keys", _list)
@@ -150,25 +156,26 @@ def _made(arguments: argparse.Namespace, passphrase: Passphrase) -> Iterator[Key
 
 def _import(arguments: argparse.Namespace) -> int:
     from jukihost.keys import join_components
+    from jukihost.keys.custody import check_bringers
 
     with _open(arguments) as custody:
-        parts = list(_components(arguments))
-        key = parts[0] if len(parts) == 1 else join_components(parts)
+        bringers = check_bringers(arguments.operator or ())
+        parts = list(_components(arguments, bringers))
+        key = join_components(parts) if bringers else parts[0]
         suite = arguments.suite or _suite_for(key)
-        return _show(
-            arguments,
-            [custody.import_key(arguments.system, arguments.version, key, suite=suite)],
+        made = custody.import_key(
+            arguments.system, arguments.version, key, suite=suite, brought_by=bringers
         )
+        return _show(arguments, [made])
 
 
-def _components(arguments: argparse.Namespace) -> Iterator[bytes]:
+def _components(arguments: argparse.Namespace, bringers: Sequence[str]) -> Iterator[bytes]:
     """Yield the key, or each component of it as one person after the other gives it. UsageError."""
-    files, asked = arguments.key_file or [], arguments.components
-    if files and asked:
-        raise UsageError("the components come from files or are asked for, not both")
-    questions = ["master key, in hexadecimal: "]
-    if asked:
-        questions = [f"component {one} of {asked}, in hexadecimal: " for one in range(1, asked + 1)]
+    files = arguments.key_file or []
+    if files and len(files) != max(1, len(bringers)):
+        raise UsageError("give a --key-file for each --operator, or none to be asked")
+    questions = [f"component of {one}, in hexadecimal: " for one in bringers]
+    questions = questions or ["master key, in hexadecimal: "]
     for file in files:
         raw = output.read_file(file, "the key file")
         yield _hexadecimal(raw.decode("ascii", "replace"))
@@ -216,14 +223,21 @@ def _open(arguments: argparse.Namespace) -> KeyStore:
 
 def _show(arguments: argparse.Namespace, keys: Iterable[KeyInfo]) -> int:
     rows = [
-        (info.system, info.version, info.suite, info.check_value.hex().upper()) for info in keys
+        (
+            info.system,
+            info.version,
+            info.suite,
+            info.check_value.hex().upper(),
+            list(info.brought_by),
+        )
+        for info in keys
     ]
     if arguments.json:
-        names = ("system", "version", "suite", "check_value")
+        names = ("system", "version", "suite", "check_value", "brought_by")
         output.print_json([dict(zip(names, row, strict=True)) for row in rows])
         return output.OK
-    table = output.table("system", "version", "suite", "check value")
-    for row in rows:
-        output.add_row(table, *(str(cell) for cell in row))
+    table = output.table("system", "version", "suite", "check value", "brought by")
+    for *cells, bringers in rows:
+        output.add_row(table, *(str(cell) for cell in cells), ", ".join(bringers))
     output.print_table(table)
     return output.OK

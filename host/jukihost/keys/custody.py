@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -21,7 +21,11 @@ KEY_REFERENCES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """The systems of the Juki application and their key references there; 6 to 31 are free."""
 
+MOST_BRINGERS: Final = 9
+"""How many persons bring components of one key at most."""
+
 _SYSTEM_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_OPERATOR: Final = re.compile(r"(?!\d{11})[A-Za-z0-9._-]{1,32}")
 
 
 class KeyCustodyError(CardError):
@@ -64,12 +68,17 @@ class CardKeys:
 
 @dataclass(frozen=True, order=True)
 class KeyInfo:
-    """What may be told about a master key; `check_value` are 3 bytes that it encrypts to."""
+    """What may be told about a master key; `check_value` are 3 bytes that it encrypts to.
+
+    brought_by: the operators who brought it from elsewhere, a component each; nobody for a key that
+    was drawn here, or that one person brought whole.
+    """
 
     system: str
     version: int
     suite: str
     check_value: bytes
+    brought_by: tuple[str, ...] = ()
 
 
 class KeyCustody(Protocol):
@@ -96,6 +105,18 @@ def check_system(system: str) -> str:
     if not _SYSTEM_NAME.fullmatch(system):
         raise KeyUnfit("a system's name is up to 64 upper-case letters, digits and underscores")
     return system
+
+
+def check_bringers(operators: Sequence[str]) -> tuple[str, ...]:
+    """Return who brought a key: nobody, or two operators or more, each once. KeyUnfit."""
+    if len(operators) == 1 or len({one.casefold() for one in operators}) != len(operators):
+        raise KeyUnfit("a key is brought by two operators or more, each of them another one")
+    if len(operators) > MOST_BRINGERS or not all(map(_OPERATOR.fullmatch, operators)):
+        raise KeyUnfit(
+            f"up to {MOST_BRINGERS} operators bring a key, each by an identifier of up to 32 "
+            "letters, digits, dots, hyphens and underscores"
+        )
+    return tuple(operators)
 
 
 def check_version(version: int) -> int:

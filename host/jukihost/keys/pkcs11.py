@@ -27,6 +27,7 @@ T = TypeVar("T")
 SCHEME: Final = "pkcs11:"
 CALL_SECONDS: Final = 30.0
 """How long one call into the token's library may take; a key on a slow token takes seconds."""
+_GONE: Final = "the token is not there any more; put it back and open it again"
 _MATCHED: Final = {"token", "serial"}
 
 
@@ -123,6 +124,8 @@ class _Calls:
         """Begin anew, as in a child after a fork: of its parent's thread it has nothing."""
         self._lock = threading.Lock()
         self._caller = Caller("pkcs11")
+        self.opened = 0
+        """How many sessions of this process are open; changed in the thread for tokens."""
 
     def run(self, work: Callable[[], T], seconds: float) -> T:
         """Run one call. TokenBusy when the one before it, or this one, does not come back."""
@@ -152,7 +155,7 @@ class TokenSession:
         self._process = os.getpid()
         token = call(partial(_find, address))
         user_pin = encode(pin).decode()
-        self._session: Session = call(partial(token.open, rw=True, user_pin=user_pin))
+        self._session: Session = call(partial(_log_in, token, user_pin))
 
     def call(self, work: Callable[[Session], T]) -> T:
         """Do something with the session in the thread for tokens. TokenError."""
@@ -164,7 +167,7 @@ class TokenSession:
         """Log out, where the token is still there."""
         if self._process == os.getpid():
             try:
-                call(self._session.close)
+                call(partial(_log_out, self._session))
             except TokenError:
                 return  # it is gone, and the session with it
 
@@ -196,8 +199,46 @@ def _find(address: TokenAddress) -> Any:
             "its own configuration is right"
         ) from None
     serial = None if address.serial is None else address.serial.encode()
-    wanted = {"token_label": address.label, "token_serial": serial}
-    return library.get_token(**{name: value for name, value in wanted.items() if value is not None})
+    named = {"token_label": address.label, "token_serial": serial}
+    wanted = {name: value for name, value in named.items() if value is not None}
+    try:
+        return library.get_token(**wanted)
+    except pkcs11.GeneralError:
+        if _CALLS.opened:
+            raise
+    try:
+        # A token that was pulled and put back: some libraries see it once they begin anew.
+        library.reinitialize()
+        return library.get_token(**wanted)
+    except pkcs11.GeneralError:
+        raise TokenNotFound(
+            "the library finds its tokens no more; look whether the token is plugged in, then "
+            "start this program again"
+        ) from None
+
+
+def _log_in(token: Any, pin: str) -> Session:
+    session: Session = token.open(rw=True, user_pin=pin)
+    _CALLS.opened += 1
+    return session
+
+
+def _log_out(session: Session) -> None:
+    _CALLS.opened -= 1
+    session.close()
+
+
+def check_there(session: Session) -> None:
+    """Check that the token of a session is still there; a library may just find nothing in it.
+
+    TokenNotFound. For the thread for tokens.
+    """
+    from pkcs11 import PKCS11Error
+
+    try:
+        session.token.slot.get_token()
+    except PKCS11Error:
+        raise TokenNotFound(_GONE) from None
 
 
 def _in_words(error: Exception, refused: Any) -> TokenError:
@@ -225,9 +266,14 @@ def _in_words(error: Exception, refused: Any) -> TokenError:
             "several tokens are called so; name the one by its serial number (serial=)",
         ),
         (
-            (refused.DeviceRemoved, refused.SessionHandleInvalid, refused.SessionClosed),
+            (
+                refused.DeviceRemoved,
+                refused.DeviceError,
+                refused.SessionHandleInvalid,
+                refused.SessionClosed,
+            ),
             TokenNotFound,
-            "the token is not there any more; put it back and open it again",
+            _GONE,
         ),
         (
             (refused.DeviceMemory, refused.TokenWriteProtected, refused.SessionReadOnly),

@@ -8,7 +8,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from jukihost.keys.custody import (
     KeyUnfit,
     UnknownKey,
     WeakKey,
+    check_bringers,
     check_system,
     check_version,
 )
@@ -74,6 +75,7 @@ class StoreNotOpen(KeyStoreError):
 class _Master:
     suite: str
     key: bytes = field(repr=False)
+    brought_by: tuple[str, ...] = ()
 
 
 _Masters = dict[tuple[str, int], _Master]
@@ -145,12 +147,20 @@ class SoftwareCustody:
         return self._change(system, change)
 
     def import_key(
-        self, system: str, version: int, key: bytes, *, suite: str = DEFAULT_SUITE
+        self,
+        system: str,
+        version: int,
+        key: bytes,
+        *,
+        suite: str = DEFAULT_SUITE,
+        brought_by: Sequence[str] = (),
     ) -> KeyInfo:
         """Take a master key from elsewhere. KeyExists, KeyUnfit; WeakKey for one that is guessable.
 
         WeakKey too when the store has the same key under any name: a system's key is its own.
+        brought_by: the operators who brought it, which the store keeps (`KeyInfo`).
         """
+        bringers = check_bringers(brought_by)
         check_system(system)
         check_version(version)
         check_master(suite, key)
@@ -160,7 +170,7 @@ class SoftwareCustody:
                 raise KeyExists(f"{system} has a key of version {version} already")
             if any(hmac.compare_digest(other.key, key) for other in masters.values()):
                 raise WeakKey("the store holds this key already, under another name or version")
-            masters[system, version] = _Master(suite, bytes(key))
+            masters[system, version] = _Master(suite, bytes(key), bringers)
             return version
 
         return self._change(system, change)
@@ -330,7 +340,7 @@ def _find(masters: _Masters, system: str, version: int) -> _Master:
 
 
 def _info(system: str, version: int, master: _Master) -> KeyInfo:
-    return KeyInfo(system, version, master.suite, check_value(master.key))
+    return KeyInfo(system, version, master.suite, check_value(master.key), master.brought_by)
 
 
 def _pack(masters: _Masters) -> bytes:
@@ -340,6 +350,7 @@ def _pack(masters: _Masters) -> bytes:
             "version": version,
             "suite": master.suite,
             "key": master.key.hex().upper(),
+            **({"brought_by": master.brought_by} if master.brought_by else {}),
         }
         for (system, version), master in sorted(masters.items(), key=lambda item: item[0])
     ]
@@ -351,7 +362,9 @@ def _unpack(content: bytes) -> _Masters:
         rows: list[dict[str, Any]] = json.loads(content)["masters"]
         masters = {
             (check_system(row["system"]), check_version(row["version"])): _Master(
-                row["suite"], bytes.fromhex(row["key"])
+                row["suite"],
+                bytes.fromhex(row["key"]),
+                check_bringers(row.get("brought_by", ())),
             )
             for row in rows
         }

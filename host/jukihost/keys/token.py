@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -23,12 +23,19 @@ from jukihost.keys.custody import (
     KeyUnfit,
     UnknownKey,
     WeakKey,
+    check_bringers,
     check_system,
     check_version,
 )
 from jukihost.keys.diversification import MASTER_BYTES, combine_card_keys
 from jukihost.keys.passphrase import Passphrase
-from jukihost.keys.pkcs11 import TokenAddress, TokenError, TokenSession, TokenUnfit
+from jukihost.keys.pkcs11 import (
+    TokenAddress,
+    TokenError,
+    TokenSession,
+    TokenUnfit,
+    check_there,
+)
 from jukihost.keys.software import DEFAULT_SUITE, check_master, check_suite
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PREFIX: Final = "jukihost:"
+_BROUGHT_BY: Final = "by:"
 _BLOCK: Final = 16
 _CHALLENGE: Final = 32
 """Bytes of what two keys are compared over: whole blocks, which every CMAC takes alike."""
@@ -113,12 +121,20 @@ class TokenCustody:
         return self._make(system, newest.version + 1, chosen, None)
 
     def import_key(
-        self, system: str, version: int, key: bytes, *, suite: str = DEFAULT_SUITE
+        self,
+        system: str,
+        version: int,
+        key: bytes,
+        *,
+        suite: str = DEFAULT_SUITE,
+        brought_by: Sequence[str] = (),
     ) -> KeyInfo:
         """Put a master key from elsewhere into the token, where it stays.
 
         KeyExists, KeyUnfit; WeakKey for one that is guessable or is in the token already.
+        brought_by: the operators who brought it, which stand in its label (`KeyInfo`).
         """
+        bringers = check_bringers(brought_by)
         check_system(system)
         check_version(version)
         check_master(suite, key)
@@ -134,7 +150,7 @@ class TokenCustody:
             raise KeyExists(f"{system} has a key of version {version} already")
         if self.use(compare):
             raise WeakKey("the token holds this key already, under another name or version")
-        return self._make(system, version, suite, key)
+        return self._make(system, version, suite, key, bringers)
 
     def delete(self, system: str, version: int) -> None:
         """Delete one master key for good: its cards cannot be used any more. UnknownKey."""
@@ -185,9 +201,17 @@ class TokenCustody:
     def _versions(self, system: str) -> list[int]:
         return [one.version for one in self.inventory() if one.system == system]
 
-    def _make(self, system: str, version: int, suite: str, key: bytes | None) -> KeyInfo:
+    def _make(
+        self,
+        system: str,
+        version: int,
+        suite: str,
+        key: bytes | None,
+        brought_by: tuple[str, ...] = (),
+    ) -> KeyInfo:
         identifier = _identifier(system, version)
-        label = f"{system} {version} {suite}"
+        words = [_BROUGHT_BY + ",".join(brought_by)] if brought_by else []
+        label = " ".join([system, str(version), *words, suite])
 
         def make(opened: Session) -> KeyInfo:
             made = _create(opened, identifier, label, suite, key)
@@ -230,17 +254,20 @@ def _all(session: Session) -> Iterator[Any]:
     from pkcs11 import Attribute, ObjectClass
 
     found = list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY}))
+    if not found:
+        check_there(session)
     prefix = _PREFIX.encode()
     return (one for one in found if one[Attribute.ID].startswith(prefix))
 
 
 def _the_one(session: Session, identifier: bytes) -> Any:
-    """Return a master. UnknownKey; KeyExists when there are two."""
+    """Return a master. UnknownKey; KeyExists when there are two; TokenNotFound for a pulled one."""
     from pkcs11 import Attribute, ObjectClass
 
     wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.ID: identifier}
     found = list(session.get_objects(wanted))
     if not found:
+        check_there(session)
         _, system, version = identifier.decode().split(":")
         raise UnknownKey(f"there is no key of version {version} for {system}")
     if len(found) > 1:
@@ -301,11 +328,13 @@ def _info(master: Any) -> KeyInfo:
     from pkcs11.exceptions import PKCS11Error
 
     _, system, version = master[Attribute.ID].decode("ascii", "replace").split(":")
-    suite = master[Attribute.LABEL].rpartition(" ")[2]
+    *words, suite = master[Attribute.LABEL].split(" ")
+    names = [one.removeprefix(_BROUGHT_BY) for one in words if one.startswith(_BROUGHT_BY)]
     if MASTER_BYTES.get(suite) != master[Attribute.VALUE_LEN]:
         raise TokenUnfit(f"the label of the key for {system} does not say what it is for")
     try:
         told = bytes(master[Attribute.CHECK_VALUE])
     except PKCS11Error:
         told = b""
-    return KeyInfo(check_system(system), check_version(int(version)), suite, told)
+    bringers = check_bringers(names[0].split(",") if names else ())
+    return KeyInfo(check_system(system), check_version(int(version)), suite, told, bringers)

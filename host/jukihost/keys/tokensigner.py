@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from jukihost.keys.custody import KeyExists, KeyUnfit, UnknownKey
-from jukihost.keys.pkcs11 import TokenError, TokenUnfit
+from jukihost.keys.pkcs11 import TokenError, TokenUnfit, check_there
 from jukihost.keys.token import TokenCustody
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _find(session: Session, identifier: bytes, kind: str) -> list[Any]:
 def _the_one(session: Session, identifier: bytes, kind: str = "PRIVATE_KEY") -> Any:
     found = _find(session, identifier, kind)
     if not found:
+        check_there(session)
         raise UnknownKey("the token has no signing key of this name")
     if len(found) > 1:
         raise KeyExists("the token has two signing keys of this name; delete one with its tools")

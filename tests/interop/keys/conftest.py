@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from jukihost.keys import TokenCustody
 from tests.support.interop.missing import require
-from tests.support.interop.softhsm import SoftHsm, missing_parts
+from tests.support.interop.softhsm import PIN, SoftHsm, missing_parts
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,3 +35,10 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
 def address(softhsm: SoftHsm) -> str:
     """The address of an empty token."""
     return softhsm.address()
+
+
+@pytest.fixture
+def token(address: str) -> Iterator[TokenCustody]:
+    """An empty token, open."""
+    with TokenCustody(address, lambda: PIN) as opened:
+        yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -68,12 +69,6 @@ def without_check(keys: Iterable[KeyInfo]) -> list[KeyInfo]:
 def first_bytes_of_zero(key: bytes) -> bytes:
     """What PKCS#11 calls CKA_CHECK_VALUE of a secret key (2.40, 4.10.2)."""
     return Cipher(AES(key), ECB()).encryptor().update(bytes(16))[:3]
-
-
-@pytest.fixture
-def token(address: str) -> Any:
-    with TokenCustody(address, pin) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -166,7 +161,10 @@ def test_a_master_does_nothing_but_sign_and_never_comes_out(
 ) -> None:
     pkcs11 = pytest.importorskip("pkcs11")
     token.generate("DRAWN")
-    token.import_key("BROUGHT", 1, master("MA-AES128"))
+    who = ("admin-1", "x" * 32)
+    brought = token.import_key("BROUGHT", 1, master("MA-AES128"), brought_by=who)
+    assert (brought.brought_by, brought.suite) == (who, "MA-AES128")
+    assert brought in token.inventory()
     token.close()
     library = pkcs11.lib(str(MODULE))
     label = address.partition("token=")[2].partition("?")[0]
@@ -430,11 +428,14 @@ def test_the_command_line_drives_a_token_as_it_does_a_file(
         part.write_text(sha256(bytes((number,))).digest()[:16].hex())
         part.chmod(0o600)
     files = [word for part in parts for word in ("--key-file", str(part))]
-    assert run("import", address, "WATER", *files)[0] == 0
+    who = ("--operator", "admin-1", "--operator", "admin-2")
+    assert run("import", address, "WATER", *files, *who)[0] == 0
     assert run("delete", address, "FIRE", "--version", "1", "--yes")[0] == 0
     code, told = run("list", address, "--json")
     assert code == 0
     assert [word in told for word in ('"FIRE"', '"WATER"', "MA-AES128")] == [True] * 3
+    bringers = {row["system"]: row["brought_by"] for row in json.loads(told)}
+    assert bringers == {"FIRE": [], "WATER": ["admin-1", "admin-2"]}
     with TokenCustody(address, pin) as token:
         joined = bytes.fromhex(parts[0].read_text()), bytes.fromhex(parts[1].read_text())
         key = bytes(one ^ other for one, other in zip(*joined, strict=True))

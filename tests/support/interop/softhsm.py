@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 MODULE: Final = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN: Final = "87654321"
-TOKENS: Final = 16
+TOKENS: Final = 24
 """How many there are: the library sees only those that were there when it was loaded."""
+_FUNCTIONS: Final = 68
+"""How many CK_FUNCTION_LIST has (PKCS#11 2.40, pkcs11f.h)."""
 # As hardware does it: what a parent opened, its child has not.
 _CONFIGURATION: Final = """\
 directories.tokendir = {folder}
@@ -54,6 +59,43 @@ class SoftHsm:
                 capture_output=True,
                 timeout=60,
             )
+
+    @contextmanager
+    def pulled(self) -> Iterator[None]:
+        """Take every token away, as if they were pulled, and put them back."""
+        there, away = self.folder / "tokens", self.folder / "away"
+        there.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(there)
+
+    @contextmanager
+    def answering(self, function: str, code: int) -> Iterator[list[int]]:
+        """Have the library answer a function with a code of PKCS#11; counts how often it did.
+
+        Its own table of functions is changed, which the binding calls through: so what is tested is
+        everything behind the library's answer.
+        """
+        library = ctypes.CDLL(str(MODULE))
+        table = ctypes.c_void_p()
+        assert library.C_GetFunctionList(ctypes.byref(table)) == 0
+        assert table.value is not None
+        # a version of two bytes, padded to the size of a pointer, stands before them
+        places = (ctypes.c_void_p * (1 + _FUNCTIONS)).from_address(table.value)
+        before = ctypes.cast(getattr(library, function), ctypes.c_void_p).value
+        at, asked = list(places).index(before), [0]
+
+        def answer(*_: object) -> int:
+            asked[0] += 1
+            return code
+
+        made = ctypes.CFUNCTYPE(ctypes.c_ulong, *[ctypes.c_void_p] * 8)(answer)
+        places[at] = ctypes.cast(made, ctypes.c_void_p).value
+        try:
+            yield asked
+        finally:
+            places[at] = before
 
     def address(self) -> str:
         """Return the address of a token that nobody has used yet."""

@@ -90,7 +90,19 @@ def test_keys_through_their_life(tmp_path: Path, capsys: pytest.CaptureFixture[s
     key_file = tmp_path / "key"
     key_file.write_text("8A13 5CF0 97E4 2B61 D30F 48BA 76C5 1E92\n")
     assert (
-        cli.main(["keys", "import", path, "SEALS", "--version", "7", "--key-file", str(key_file)])
+        cli.main(
+            [
+                "keys",
+                "import",
+                path,
+                "SEALS",
+                "--version",
+                "7",
+                "--whole",
+                "--key-file",
+                str(key_file),
+            ]
+        )
         == 0
     )
     assert cli.main(["keys", "rotate", path, "SEALS"]) == 0
@@ -112,13 +124,54 @@ def test_keys_through_their_life(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert " 7 " not in out
 
 
+def test_a_key_comes_in_under_the_control_of_two_operators(
+    keys: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    parts = {"admin-1": "8A135CF097E42B61D30F48BA76C51E92", "admin-2": "0123456789ABCDEF" * 2}
+
+    def typed(question: str, advice: str) -> str:
+        asked.append(question)
+        return parts[question.split()[2].rstrip(",")]
+
+    monkeypatch.setattr("jukihost.cli.prompts.hidden", typed)
+    who = ["--operator", "admin-1", "--operator", "admin-2"]
+    take = ["keys", "import", keys, "SEALS"]
+    assert cli.main([*take, *who, "--json"]) == 0
+    assert asked == [f"component of {one}, in hexadecimal: " for one in parts]
+    [row] = as_json(capsys)
+    assert row["brought_by"] == ["admin-1", "admin-2"]
+    assert cli.main(["keys", "rotate", keys, "SEALS"]) == 0
+    capsys.readouterr()
+    assert cli.main(["keys", "list", keys, "--json"]) == 0
+    bringers = [row["brought_by"] for row in as_json(capsys) if row["system"] == "SEALS"]
+    assert bringers == [["admin-1", "admin-2"], []], "the next version was drawn here"
+    assert cli.main(["keys", "list", keys]) == 0
+    assert "admin-1, admin-2" in capsys.readouterr().out
+    file = tmp_path / "part"
+    file.write_text(parts["admin-1"])
+    for wrong, why in (
+        ([], "--operator"),
+        (["--operator", "admin-1"], "two operators or more"),
+        (["--operator", "admin-1", "--operator", "ADMIN-1"], "each of them another one"),
+        (["--operator", "admin-1", "--operator", "a b"], "an identifier of up to 32"),
+        (["--whole", *who], "--operator"),
+        ([*who, "--key-file", str(file)], "a --key-file for each --operator"),
+        (["--whole", "--key-file", str(file), "--key-file", str(file)], "for each --operator"),
+    ):
+        assert cli.main([*take, "--version", "9", *wrong]) == 2
+        told = capsys.readouterr().err
+        assert why in told
+        assert not any(part in told for part in parts.values())
+
+
 @pytest.mark.parametrize("text", ["", "no such digits", "00" * 16, "0011", "AB" * 15])
 def test_keys_that_are_none(
     tmp_path: Path, text: str, keys: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key_file = tmp_path / "key"
     key_file.write_text(text)
-    assert cli.main(["keys", "import", keys, "SEALS", "--key-file", str(key_file)]) == 2
+    assert cli.main(["keys", "import", keys, "SEALS", "--whole", "--key-file", str(key_file)]) == 2
     err = capsys.readouterr().err
     assert not text or text not in err
 

@@ -209,7 +209,7 @@ def test_store_of_a_suite_through_its_life(
     new = ["keys", "new", path, "--system", "COUNTER", "--suite", "MA-3DES", "--json"]
     assert cli.main(new) == 0
     assert [row["suite"] for row in as_json(capsys)] == ["MA-3DES"]
-    take = ["keys", "import", path, "--key-file", str(key_file), "--json"]
+    take = ["keys", "import", path, "--whole", "--key-file", str(key_file), "--json"]
     assert cli.main([*take, "SUSPEND", "--suite", "MA-3DES"]) == 0
     assert [row["suite"] for row in as_json(capsys)] == ["MA-3DES"]
     assert cli.main([*take, "MOVE_IN", "--suite", "MA-AES256"]) == 2

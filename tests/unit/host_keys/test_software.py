@@ -93,6 +93,17 @@ def test_imported_keys_derive_as_they_should(custody: SoftwareCustody, suite: st
     assert info == KeyInfo("COUNTER", 7, suite, check[:3])
 
 
+def test_who_brought_a_key_is_kept_with_it(custody: SoftwareCustody) -> None:
+    who = ("admin-1", "admin-2")
+    info = custody.import_key("COUNTER", 1, os.urandom(16), brought_by=who)
+    assert info.brought_by == who
+    drawn = custody.rotate("COUNTER")
+    assert drawn.brought_by == ()
+    assert again(custody.path).inventory() == (info, drawn)
+    with pytest.raises(KeyUnfit, match="two operators or more"):
+        custody.import_key("COUNTER", 9, os.urandom(16), brought_by=("admin-1",))
+
+
 def test_generate_rotate_delete(custody: SoftwareCustody) -> None:
     first = custody.generate("COUNTER")
     second = custody.rotate("COUNTER")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jukihost.keys import TokenCustody, join_components, key_store
-from jukihost.keys.custody import KeyUnfit
+from jukihost.keys.custody import KeyUnfit, check_bringers
 from jukihost.keys.pkcs11 import (
     TokenAddress,
     TokenAddressError,
@@ -109,6 +109,28 @@ def test_calls_of_many_threads_are_made_one_after_the_other_from_the_first_on() 
     for thread in threads:
         thread.join(20)
     assert most == 1
+
+
+def test_who_brings_a_key_are_two_or_more_each_once() -> None:
+    two = ("admin-1", "admin_2")
+    assert check_bringers(two) == two
+    assert check_bringers([]) == ()
+    nine = tuple(f"a{at}" for at in range(9))
+    assert check_bringers(nine) == nine
+    for wrong in (
+        ("admin-1",),
+        ("admin-1", "admin-1"),
+        ("admin-1", "Admin-1"),
+        (*nine, "a9"),
+        ("admin-1", ""),
+        ("admin-1", "a" * 33),
+        ("admin-1", "a,b"),
+        ("admin-1", "a\n"),
+        ("admin-1", "12345678901"),
+        ("admin-1", "係"),
+    ):
+        with pytest.raises(KeyUnfit):
+            check_bringers(wrong)
 
 
 def test_components_make_a_key() -> None:
