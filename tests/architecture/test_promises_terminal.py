@@ -6,6 +6,7 @@ import pytest
 
 from jukihost.clock import MovableClock
 from jukihost.database import Database
+from jukihost.errors import PinBlocked
 from jukihost.ledger import LedgerState
 from jukihost.models import CardState
 from jukihost.workflows import (
@@ -16,12 +17,14 @@ from jukihost.workflows import (
     Procedure,
     Task,
     call_back,
+    change_pin,
     resume_card,
     show_notices,
     suspend_by_telephone,
+    unblock_pin,
 )
 from jukihost.workflows.cards import meet
-from tests.support.host.counters import CLERK, SUPERVISOR, Counter
+from tests.support.host.counters import CLERK, PIN, SUPERVISOR, Clerk, Counter
 from tests.support.host.databases import (
     address,
     clock,
@@ -66,3 +69,18 @@ def test_p7_a_card_told_lost_by_telephone_is_suspended_with_who_called(counter: 
         (SUPERVISOR, True),
     ]
     assert counter.card_state() is CardState.ACTIVE
+
+
+def test_p5_three_wrong_pins_stop_the_card_until_the_counter_sets_it_anew(
+    counter: Counter,
+) -> None:
+    with counter.on_desk() as (hand, _), pytest.raises(PinBlocked):
+        change_pin(counter.desk(talk=Clerk("0000", "0001", "0002")), hand, Presented())
+    with counter.on_desk() as (hand, _), pytest.raises(PinBlocked):
+        change_pin(counter.desk(talk=Clerk(PIN)), hand, Presented())
+    in_person = Presented(papers=frozenset({Paper.PHOTO}))
+    with counter.on_desk() as (hand, _):
+        unblock_pin(counter.desk(talk=Clerk("2580")), hand, in_person)
+    with counter.on_desk() as (hand, _):
+        change_pin(counter.desk(talk=Clerk("2580", "1379")), hand, Presented())
+    assert [outcome for _, outcome, _ in counter.told()] == ["refused", "refused", "done", "done"]

@@ -48,9 +48,12 @@ if TYPE_CHECKING:
         check_receipt as check_receipt,
         find_intent as find_intent,
         finish_intent as finish_intent,
+        leave_uncertain as leave_uncertain,
         open_intent as open_intent,
         open_intents as open_intents,
         settle_intent as settle_intent,
+        supersede as supersede,
+        uncertain_purposes as uncertain_purposes,
         undo_intent as undo_intent,
     )
     from jukihost.ledger.operators import (
@@ -106,8 +109,8 @@ _HOMES: Final = {
     "take_over_card transfer_card",
     "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
     "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
-    "intents": "Intent IntentState check_receipt find_intent finish_intent open_intent "
-    "open_intents settle_intent undo_intent",
+    "intents": "Intent IntentState check_receipt find_intent finish_intent leave_uncertain "
+    "open_intent open_intents settle_intent supersede uncertain_purposes undo_intent",
     "operators": "Hours Lending Operator any_operators change_operator check_lent check_right "
     "dismiss_operator enter_first_operators enter_operator find_operator inspect_card lend_card "
     "list_lendings return_card revoke_card",

@@ -7,6 +7,7 @@ any terminal, reads what happened instead of guessing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -34,6 +35,10 @@ class IntentState(Enum):
     """The card did it."""
     UNDONE = "undone"
     """The card did not do it, and will not."""
+    UNCERTAIN = "uncertain"
+    """Nobody can know whether the card did it; it has to be done anew."""
+    SUPERSEDED = "superseded"
+    """Nobody knew, and it was done anew since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Intent:
 
     identifier: 16 random bytes, which the card's receipt carries.
     receipt: the number that the card's receipt will carry after the first change.
-    changes: how many changes on the card the procedure makes.
+    changes: how many changes on the card the procedure makes; 0 where it changes what the card's
+    receipt does not count.
     purpose: what for, in a word or two; nothing about the holder.
     act, reason: what follows in the ledger once the card has done it, None where nothing does, so
     that whoever settles it at any terminal knows.
@@ -86,10 +92,8 @@ def open_intent(
     """
     check_running(connection)
     check_words("purpose", purpose)
-    if len(identifier) != ID_LENGTH or changes < 1:
-        raise ValueError(
-            f"an intent has an identifier of {ID_LENGTH} bytes, and one change or more"
-        )
+    if len(identifier) != ID_LENGTH or changes < 0:
+        raise ValueError(f"an intent has an identifier of {ID_LENGTH} bytes, and 0 changes or more")
     if act and reason:
         after(card.standing, act, reason)
     elif act or reason:
@@ -195,7 +199,8 @@ def settle_intent(
 def finish_intent(connection: Connection, intent: Intent, by: By) -> None:
     """Note that the card did it. ChangedMeanwhile, Stopped."""
     _settle(connection, intent, IntentState.FINISHED, by)
-    _carries(connection, intent, intent.last)
+    if intent.changes:
+        _carries(connection, intent, intent.last)
 
 
 def undo_intent(
@@ -209,6 +214,31 @@ def undo_intent(
     _settle(connection, intent, IntentState.UNDONE, by)
     if receipt is not None:
         _carries(connection, intent, receipt)
+
+
+def leave_uncertain(connection: Connection, intent: Intent, by: By) -> None:
+    """Note that nobody can know whether the card did it. ChangedMeanwhile, Stopped.
+
+    For what can neither be read nor is counted in a receipt that the card keeps. The number of the
+    intent is free again.
+    """
+    _settle(connection, intent, IntentState.UNCERTAIN, by)
+
+
+def uncertain_purposes(connection: Connection, number: bytes) -> frozenset[str]:
+    """Return for what purposes a card may have been changed or not, nobody knows. Stopped."""
+    check_running(connection)
+    mine = (intents.c.card == number) & (intents.c.state == IntentState.UNCERTAIN.value)
+    return frozenset(connection.execute(select(intents.c.purpose).where(mine)).scalars())
+
+
+def supersede(connection: Connection, number: bytes, purposes: Iterable[str]) -> None:
+    """Note that what nobody knew of a card was done anew, for these purposes. Stopped."""
+    check_running(connection)
+    mine = (intents.c.card == number) & (intents.c.state == IntentState.UNCERTAIN.value)
+    these = intents.c.purpose.in_(list(purposes))
+    anew = update(intents).where(mine, these).values(state=IntentState.SUPERSEDED.value)
+    connection.execute(anew)
 
 
 def _carries(connection: Connection, intent: Intent, receipt: int) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         NotApproved as NotApproved,
         NotOnDuty as NotOnDuty,
         OtherCard as OtherCard,
+        PinUncertain as PinUncertain,
         Retry as Retry,
         SupervisorDecides as SupervisorDecides,
         WorkflowError as WorkflowError,
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     from jukihost.workflows.office import (
         Desk as Desk,
         Office as Office,
+    )
+    from jukihost.workflows.pins import (
+        PinSet as PinSet,
+        change_pin as change_pin,
+        unblock_pin as unblock_pin,
     )
     from jukihost.workflows.presenting import (
         RULES as RULES,
@@ -81,11 +87,12 @@ _HOMES: Final = {
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
     "changing": "recover_card",
     "duty": "Duty",
-    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible NotApproved "
-    "NotOnDuty OtherCard Retry SupervisorDecides WorkflowError code_of",
+    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible "
+    "NotApproved NotOnDuty OtherCard PinUncertain Retry SupervisorDecides WorkflowError code_of",
     "explained": "Explained INTERFACE explain retry_after",
     "hand": "CardAtDesk",
     "office": "Desk Office",
+    "pins": "PinSet change_pin unblock_pin",
     "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
     "procedure": "Procedure",
     "suspending": "Resumed Suspended call_back resume_card show_notices suspend_by_telephone",

@@ -5,6 +5,7 @@ A window, a command line or a recorded script answers; a procedure never knows w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -28,6 +29,8 @@ class PinUse(StrEnum):
     NEW_AUTHENTICATION = "new_authentication"
     TEXT = "text"
     NEW_TEXT = "new_text"
+    COMMON = "common"
+    NEW_COMMON = "new_common"
     MUNICIPAL = "municipal"
     NEW_MUNICIPAL = "new_municipal"
     OPERATOR = "operator"
@@ -78,7 +81,10 @@ class Conversation(Protocol):
     """Who stands at the counter, as a procedure sees it."""
 
     def secret(self, wanted: PinWanted) -> str | PinPad:
-        """Return what was typed, or that it is typed on the reader's pad. Cancelled."""
+        """Return what was typed, or that it is typed on the reader's pad. Cancelled.
+
+        Whoever implements this has a new one typed twice, until both are alike.
+        """
 
     def agree(self, question: Question) -> bool:
         """Return whether the person agrees, expressly; silence is no."""
@@ -112,14 +118,27 @@ class Nobody:
 def verify_pin(talk: Conversation, juki: JukiSession) -> None:
     """Have the holder type the PIN until it is right, none is left, or they break off.
 
+    As `verify_secret`.
+    """
+    verify_secret(talk, PinUse.JUKI, juki.pin_retries, juki.verify_pin)
+
+
+def verify_secret(
+    talk: Conversation,
+    use: PinUse,
+    retries: Callable[[], int],
+    verify: Callable[[str | PinPad], None],
+) -> None:
+    """Have the holder type a secret until it is right, none is left, or they break off.
+
     The tries are shown before each, and the last one is agreed to expressly. What was typed is sent
     once. PinBlocked, PinFormatError, Cancelled, TransportError.
     """
-    while tries := juki.pin_retries():
+    while tries := retries():
         if tries == 1 and not talk.agree(Question.LAST_TRY):
             raise Cancelled
         try:
-            juki.verify_pin(talk.secret(PinWanted(PinUse.JUKI, tries)))
+            verify(talk.secret(PinWanted(use, tries)))
         except PinRejected:
             continue
         return

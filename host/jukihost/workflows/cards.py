@@ -15,11 +15,12 @@ from jukihost.ledger import (
     find_card,
     find_intent,
     note_gap,
+    uncertain_purposes,
 )
 from jukihost.models import CardState
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.changing import Change, change_card, receipt_of, settle
-from jukihost.workflows.errors import CardExpired, CardStopped, ForeignTown
+from jukihost.workflows.errors import CardExpired, CardStopped, ForeignTown, PinUncertain
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
 from jukihost.workflows.procedure import Procedure
@@ -36,6 +37,9 @@ STOPPED: Final = frozenset(
 )
 """A card in one of these is suspended itself by whoever sees it."""
 
+_PROVED_BY_PIN: Final = frozenset({Task.IDENTIFY, Task.WIDE_AREA, Task.MOVE_IN, Task.CONTINUE_USE})
+"""In these the holder types the PIN, and none is tried of which nobody knows what it is."""
+
 
 def meet(
     run: Procedure,
@@ -51,7 +55,8 @@ def meet(
     ledger has stopped is stopped itself; those of the states `also` are let through, and one that
     has expired where `expired` says so.
 
-    ForeignTown, CardStopped, CardExpired, ReceiptGap (which is kept as an alarm), Stopped.
+    ForeignTown, CardStopped, CardExpired, PinUncertain, Stopped; ReceiptGap, which is kept as an
+    alarm.
     """
     number = juki.card_number()
     run.about(card=number)
@@ -71,7 +76,15 @@ def meet(
         )
     if card.expired(run.today) and not expired:
         raise CardExpired
+    if run.task in _PROVED_BY_PIN:
+        _check_pin_certain(run.desk, number)
     return card
+
+
+def _check_pin_certain(desk: Desk, number: bytes) -> None:
+    with desk.database.read() as connection:
+        if uncertain_purposes(connection, number) & {Task.CHANGE_PIN, Task.UNBLOCK_PIN}:
+            raise PinUncertain
 
 
 def _agreed(run: Procedure, juki: JukiSession, number: bytes) -> LedgerCard:

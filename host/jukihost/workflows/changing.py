@@ -29,6 +29,7 @@ from jukihost.ledger import (
     find_card,
     find_intent,
     finish_intent,
+    leave_uncertain,
     move_card,
     open_intent,
     settle_intent,
@@ -199,7 +200,8 @@ def _undo(run: Procedure, juki: JukiSession, intent: Intent) -> None:
 def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | None) -> IntentState:
     """Settle what was cut off, by what the card says: a procedure of its own, in the log.
 
-    A change of several steps goes on where its procedure said how (`RESUMES`). ReceiptGap.
+    A change of several steps goes on where its procedure said how (`RESUMES`). UNCERTAIN where it
+    was of a secret, which cannot be read, and no receipt tells. ReceiptGap.
     """
     with Procedure(desk, Task.RECOVER) as run:
         _take_up(run, intent)
@@ -207,7 +209,13 @@ def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | Non
         if resume is not None and 0 < _made(intent, receipt) < intent.changes:
             receipt = _make(juki, intent, resume(run, juki, intent))
         done = receipt is not None or _shows(juki, intent)
+        unknown = intent.reason is Reason.PIN and (receipt is None or not intent.changes)
+        if unknown:
+            run.remark("pin_uncertain")
         with run.finish() as connection:
+            if unknown:
+                leave_uncertain(connection, intent, run.by)
+                return IntentState.UNCERTAIN
             if not done:
                 undo_intent(connection, intent, run.by)
                 return IntentState.UNDONE

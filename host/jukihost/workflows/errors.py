@@ -53,6 +53,17 @@ class Cancelled(WorkflowError):
         return "it was broken off at the counter; begin again when the person wants to"
 
 
+class PinUncertain(WorkflowError):
+    """A change of the PIN was cut off, on a card that cannot say what became of it."""
+
+    def __str__(self) -> str:
+        return (
+            "a change of the PIN was cut off on this card, and nobody knows whether the old one or "
+            "the new one is right. Try none; the holder chooses a new one (unblock the PIN), then "
+            "this goes on"
+        )
+
+
 class CardStopped(WorkflowError):
     """The ledger says that this card is not to be used: it was reported lost, or is over."""
 

@@ -140,5 +140,23 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
     (Task.RESUME, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
         "Umi-machi, notice 119, 12", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
     ),
+    (Task.CHANGE_PIN, PresentedBy.HOLDER): _allowed(
+        "Mutsuzawa, order 3 of 2003, 4: personally; the card asks for the old one"
+    ),
+    (Task.CHANGE_PIN, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "Umi-machi, notice 119, 12", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
+    ),
+    (Task.UNBLOCK_PIN, PresentedBy.HOLDER): _allowed(
+        "Setagaya: the same day with a photo document, otherwise after an inquiry letter",
+        frozenset({Paper.PHOTO}),
+        frozenset({Paper.ANSWER, Paper.OTHER}),
+    ),
+    (Task.UNBLOCK_PIN, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "Umi-machi, notice 119, 12", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
+    ),
+    (Task.UNBLOCK_PIN, PresentedBy.PROXY): _decided(
+        "Kanuma: after an inquiry letter to the holder; Kumenan: with medical proof",
+        frozenset({Paper.ANSWER, Paper.LETTER_OF_ATTORNEY, Paper.PHOTO}),
+    ),
 }
 """Of each procedure and each person, what is needed and what is said of it."""

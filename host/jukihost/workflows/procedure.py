@@ -80,8 +80,11 @@ class Procedure:
             self._body = body
 
     def remark(self, text: str) -> None:
-        """Say in a word or two what the entry should tell beside its outcome; no personal data."""
-        self._remark = text
+        """Say in a word or two what the entry should tell beside its outcome; no personal data.
+
+        What was said before is kept.
+        """
+        self._remark = "; ".join(one for one in (self._remark, text) if one)
 
     def approved(self) -> str:
         """Return the supervisor who decided, another person than who is on duty. NotApproved."""

@@ -16,6 +16,7 @@ from jukihost.ledger import (
     STANDINGS,
     CardAct,
     ChangedMeanwhile,
+    Intent,
     IntentOpen,
     IntentState,
     NotAllowed,
@@ -24,11 +25,15 @@ from jukihost.ledger import (
     ReceiptGap,
     check_receipt,
     find_intent,
+    finish_intent,
+    leave_uncertain,
     move_card,
     open_intent,
     open_intents,
     settle_intent,
+    supersede,
     take_over_card,
+    uncertain_purposes,
     undo_intent,
 )
 from tests.support.host.ledgers import AT, BY, card_that_is, new_card, read_card
@@ -39,10 +44,10 @@ SECOND: Final = bytes(range(16, 32))
 NUMBER: Final = bytes(7) + b"\1"
 
 
-def opened(database: Database, identifier: bytes, changes: int = 1) -> None:
+def opened(database: Database, identifier: bytes, changes: int = 1) -> Intent:
     card = read_card(database)
     with database.begin() as connection:
-        open_intent(connection, card, identifier, "change PIN", BY, changes=changes)
+        return open_intent(connection, card, identifier, "change PIN", BY, changes=changes)
 
 
 def settled(database: Database, receipt: int, identifier: bytes) -> IntentState:
@@ -201,11 +206,35 @@ def test_what_was_cut_off_is_listed_the_oldest_first(database: Database) -> None
     assert [intent.card[-1] for intent in found] == [1, 2]
 
 
-def test_an_intent_has_sixteen_bytes_and_some_change(database: Database) -> None:
+def test_an_intent_has_sixteen_bytes_and_no_fewer_changes_than_none(database: Database) -> None:
     card_that_is(database, ACTIVE)
-    for identifier, changes in ((b"", 1), (bytes(15), 1), (bytes(17), 1), (FIRST, 0), (FIRST, -1)):
+    for identifier, changes in ((b"", 1), (bytes(15), 1), (bytes(17), 1), (FIRST, -1)):
         with pytest.raises(ValueError, match="16 bytes"):
             opened(database, identifier, changes)
+
+
+def test_what_no_receipt_counts_leaves_the_number_of_the_card_alone(database: Database) -> None:
+    card_that_is(database, ACTIVE)
+    intent = opened(database, FIRST, 0)
+    with database.begin() as connection:
+        finish_intent(connection, intent, BY)
+        check_receipt(connection, NUMBER, 0, b"")
+
+
+def test_what_nobody_can_know_is_uncertain_until_it_is_done_anew(database: Database) -> None:
+    card_that_is(database, ACTIVE)
+    intent = opened(database, FIRST, 1)
+    with database.begin() as connection:
+        leave_uncertain(connection, intent, BY)
+        with pytest.raises(ChangedMeanwhile):
+            leave_uncertain(connection, intent, BY)
+        assert uncertain_purposes(connection, NUMBER) == {intent.purpose}
+        assert find_intent(connection, NUMBER) is None
+        check_receipt(connection, NUMBER, 0, b"")
+        supersede(connection, NUMBER, ["another"])
+        assert uncertain_purposes(connection, NUMBER) == {intent.purpose}
+        supersede(connection, NUMBER, [intent.purpose, "another"])
+        assert uncertain_purposes(connection, NUMBER) == frozenset()
 
 
 def test_an_intent_says_what_follows_once_the_card_has_done_it(database: Database) -> None:

@@ -40,6 +40,7 @@ from jukihost.ledger import (
     find_card,
     find_intent,
     finish_intent,
+    leave_uncertain,
     lift_stop,
     move_card,
     note_gap,
@@ -49,9 +50,11 @@ from jukihost.ledger import (
     settle_gap,
     settle_intent,
     stop,
+    supersede,
     take_over_card,
     transfer_card,
     turns,
+    uncertain_purposes,
     undo_intent,
 )
 from jukihost.ledger.tables import switch
@@ -81,16 +84,19 @@ ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "find_card": lambda c, card, _: find_card(c, card.number),
     "find_intent": lambda c, card, _: find_intent(c, card.number),
     "finish_intent": lambda c, card, intent: finish_intent(c, intent, BY),
+    "leave_uncertain": lambda c, card, intent: leave_uncertain(c, intent, BY),
     "move_card": lambda c, card, _: move_card(c, card, CardAct.CHANGE, Reason.PIN, BY),
     "note_gap": lambda c, card, _: note_gap(c, card.number, 8, bytes(16), BY),
     "open_intent": lambda c, card, _: open_intent(c, card, bytes(16), "change", BY),
     "open_intents": lambda c, card, _: open_intents(c, AT),
     "settle_gap": lambda c, card, _: settle_gap(c, GAP, "a copy", SUPERVISOR),
     "settle_intent": lambda c, card, intent: settle_intent(c, intent, 0, b"", BY),
+    "supersede": lambda c, card, _: supersede(c, card.number, ["change"]),
     "take_over_card": lambda c, card, _: take_over_card(c, new_card(9), BY),
     "transfer_card": lambda c, card, _: transfer_card(
         c, move_card(c, card, PersonAct.MOVE_OUT, Reason.MOVED_OUT, BY), "27100", BY
     ),
+    "uncertain_purposes": lambda c, card, _: uncertain_purposes(c, card.number),
     "undo_intent": lambda c, card, intent: undo_intent(c, intent, BY),
 }
 """Every function of the face that reads or writes cards, called in a way that it takes."""
