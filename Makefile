@@ -58,7 +58,7 @@ $(BASE): pyproject.toml constraints.txt
 
 $(DEV): $(BASE)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,paper,sign,terminal,ledger-postgresql]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,paper,sign,terminal,ledger-postgresql,web]'
 	@touch $@
 
 $(PCSC): $(BASE)

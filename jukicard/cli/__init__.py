@@ -1,5 +1,6 @@
 """The command line: put a card into a reader (`serve`), make a card file (`new`), look (`inspect`),
-work with recorded sessions (`trace`), or check applications of one's own (`kit`).
+watch both (`bench`), work with recorded sessions (`trace`), or check applications of one's own
+(`kit`).
 
 One module per group of subcommands; the table below is all that knows them.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
-from jukicard.cli import demo, image, kit, serve, trace
+from jukicard.cli import bench, demo, image, kit, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 from jukicard.cli.subcommands import add_subcommand
@@ -86,6 +87,12 @@ COMMANDS: Final = {
     ),
     "serve": Command(
         "put cards into a reader", serve.EXAMPLES, serve.add_serve_arguments, serve.serve
+    ),
+    "bench": Command(
+        "put cards into a reader and show them, and what is said to them, on a local page",
+        bench.EXAMPLES,
+        bench.add_bench_arguments,
+        bench.bench,
     ),
     "new": Command("make a card file", image.NEW_EXAMPLES, image.add_new_arguments, image.new),
     "inspect": Command(

@@ -55,6 +55,30 @@ EXAMPLES: Final = """\
 
 def add_serve_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `serve`."""
+    add_card_arguments(command)
+    add_ccid_arguments(command, add_place_arguments(command, default="localhost"))
+    command.add_argument(
+        "--many",
+        metavar="FILE",
+        help="every card of a file behind the one port of --tcp: a terminal names its card",
+    )
+    command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
+    command.add_argument(
+        "--record",
+        metavar="FILE",
+        help="keep the session and the card in a new file, with all keys and PINs, so that jukicard"
+        " trace replay repeats it",
+    )
+    command.add_argument(
+        "--control",
+        action="store_true",
+        help="read commands from standard input though it is no terminal: "
+        "insert, remove, reset, status, quit",
+    )
+
+
+def add_card_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what says which cards there are: issued ones, and those in files."""
     command.add_argument(
         "positional",
         nargs="*",
@@ -79,25 +103,6 @@ def add_serve_arguments(command: argparse.ArgumentParser) -> None:
         help="a card kept in a file, may be repeated",
     )
     add_issue_arguments(command)
-    add_ccid_arguments(command, add_place_arguments(command, default="localhost"))
-    command.add_argument(
-        "--many",
-        metavar="FILE",
-        help="every card of a file behind the one port of --tcp: a terminal names its card",
-    )
-    command.add_argument("--trace", action="store_true", help="show every exchange, secrets hidden")
-    command.add_argument(
-        "--record",
-        metavar="FILE",
-        help="keep the session and the card in a new file, with all keys and PINs, so that jukicard"
-        " trace replay repeats it",
-    )
-    command.add_argument(
-        "--control",
-        action="store_true",
-        help="read commands from standard input though it is no terminal: "
-        "insert, remove, reset, status, quit",
-    )
 
 
 def add_place_arguments(
@@ -138,7 +143,7 @@ def serve(arguments: argparse.Namespace) -> int:
         _serve_many(arguments)
         return 0
     with ended_by_signals(), contextlib.ExitStack() as stack:
-        sources = _sources(arguments)
+        sources = card_sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
         for slot, card in enumerate(made):
             for application in card.applications:
@@ -174,7 +179,7 @@ def _desk(labels: Sequence[str], arguments: argparse.Namespace) -> Desk:
     return Desk(labels, say)
 
 
-def _sources(arguments: argparse.Namespace) -> list[CardSource]:
+def card_sources(arguments: argparse.Namespace) -> list[CardSource]:
     """Return the cards that were named, or the one to issue; UsageProblem when they do not fit."""
     sources: list[CardSource] = [*arguments.positional, *(arguments.cards or [])]
     issued = [source for source in sources if not source.image]
@@ -367,7 +372,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         with _listening():
             stack.enter_context(server)
         say(f"{count} cards of {arguments.many}: listening at {server.address}")
-        _wait_for_a_signal()
+        wait_for_a_signal()
 
 
 def _address(text: str, default_port: int) -> tuple[str, int]:
@@ -431,10 +436,11 @@ def _work(desk: Desk, lines: Iterable[str], *, control: bool) -> None:
             return desk.run(lines)
         except OSError:  # put into the background: nobody types any more
             pass
-    _wait_for_a_signal()
+    wait_for_a_signal()
 
 
-def _wait_for_a_signal() -> NoReturn:
+def wait_for_a_signal() -> None:
+    """Wait until Ctrl-C, or another wish to end, raises KeyboardInterrupt."""
     import signal
 
     while True:

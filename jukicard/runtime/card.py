@@ -158,6 +158,14 @@ class Card:
         return self._registry
 
     @property
+    def channels(self) -> tuple[LogicalChannel, ...]:
+        """The open logical channels, for whoever shows them; none without power.
+
+        To be read only, and while the card does nothing.
+        """
+        return () if self._pipeline is None else tuple(self._pipeline.channels.open_channels)
+
+    @property
     def last_refusal(self) -> Refusal | None:
         """Why the last refused command since power-on was refused, for whoever explains it."""
         return None if self._pipeline is None else self._pipeline.boundary.last_refusal

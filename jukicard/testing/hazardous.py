@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from jukicard.memory import PowerLoss, RamBackend
@@ -25,11 +26,14 @@ class HazardousCard:
         card: CardPort,
         *hazards: Hazard,
         on_hazard: Callable[[Hazard], None] | None = None,
+        keep: int | None = None,
     ) -> None:
-        """`on_hazard` is told of each hazard when it comes."""
+        """`on_hazard` is told of each hazard when it comes; `happened` has the last `keep` of them,
+        all unless told.
+        """
         self.card = card
         self._on_hazard = on_hazard
-        self._happened: list[Hazard] = []
+        self._happened: deque[Hazard] = deque(maxlen=keep)
         self._layers: list[_Layer] = []
         self._outermost: CardPort = card
         self.add(*hazards)

@@ -16,7 +16,7 @@ import pytest
 from jukicard import issue_card
 from jukicard.cli import _parser, main
 from jukicard.cli.demo import _program
-from jukicard.cli.serve import _sources
+from jukicard.cli.serve import card_sources
 
 SEED: Final = "a [bold] :card: seed"
 
@@ -174,7 +174,7 @@ def test_the_commands_at_the_end_are_understood_and_serve_this_very_card(said: s
     assert len(commands) == 2
     for command in commands:
         arguments = _parser().parse_args(shlex.split(command))
-        [source] = _sources(arguments)
+        [source] = card_sources(arguments)
         with ExitStack() as stack:
             served = source.make(arguments, stack)
         assert served.snapshot() == issue_card(seed=SEED).snapshot()
