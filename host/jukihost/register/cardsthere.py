@@ -35,7 +35,7 @@ from jukihost.ledger.tables import cards
 from jukihost.models import CardForm, ResidentCode
 from jukihost.register.errors import HolderDiffers
 from jukihost.register.provision import Asking
-from jukihost.register.residents import code_of_record
+from jukihost.register.residents import code_of_record, known_resident
 
 STOP_PURPOSE = "suspend_on_sight"
 """What a ledger calls the suspending of its card by another town."""
@@ -60,7 +60,8 @@ class CardThere:
     """What the ledger of a card's town says of it; nothing of its holder.
 
     municipality: the town whose card it is; another one's where it was given up. undecided: a
-    procedure on it was cut off. receipt, intent: what its receipt carries.
+    procedure on it was cut off. receipt, intent: what its receipt carries. expires: its last day,
+    or that of a foreign holder's stay, if that ends before.
     """
 
     number: bytes
@@ -115,12 +116,13 @@ def _settle(connection: Connection, seen: CardSeen, intent: Intent, by: By) -> N
 
 def _there(connection: Connection, number: bytes) -> CardThere:
     card = find_card(connection, number)
+    stay = known_resident(connection, card.holder).residence_until
     return CardThere(
         number,
         card.municipality,
         card.form,
         card.issued,
-        card.expires,
+        min(card.expires, stay or card.expires),
         card.standing,
         find_intent(connection, number) is not None,
         card.receipt,

@@ -177,9 +177,13 @@ class LocalRegisters:
             return moving
 
     def _note_all(self, connection: Connection, used: Used, members: tuple[Provided, ...]) -> None:
-        """Note a use of several records, one by one: each resident is told of theirs."""
-        for one in members:
-            self._note_use(connection, replace(used, code=code_of_record(connection, one.resident)))
+        """Note a use of several records, one by one: each resident is told of theirs.
+
+        In the order of their codes, as the log wants it.
+        """
+        codes = [code_of_record(connection, one.resident) for one in members]
+        for code in sorted(codes, key=ResidentCode.reveal):
+            self._note_use(connection, replace(used, code=code))
 
     def card_seen(self, town: str, seen: CardSeen, asking: Asking) -> CardThere:
         """Tell a card's town that its card was seen; return what its ledger says of it."""

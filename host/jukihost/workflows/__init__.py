@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         CutOff as CutOff,
         ForeignTown as ForeignTown,
         Impossible as Impossible,
+        MovedOut as MovedOut,
         NotApproved as NotApproved,
         NotOnDuty as NotOnDuty,
         OtherCard as OtherCard,
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
         retry_after as retry_after,
     )
     from jukihost.workflows.hand import CardAtDesk as CardAtDesk
+    from jukihost.workflows.identifying import (
+        Identified as Identified,
+        identify as identify,
+    )
+    from jukihost.workflows.noting import noting as noting
     from jukihost.workflows.office import (
         Desk as Desk,
         Office as Office,
@@ -87,10 +93,12 @@ _HOMES: Final = {
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
     "changing": "recover_card",
     "duty": "Duty",
-    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible "
+    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible MovedOut "
     "NotApproved NotOnDuty OtherCard PinUncertain Retry SupervisorDecides WorkflowError code_of",
     "explained": "Explained INTERFACE explain retry_after",
     "hand": "CardAtDesk",
+    "identifying": "Identified identify",
+    "noting": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",
     "presenting": "Paper Presented PresentedBy RULES Rule Verdict",

@@ -17,10 +17,16 @@ from jukihost.ledger import (
     note_gap,
     uncertain_purposes,
 )
-from jukihost.models import CardState
+from jukihost.models import CardState, Residence
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.changing import Change, change_card, receipt_of, settle
-from jukihost.workflows.errors import CardExpired, CardStopped, ForeignTown, PinUncertain
+from jukihost.workflows.errors import (
+    CardExpired,
+    CardStopped,
+    ForeignTown,
+    MovedOut,
+    PinUncertain,
+)
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
 from jukihost.workflows.procedure import Procedure
@@ -52,11 +58,11 @@ def meet(
     """Return what the ledger has of a card, once both agree: the beginning of every procedure.
 
     `juki` is authenticated for COUNTER. What was cut off before is settled first. A card that the
-    ledger has stopped is stopped itself; those of the states `also` are let through, and one that
-    has expired where `expired` says so.
+    ledger has stopped is stopped itself, one whose holder has moved out is deactivated; those of
+    the states `also` are let through, and one that has expired where `expired` says so.
 
-    ForeignTown, CardStopped, CardExpired, PinUncertain, Stopped; ReceiptGap, which is kept as an
-    alarm.
+    ForeignTown, CardStopped, MovedOut, CardExpired, PinUncertain, Stopped; ReceiptGap, which is
+    kept as an alarm.
     """
     number = juki.card_number()
     run.about(card=number)
@@ -74,6 +80,10 @@ def meet(
             "the card is suspended, and the ledger does not say so: keep it, and tell whoever is "
             "responsible for the system"
         )
+    if card.state is LedgerState.MOVED_OUT and card.state not in also:
+        if juki.residence() is Residence.RESIDENT:
+            deactivate_on_sight(run.desk, hand, juki, card)
+        raise MovedOut
     if card.expired(run.today) and not expired:
         raise CardExpired
     if run.task in _PROVED_BY_PIN:
@@ -94,6 +104,8 @@ def _agreed(run: Procedure, juki: JukiSession, number: bytes) -> LedgerCard:
             card, intent = find_card(connection, number), find_intent(connection, number)
     except UnknownCard:
         raise ForeignTown from None
+    if card.state is LedgerState.TRANSFERRED:
+        raise ForeignTown
     receipt = receipt_of(juki)
     if intent is not None:
         settle(run.desk, juki, intent, receipt)
@@ -114,4 +126,12 @@ def stop_on_sight(desk: Desk, hand: CardAtDesk, juki: JukiSession, card: LedgerC
     with Procedure(desk, Task.STOP_CARD) as run:
         run.about(card=card.number, holder=card.holder)
         change = Change(CardAct.STOP, Reason.SEEN, (JukiSession.suspend,))
+        change_card(run, hand, juki, card, change)
+
+
+def deactivate_on_sight(desk: Desk, hand: CardAtDesk, juki: JukiSession, card: LedgerCard) -> None:
+    """Deactivate a card whose holder has moved out: a procedure of its own, in the log."""
+    with Procedure(desk, Task.MOVE_OUT) as run:
+        run.about(card=card.number, holder=card.holder)
+        change = Change(CardAct.DEACTIVATE, Reason.MOVED_OUT, (JukiSession.move_out,))
         change_card(run, hand, juki, card, change)

@@ -75,6 +75,16 @@ class CardExpired(WorkflowError):
         return "the card has expired; take it back, and issue a new one"
 
 
+class MovedOut(WorkflowError):
+    """The card's holder has moved out: it is good for moving in, and nothing else."""
+
+    def __str__(self) -> str:
+        return (
+            "the holder of this card has moved out: it is good for moving in, and for going on in "
+            "the new town; nothing else is done with it"
+        )
+
+
 class ForeignTown(WorkflowError):
     """The card is another town's, and this procedure is for cards of this one."""
 

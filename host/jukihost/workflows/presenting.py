@@ -158,5 +158,49 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
         "Kanuma: after an inquiry letter to the holder; Kumenan: with medical proof",
         frozenset({Paper.ANSWER, Paper.LETTER_OF_ATTORNEY, Paper.PHOTO}),
     ),
+    (Task.IDENTIFY, PresentedBy.HOLDER): _allowed(
+        "ministry leaflet: by a PIN that the holder types", frozenset({Paper.CARD})
+    ),
+    (Task.IDENTIFY, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "ministry leaflet; under 15 with a parent", frozenset({Paper.CARD, Paper.PROOF_OF_OFFICE})
+    ),
+    **{
+        (Task.WIDE_AREA, by): _allowed(
+            "Ide, guideline 19; Aikawa: card and PIN, or a document with a photo",
+            frozenset({Paper.CARD}),
+            frozenset({Paper.PHOTO}),
+        )
+        for by in (PresentedBy.HOLDER, PresentedBy.HOUSEHOLD)
+    },
+    (Task.WIDE_AREA, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "under 15 with a parent", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
+    ),
+    **{
+        (Task.MOVE_OUT, by): _allowed(
+            "Kawajima, Kakegawa: by post, with the copy of a document",
+            frozenset({Paper.PHOTO}),
+            frozenset({Paper.OTHER}),
+        )
+        for by in (PresentedBy.HOLDER, PresentedBy.HOUSEHOLD, PresentedBy.LEGAL_REPRESENTATIVE)
+    },
+    (Task.MOVE_OUT, PresentedBy.PROXY): _decided(
+        "Kawajima, Kakegawa", frozenset({Paper.LETTER_OF_ATTORNEY})
+    ),
+    **{
+        (Task.MOVE_IN, by): _allowed(
+            "Kawajima, Tarui, Miki: the household on one member's card and PIN",
+            frozenset({Paper.CARD}),
+        )
+        for by in (PresentedBy.HOLDER, PresentedBy.HOUSEHOLD, PresentedBy.LEGAL_REPRESENTATIVE)
+    },
+    (Task.CONTINUE_USE, PresentedBy.HOLDER): _allowed(
+        "Toyokawa: the four digits of the PIN match", frozenset({Paper.CARD})
+    ),
+    (Task.CONTINUE_USE, PresentedBy.HOUSEHOLD): _allowed(
+        "Toyokawa: the four digits of the PIN match", frozenset({Paper.CARD})
+    ),
+    (Task.CONTINUE_USE, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "Toyokawa; under 15 with a parent", frozenset({Paper.CARD, Paper.PROOF_OF_OFFICE})
+    ),
 }
 """Of each procedure and each person, what is needed and what is said of it."""

@@ -40,6 +40,8 @@ class Procedure:
     def __init__(self, desk: Desk, task: Task) -> None:
         self.desk, self.task = desk, task
         self.intent: Intent | None = None
+        self.undecided = False
+        """Whether what was begun stands open in another town's ledger."""
         self._card: bytes | None = None
         self._resident: ResidentCode | None = None
         self._body, self._remark = "", ""
@@ -154,7 +156,7 @@ class Procedure:
             self._noted = True
 
     def _outcome(self, error: BaseException) -> Outcome:
-        if self.intent is not None:
+        if self.intent is not None or self.undecided:
             return Outcome.UNKNOWN
         failed = isinstance(error, TransportError | DatabaseError) or not isinstance(
             error, CardError

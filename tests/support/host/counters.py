@@ -37,7 +37,7 @@ from jukihost.ledger import (
 from jukihost.log import Use, create_log
 from jukihost.log.tables import queue
 from jukihost.models import CardForm, CardState
-from jukihost.register import enter_resident
+from jukihost.register import Resident, enter_resident
 from jukihost.workflows import CardAtDesk, Desk, Duty, Office, Paused, PinWanted, Question, Step
 from tests.support.host.custody import PublicMasters
 from tests.support.host.ledgers import ALWAYS, FIRST, SECOND
@@ -133,10 +133,18 @@ class Clerk:
 class Counter:
     """A town's office with operators of every role, a resident, and the card they hold."""
 
-    def __init__(self, database: Database, clock: MovableClock, **profile: Any) -> None:
-        self.database, self.clock = database, clock
+    def __init__(
+        self,
+        database: Database,
+        clock: MovableClock,
+        *,
+        town: str = TOWN,
+        resident: Resident = RESIDENT,
+        **profile: Any,
+    ) -> None:
+        self.database, self.clock, self.town = database, clock, town
         self.custody = CountedCustody(PublicMasters())
-        self.office = Office(TOWN, database, self.custody, PSEUDONYMS)
+        self.office = Office(town, database, self.custody, PSEUDONYMS)
         admin = By.at_terminal(database, FIRST.identifier)
         with database.begin() as connection:
             create_log(connection, ORIGIN)
@@ -151,31 +159,41 @@ class Counter:
             ):
                 operator = Operator(identifier, "係", role, hours=ALWAYS)
                 enter_operator(connection, operator, admin)
-            self.holder = enter_resident(connection, RESIDENT, admin)
-        self.code = RESIDENT.code
+            self.holder = enter_resident(connection, resident, admin)
+        self.code = resident.code
         self._drawn = 0
         self.card, self.number = self.issued_card(self.holder, self.code.reveal(), **profile)
 
     def issued_card(
-        self, holder: int, code: str, *, receipts: bool = True, profile: str = "juki-v2"
+        self,
+        holder: int,
+        code: str,
+        *,
+        receipts: bool = True,
+        profile: str = "juki-v2",
+        form: CardForm = CardForm.WITH_PHOTO,
     ) -> tuple[Card, bytes]:
         """Make a card for a holder, and let the ledger say that it is theirs; its number too."""
         self._drawn += 1
-        number = bytes.fromhex("8139200000") + self._drawn.to_bytes(3, "big")
+        number = (
+            bytes.fromhex("81392000")
+            + int(self.town[:2]).to_bytes(1)
+            + self._drawn.to_bytes(3, "big")
+        )
         issued = self.clock.now().astimezone(JAPAN).date()
         card = issue_card(
             replace(PROFILES[profile], receipts=receipts),
             seed=self._drawn,
             pin=PIN,
             code=code,
-            municipality=TOWN,
+            municipality=self.town,
             issued=issued,
-            printed=Printed(card_number=number),
+            printed=Printed(card_number=number, form=form.value),
             on_bug=raise_bug,
         )
         by = By.at_terminal(self.database, CLERK)
         expires = issued + timedelta(days=3652)
-        new = NewCard(number, holder, CardForm.WITH_PHOTO, TOWN, issued, expires)
+        new = NewCard(number, holder, form, self.town, issued, expires)
         with self.database.begin() as connection:
             entered = enter_card(connection, new, by)
             move_card(connection, entered, CardAct.HAND_OVER, Reason.APPLICATION, by)

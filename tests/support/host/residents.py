@@ -25,7 +25,7 @@ from jukihost.register import (
 from tests.support.host.ledgers import ADMIN, BY, staffed
 
 TOWN: Final = "13101"
-OTHER_TOWN: Final = "27100"
+OTHER_TOWN: Final = "27230"
 
 
 def code(seed: str = "resident") -> ResidentCode:
