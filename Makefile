@@ -177,6 +177,7 @@ bench: $(BASE) ## measure
 ENTRIES ?= 1000000
 .PHONY: bench-ledger
 bench-ledger: $(DEV) ## measure the ledger and the log of uses: minutes, and a server that it starts
+	@$(BIN)/python -m benchmarks.identify
 	@$(BIN)/python -m benchmarks.ledger
 	@$(BIN)/python -m benchmarks.uselog --entries $(ENTRIES)
 

@@ -56,6 +56,18 @@ def test_the_ledger_is_looked_at_with_a_hundred_thousand_cards() -> None:
         assert row in done.stdout, done.stdout
 
 
+def test_identification_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.identify", "--times", "5"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "identify, from card present to result" in done.stdout
+
+
 def test_the_stored_log_is_measured() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.uselog", "--entries", "2000", "--leaves", "3000",
