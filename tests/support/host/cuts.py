@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import Final
+from zlib import crc32
 
 import pytest
 from sqlalchemy import Connection
@@ -23,7 +24,10 @@ from jukihost.ledger import By, lift_stop, stop
 from jukihost.workflows import CardAtDesk, Desk, Task, recover_card
 from tests.support.host.counters import Clerk, Counter
 from tests.support.host.ledgers import FIRST, SECOND
+from tests.support.soak import ASKED
 
+_APART: Final = 7
+"""In a short run, so many exchanges are between two that are cut."""
 _MOST: Final = 400
 """More exchanges or transactions than any procedure has."""
 
@@ -90,8 +94,11 @@ class Cutting:
     secrets: tuple[str, ...] = ()
 
     def at_every_exchange(self, cut: Cut) -> int:
-        """Cut at every exchange; return how many there are."""
-        for at in range(_MOST):
+        """Cut at every exchange; return how many there are, or a few more.
+
+        At every seventh in a short run, another one for each procedure and way to cut.
+        """
+        for at in self._places(cut):
             self.prepare()
             known = self._entries()
             with self.counter.on_desk() as (hand, reader):
@@ -123,6 +130,11 @@ class Cutting:
                 assert done
                 return at
         raise AssertionError("the procedure has no end")
+
+    def _places(self, cut: Cut) -> range:
+        apart = 1 if ASKED else _APART
+        first = crc32(f"{self.task.value} {cut}".encode()) % apart
+        return range(first, _MOST, apart)
 
     def _run(self, database: Database, hand: CardAtDesk, *, puts_back: bool) -> bool:
         desk = self.counter.desk(talk=Clerk(*self.secrets, puts_back=puts_back))
