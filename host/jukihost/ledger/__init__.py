@@ -42,6 +42,12 @@ if TYPE_CHECKING:
         UnknownCard as UnknownCard,
         WordsRefused as WordsRefused,
     )
+    from jukihost.ledger.grants import (
+        Grant as Grant,
+        grant_unlock as grant_unlock,
+        list_grants as list_grants,
+        use_grant as use_grant,
+    )
     from jukihost.ledger.intents import (
         Intent as Intent,
         IntentState as IntentState,
@@ -62,15 +68,18 @@ if TYPE_CHECKING:
         Operator as Operator,
         any_operators as any_operators,
         change_operator as change_operator,
+        check_hours as check_hours,
         check_lent as check_lent,
         check_right as check_right,
         dismiss_operator as dismiss_operator,
         enter_first_operators as enter_first_operators,
         enter_operator as enter_operator,
+        find_lent as find_lent,
         find_operator as find_operator,
         inspect_card as inspect_card,
         lend_card as lend_card,
         list_lendings as list_lendings,
+        replace_card as replace_card,
         return_card as return_card,
         revoke_card as revoke_card,
     )
@@ -109,11 +118,12 @@ _HOMES: Final = {
     "take_over_card transfer_card",
     "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
     "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
+    "grants": "Grant grant_unlock list_grants use_grant",
     "intents": "Intent IntentState check_receipt find_intent finish_intent leave_uncertain "
     "open_intent open_intents settle_intent supersede uncertain_purposes undo_intent",
-    "operators": "Hours Lending Operator any_operators change_operator check_lent check_right "
-    "dismiss_operator enter_first_operators enter_operator find_operator inspect_card lend_card "
-    "list_lendings return_card revoke_card",
+    "operators": "Hours Lending Operator any_operators change_operator check_hours check_lent "
+    "check_right dismiss_operator enter_first_operators enter_operator find_lent find_operator "
+    "inspect_card lend_card list_lendings replace_card return_card revoke_card",
     "roles": "RIGHTS Right Role",
     "states": "BY_CARD BY_PERSON CardAct CertificateEffect LedgerState PersonAct REASONS Reason "
     "ReasonRule STANDINGS Standing after",

@@ -188,10 +188,8 @@ def check_right(connection: Connection, identifier: str, right: Right, at: datet
     operator = find_operator(connection, identifier)
     if right not in operator.rights:
         raise OperatorRefused(f"this operator has not the right {right.value!r}; ask one who has")
-    if right is not Right.STOP and not operator.hours.allow(at):
-        raise OperatorRefused(
-            "these are not the hours of this operator; an administrator sets them"
-        )
+    if right is not Right.STOP:
+        check_hours(operator, at)
     return operator
 
 
@@ -199,6 +197,10 @@ def lend_card(connection: Connection, card: bytes, operator: str, by: By) -> Non
     """Lend an operator card, one a person. OperatorRefused."""
     _check_manager(connection, by, operator)
     find_operator(connection, operator)
+    _lend(connection, card, operator, by)
+
+
+def _lend(connection: Connection, card: bytes, operator: str, by: By) -> None:
     taken = select(lendings.c.id).where(
         ((lendings.c.operator == operator) & lendings.c.ended.is_(None))
         | ((lendings.c.card == card) & (lendings.c.ended.is_(None)))
@@ -227,6 +229,28 @@ def _end_lending(connection: Connection, card: bytes, by: By, outcome: str) -> N
     _change_lending(connection, card, by, {"ended": by.at, "outcome": outcome})
 
 
+def replace_card(
+    connection: Connection, card: bytes, operator: str, by: By, second: str
+) -> Operator:
+    """Revoke the card of an administrator, and lend them another: what two others do together.
+
+    It serves when no administrator is left who could: both have the right `STOP`, and neither is
+    the one whose card it is. Return whose it is now. OperatorRefused.
+    """
+    have_operators(connection)
+    if len({by.operator, second, operator}) != 3:
+        raise OperatorRefused("an administrator's card is replaced by two others together")
+    for one in (by.operator, second):
+        check_right(connection, one, Right.STOP, by.at)
+    whose = find_operator(connection, operator)
+    if whose.role is not Role.ADMINISTRATOR:
+        raise OperatorRefused("this is no administrator: an administrator lends them a card")
+    held = (lendings.c.operator == operator) & lendings.c.ended.is_(None)
+    connection.execute(update(lendings).where(held).values(ended=by.at, outcome="revoked"))
+    _lend(connection, card, operator, by)
+    return whose
+
+
 def inspect_card(connection: Connection, card: bytes, by: By) -> None:
     """Note that a lent card was there when the cards were inspected. OperatorRefused."""
     _change_lending(connection, card, by, {"inspected": by.at})
@@ -248,27 +272,42 @@ def list_lendings(connection: Connection) -> list[Lending]:
     ]
 
 
-def check_lent(connection: Connection, card: bytes, at: datetime) -> Operator:
-    """Return whose operator card this is, who may work now. OperatorRefused."""
+def find_lent(connection: Connection, card: bytes) -> Operator:
+    """Return whose operator card this is, at whatever hour. OperatorRefused."""
     lent = (lendings.c.card == card) & lendings.c.ended.is_(None)
     identifier = connection.execute(select(lendings.c.operator).where(lent)).scalar_one_or_none()
     if identifier is None:
         raise OperatorRefused("this card is lent to nobody, or was revoked")
-    operator = find_operator(connection, identifier)
+    return find_operator(connection, identifier)
+
+
+def check_lent(connection: Connection, card: bytes, at: datetime) -> Operator:
+    """Return whose operator card this is, who may work now. OperatorRefused."""
+    operator = find_lent(connection, card)
+    check_hours(operator, at)
+    return operator
+
+
+def check_hours(operator: Operator, at: datetime) -> None:
+    """Check that these are an operator's hours. OperatorRefused."""
     if not operator.hours.allow(at):
         raise OperatorRefused(
             "these are not the hours of this operator; an administrator sets them"
         )
-    return operator
 
 
 def _check_manager(connection: Connection, by: By, whom: str) -> None:
     """Check that `by` may; others that change operators wait until the transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MANAGING})"))
+    have_operators(connection)
     check_right(connection, by.operator, Right.OPERATORS, by.at)
     if by.operator == whom:
         raise OperatorRefused("nobody changes what they may do themselves; ask another")
+
+
+def have_operators(connection: Connection) -> None:
+    """Have all who change operators, their cards and grants wait until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MANAGING})"))
 
 
 def _columns(operator: Operator) -> dict[str, object]:

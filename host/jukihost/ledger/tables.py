@@ -169,3 +169,24 @@ lendings: Final = Table(
     _one_where("uq_ledger_lendings_operator", "operator", where="ended IS NULL"),
 )
 """Which operator card was lent to whom, and how that ended; a revoked card is lent to nobody."""
+
+grants: Final = Table(
+    "ledger_grants",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("card", LargeBinary, nullable=False),
+    Column("operator", Text, ForeignKey("ledger_operators.identifier"), nullable=False),
+    Column("granted", Instant, nullable=False),
+    Column("granted_by", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("ended", Instant),
+    Column("outcome", Text),
+    Column("ended_by", Text),
+    Column("ended_at", Text),
+    _one_where("uq_ledger_grants_open", "card", where="ended IS NULL"),
+)
+"""Which locked operator card may be unlocked once, by whose word and until when; how that ended.
+
+`ended_at` is the terminal.
+"""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jukihost.log.disclosing import (
         DISCLOSURE as DISCLOSURE,
         disclose_stored as disclose_stored,
+        make_disclosure as make_disclosure,
         prove_stored as prove_stored,
     )
     from jukihost.log.disclosure import (
@@ -127,7 +128,7 @@ if TYPE_CHECKING:
 
 _STORED: Final = {
     "appending": "append_derivations append_entry append_use",
-    "disclosing": "DISCLOSURE disclose_stored prove_stored",
+    "disclosing": "DISCLOSURE disclose_stored make_disclosure prove_stored",
     "publishing": "NotPublished adopt_log begin_anew check_since have_witnessed log_alarms "
     "mark_restored publish_log published_checkpoint take_cosigned witness_request",
     "retention": "TooEarly prune_log",

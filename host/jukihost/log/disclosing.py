@@ -34,11 +34,32 @@ def disclose_stored(
     terminal: str,
     body: str,
 ) -> Disclosure:
-    """Make the disclosure of a resident, up to the latest published checkpoint, and log it.
+    """Make the disclosure of a resident (`make_disclosure`), and log it.
 
     at, operator, terminal, body: of whoever reads; the entry is the resident's and lands with the
-    transaction of `connection`. After the key of the pseudonyms was replaced, older uses are under
-    the old one: there is one disclosure for each key. NotPublished, NoLog, DatabaseError.
+    transaction of `connection`. NotPublished, NoLog, DatabaseError.
+    """
+    made = make_disclosure(connection, key, code)
+    append_use(
+        connection,
+        key,
+        at=at,
+        operator=operator,
+        terminal=terminal,
+        body=body,
+        purpose=DISCLOSURE,
+        outcome=Outcome.DONE,
+        resident=code,
+    )
+    return made
+
+
+def make_disclosure(connection: Connection, key: PseudonymKey, code: ResidentCode) -> Disclosure:
+    """Make the disclosure of a resident, up to the latest published checkpoint.
+
+    For whoever logs it in the same transaction. After the key of the pseudonyms was replaced, older
+    uses are under the old one: there is one disclosure for each key. NotPublished, NoLog,
+    DatabaseError.
     """
     head = head_of(connection, hold=True)
     size, note = published_checkpoint(connection)
@@ -53,7 +74,7 @@ def disclose_stored(
     rows = connection.execute(wanted.order_by(entries.c.leaf_index))
     found = [(row.leaf_index, row.entry) for row in rows]
     lasts = StoredLasts(connection)
-    made = disclose(
+    return disclose(
         code,
         key,
         found,
@@ -62,18 +83,6 @@ def disclose_stored(
         (StoredNodes(connection), size, note),
         _erased(connection, found, lasts.of(key.resident(code)), head.pruned, size),
     )
-    append_use(
-        connection,
-        key,
-        at=at,
-        operator=operator,
-        terminal=terminal,
-        body=body,
-        purpose=DISCLOSURE,
-        outcome=Outcome.DONE,
-        resident=code,
-    )
-    return made
 
 
 def _erased(

@@ -22,9 +22,18 @@ if TYPE_CHECKING:
         Question as Question,
         Step as Step,
     )
+    from jukihost.workflows.auditing import (
+        BackupMade as BackupMade,
+        UsesDisclosed as UsesDisclosed,
+        disclose_uses as disclose_uses,
+        end_old_uses as end_old_uses,
+        make_backup as make_backup,
+    )
     from jukihost.workflows.changing import recover_card as recover_card
     from jukihost.workflows.duty import Duty as Duty
     from jukihost.workflows.errors import (
+        AlreadyFounded as AlreadyFounded,
+        AnotherOffice as AnotherOffice,
         Cancelled as Cancelled,
         CardExpired as CardExpired,
         CardStopped as CardStopped,
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
         PinUncertain as PinUncertain,
         Retry as Retry,
         SupervisorDecides as SupervisorDecides,
+        UnlockUnknown as UnlockUnknown,
         WorkflowError as WorkflowError,
         code_of as code_of,
     )
@@ -47,10 +57,26 @@ if TYPE_CHECKING:
         explain as explain,
         retry_after as retry_after,
     )
+    from jukihost.workflows.founding import (
+        Founded as Founded,
+        Founder as Founder,
+        found_office as found_office,
+    )
     from jukihost.workflows.hand import CardAtDesk as CardAtDesk
     from jukihost.workflows.identifying import (
         Identified as Identified,
         identify as identify,
+    )
+    from jukihost.workflows.logging_in import (
+        CardAndPassword as CardAndPassword,
+        LogInMethod as LogInMethod,
+        Recognised as Recognised,
+        call_second as call_second,
+        card_gone as card_gone,
+        change_password as change_password,
+        lock as lock,
+        log_in as log_in,
+        log_out as log_out,
     )
     from jukihost.workflows.noting import noting as noting
     from jukihost.workflows.office import (
@@ -71,6 +97,25 @@ if TYPE_CHECKING:
         Verdict as Verdict,
     )
     from jukihost.workflows.procedure import Procedure as Procedure
+    from jukihost.workflows.restricting import (
+        lift_restriction as lift_restriction,
+        restrict_address as restrict_address,
+    )
+    from jukihost.workflows.staff import (
+        change_staff as change_staff,
+        dismiss_staff as dismiss_staff,
+        enter_staff as enter_staff,
+        inspect_operator_card as inspect_operator_card,
+        lend_operator_card as lend_operator_card,
+        replace_administrators_card as replace_administrators_card,
+        return_operator_card as return_operator_card,
+        revoke_operator_card as revoke_operator_card,
+    )
+    from jukihost.workflows.stopping import (
+        SwitchTurned as SwitchTurned,
+        lift_everything as lift_everything,
+        stop_everything as stop_everything,
+    )
     from jukihost.workflows.suspending import (
         Resumed as Resumed,
         Suspended as Suspended,
@@ -88,23 +133,38 @@ if TYPE_CHECKING:
         AsyncTerminal as AsyncTerminal,
         Terminal as Terminal,
     )
+    from jukihost.workflows.unlocking import (
+        Unlocked as Unlocked,
+        grant_unlocking as grant_unlocking,
+        unlock_operator as unlock_operator,
+    )
 
 _HOMES: Final = {
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
+    "auditing": "BackupMade UsesDisclosed disclose_uses end_old_uses make_backup",
     "changing": "recover_card",
     "duty": "Duty",
-    "errors": "Cancelled CardExpired CardStopped CutOff ForeignTown Impossible MovedOut "
-    "NotApproved NotOnDuty OtherCard PinUncertain Retry SupervisorDecides WorkflowError code_of",
+    "errors": "AlreadyFounded AnotherOffice Cancelled CardExpired CardStopped CutOff "
+    "ForeignTown Impossible MovedOut NotApproved NotOnDuty OtherCard PinUncertain Retry "
+    "SupervisorDecides UnlockUnknown WorkflowError code_of",
     "explained": "Explained INTERFACE explain retry_after",
+    "founding": "Founded Founder found_office",
     "hand": "CardAtDesk",
     "identifying": "Identified identify",
+    "logging_in": "CardAndPassword LogInMethod Recognised call_second card_gone change_password "
+    "lock log_in log_out",
     "noting": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",
     "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
     "procedure": "Procedure",
+    "restricting": "lift_restriction restrict_address",
+    "staff": "change_staff dismiss_staff enter_staff inspect_operator_card lend_operator_card "
+    "replace_administrators_card return_operator_card revoke_operator_card",
+    "stopping": "SwitchTurned lift_everything stop_everything",
     "suspending": "Resumed Suspended call_back resume_card show_notices suspend_by_telephone",
     "tasks": "RIGHT_FOR Task",
+    "unlocking": "Unlocked grant_unlocking unlock_operator",
     "terminal": "AsyncConversation AsyncTerminal Terminal",
 }
 """Where the names are at home, below this package."""

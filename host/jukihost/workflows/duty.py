@@ -21,14 +21,28 @@ class Duty:
     """
 
     def __init__(
-        self, operator: str, since: datetime, *, card: bytes | None = None, idle: timedelta = IDLE
+        self,
+        operator: str,
+        since: datetime,
+        *,
+        card: bytes | None = None,
+        stays: bool = False,
+        idle: timedelta = IDLE,
     ) -> None:
-        """Begin; `card` is the number of the operator card, None for another way to log in."""
-        self.operator, self.since, self.card = operator, since, card
+        """Begin.
+
+        card: the number of the operator card, None for another way to log in. stays: whether it
+        stays in a reader while its operator is on duty (see `card_gone`).
+        """
+        self.operator, self.since, self.card, self.stays = operator, since, card, stays
         self._idle, self._used, self._over = idle, since, False
+        self.locked = False
+        """Whether the terminal is locked, until somebody logs in."""
 
     def used(self, at: datetime) -> None:
         """Note that the terminal is used. NotOnDuty, from then on for good."""
+        if self.locked:
+            raise NotOnDuty("the terminal is locked; log in again to go on")
         if not self._over and (at - self._used > self._idle or at - self.since > LONGEST):
             self._over = True
         if self._over:
@@ -37,6 +51,10 @@ class Duty:
                 "password"
             )
         self._used = at
+
+    def lock(self) -> None:
+        """Lock the terminal: its operator, or another one, logs in before anything goes on."""
+        self.locked = True
 
     def end(self) -> None:
         """Log out."""

@@ -113,6 +113,38 @@ class CutOff(WorkflowError):
         )
 
 
+class UnlockUnknown(WorkflowError):
+    """An operator card was gone before it answered that it is unlocked; the grant is used up."""
+
+    def __str__(self) -> str:
+        return (
+            "the card was gone before its answer came, and its grant is used up. Log in with it: "
+            "if it is still locked, an administrator grants the unlocking anew"
+        )
+
+
+class AnotherOffice(WorkflowError):
+    """Another office does this: the one that has the key of `ADMIN`."""
+
+    def __str__(self) -> str:
+        return (
+            "this office has not the key of ADMIN: operator cards are unlocked by another office, "
+            "which has it"
+        )
+
+
+class AlreadyFounded(WorkflowError):
+    """The database has operators, cards or residents: an office has begun in it."""
+
+    retry = Retry.NEVER
+
+    def __str__(self) -> str:
+        return (
+            "an office has begun in this database: its administrators enter others, and their "
+            "cards are replaced as the manual says; a new office has a new database"
+        )
+
+
 def code_of(error: BaseException) -> str:
     """Return the name of an error that programs, and the log, know it by: `pin_rejected`."""
     kind = type(error)

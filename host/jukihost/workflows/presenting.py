@@ -202,5 +202,16 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
     (Task.CONTINUE_USE, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
         "Toyokawa; under 15 with a parent", frozenset({Paper.CARD, Paper.PROOF_OF_OFFICE})
     ),
+    (Task.DISCLOSE, PresentedBy.HOLDER): _allowed(
+        "personal information protection act, 76 and 77", frozenset({Paper.PHOTO})
+    ),
+    (Task.DISCLOSE, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
+        "personal information protection act, 76 and 77",
+        frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE}),
+    ),
+    (Task.DISCLOSE, PresentedBy.PROXY): _decided(
+        "personal information protection act, 76 and 77",
+        frozenset({Paper.PHOTO, Paper.LETTER_OF_ATTORNEY}),
+    ),
 }
 """Of each procedure and each person, what is needed and what is said of it."""

@@ -12,15 +12,24 @@ from sqlalchemy import Connection
 
 from jukihost.database import DatabaseError, day_in_japan
 from jukihost.errors import CardError, TransportError
-from jukihost.ledger import By, Intent, Right, check_right, check_running
+from jukihost.ledger import (
+    By,
+    Intent,
+    Operator,
+    OperatorRefused,
+    Right,
+    check_right,
+    check_running,
+    find_lent,
+)
 from jukihost.log import Outcome, append_derivations, append_use
 from jukihost.models import ResidentCode
 from jukihost.register import code_of_record
 from jukihost.workflows.errors import NotApproved, code_of
 from jukihost.workflows.office import Desk
-from jukihost.workflows.tasks import RIGHT_FOR, Task
+from jukihost.workflows.tasks import DESPITE_STOP, RIGHT_FOR, Task
 
-_NOBODY: Final = "nobody"
+NOBODY: Final = "nobody"
 """Who is named in the log where nobody was on duty."""
 
 
@@ -41,12 +50,12 @@ class Procedure:
         self.desk, self.task = desk, task
         self.intent: Intent | None = None
         self.undecided = False
-        """Whether what was begun stands open in another town's ledger."""
+        """Whether what was begun is open elsewhere: in another town, or on an operator card."""
         self._card: bytes | None = None
         self._resident: ResidentCode | None = None
         self._body, self._remark = "", ""
         self._noted = False
-        self._operator = desk.duty.operator if desk.duty else _NOBODY
+        self._operator = desk.duty.operator if desk.duty else NOBODY
 
     @property
     def by(self) -> By:
@@ -106,7 +115,8 @@ class Procedure:
     def step(self) -> Iterator[Connection]:
         """Give a transaction that writes and is not the last; not while everything is stopped."""
         with self.desk.database.begin() as connection:
-            check_running(connection)
+            if self.task not in DESPITE_STOP:
+                check_running(connection)
             yield connection
 
     @contextmanager
@@ -114,18 +124,36 @@ class Procedure:
         """Give the last transaction; the procedure is done, and in the log, when it has landed."""
         if self._noted:
             raise RuntimeError("a procedure is finished once")
-        with self._logged(Outcome.DONE, self._remark) as connection:
-            check_running(connection)
+        with self._logged(Outcome.DONE) as connection:
+            if self.task not in DESPITE_STOP:
+                check_running(connection)
             yield connection
         self._noted, self.intent = True, None
+
+    def concerns(self, connection: Connection, operator: Operator) -> None:
+        """Check that nothing is stopped, unless the operator it is done for may lift that. Stopped.
+
+        For what is `ABOUT_OPERATORS`, in its last transaction.
+        """
+        if Right.STOP not in operator.rights:
+            check_running(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        """Check that nothing is stopped, and that who is on duty may do this now."""
+        if self.task not in DESPITE_STOP:
+            check_running(connection)
+        by = self.desk.by()
+        self._operator = by.operator
+        check_right(connection, by.operator, RIGHT_FOR[self.task], by.at)
+        duty = self.desk.duty
+        lent = duty and duty.card and find_lent(connection, duty.card)
+        if lent and lent.identifier != by.operator:
+            raise OperatorRefused("the card of this log-in was lent to another operator since")
 
     def __enter__(self) -> Self:
         try:
             with self.desk.database.read() as connection:
-                check_running(connection)
-                by = self.desk.by()
-                self._operator = by.operator
-                check_right(connection, by.operator, RIGHT_FOR[self.task], by.at)
+                self._begin(connection)
         except BaseException as error:
             self._note(error)
             raise
@@ -164,7 +192,7 @@ class Procedure:
         return Outcome.FAILED if failed else Outcome.REFUSED
 
     @contextmanager
-    def _logged(self, outcome: Outcome, reason: str) -> Iterator[Connection]:
+    def _logged(self, outcome: Outcome, reason: str | None = None) -> Iterator[Connection]:
         office = self.desk.office
         at = office.database.clock.now()
         with office.custody.taken() as counts, office.database.begin() as connection:
@@ -179,7 +207,7 @@ class Procedure:
                 body=self._body,
                 purpose=self.task.value,
                 outcome=outcome,
-                reason=reason,
+                reason=self._remark if reason is None else reason,
                 card=self._card,
                 resident=self._resident,
             )

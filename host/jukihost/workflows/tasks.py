@@ -42,22 +42,61 @@ class Task(StrEnum):
     AUTHENTICATE = "authenticate"
     RECOVER = "recover"
     """What was cut off is finished or undone."""
+    RESTRICT = "restrict_address"
+    LIFT_RESTRICTION = "lift_restriction"
     LOG_IN = "log_in"
+    LOG_OUT = "log_out"
+    LOCK = "lock"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 - a name
+    FOUND = "found_office"
     OPERATORS = "operators"
+    LEND_CARD = "lend_card"
+    REPLACE_CARD = "replace_administrators_card"
+    GRANT_UNLOCK = "grant_unlock"
     UNLOCK_OPERATOR = "unlock_operator"
     DISCLOSE = "disclose"
+    RETENTION = "retention"
     STOP = "emergency_stop"
     LIFT_STOP = "lift_emergency_stop"
     EXPORT = "export"
+    """The whole database goes to a file: a backup."""
 
 
 RIGHT_FOR: Final[Mapping[Task, Right]] = {
     **dict.fromkeys(Task, Right.COUNTER),
+    Task.RESTRICT: Right.DECIDE,
+    Task.LIFT_RESTRICTION: Right.DECIDE,
     Task.OPERATORS: Right.OPERATORS,
+    Task.LEND_CARD: Right.OPERATORS,
+    Task.REPLACE_CARD: Right.STOP,
+    Task.GRANT_UNLOCK: Right.OPERATORS,
     Task.UNLOCK_OPERATOR: Right.OPERATORS,
     Task.DISCLOSE: Right.READ_LOG,
+    Task.RETENTION: Right.OPERATORS,
     Task.STOP: Right.STOP,
     Task.LIFT_STOP: Right.STOP,
     Task.EXPORT: Right.EXPORT,
 }
 """The right that each procedure needs; the manual prints it from here."""
+AT_THE_DOOR: Final = frozenset(
+    {Task.LOG_IN, Task.LOG_OUT, Task.LOCK, Task.CHANGE_PASSWORD, Task.FOUND}
+)
+"""What is done by who is not on duty, or not any more: it needs to be proven who that is."""
+ABOUT_OPERATORS: Final = frozenset(
+    {
+        Task.LOG_IN,
+        Task.CHANGE_PASSWORD,
+        Task.LEND_CARD,
+        Task.REPLACE_CARD,
+        Task.GRANT_UNLOCK,
+        Task.UNLOCK_OPERATOR,
+    }
+)
+"""What goes on during an emergency stop for operators who may lift it, and for no others.
+
+Two of them have to be able to log in, or it could never be lifted.
+"""
+DESPITE_STOP: Final = frozenset(
+    {*ABOUT_OPERATORS, Task.LOG_OUT, Task.LOCK, Task.STOP, Task.LIFT_STOP, Task.FOUND}
+)
+"""What the emergency stop does not keep from beginning."""
