@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import select
 
@@ -94,7 +94,7 @@ class Reader:
         self._reader.close()
         raise self._error()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         self.open()
         return self
 
