@@ -154,8 +154,11 @@ class RecordSigner:
         A terminal can check it with a group's hash instead of the group (the photograph, as a
         rule). The DigestInfo then holds as many hashes as there are groups.
         """
-        hashes = b"".join(hashlib.sha256(group).digest() for group in groups)
-        return self.key.sign_block(Tlv(0x30, (_SHA256, Tlv(0x04, hashes))).encode())
+        return self.sign_hashes(*(hashlib.sha256(group).digest() for group in groups))
+
+    def sign_hashes(self, *hashes: bytes) -> bytes:
+        """Return a signature over SHA-256 hashes, all in one DigestInfo."""
+        return self.key.sign_block(Tlv(0x30, (_SHA256, Tlv(0x04, b"".join(hashes)))).encode())
 
     def __repr__(self) -> str:
         return "<RecordSigner>"
@@ -169,7 +172,7 @@ AUTHORITY: Final = KeyIdentifier("6000033")
 
 def record_signer(order: Order) -> RecordSigner:
     """Return the key that signs the records of the holder's municipality, and its certificate."""
-    return _record_signer(
+    return municipal_signer(
         order.holder.municipality,
         order.authority_key("issuer"),
         order.authority_key("cv-authority"),
@@ -178,20 +181,20 @@ def record_signer(order: Order) -> RecordSigner:
 
 def authority_certificate(order: Order) -> CvCertificate:
     """Return the certificate in which the root names the authority."""
-    return _authority_certificate(
-        order.authority_key("cv-authority"), order.authority_key("cv-root")
-    )
+    return upper_certificate(order.authority_key("cv-authority"), order.authority_key("cv-root"))
 
 
 @cache
-def _record_signer(municipality: str, own: bytes, authority: bytes) -> RecordSigner:
+def municipal_signer(municipality: str, own: bytes, authority: bytes) -> RecordSigner:
+    """Return the same from the private keys (PKCS #8) of the municipality and the authority."""
     key = RsaPrivateKey(own, check=False)
     body = CertificateBody(AUTHORITY, KeyIdentifier(f"{municipality}21", "000"), key.public)
     return RecordSigner(key, CvCertificate.issue(body, RsaPrivateKey(authority, check=False)))
 
 
 @cache
-def _authority_certificate(authority: bytes, root: bytes) -> CvCertificate:
+def upper_certificate(authority: bytes, root: bytes) -> CvCertificate:
+    """Return the same from the private keys (PKCS #8) of the authority and the root."""
     body = CertificateBody(_ROOT, AUTHORITY, RsaPrivateKey(authority, check=False).public)
     return CvCertificate.issue(body, RsaPrivateKey(root, check=False))
 

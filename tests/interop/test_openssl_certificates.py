@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from jukicard import LocalReader, issue_card
 from jukicard.environment import SeededRandom
 from jukicard.synthetic.people import SPECIMEN
 from jukicard.synthetic.pki import (
@@ -24,14 +26,18 @@ from jukicard.synthetic.pki import (
 from jukicard.synthetic.pki.ocsp import answer, responder
 from jukicard.synthetic.pki.revocation import Register, RevocationReason
 from jukicard.synthetic.places import prefectures
+from jukihost.channel import build_channel
 from jukihost.issuing import (
     CardKind,
     certify,
     find_authority,
     hold_certificate,
+    personalise,
     revocation_list,
 )
+from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from tests.interop.openssl import OpenSsl, openssl_in
+from tests.unit.host_issuing.cardorders import means, moment, order_of
 from tests.unit.host_issuing.orders import order
 
 pytestmark = pytest.mark.interop
@@ -305,6 +311,18 @@ def test_ocsp_answers_verify(
         assert expected in said
         assert "Nonce" not in said
         assert (state == "revoked") == ("Reason: certificateHold" in said)
+
+
+def test_openssl_verifies_what_a_terminal_wrote_onto_a_card(openssl: OpenSsl) -> None:
+    card, by = issue_card("mynumber", seed=1, blank=True), means()
+    with LocalReader(card) as connection:
+        made = personalise(connection, order_of("mynumber"), by, at=moment("mynumber"))
+        with JpkiSession(build_channel(connection)) as jpki:
+            public = jpki.certificate(JpkiKey.AUTHENTICATION).public_bytes(Encoding.DER)
+    assert public in [one.der for one in made.certificates]
+    for name, one in zip(("signature", "authentication"), made.certificates, strict=True):
+        root, holder = openssl.put(f"{name}-root", one.authority), openssl.put(name, one.der)
+        openssl.said("verify", "-CAfile", root, *at(moment("mynumber")), holder)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,18 @@ if TYPE_CHECKING:
         IssuedCertificate as IssuedCertificate,
         RevocationReason as RevocationReason,
         certificate_standing as certificate_standing,
+        certificates_of as certificates_of,
         certify as certify,
         hold_certificate as hold_certificate,
         release_certificate as release_certificate,
         revocation_list as revocation_list,
         revoke_certificate as revoke_certificate,
+        supersede_others as supersede_others,
+    )
+    from jukihost.issuing.contents import (
+        CardOrder as CardOrder,
+        ContentsRefused as ContentsRefused,
+        HolderItems as HolderItems,
     )
     from jukihost.issuing.errors import (
         AuthorityAway as AuthorityAway,
@@ -34,9 +41,40 @@ if TYPE_CHECKING:
         CertificateWrong as CertificateWrong,
         IssueEnded as IssueEnded,
     )
+    from jukihost.issuing.handover import (
+        NewPins as NewPins,
+        PinsDoNotFit as PinsDoNotFit,
+        set_pins as set_pins,
+    )
     from jukihost.issuing.lookup import (
         find_authority as find_authority,
+        find_signer as find_signer,
         list_authorities as list_authorities,
+        list_signers as list_signers,
+    )
+    from jukihost.issuing.making import (
+        IssuingMeans as IssuingMeans,
+        Personalised as Personalised,
+        Step as Step,
+    )
+    from jukihost.issuing.operators import (
+        OperatorOrder as OperatorOrder,
+        personalise_operator as personalise_operator,
+    )
+    from jukihost.issuing.personalising import personalise as personalise
+    from jukihost.issuing.records import RecordSigner as RecordSigner
+    from jukihost.issuing.sources import (
+        CardSource as CardSource,
+        FeedSource as FeedSource,
+        ReaderSource as ReaderSource,
+        ReturningSource as ReturningSource,
+    )
+    from jukihost.issuing.standing import (
+        CardStanding as CardStanding,
+        NotBlank as NotBlank,
+        NotOurCard as NotOurCard,
+        examine_card as examine_card,
+        read_card_number as read_card_number,
     )
     from jukihost.issuing.terms import (
         JUKI_CARDS_UNTIL as JUKI_CARDS_UNTIL,
@@ -50,11 +88,19 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "authority": "CertificateAuthority CertificateRequest CertificateStanding CertificateUse "
-    "IssuedCertificate RevocationReason certificate_standing certify hold_certificate "
-    "release_certificate revocation_list revoke_certificate",
+    "IssuedCertificate RevocationReason certificate_standing certificates_of certify "
+    "hold_certificate release_certificate revocation_list revoke_certificate supersede_others",
+    "contents": "CardOrder ContentsRefused HolderItems",
     "errors": "AuthorityAway AuthorityBroken AuthorityError AuthorityMissing AuthorityRefused "
     "CertificateUnknown CertificateWrong IssueEnded",
-    "lookup": "find_authority list_authorities",
+    "handover": "NewPins PinsDoNotFit set_pins",
+    "lookup": "find_authority find_signer list_authorities list_signers",
+    "making": "IssuingMeans Personalised Step",
+    "operators": "OperatorOrder personalise_operator",
+    "personalising": "personalise",
+    "records": "RecordSigner",
+    "sources": "CardSource FeedSource ReaderSource ReturningSource",
+    "standing": "CardStanding NotBlank NotOurCard examine_card read_card_number",
     "terms": "CardKind JUKI_CARDS_UNTIL JUKI_CERTIFICATES_UNTIL card_last_day "
     "certificate_last_day check_card_issue check_certificate_issue",
 }

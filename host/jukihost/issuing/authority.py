@@ -7,7 +7,7 @@ become typed errors, and what it issues is compared with what was ordered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -130,11 +130,15 @@ class CertificateAuthority(Protocol):
     def crl(self, serial: int, at: datetime, /) -> bytes:
         """Return the revocation list of a moment, in DER, on which a certificate would stand."""
 
+    def certificates(self, card_number: bytes, /) -> tuple[tuple[str, bytes], ...]:
+        """Return what it issued for keys of a card, oldest first: the kind, and DER."""
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
     """A certificate that is what was ordered, and that of its authority, both in DER."""
 
+    use: CertificateUse
     der: bytes = field(repr=False)
     authority: bytes = field(repr=False)
     serial: int
@@ -172,7 +176,43 @@ def certify(authority: CertificateAuthority, request: CertificateRequest) -> Iss
         found = _read(raw)
         above = authority.authority(found.serial_number)
     _check(request, found, _read(above))
+    return _issued(request.use, found, raw, above)
+
+
+def certificates_of(
+    authority: CertificateAuthority, card_number: bytes
+) -> tuple[IssuedCertificate, ...]:
+    """Return the certificates of a card's keys that are not revoked or on hold, oldest first.
+
+    AuthorityAway, CertificateWrong.
+    """
+    found = []
+    with _asking():
+        for kind, raw in authority.certificates(card_number):
+            certificate = _read(raw)
+            if authority.revocation(certificate.serial_number) is None:
+                above = authority.authority(certificate.serial_number)
+                found.append(_issued(CertificateUse(kind), certificate, raw, above))
+    return tuple(found)
+
+
+def supersede_others(
+    authority: CertificateAuthority, card_number: bytes, kept: Container[int], since: datetime
+) -> None:
+    """Revoke what was issued for keys of a card that it has no more: all but the numbers `kept`.
+
+    AuthorityAway, AuthorityRefused.
+    """
+    for one in certificates_of(authority, card_number):
+        if one.serial not in kept:
+            revoke_certificate(authority, one.serial, RevocationReason.SUPERSEDED, since)
+
+
+def _issued(
+    use: CertificateUse, found: x509.Certificate, raw: bytes, above: bytes
+) -> IssuedCertificate:
     return IssuedCertificate(
+        use=use,
         der=raw,
         authority=above,
         serial=found.serial_number,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jukihost.issuing.authority import CertificateAuthority
 from jukihost.issuing.errors import AuthorityAway, AuthorityBroken, AuthorityMissing
+from jukihost.issuing.records import RecordSigner
 
 AUTHORITIES: Final = "jukihost.authorities"
 """The entry-point group of certificate authorities.
@@ -16,7 +17,26 @@ AUTHORITIES: Final = "jukihost.authorities"
 Each names what makes one: it is called with the path of the file that its register is kept in, or
 None, and returns what fits `CertificateAuthority`.
 """
-_METHODS: Final = ("issue", "authority", "revoke", "release", "revocation", "crl")
+_METHODS: Final = (
+    "issue",
+    "authority",
+    "revoke",
+    "release",
+    "revocation",
+    "crl",
+    "certificates",
+)
+SIGNERS: Final = "jukihost.recordsigners"
+"""The entry-point group of record signers; each names what makes one, without arguments."""
+_SIGNERS_METHODS: Final = (
+    "certificate",
+    "upper_certificate",
+    "authority_key",
+    "named_key",
+    "delivery_key",
+    "sign",
+    "text_image",
+)
 
 
 def list_authorities() -> tuple[str, ...]:
@@ -34,6 +54,17 @@ def find_authority(name: str, register: str | PathLike[str] | None = None) -> Ce
     return found
 
 
+def list_signers() -> tuple[str, ...]:
+    """Return the names of the record signers that are installed here."""
+    return names_in(SIGNERS)
+
+
+def find_signer(name: str) -> RecordSigner:
+    """Return the record signer of a name. Errors as `find_authority`."""
+    found: RecordSigner = make(SIGNERS, name, _SIGNERS_METHODS)
+    return found
+
+
 def names_in(group: str) -> tuple[str, ...]:
     """Return the names that packages offer in a group."""
     return tuple(sorted({point.name for point in entry_points(group=group)}))
@@ -47,16 +78,16 @@ def make(group: str, name: str, methods: tuple[str, ...], *arguments: object) ->
         maker: Callable[..., object] = point.load()
     except Exception as failure:
         raise AuthorityBroken(
-            f"{package}, which offers the authority {name!r}, cannot be loaded "
+            f"{package}, which offers {name!r} of {group}, cannot be loaded "
             f"({type(failure).__name__}): repair or update it, or uninstall it and name another"
         ) from failure
     try:
         found = maker(*arguments)
     except OSError as error:
-        raise AuthorityAway(f"the authority {name!r} cannot be used now: {error}") from None
+        raise AuthorityAway(f"{name!r} of {group} cannot be used now: {error}") from None
     except Exception as failure:
         raise AuthorityBroken(
-            f"the authority {name!r} of {package} cannot be made ({type(failure).__name__}): "
+            f"{name!r} of {group} of {package} cannot be made ({type(failure).__name__}): "
             "repair or update it"
         ) from failure
     lacking = [method for method in methods if not callable(getattr(found, method, None))]
@@ -72,12 +103,12 @@ def _point(group: str, name: str) -> EntryPoint:
     if not points:
         there = ", ".join(names_in(group)) or "none"
         raise AuthorityMissing(
-            f"there is no authority {name!r} here; there is {there}; install the package that "
+            f"there is none called {name!r} here; there is {there}; install the package that "
             f"offers it (in the group {group!r})"
         )
     packages = sorted({point.dist.name for point in points if point.dist is not None})
     if len(packages) > 1:
         raise AuthorityBroken(
-            f"the authority {name!r} is offered by {' and '.join(packages)}: uninstall all but one"
+            f"{name!r} of {group} is offered by {' and '.join(packages)}: uninstall all but one"
         )
     return points[0]

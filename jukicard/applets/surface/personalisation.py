@@ -35,7 +35,7 @@ NAMED_KEY: Final = KeyIdentifier("6000024")
 NAME_COLUMNS: Final = 20
 ADDRESS_COLUMNS: Final = 24
 """How many characters a line of the name and of the address has on the card's face."""
-_REFERENCE: Final = SealedReference(KeyIdentifier("6900025"))
+REFERENCE: Final = SealedReference(KeyIdentifier("6900025"))
 
 
 def personalise(applet: SurfaceApplet, order: Order) -> None:
@@ -67,7 +67,7 @@ def _write_successor(applet: SurfaceApplet, order: Order) -> None:
         {
             names.BIRTH: BirthRecord.issue(holder.birth, key, signer),
             names.FACE: face.signed_by(signer),
-            names.BASIC_INFORMATION: BasicInformation(holder.municipality, NAMED_KEY, _REFERENCE),
+            names.BASIC_INFORMATION: BasicInformation(holder.municipality, NAMED_KEY, REFERENCE),
             names.CERTIFICATE: signer.certificate,
             names.NUMBER_IMAGE: NumberImage.issue(image, key, signer),
         },

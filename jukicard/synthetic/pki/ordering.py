@@ -219,6 +219,11 @@ class CertificateDesk:
             start = at.astimezone(datetime.UTC).replace(microsecond=0)
             return kept.crl(entry.point, start, start + LIST_LASTS)
 
+    def certificates(self, card_number: bytes) -> tuple[tuple[str, bytes], ...]:
+        """Return what was issued for keys of a card, oldest first: the kind, and DER."""
+        with self._register.changing() as register:
+            return tuple((entry.kind, entry.der) for entry in register.of_card(card_number))
+
     def _make(
         self,
         register: Changing,

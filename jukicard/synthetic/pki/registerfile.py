@@ -24,7 +24,8 @@ _APPLICATION_ID: Final = 0x4A504B49  # JPKI
 _SCHEMA: Final = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE certificate (
-    serial INTEGER PRIMARY KEY,
+    entered INTEGER PRIMARY KEY,
+    serial INTEGER NOT NULL UNIQUE,
     issuer TEXT NOT NULL,
     kind TEXT NOT NULL,
     card TEXT NOT NULL,
@@ -38,7 +39,7 @@ CREATE TABLE certificate (
     point BLOB NOT NULL,
     since TEXT,
     reason INTEGER,
-    UNIQUE (kind, card_number, key)
+    UNIQUE (card_number, kind, key)
 );
 CREATE TABLE list (issuer TEXT PRIMARY KEY, latest INTEGER NOT NULL);
 """
@@ -183,6 +184,15 @@ class Changing:
     def of_key(self, kind: str, card_number: bytes, key: bytes) -> Entry | None:
         """Return the certificate of a card's key."""
         return self._one("kind = ? AND card_number = ? AND key = ?", kind, card_number, key)
+
+    def of_card(self, card_number: bytes) -> list[Entry]:
+        """Return the certificates of a card's keys, in the order in which they were entered."""
+        rows = self._connection.execute(
+            f"SELECT {_FIELDS}, since, reason FROM certificate "  # noqa: S608 - a constant
+            "WHERE card_number = ? ORDER BY entered",
+            (card_number,),
+        )
+        return [Entry(*row) for row in rows]
 
     def find(self, serial: int) -> Entry | None:
         """Return the certificate of a number."""

@@ -13,7 +13,9 @@ from jukihost.issuing import (
     AuthorityMissing,
     certify,
     find_authority,
+    find_signer,
     list_authorities,
+    list_signers,
     lookup,
 )
 from tests.unit.host_issuing.orders import order
@@ -61,6 +63,13 @@ def test_the_installed_group_names_what_the_project_declares() -> None:
     assert [point.value for point in declared] == [
         "jukicard.synthetic.pki.ordering:CertificateDesk"
     ]
+
+
+def test_the_test_record_signer_is_found_by_name() -> None:
+    assert "test" in list_signers()
+    assert len(find_signer("test").certificate("13221")) == 568
+    with pytest.raises(AuthorityMissing, match=r"'real'.*there is .*test.*recordsigners"):
+        find_signer("real")
 
 
 def test_one_that_is_not_there_is_refused_with_those_that_are(
