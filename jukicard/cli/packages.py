@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from jukicard.cli.problems import UserError
 from jukicard.runtime.applet import Applet
-from jukicard.runtime.kinds import ENTRY_POINTS, load_point
+from jukicard.runtime.installed import ENTRY_POINTS
+from jukicard.runtime.kinds import load_point
 
 _OURS: Final = frozenset({"jukicard", "jukihost"})
 

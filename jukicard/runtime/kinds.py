@@ -13,6 +13,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from jukicard.runtime import installed
+from jukicard.runtime.installed import ENTRY_POINTS
 from jukicard.runtime.placement import Placement, Privilege
 from jukicard.runtime.quota import USUAL_SHARE
 
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
 
     from jukicard.runtime.applet import Applet
 
-ENTRY_POINTS: Final = "jukicard.applets"
-"""The entry-point group in which distributions offer applications, this one too."""
 DISTRIBUTION: Final = "jukicard"
 """The distribution whose kinds are run as they are."""
 
 _own: dict[str, str] = {}
 _OFFERED: Final[dict[str, type[Applet[Any]]]] = {}
 _TRUSTED: Final[set[str]] = set()
+_WHOLE: Final[dict[str, type[Applet[Any]]]] = {}
+"""Which class each entry point was found to name, whole."""
 
 
 class UnknownAppletError(LookupError):
@@ -130,7 +132,7 @@ def find_kind(name: str, package: str = "") -> Kind:
         return _own_kind(name, place)
     point = _entry_point(name, package)
     found = load_point(point)
-    return _kind(name, True, _package(point), found)
+    return _kind(name, True, installed.package(point), found)
 
 
 def _kind(name: str, confined: bool, package: str, found: type[Applet[Any]]) -> Kind:
@@ -141,9 +143,7 @@ def _kind(name: str, confined: bool, package: str, found: type[Applet[Any]]) -> 
 
 def further_kinds() -> list[str]:
     """Return the names of the kinds that are no own ones: offered here, or by other packages."""
-    from importlib import metadata
-
-    names = {point.name for point in metadata.entry_points(group=ENTRY_POINTS)}
+    names = {point.name for point in installed.offered()}
     return sorted(names.union(_OFFERED) - _own_kinds().keys())
 
 
@@ -164,16 +164,14 @@ def _class_at(place: str) -> type[Applet[Any]]:
 
 
 def _entry_point(name: str, package: str) -> EntryPoint:
-    from importlib import metadata
-
-    points = list(metadata.entry_points(group=ENTRY_POINTS, name=name))
+    points = [point for point in installed.offered() if point.name == name]
     if not points:
         what = f"install {package}" if package else "install the package that offers it"
         raise UnknownAppletError(
             f"this card has an application of the kind {name!r}, which is not installed here: "
             f"{what} (in the group {ENTRY_POINTS!r})"
         )
-    packages = sorted({_package(point) for point in points})
+    packages = sorted({installed.package(point) for point in points})
     if len(packages) > 1:
         raise UnknownAppletError(
             f"the kind of application {name!r} is offered by {' and '.join(packages)}: "
@@ -182,21 +180,33 @@ def _entry_point(name: str, package: str) -> EntryPoint:
     return points[0]
 
 
-def _package(point: EntryPoint) -> str:
-    return "" if point.dist is None else point.dist.name
-
-
 def load_point(point: EntryPoint) -> type[Applet[Any]]:
-    """Return the class that an entry point names. FaultyAppletError says what is wrong."""
+    """Return the class that an entry point names. FaultyAppletError says what is wrong with it.
+
+    A package that fails is not run again before it, or something that is installed, has changed.
+    """
+    known = installed.failure(point)
+    if known:
+        raise FaultyAppletError(known)
+    try:
+        return _load(point)
+    except FaultyAppletError as problem:
+        installed.remember(point, str(problem))
+        raise
+
+
+def _load(point: EntryPoint) -> type[Applet[Any]]:
     from jukicard.runtime.applet import Applet
     from jukicard.runtime.assembly import check_whole
     from jukicard.runtime.handlers import DeclarationError
 
-    package = _package(point) or "the package that offers it"
+    package = installed.package(point) or "the package that offers it"
     try:
         found = point.load()
         if isinstance(found, type) and issubclass(found, Applet):
-            check_whole(found)
+            if _WHOLE.get(point.value) is not found:
+                check_whole(found)
+                _WHOLE[point.value] = found
             return found
     except DeclarationError as problem:
         raise FaultyAppletError(

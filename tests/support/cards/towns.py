@@ -12,7 +12,8 @@ from typing import Any, Final
 from jukicard import PROFILES, Card, issue_card
 from jukicard.kit.fileapplet import FileApplet
 from jukicard.runtime.boundary import raise_bug
-from jukicard.runtime.kinds import ENTRY_POINTS, offer_applet
+from jukicard.runtime.installed import ENTRY_POINTS
+from jukicard.runtime.kinds import offer_applet
 from jukicard.testing.applets import with_forbidden
 
 EXAMPLES: Final = Path(__file__).parents[3] / "examples"

@@ -27,8 +27,8 @@ from jukicard.runtime.application import ConfinedApplication
 from jukicard.runtime.boundary import raise_bug
 from jukicard.runtime.firewall import AppletMisbehavedError
 from jukicard.runtime.handlers import DeclarationError
+from jukicard.runtime.installed import ENTRY_POINTS
 from jukicard.runtime.kinds import (
-    ENTRY_POINTS,
     UnknownAppletError,
     applet_class,
     find_kind,
