@@ -137,6 +137,8 @@ class StatusError(CardError):
 
     status: StatusWord
     ins: int
+    proprietary: bool = False
+    """Whether the command came with a proprietary class: the instruction then is another one."""
 
     def __init__(self, status: StatusWord, ins: int) -> None:
         super().__init__(status, ins)
@@ -144,7 +146,12 @@ class StatusError(CardError):
         self.ins = ins
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.advice} ({ins_label(self.ins)} answered {self.status.hex})"
+        return f"{self.what}; {self.advice} ({self.command} answered {self.status.hex})"
+
+    @property
+    def command(self) -> str:
+        """The name of the command that was refused."""
+        return ins_label(self.ins, proprietary=self.proprietary)
 
 
 class CardWarning(StatusError):
@@ -224,7 +231,7 @@ class AuthenticationRejected(StatusError):
         if left is None:
             return super().__str__()
         then = "the key is blocked now" if left == 0 else f"{tries(left)} of this key left"
-        return f"{self.what}, {then}; {self.advice} ({ins_label(self.ins)}, {self.status.hex})"
+        return f"{self.what}, {then}; {self.advice} ({self.command}, {self.status.hex})"
 
 
 class AuthenticationBlocked(StatusError):
@@ -423,7 +430,9 @@ def error_for(command: CommandApdu, status: StatusWord) -> CardError | None:
             f"{status.hex} is no status of ISO/IEC 7816-4; check the reader, "
             "clean the card, and try again"
         )
-    return _kind_of(command, status)(status, command.ins)
+    error = _kind_of(command, status)(status, command.ins)
+    error.proprietary = not command.cla.interindustry
+    return error
 
 
 def _kind_of(command: CommandApdu, status: StatusWord) -> type[StatusError]:

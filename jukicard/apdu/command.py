@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jukicard.apdu.cla import CLASS_BYTES, ClassByte
-from jukicard.apdu.ins import INSTRUCTIONS
+from jukicard.apdu.ins import INSTRUCTIONS, ins_label
 
 MAX_NC: Final = 65_535
 """The largest command data field, in bytes."""
@@ -166,6 +166,11 @@ class CommandApdu:
             return "1"
         number = 2 if not self.data else 4 if self.ne else 3
         return f"{number}{'E' if self.extended else 'S'}"
+
+    @property
+    def label(self) -> str:
+        """The printed name of its instruction, which the class byte has a part in."""
+        return ins_label(self.ins, proprietary=not self.cla.interindustry)
 
     @property
     def header(self) -> bytes:

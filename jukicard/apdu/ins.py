@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -89,7 +90,34 @@ INSTRUCTIONS: Final[tuple[int, ...]] = tuple(
 """All 256 instruction bytes; those with a name are members of `Ins`."""
 
 
-def ins_label(value: int) -> str:
-    """Return the printed name of an instruction, or `INS xx` for one without a name."""
+# GlobalPlatform Card Specification 2.3.1, 11; JICSAP and its relatives on Japanese cards
+_PROPRIETARY: Final[Mapping[int, str]] = {
+    0x2A: "COMPUTE DIGITAL SIGNATURE",
+    0x2C: "RESET RETRY COUNTER",
+    0x32: "CHANGE KEY",
+    0x50: "INITIALIZE UPDATE",
+    0x82: "EXTERNAL AUTHENTICATE",
+    0xA2: "VERIFY CERTIFICATE",
+    0xA4: "SELECT",
+    0xAE: "SET SESSION KEY",
+    0xC0: "GET RESPONSE",
+    0xCA: "GET DATA",
+    0xCB: "GET DATA (odd)",
+    0xD8: "PUT KEY",
+    0xE2: "STORE DATA",
+    0xE4: "DELETE",
+    0xE6: "INSTALL",
+    0xF0: "SET STATUS",
+    0xF2: "GET STATUS",
+}
+
+
+def ins_label(value: int, *, proprietary: bool = False) -> str:
+    """Return the printed name of an instruction, or `INS xx` for one without a name.
+
+    proprietary: it came with a proprietary class, in which the same byte is another command.
+    """
+    if proprietary:
+        return _PROPRIETARY.get(value) or f"INS {value:02X}"
     ins = INSTRUCTIONS[value]
     return ins.label if isinstance(ins, Ins) else f"INS {value:02X}"

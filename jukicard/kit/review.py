@@ -286,9 +286,10 @@ def declaration(kind: type[FileApplet[Any]], tree: FileTree) -> dict[str, str]:
         if not isinstance(condition, Always | Never):
             found[f"condition {name}"] = str(condition)
     for class_byte, table in (("00", kind.interindustry), ("80", kind.proprietary)):
+        proprietary = class_byte == "80"
         for ins, handler in table.items():
             what = (handler.__doc__ or "answered").partition("\n")[0]
-            found[f"command {class_byte} {ins_label(ins)}"] = what
+            found[f"command {class_byte} {ins_label(ins, proprietary=proprietary)}"] = what
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins, ins_label
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.channel import LogicalChannel
 from jukicard.errors import IsoError
@@ -95,9 +95,7 @@ class Admission:
             channel.drop_transfers()
             self._refused(command, channel)
             cell = outcome(ObjectKind.CARD, now, Operation.USE)
-            raise IsoError(
-                cell.status, f"{ins_label(command.ins)}: the card is {self._card.description}"
-            )
+            raise IsoError(cell.status, f"{command.label}: the card is {self._card.description}")
 
 
 def _keeps_receipts(channel: LogicalChannel) -> bool:

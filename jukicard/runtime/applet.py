@@ -10,7 +10,6 @@ from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import ins_label
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.environment import RandomSource
@@ -327,7 +326,7 @@ class Applet(Generic[State]):
             )
         return IsoError(
             StatusWord.INS_NOT_SUPPORTED,
-            f"{self.context.aid} does not know {ins_label(command.ins)}",
+            f"{self.context.aid} does not know {command.label}",
         )
 
     def select_inside(self, command: CommandApdu, state: State) -> ResponseApdu | None:

@@ -60,6 +60,12 @@ class Contents(Protocol):
     def remove(self, aid: bytes) -> None:
         """Take an application off the card with all it has written; 6985 while it is selected."""
 
+    def removals(self, aid: bytes) -> int:
+        """Return how often an application of that name was taken off since the card has power.
+
+        So that whoever goes on with one knows that it is still the same.
+        """
+
     def is_further(self, aid: bytes) -> bool:
         """Tell whether an application came to the card after it was issued."""
 

@@ -46,7 +46,9 @@ class Table(NamedTuple):
 
 _COMMAND: Final = ("command", "state")
 INTERINDUSTRY: Final = Table("interindustry", _COMMAND, ins_label)
-PROPRIETARY: Final = Table("proprietary", _COMMAND, lambda ins: f"proprietary {ins_label(ins)}")
+PROPRIETARY: Final = Table(
+    "proprietary", _COMMAND, lambda ins: f"proprietary {ins_label(ins, proprietary=True)}"
+)
 
 
 class Claim(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -76,6 +77,7 @@ class Registry:
         "_shares",
         "_surroundings",
         "_takes_over",
+        "removals",
         "selected",
     )
 
@@ -98,6 +100,8 @@ class Registry:
         self._faults: dict[bytes, str] = {}
         self._takes_over = takes_over
         self._raw: bytes | None = None
+        self.removals: Counter[bytes] = Counter()
+        """How often an application of a name was taken off in this process."""
         self._shares: dict[Aid, Share] = {}
         self._common = Share(surroundings.options.quota, ())
         self.selected: Callable[[], Iterable[Application | None]] = list
@@ -324,6 +328,7 @@ class Registry:
                 "channel",
             )
         self._surroundings.environment.memory.drop_partition(found.partition_name)
+        self.removals[aid] += 1
         self._write([one for one in self._entries if one != old])
         self._end(old.placement.aid)
 
@@ -444,6 +449,9 @@ class _Managed(Contents):
 
     def remove(self, aid: bytes) -> None:
         self._registry.remove(aid)
+
+    def removals(self, aid: bytes) -> int:
+        return self._registry.removals[aid]
 
     def is_further(self, aid: bytes) -> bool:
         return self._registry.entry(aid).after_issue

@@ -90,6 +90,8 @@ class Coverage:
         if card.applications.get(OPERATOR):
             self.possible[CARD_STATES] |= {(state,) for state in states_of("operator")}
         for application in card.applications:
+            if application.fault:
+                continue
             self.applications.add(application.type_name)
             self._offer(application)
             applet = application.applet
@@ -211,7 +213,7 @@ class _Listener:
         of_card = command.cla.interindustry and (by_name or command.ins in OF_THE_CARD)
         answers = self._selected.get(command.cla.channel, self._card.applications.default)
         name = ins_label(command.ins)
-        if of_card or answers is None:
+        if of_card or answers is None or answers.fault:
             self._coverage.saw_command(_OF_CARD, name, refused=refused)
             return
         if not command.cla.interindustry:

@@ -30,8 +30,7 @@ def _words(command: CommandApdu) -> str:
     if command.cla.interindustry:
         known = _INTERINDUSTRY.get(command.ins)
         return known(command) if known else _plain(ins_label(command.ins), command)
-    name = _PROPRIETARY.get(command.ins)
-    return _plain(name or f"INS {command.ins:02X}", command)
+    return _plain(ins_label(command.ins, proprietary=True), command)
 
 
 def _plain(name: str, command: CommandApdu) -> str:
@@ -343,24 +342,4 @@ _INTERINDUSTRY: Final[Mapping[int, _Describe]] = {
     Ins.INSTALL: lambda command: (
         "TERMINATE DF" if not command.p1 | command.p2 else _plain("TERMINATE DF", command)
     ),
-}
-
-# GlobalPlatform Card Specification 2.3.1, 11; JICSAP and its relatives on Japanese cards
-_PROPRIETARY: Final[Mapping[int, str]] = {
-    0x2A: "COMPUTE DIGITAL SIGNATURE",
-    0x32: "CHANGE KEY",
-    0x50: "INITIALIZE UPDATE",
-    0x82: "EXTERNAL AUTHENTICATE",
-    0xA2: "VERIFY CERTIFICATE",
-    0xA4: "SELECT",
-    0xAE: "SET SESSION KEY",
-    0xC0: "GET RESPONSE",
-    0xCA: "GET DATA",
-    0xCB: "GET DATA (odd)",
-    0xD8: "PUT KEY",
-    0xE2: "STORE DATA",
-    0xE4: "DELETE",
-    0xE6: "INSTALL",
-    0xF0: "SET STATUS",
-    0xF2: "GET STATUS",
 }

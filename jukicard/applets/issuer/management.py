@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jukicard.apdu.aid import Aid
 from jukicard.apdu.command import CommandApdu
-from jukicard.apdu.ins import Ins, ins_label
+from jukicard.apdu.ins import Ins
 from jukicard.apdu.response import ResponseApdu
 from jukicard.apdu.status import StatusWord
 from jukicard.apdu.tlv import Tlv
@@ -81,11 +81,18 @@ _DONE: Final = ResponseApdu(b"\0")
 """What INSTALL, DELETE and the like answer: no confirmation follows (11.1.6)."""
 
 
+class Personalised(NamedTuple):
+    """The application that a session personalises; another one of the name is another one."""
+
+    aid: Aid
+    removals: int
+
+
 class ManagementState(ChannelState, receipts.ReceiptState):
     """Adds where GET STATUS stopped, and which application is being personalised."""
 
     listing: tuple[commands.GetStatus, int] | None = None
-    personalised: Aid | None = None
+    personalised: Personalised | None = None
     blocks: tuple[commands.StoreData, ...] = ()
 
 
@@ -123,7 +130,7 @@ class Management(SecureChannel[ManagementState]):
         if ISSUER not in state.security.authenticated:
             raise IsoError(
                 StatusWord.SECURITY_STATUS_NOT_SATISFIED,
-                f"{ins_label(command.ins)}: the issuer has opened no session",
+                f"{command.label}: the issuer has opened no session",
             )
 
     def _contents(self) -> Contents:
@@ -222,7 +229,7 @@ class Management(SecureChannel[ManagementState]):
         if not self.context.card_usable:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
-                f"{ins_label(command.ins)}: the card is suspended",
+                f"{command.label}: the card is suspended",
             )
 
     def _other(self, aid: bytes) -> None:
@@ -250,7 +257,7 @@ class Management(SecureChannel[ManagementState]):
         if wanted.purpose == commands.FOR_PERSONALISATION:
             contents.state(wanted.aid)
             self._other(wanted.aid)
-            state.personalised = wanted.aid
+            state.personalised = Personalised(wanted.aid, contents.removals(wanted.aid))
         else:
             self.receipts.changed(state.intent)
         return _DONE
@@ -288,7 +295,7 @@ class Management(SecureChannel[ManagementState]):
         if state.personalised is None:
             self._put_own(wanted, state)
         else:
-            self._put_of(state.personalised, wanted)
+            self._put_of(self._same(state.personalised), wanted)
         checks = b"".join(key.check_value() for key in wanted.keys)
         return ResponseApdu(bytes((wanted.version,)) + checks)
 
@@ -310,6 +317,16 @@ class Management(SecureChannel[ManagementState]):
             self.domain.delete(wanted.replaced)
             self._end_sessions(wanted.replaced, state)
         self.domain.put(KeySet(wanted.version, *wanted.keys))
+
+    def _same(self, personalised: Personalised) -> Aid:
+        """Return which application it is; 6985 where that one was removed since it was named."""
+        if self._contents().removals(personalised.aid) != personalised.removals:
+            raise IsoError(
+                StatusWord.CONDITIONS_NOT_SATISFIED,
+                f"{personalised.aid} was removed meanwhile: INSTALL for personalisation says which "
+                "application is meant",
+            )
+        return personalised.aid
 
     def _put_of(self, aid: Aid, wanted: commands.PutKey) -> None:
         if len(wanted.keys) != 2:
@@ -337,7 +354,7 @@ class Management(SecureChannel[ManagementState]):
         Blocks are numbered from 00; all of them are done with the last one, or none.
         """
         self._enter(command, state)
-        aid, blocks = state.personalised, state.blocks
+        personalised, blocks = state.personalised, state.blocks
         state.personalised, state.blocks = None, ()
         wanted = commands.parse_store_data(command)
         if wanted.number != len(blocks) or any(
@@ -348,10 +365,11 @@ class Management(SecureChannel[ManagementState]):
                 f"STORE DATA: block {len(blocks)} comes next, of the same kind; begin anew",
             )
         if not wanted.last:
-            state.personalised, state.blocks = aid, (*blocks, wanted)
+            state.personalised, state.blocks = personalised, (*blocks, wanted)
             return ResponseApdu()
         whole = b"".join(one.data for one in (*blocks, wanted))
         values = commands.stored_values(whole, as_objects=wanted.as_objects)
+        aid = None if personalised is None else self._same(personalised)
         if aid is None and wanted.as_objects and [name for name, _ in values] == [RECEIPT_TAG]:
             receipts.enter(self.receipts, Authenticated(ISSUER), state)
             self.receipts.take(values[0][1], state)
@@ -394,12 +412,13 @@ class Management(SecureChannel[ManagementState]):
     def unblock_of(self, command: CommandApdu, state: ManagementState) -> ResponseApdu:
         """RESET RETRY COUNTER: a PIN or key of the application that is being personalised."""
         self._enter(command, state)
-        file, aid = commands.parse_unblock(command), state.personalised
-        if aid is None:
+        file, personalised = commands.parse_unblock(command), state.personalised
+        if personalised is None:
             raise IsoError(
                 StatusWord.CONDITIONS_NOT_SATISFIED,
                 "RESET RETRY COUNTER: INSTALL for personalisation says of which application",
             )
+        aid = self._same(personalised)
         self._contents().administer(aid, lambda applet: applet.unblock(file))
         self.receipts.changed(state.intent)
         return ResponseApdu()
