@@ -335,19 +335,21 @@ class Registry:
     def _end(self, aid: Aid) -> None:
         self._surroundings.state.endings.end_all_of(aid)
 
-    def offers(self) -> dict[Aid, str]:
+    def offers(self) -> dict[Aid, dict[str, str]]:
         """Return the kinds that can be installed, by the name under which each usually lies.
 
-        A kind that says no name is not among them, nor one that cannot be loaded.
+        Of each package one, by the package. A kind that says no name is not among them, nor one
+        that cannot be loaded. Several packages' claims to one name are not believed by anybody.
         """
-        found: dict[Aid, str] = {}
+        found: dict[Aid, dict[str, str]] = {}
         for name in further_kinds():
             try:
-                lies = self._usual_aid(name, find_kind(name).load())
+                kind = find_kind(name)
+                lies = self._usual_aid(name, kind.load())
             except UnknownAppletError:
                 continue
             if lies is not None:
-                found.setdefault(lies, name)
+                found.setdefault(lies, {}).setdefault(kind.package, name)
         return found
 
     def _usual_aid(self, name: str, offered: type[Applet[Any]]) -> Aid | None:
@@ -413,7 +415,7 @@ class _Managed(Contents):
         ]
 
     def offers(self) -> list[Aid]:
-        return sorted(self._registry.offers())
+        return sorted(lies for lies, kinds in self._registry.offers().items() if len(kinds) == 1)
 
     def install(
         self,
@@ -422,13 +424,7 @@ class _Managed(Contents):
         parameters: Mapping[str, str],
         reserved: int | None = None,
     ) -> None:
-        offered = self._registry.offers()
-        kind = next((kind for lies, kind in offered.items() if lies == module), None)
-        if kind is None:
-            raise IsoError(
-                StatusWord.REFERENCED_DATA_NOT_FOUND,
-                f"no application is offered as {module.hex().upper()}: install its package",
-            )
+        kind = self._offered(module)
         if self._registry.get(aid) is not None:
             raise IsoError(StatusWord.FILE_ALREADY_EXISTS, f"there is an application {aid} already")
         self._registry.install(
@@ -440,6 +436,19 @@ class _Managed(Contents):
             raise IsoError(
                 StatusWord.INCORRECT_DATA, f"{kind} cannot be made with these parameters"
             ) from None
+
+    def _offered(self, module: bytes) -> str:
+        """Return the kind that is offered under a name; IsoError 6A88 for none, and for several."""
+        offered = self._registry.offers()
+        kinds: dict[str, str] = next((it for lies, it in offered.items() if lies == module), {})
+        if len(kinds) == 1:
+            return next(iter(kinds.values()))
+        name = module.hex().upper()
+        why = f"no application is offered as {name}: install its package"
+        if kinds:
+            said = " and ".join(package or "this process" for package in kinds)
+            why = f"applications of {said} are offered as {name}: uninstall all but one"
+        raise IsoError(StatusWord.REFERENCED_DATA_NOT_FOUND, why)
 
     def change(self, aid: bytes, operation: Operation) -> None:
         self._registry.change(aid, operation)

@@ -17,10 +17,11 @@ from jukicard.memory import MemorySnapshot
 from jukicard.runtime import installed, kinds
 from jukicard.runtime.kinds import FaultyAppletError, UnknownAppletError, find_kind, further_kinds
 from jukicard.runtime.placement import Placement
-from tests.support.cards.issuer_desk import ISSUED, install, session
+from tests.support.cards.issuer_desk import ISSUED, apdu, install, session
 from tests.support.elsewhere import MODULE, install_distribution
 
 LIBRARY: Final = Aid("F04C494252415259")
+CLAIMED: Final = Aid("F0434C41494D4544")
 NOTED: Final = """
 import sys
 sys.modules["tests.unit.runtime.test_installed"].RAN.append(1)
@@ -174,3 +175,31 @@ def test_a_class_is_looked_at_once(
     lending(MODULE.replace('type_name = "library"', "pass"))
     with pytest.raises(FaultyAppletError, match="no 'type_name'"):
         find_kind("lending")
+
+
+def test_two_packages_that_claim_one_name_are_not_installed_in_each_others_place(
+    lending: Callable[..., Path],
+) -> None:
+    """Neither is believed: the second would come in the first one's place, only by its name."""
+    named = MODULE.replace(
+        "    def new_state(self)",
+        "    @classmethod\n    def usual_aid(cls, parameters):\n"
+        f"        from jukicard.apdu import Aid\n        return Aid('{CLAIMED}')\n\n"
+        "    def new_state(self)",
+        1,
+    )
+    lending(named)
+    host = session(card := _powered())
+    listed = apdu(0xF2, 0x20, 0, b"\x4f" + bytes((len(CLAIMED),)) + CLAIMED)
+    assert host.send(listed) == f"08{CLAIMED}01009000"
+    assert host.send(install(module=CLAIMED, aid=CLAIMED)) == "009000"
+    lending(named, name="city-books", kind="borrowing", module="city_books")
+    assert host.send(listed) == "6A88"
+    assert host.send(install(module=CLAIMED, aid=Aid(bytes(CLAIMED) + b"\1"))) == "6A88"
+    assert card.last_refusal is not None
+    assert card.last_refusal.reason == (
+        f"applications of city-books and town-library are offered as {CLAIMED}: uninstall all but "
+        "one"
+    )
+    assert card.transmit(bytes.fromhex(f"00A4040C08{CLAIMED}")) == b"\x90\x00", "it goes on"
+    sys.modules.pop("city_books", None)
