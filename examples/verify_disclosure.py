@@ -3,6 +3,7 @@
 FILE LOGKEY [WITNESSKEY ...]: it asks for the resident record code; exit code 0 when all holds."""
 
 import json
+import re
 import sys
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey a
 EMPTY, ROOM, JAPAN = sha256(b"").digest(), timedelta(days=2), timedelta(hours=9)
 CANNOT_KNOW = """What no file can tell you: whether each use has an entry, and a true one; whether
 a pruning names the right day; whether others see another log, if no witness signed; whose keys."""
+
+_DAY, _NUMBER, _HASH = "([0-9]{4}-[0-9]{2}-[0-9]{2})", "(0|[1-9][0-9]{0,18})", "([0-9a-f]{64})"
+_TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)"
+_TEXT = r"((?!.*\d{11})[^\0-\x1f\x7f-\x9f\u2028\u2029]{0,200})"
+_WHO = f"operator {_TEXT}\nterminal {_TEXT}\nbody {_TEXT}\npurpose {_TEXT}\nreason {_TEXT}\n"
+_WHOSE = f"outcome (done|refused|failed|unknown)\ncard {_HASH}?\nresident {_HASH}\n"
+_PLACE = f"number {_NUMBER}\nbefore {_HASH}\nsalt {_HASH}\n"
+_USE = f"jukihost-use@v1\nat {_TIME}\n{_WHO}{_WHOSE}{_PLACE}"
+_ENDED = f"jukihost-day@v1\nday {_DAY}\nresidents {_NUMBER}\nroot {_HASH}\n"
+_PRUNED = f"jukihost-pruned@v1\nat {_TIME}\ncount {_NUMBER}\nbelow {_NUMBER}\nuntil {_DAY}\n"
+
+
+def _read(form: str, entry: str) -> tuple[str, ...]:
+    """Return the fields of an entry, which has one spelling; the first is a time."""
+    found = re.fullmatch(form, entry)
+    if not found:
+        raise ValueError("an entry is not as the log writes one")
+    datetime.fromisoformat(found[1])
+    return found.groups("")
 
 
 def _root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
@@ -49,9 +69,10 @@ def check(said: dict[str, Any], code: str, log: str, *witnesses: str) -> list[st
     note = day["proof"].partition("\n\n")[2]
     origin, size, top = note.split("\n")[:3]
     seen = {key.split("+")[0]: _signed(note, key) for key in (log, *witnesses)}
-    uses = [dict(line.partition(" ")[::2] for line in one["entry"].split("\n")) for one in entries]
+    uses = [_read(_USE, one["entry"]) for one in entries]
+    until, _, root = _read(_ENDED, day["entry"])
     last = (day["count"], day["last"] or "00" * 32)
-    older, before = (int(uses[0]["number"]) - 1, uses[0]["before"]) if uses else last
+    older, before = (int(uses[0][9]) - 1, uses[0][10]) if uses else last
     for one in (*entries, day, *([gone["pruned"], gone] if gone else [])):
         head, _, its_note = one["proof"].partition("\n\n")
         _, index, *path = head.split("\n")
@@ -62,29 +83,29 @@ def check(said: dict[str, Any], code: str, log: str, *witnesses: str) -> list[st
             raise ValueError(f"entry {index[6:]} is not in the log that was signed")
     secret = bytes.fromhex(said["opening"]) + code.encode()
     me = sha256(b"jukihost-pseudonym@v1\n" + secret).hexdigest()
-    chain = [(int(use["number"]), proven[at][1]) for at, use in enumerate(uses)]
+    chain = [(int(use[9]), proven[at][1]) for at, use in enumerate(uses)]
     covered = sum(one < proven[len(uses)] for one in proven[: len(uses)])
-    for at, use in enumerate(uses):
+    for at, (*_, whose, number, linked, _) in enumerate(uses):
         expected = last if at == covered else chain[at - 1] if at else (older, before)
-        wrong = (int(use["number"]) - 1, use["before"]) != expected or use["resident"] != me
-        if wrong or "jukihost-use@v1" not in use or (at and proven[at] <= proven[at - 1]):
-            raise ValueError(f"entry {use['number']} is not yours, or one before it is missing")
+        wrong = (int(number) - 1, linked) != expected or whose != me
+        first = (number == "1") == (linked == "00" * 32)
+        if wrong or not first or (at and proven[at] <= proven[at - 1]):
+            raise ValueError(f"entry {number} is not yours, or one before it is missing")
     mine = sha256(f"\0jukihost-last@v1\n{me}\n{last[0]}\n{day['last']}\n".encode()).digest()
     path = [b64decode(step) or EMPTY for step in day["path"]]
     found = _root(mine if last[0] else EMPTY, int(me[:16], 16), 1 << 64, path)
-    kind, until, _, told = (line.split(" ")[-1] for line in day["entry"].splitlines())
-    if (kind, told) != ("jukihost-day@v1", found.hex()) or (covered and chain[covered - 1] != last):
+    if root != found.hex() or (covered and chain[covered - 1] != last):
         raise ValueError("the day's root counts other entries than these: some were left out")
     if older or gone:  # what removed them: seven years later, and not after a witness saw it
-        kind, at, _, below, of = (x.split(" ")[-1] for x in gone["pruned"]["entry"].splitlines())
-        ended, told, place = (index for index, _ in proven[-3:])
+        then, _, below, of = _read(_PRUNED, gone["pruned"]["entry"])
+        ended, above, place = (index for index, _ in proven[-3:])
         term = f"{int(of[:4]) + 7:05}{of[4:]}".replace("-02-29", "-03-01")
-        when = datetime.fromisoformat(at)
+        when, _ = datetime.fromisoformat(then), datetime.fromisoformat(of)
         late = f"0{when + JAPAN}"[:11] > term and all(when - ROOM < x for x in seen.values() if x)
-        passed = place < min(int(below), ended, proven[0][0]) and int(below) <= told
-        if not (older and late and passed and kind == "jukihost-pruned@v1"):
+        passed = place < min(int(below), ended, proven[0][0]) and int(below) <= above
+        if not (older and late and passed):
             raise ValueError("older ones are left out, and nothing shows that their term was over")
-    told = [f"{one['at']} {one['body']}: {one['purpose']} ({one['outcome']})" for one in uses]
+    told = [f"{at} {body}: {purpose} ({came})" for at, _, _, body, purpose, _, came, *_ in uses]
     told += [f"{older} older ones are erased.", f"Nothing queued when {until} ended was left out."]
     return told + [f"Signed by {name}{f' at {at}' if at else ''}." for name, at in seen.items()]
 

@@ -99,6 +99,16 @@ class Receipts:
         body = last[: _NUMBER + 1] + key[:1] + last[_NUMBER + 1 :]
         return body + AesKey(key[1:]).cmac(body)[:8]
 
+    def description(self) -> list[tuple[str, str]]:
+        """Say which change was the last, and whether its answer was seen; nothing without one."""
+        if not self.kept:
+            return []
+        last = self._last()
+        number = int.from_bytes(last[:_NUMBER])
+        seen = "seen" if last[_NUMBER : _NUMBER + 1] == _SEEN else "not seen"
+        said = f"change {number}, its answer was {seen}" if number else "no change yet"
+        return [("receipt", said)]
+
     def _last(self) -> bytes:
         return self._card().receipt or b""
 

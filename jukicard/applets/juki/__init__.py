@@ -95,6 +95,11 @@ class JukiApplet(
             self.receipts.changed(state.intent)
         return answer
 
+    @property
+    def description(self) -> list[tuple[str, str]]:
+        """Which receipt, too."""
+        return [*super().description, *self.receipts.description()]
+
     def card_identifier(self) -> bytes:
         """Return the card number, which a system reads before it signs."""
         return self.files.data_object(self.tree.root, CARD_NUMBER.tag) or b""

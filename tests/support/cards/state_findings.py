@@ -51,6 +51,8 @@ class Known:
     issuer: str = ""
     """The key of the issuer domain; of cards of 0.1.0, whose domain had none, nothing."""
     password: str = ""
+    receipts: bool = False
+    """Whether the card keeps receipts; none of 0.1.0 did."""
 
 
 def find(card: Card, known: Known) -> Findings:
@@ -117,11 +119,21 @@ def _under(purpose: Purpose, channel: ApduChannel, known: Known) -> _Answers:
         yield f"{purpose.name} dates", lambda: _dates(juki)
         yield f"{purpose.name} PIN", lambda: juki.verify_pin(PIN)
         yield f"{purpose.name} code", lambda: juki.read_code().reveal()
+        if known.receipts and purpose is Purpose.COUNTER:
+            yield "receipt", lambda: _receipt(juki, custody)
 
 
 def _proven(session: SecuredSession, purpose: IntEnum, custody: KeyCustody) -> None:
     """Prove a purpose; these cards have keys of version 1 alone."""
     assert session.authenticate(purpose, custody) == 1
+
+
+def _receipt(juki: JukiSession, custody: KeyCustody) -> str:
+    receipt = juki.receipt(custody)
+    if receipt is None:
+        return "none"
+    seen = "seen" if receipt.seen else "not seen"
+    return f"change {receipt.number}, {seen}, intent {receipt.intent.hex().upper() or 'none'}"
 
 
 def _dates(juki: JukiSession) -> str:

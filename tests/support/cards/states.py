@@ -30,11 +30,14 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.conversation.secrets import BirthPin
 from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
+from jukihost.models import Purpose
 from jukihost.sessions.issuer import IssuerSession
+from jukihost.sessions.juki import JukiSession
 from tests.support.cards.card_certificates import CERTIFICATE, NUMBER
 from tests.support.cards.eac_desk import CHIP_KEY, ROOT_DRAFT, certificate, der
 from tests.support.cards.issuing import issue
 from tests.support.cards.state_findings import Findings, Known, find
+from tests.support.host.custody import PublicMasters
 from tests.support.naive.terminal import JUKI, WRONG_KEYS, NaiveTerminal
 from tests.support.published.transcript import send
 
@@ -142,6 +145,20 @@ def _as_issuer(card: Card) -> Iterator[IssuerSession]:
         yield issuer
 
 
+INTENT: Final = bytes(range(0xA0, 0xB0))
+
+
+def _changed_and_not_told(card: Card) -> None:
+    """Unblock the PIN twice at the counter; the answer of the second change is never confirmed."""
+    with LocalReader(card) as connection, JukiSession(build_channel(connection)) as juki:
+        juki.authenticate(Purpose.COUNTER, PublicMasters())
+        first = juki.begin_change(bytes(range(1, 17)))
+        juki.unblock_pin("4321")
+        juki.confirm(first)
+        juki.begin_change(INTENT)
+        juki.unblock_pin("1234")
+
+
 def _issuer_keys_replaced(card: Card) -> None:
     with _as_issuer(card) as issuer:
         issuer.put_keys(IssuerKeys(*(OTHER_KEY,) * 3, version=2), replace=1)
@@ -214,6 +231,8 @@ STORIES: Final[dict[str, Story]] = {
     "juki-v1 RSA-2048": _juki_v1(rsa_bits=2048),
     "juki-v1 issuer keys replaced": Story("juki-v1", _issuer_keys_replaced, issuer=OTHER_KEY),
     "juki-v1 application locked": _juki_v1(_application_locked),
+    "juki-v1 receipts": _juki_v1(receipts=True),
+    "juki-v1 receipts unseen": _juki_v1(_changed_and_not_told, receipts=True),
     "juki-v2 as issued": Story("juki-v2"),
     "juki-v2 name only": Story("juki-v2", options={"form": 1}),
     "juki-v2 contactless": Story(
@@ -299,6 +318,7 @@ def find_on(name: str) -> tuple[Known, Findings]:
             birth=birth,
             issuer=story.issuer.hex(),
             password=Pins().operator if story.profile == "operator" else "",
+            receipts=bool(story.options.get("receipts")),
         )
         found = find(card.fork(), known)
         if found.get("surface number B", "done") == "done":

@@ -6,7 +6,6 @@ The library's `check` and `examples/verify_disclosure.py` share no code; both ju
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.exceptions import InvalidSignature
 from hypothesis import given, strategies as st
 
-from jukihost import ResidentCode
 from jukihost.log import (
     Day,
-    Disclosed,
     Disclosure,
     DisclosureError,
     LogError,
@@ -35,6 +31,8 @@ from jukihost.log import (
     prove_consistency,
     root_of,
 )
+from tests.architecture.test_repository import code_lines
+from tests.support.host.judging import VERIFIER, VERIFY, WRONG, judged, refused
 from tests.support.host.town import (
     BEGUN,
     CODES,
@@ -47,33 +45,7 @@ from tests.support.host.town import (
     town,
 )
 
-VERIFIER = Path(__file__).parents[3] / "examples" / "verify_disclosure.py"
-VERIFY: Callable[..., list[str]] = runpy.run_path(str(VERIFIER))["check"]
-WRONG = (ValueError, LookupError, TypeError, AttributeError, InvalidSignature)
 JAPAN = timezone(timedelta(hours=9))
-
-
-def judged(data: bytes, code: ResidentCode) -> Disclosed:
-    """What both say that a disclosure shows. LogError when both refuse; they agree."""
-    problem = None
-    try:
-        VERIFY(json.loads(data), code.reveal(), str(LOG_KEY), str(WITNESS_KEY))
-    except WRONG as error:
-        problem = error
-    try:
-        found = Disclosure.parse(data, code).check(code, POLICY)
-    except LogError:
-        assert problem is not None, "the verifier alone accepts it"
-        raise
-    assert problem is None, "the library alone accepts it"
-    return found
-
-
-def refused(data: bytes, code: ResidentCode = CODES[0]) -> str:
-    with pytest.raises(LogError) as caught:
-        judged(data, code)
-    assert code.reveal() not in str(caught.value)
-    return str(caught.value)
 
 
 def test_what_was_done_is_shown() -> None:
@@ -393,5 +365,5 @@ def test_the_verifier_says_what_does_not_hold(tmp_path: Path) -> None:
 
 def test_the_verifier_is_short_and_needs_one_library() -> None:
     source = VERIFIER.read_text("utf-8")
-    assert len(source.splitlines()) < 100
+    assert code_lines(VERIFIER) < 100
     assert "juki" not in "".join(line for line in source.splitlines() if "import" in line)

@@ -14,22 +14,27 @@ from sqlalchemy import update
 from jukihost.database import Database, open_database
 from jukihost.log import (
     Checkpoint,
+    Disclosure,
     KeyKind,
     NotAdopted,
     Note,
     NoteError,
     NoteKey,
     NotPublished,
+    Outcome,
     Policy,
     ProofError,
+    PseudonymKey,
     Update,
     Witness,
     WitnessRefused,
     WitnessStateError,
     adopt_log,
+    append_use,
     begin_anew,
     check_consistency,
     check_since,
+    disclose_stored,
     end_day,
     have_witnessed,
     log_alarms,
@@ -43,7 +48,7 @@ from jukihost.log import (
 )
 from jukihost.log.tables import heads
 from tests.support.host.storedtown import StoredTown
-from tests.support.host.town import CODES, LOG, LOG_KEY, POLICY, SEEN_BY, WITNESS_KEY
+from tests.support.host.town import CODES, LOG, LOG_KEY, POLICY, PSEUDONYMS, SEEN_BY, WITNESS_KEY
 
 
 def away(update: Update) -> Note:
@@ -156,6 +161,42 @@ def test_keys_of_log_and_witness_are_replaced_by_signing_with_both(
     with in_file.database.read() as connection:
         proof = check_since(connection, both, [LOG_KEY])
     assert len(proof) == 1
+
+
+def test_with_a_new_key_of_pseudonyms_there_is_one_whole_disclosure_for_each(
+    stored: StoredTown,
+) -> None:
+    new, code = PseudonymKey(bytes(range(96, 128))), CODES[0]
+    with_old = stored.use(code, CODES[1], code)
+    stored.end_day()
+    with stored.database.begin() as connection:
+        with_new = append_use(
+            connection, new, at=stored.clock.now(), operator="operator-1", terminal="counter-1",
+            body="the town's counter", purpose="after", outcome=Outcome.DONE, resident=code,
+            card=b"12345678",
+        )  # fmt: skip
+    assert [use.number for use in (*with_old, with_new)] == [1, 1, 2, 1]
+    assert with_new.before == bytes(32)
+    assert with_new.resident != with_old[0].resident
+    assert with_new.card == new.card(b"12345678") != PSEUDONYMS.card(b"12345678")
+    stored.end_day()
+    shown = {}
+    for key in (PSEUDONYMS, new):
+        with stored.database.begin() as connection:
+            made = disclose_stored(
+                connection, key, code, at=stored.clock.now(), operator="operator-1",
+                terminal="counter-1", body="the town's counter",
+            )  # fmt: skip
+        assert code.reveal().encode() not in bytes(made)
+        found = Disclosure.parse(bytes(made), code).check(code, POLICY)
+        shown[key] = [use.purpose for use in found.uses]
+        assert found.covered == len(found.uses)
+        others = new if key is PSEUDONYMS else PSEUDONYMS
+        for secret in (others.opening(code), others.resident(code)):
+            assert secret.hex().encode() not in bytes(made)
+    assert shown == {PSEUDONYMS: ["copy of the record"] * 2, new: ["after"]}
+    stored.publish()
+    assert stored.verify().problems == ()
 
 
 def test_whoever_kept_a_checkpoint_finds_a_log_that_does_not_continue_it(

@@ -21,6 +21,7 @@ from jukicard.runtime.boundary import raise_bug
 from tests.support.cards.state_findings import Known, find
 from tests.support.cards.states import (
     CARD_ID,
+    INTENT,
     STATES,
     STORIES,
     files,
@@ -235,9 +236,18 @@ def test_what_no_release_has_kept_yet_can_be_kept(name: str, tmp_path: Path) -> 
         assert find(kept_in_file, Known(**then["known"])) == then["found"]
 
 
-def test_what_a_release_will_keep_has_an_issuer_and_an_operator(tmp_path: Path) -> None:
+_UNSEEN = "juki-v1 receipts unseen"
+
+
+def test_what_a_release_will_keep_has_issuer_operator_and_receipts(tmp_path: Path) -> None:
     found = {}
-    for name in ("juki-v1 issuer keys replaced", "juki-v1 application locked", "operator locked"):
+    for name in (
+        "juki-v1 issuer keys replaced",
+        "juki-v1 application locked",
+        "operator locked",
+        "juki-v1 receipts",
+        _UNSEEN,
+    ):
         *_, findings = keep(tmp_path / stem_of(name), name)
         found[name] = json.loads(findings.read_text())["found"]
     assert found["juki-v1 issuer keys replaced"]["issuer opens"] == "done"
@@ -245,3 +255,8 @@ def test_what_a_release_will_keep_has_an_issuer_and_an_operator(tmp_path: Path) 
     assert "locked" in found["juki-v1 application locked"]["issuer applications"]
     assert found["operator locked"]["operator key"] == "done"
     assert found["operator locked"]["operator tries"] == "0"
+    receipts = [found[name]["juki receipt"] for name in ("juki-v1 receipts", _UNSEEN)]
+    assert receipts == [
+        "change 0, seen, intent none",
+        f"change 2, not seen, intent {INTENT.hex().upper()}",
+    ]
