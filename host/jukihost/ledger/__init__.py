@@ -29,8 +29,19 @@ if TYPE_CHECKING:
         take_over_card as take_over_card,
         transfer_card as transfer_card,
     )
+    from jukihost.ledger.certificates import (
+        CardCertificate as CardCertificate,
+        CertificateState as CertificateState,
+        certificates_of as certificates_of,
+        enter_certificate as enter_certificate,
+        follow_card as follow_card,
+        note_refused as note_refused,
+        note_told as note_told,
+        untold_certificates as untold_certificates,
+    )
     from jukihost.ledger.errors import (
         CardExists as CardExists,
+        CertificateElsewhere as CertificateElsewhere,
         ChangedMeanwhile as ChangedMeanwhile,
         HasCard as HasCard,
         IntentOpen as IntentOpen,
@@ -116,8 +127,10 @@ _HOMES: Final = {
     "alarms": "Gap gaps note_gap settle_gap",
     "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
     "take_over_card transfer_card",
-    "errors": "CardExists ChangedMeanwhile HasCard IntentOpen LedgerError NotAllowed "
-    "OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
+    "certificates": "CardCertificate CertificateState certificates_of enter_certificate "
+    "follow_card note_refused note_told untold_certificates",
+    "errors": "CardExists CertificateElsewhere ChangedMeanwhile HasCard IntentOpen LedgerError "
+    "NotAllowed OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
     "grants": "Grant grant_unlock list_grants use_grant",
     "intents": "Intent IntentState check_receipt find_intent finish_intent leave_uncertain "
     "open_intent open_intents settle_intent supersede uncertain_purposes undo_intent",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from jukihost.database.tables import INSERTS
 from jukihost.ledger.acting import By
+from jukihost.ledger.certificates import follow_card
 from jukihost.ledger.errors import CardExists, ChangedMeanwhile, HasCard, IntentOpen, UnknownCard
 from jukihost.ledger.states import (
     ISSUING,
@@ -191,8 +192,9 @@ def move_card(
 ) -> LedgerCard:
     """Move a card as the tables say, where it still is as it was read; return it as it then is.
 
-    What a person does waits until a procedure that was cut off is settled, but for stopping the
-    card (suspended, lost, abolished). NotAllowed, ChangedMeanwhile, HasCard, IntentOpen, Stopped.
+    Its certificates follow (`REASONS`). What a person does waits until a procedure that was cut off
+    is settled, but for stopping the card (suspended, lost, abolished). NotAllowed,
+    ChangedMeanwhile, HasCard, IntentOpen, Stopped.
     """
     check_running(connection)
     standing = after(card.standing, act, reason)
@@ -207,6 +209,7 @@ def move_card(
         raise ChangedMeanwhile
     moved = _card(row)
     _note(connection, moved, act.value, reason, by)
+    follow_card(connection, moved.number, reason, by.at)
     return moved
 
 

@@ -27,6 +27,16 @@ class CardExists(LedgerError):
         return "the ledger has a card of this number already; take another blank card"
 
 
+class CertificateElsewhere(LedgerError):
+    """The ledger has a certificate of this number on another card."""
+
+    def __str__(self) -> str:
+        return (
+            "the ledger has a certificate of this number on another card; no authority gives one "
+            "twice: ask whoever looks after it"
+        )
+
+
 class HasCard(LedgerError):
     """The holder has a valid card already, or one that is being issued."""
 

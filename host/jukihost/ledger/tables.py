@@ -1,4 +1,4 @@
-"""The ledger's tables: the switch, cards and their events, intents, gaps, operators.
+"""The ledger's tables: the switch, cards and their events, intents, gaps, certificates, operators.
 
 A holder is the number that the register has for a resident, nothing else: there is no name, address
 or code here, and what the ledger keeps outlives the resident's record.
@@ -137,6 +137,30 @@ gaps: Final = Table(
 """What cards said (`said_`) that the ledger did not know (`had_`): alarms until they are settled.
 
 `settled_at` is the terminal, `accepted` whether the ledger has taken what the card said.
+"""
+
+certificates: Final = Table(
+    "ledger_certificates",
+    metadata,
+    Column("serial", Text, primary_key=True),
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), nullable=False, index=True),
+    Column("use", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Integer),
+    Column("since", Instant),
+    Column("told", Boolean, nullable=False),
+    Column("refused", Text),
+    Column("version", BigInteger, nullable=False),
+    Index(
+        "ix_ledger_certificates_untold",
+        "serial",
+        sqlite_where=text("NOT told"),
+        postgresql_where=text("NOT told"),
+    ),
+)
+"""The certificates on the cards, by their numbers in decimal digits.
+
+`told` is whether the authority knows what they are now, `refused` what it said when told in vain.
 """
 
 operators: Final = Table(

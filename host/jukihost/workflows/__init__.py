@@ -29,8 +29,18 @@ if TYPE_CHECKING:
         end_old_uses as end_old_uses,
         make_backup as make_backup,
     )
+    from jukihost.workflows.certificates import tell_authority as tell_authority
     from jukihost.workflows.changing import recover_card as recover_card
     from jukihost.workflows.duty import Duty as Duty
+    from jukihost.workflows.ending import (
+        EX_OFFICIO as EX_OFFICIO,
+        Ended as Ended,
+        abolish_card as abolish_card,
+        report_damaged as report_damaged,
+        report_lost as report_lost,
+        return_card as return_card,
+        return_unreadable as return_unreadable,
+    )
     from jukihost.workflows.errors import (
         AlreadyFounded as AlreadyFounded,
         AnotherOffice as AnotherOffice,
@@ -142,11 +152,14 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
     "auditing": "BackupMade UsesDisclosed disclose_uses end_old_uses make_backup",
+    "certificates": "tell_authority",
     "changing": "recover_card",
     "duty": "Duty",
-    "errors": "AlreadyFounded AnotherOffice Cancelled CardExpired CardStopped CutOff "
-    "ForeignTown Impossible MovedOut NotApproved NotOnDuty OtherCard PinUncertain Retry "
-    "SupervisorDecides UnlockUnknown WorkflowError code_of",
+    "ending": "EX_OFFICIO Ended abolish_card report_damaged report_lost return_card "
+    "return_unreadable",
+    "errors": "AlreadyFounded AnotherOffice Cancelled CardExpired CardStopped CutOff ForeignTown "
+    "Impossible MovedOut NotApproved NotOnDuty OtherCard PinUncertain Retry SupervisorDecides "
+    "UnlockUnknown WorkflowError code_of",
     "explained": "Explained INTERFACE explain retry_after",
     "founding": "Founded Founder found_office",
     "hand": "CardAtDesk",
@@ -164,8 +177,8 @@ _HOMES: Final = {
     "stopping": "SwitchTurned lift_everything stop_everything",
     "suspending": "Resumed Suspended call_back resume_card show_notices suspend_by_telephone",
     "tasks": "RIGHT_FOR Task",
-    "unlocking": "Unlocked grant_unlocking unlock_operator",
     "terminal": "AsyncConversation AsyncTerminal Terminal",
+    "unlocking": "Unlocked grant_unlocking unlock_operator",
 }
 """Where the names are at home, below this package."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

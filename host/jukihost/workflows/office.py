@@ -16,6 +16,7 @@ from jukihost.workflows.duty import Duty
 from jukihost.workflows.errors import NotOnDuty
 
 if TYPE_CHECKING:
+    from jukihost.issuing import CertificateAuthority
     from jukihost.workflows.presenting import PresentedBy, Rule
     from jukihost.workflows.tasks import Task
 
@@ -27,6 +28,7 @@ class Office:
     municipality: the five-digit code of JIS X 0401 and JIS X 0402.
     custody: the master keys, counted, so that the log says how often they were used.
     pseudonyms: the key of the log's pseudonyms.
+    authority: whoever certifies the keys of cards, and is told what becomes of the certificates.
     registers: the way to other towns and to the prefecture; None where there is none.
     key_floor: no card with an older version of a system's key is let in.
     rules: where this town's rules of who may come differ from the standard ones.
@@ -37,6 +39,7 @@ class Office:
     custody: CountedCustody = field(repr=False)
     pseudonyms: PseudonymKey = field(repr=False)
     registers: Registers | None = None
+    authority: CertificateAuthority | None = None
     key_floor: int | None = None
     rules: Mapping[tuple[Task, PresentedBy], Rule] = field(default_factory=dict)
 

@@ -122,6 +122,12 @@ def _decided(source: str, *papers: frozenset[Paper]) -> Rule:
     return Rule(Verdict.DECIDED, papers or (_NOTHING,), source)
 
 
+_PHOTO: Final = frozenset({Paper.PHOTO})
+_PARENT: Final = frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
+_SENT: Final = frozenset({Paper.PHOTO, Paper.LETTER_OF_ATTORNEY})
+_TWO: Final = frozenset({Paper.OTHER, Paper.CARD})
+_GIVING_BACK: Final = (Task.ABOLISH, Task.REPORT_LOST, Task.REPORT_DAMAGED, Task.RETURN)
+
 RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
     **{
         (Task.SUSPEND, by): _allowed("Umi-machi, notice 119, 12: by telephone")
@@ -140,6 +146,16 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = {
     (Task.RESUME, PresentedBy.LEGAL_REPRESENTATIVE): _allowed(
         "Umi-machi, notice 119, 12", frozenset({Paper.PHOTO, Paper.PROOF_OF_OFFICE})
     ),
+    **{
+        (task, by): _allowed("Kasama, Fujimino, Kuwana: notice of abolition, return", *papers)
+        for task in _GIVING_BACK
+        for by, papers in {
+            PresentedBy.HOLDER: (_PHOTO, frozenset({Paper.OTHER})),
+            PresentedBy.HOUSEHOLD: (_PHOTO,),
+            PresentedBy.LEGAL_REPRESENTATIVE: (_PARENT,),
+            PresentedBy.PROXY: (_SENT,),
+        }.items()
+    },
     (Task.CHANGE_PIN, PresentedBy.HOLDER): _allowed(
         "Mutsuzawa, order 3 of 2003, 4: personally; the card asks for the old one"
     ),

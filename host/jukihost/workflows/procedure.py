@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +25,7 @@ from jukihost.ledger import (
 from jukihost.log import Outcome, append_derivations, append_use
 from jukihost.models import ResidentCode
 from jukihost.register import code_of_record
+from jukihost.workflows.certificates import tell_authority
 from jukihost.workflows.errors import NotApproved, code_of
 from jukihost.workflows.office import Desk
 from jukihost.workflows.tasks import DESPITE_STOP, RIGHT_FOR, Task
@@ -121,7 +122,10 @@ class Procedure:
 
     @contextmanager
     def finish(self) -> Iterator[Connection]:
-        """Give the last transaction; the procedure is done, and in the log, when it has landed."""
+        """Give the last transaction; the procedure is done, and in the log, when it has landed.
+
+        What follows for certificates is told to the authority then, or later where it is away.
+        """
         if self._noted:
             raise RuntimeError("a procedure is finished once")
         with self._logged(Outcome.DONE) as connection:
@@ -129,6 +133,8 @@ class Procedure:
                 check_running(connection)
             yield connection
         self._noted, self.intent = True, None
+        with suppress(CardError):  # what is not told now is told later
+            tell_authority(self.desk.office)
 
     def concerns(self, connection: Connection, operator: Operator) -> None:
         """Check that nothing is stopped, unless the operator it is done for may lift that. Stopped.

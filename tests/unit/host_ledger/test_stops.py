@@ -19,6 +19,8 @@ from jukihost.ledger import (
     STANDINGS,
     By,
     CardAct,
+    CardCertificate,
+    CertificateState,
     ChangedMeanwhile,
     Gap,
     LedgerCard,
@@ -30,20 +32,25 @@ from jukihost.ledger import (
     Stopped,
     WordsRefused,
     cards_of,
+    certificates_of,
     check_receipt,
     check_running,
     dismiss_operator,
     enter_card,
+    enter_certificate,
     enter_first_operators,
     enter_operator,
     events_of,
     find_card,
     find_intent,
     finish_intent,
+    follow_card,
     leave_uncertain,
     lift_stop,
     move_card,
     note_gap,
+    note_refused,
+    note_told,
     open_intent,
     open_intents,
     running,
@@ -75,18 +82,26 @@ IDENTIFIER: Final = bytes(range(16))
 SUPERVISOR: Final = By("super-1", "office", AT)
 GAP: Final = Gap(1, bytes(7) + b"\1", 9, IDENTIFIER, 0, b"", AT, "clerk-1", "counter-1")
 """The first gap of a ledger."""
+CERTIFICATE: Final = CardCertificate(
+    1, bytes(7) + b"\1", "signature", CertificateState.REVOKED, 1, AT, False, None, 2
+)
 ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "cards_of": lambda c, card, _: cards_of(c, card.holder),
+    "certificates_of": lambda c, card, _: certificates_of(c, card.number),
     "check_receipt": lambda c, card, _: check_receipt(c, card.number, 0, b""),
     "check_running": lambda c, card, _: check_running(c),
     "enter_card": lambda c, card, _: enter_card(c, new_card(9), BY),
+    "enter_certificate": lambda c, card, _: enter_certificate(c, card.number, 1, "signature", BY),
     "events_of": lambda c, card, _: events_of(c, card.number),
     "find_card": lambda c, card, _: find_card(c, card.number),
     "find_intent": lambda c, card, _: find_intent(c, card.number),
     "finish_intent": lambda c, card, intent: finish_intent(c, intent, BY),
     "leave_uncertain": lambda c, card, intent: leave_uncertain(c, intent, BY),
+    "follow_card": lambda c, card, _: follow_card(c, card.number, Reason.BROKEN, AT),
     "move_card": lambda c, card, _: move_card(c, card, CardAct.CHANGE, Reason.PIN, BY),
     "note_gap": lambda c, card, _: note_gap(c, card.number, 8, bytes(16), BY),
+    "note_refused": lambda c, card, _: note_refused(c, CERTIFICATE, "refused"),
+    "note_told": lambda c, card, _: note_told(c, CERTIFICATE),
     "open_intent": lambda c, card, _: open_intent(c, card, bytes(16), "change", BY),
     "open_intents": lambda c, card, _: open_intents(c, AT),
     "settle_gap": lambda c, card, _: settle_gap(c, GAP, "a copy", SUPERVISOR),
@@ -123,10 +138,11 @@ BESIDE: Final = {
     "revoke_card",
     "stop",
     "turns",
+    "untold_certificates",
 }
 """What is about operators and the switch itself, and goes on: somebody has to lift the stop.
 
-`gaps` too, which are alarms.
+`gaps` and `untold_certificates` too, which are alarms.
 """
 
 
