@@ -1,6 +1,6 @@
-"""The command line: put a card into a reader (`serve`), make a card file (`new`), look (`inspect`),
-watch both (`bench`), work with recorded sessions (`trace`), or check applications of one's own
-(`kit`).
+"""The command line: put a card into a reader (`serve`), feed blank ones to a terminal (`feed`),
+make a card file (`new`), look (`inspect`), watch both (`bench`), work with recorded sessions
+(`trace`), or check applications of one's own (`kit`).
 
 One module per group of subcommands; the table below is all that knows them.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
-from jukicard.cli import bench, demo, image, kit, serve, trace
+from jukicard.cli import bench, demo, feed, image, kit, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 from jukicard.cli.subcommands import add_subcommand
@@ -93,6 +93,12 @@ COMMANDS: Final = {
         bench.EXAMPLES,
         bench.add_bench_arguments,
         bench.bench,
+    ),
+    "feed": Command(
+        "feed a terminal that issues cards with blank ones, one after another",
+        feed.EXAMPLES,
+        feed.add_feed_arguments,
+        feed.feed,
     ),
     "new": Command("make a card file", image.NEW_EXAMPLES, image.add_new_arguments, image.new),
     "inspect": Command(

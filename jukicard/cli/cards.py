@@ -198,25 +198,14 @@ def _card_in(backend: Backend, on_bug: Callable[[Exception], None] | None = None
 
 
 def add_issue_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what says how a card is issued: profile, seed, PINs, and what kind it is."""
-    command.add_argument(
-        "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
-    )
-    command.add_argument(
-        "--seed", metavar="SEED", help="the same seed issues the same card; without one each is new"
-    )
+    """Add what says how a card is issued: its kind, and whose it is."""
+    add_factory_arguments(command)
     command.add_argument(
         "--pin-file",
         metavar="FILE",
         help="first line: the PIN of the Juki application (default 1234); or a line for each PIN,"
         " its name before it: juki, signature, authentication, text, common, operator, and those of"
         " further applications",
-    )
-    command.add_argument(
-        "--issuer-key-file",
-        metavar="FILE",
-        help="the keys of the issuer domain in hexadecimal, 16, 24 or 32 bytes: one line for all"
-        " three, or ENC, MAC, DEK in three (default: 404142..4F, which everybody has)",
     )
     command.add_argument(
         "--application",
@@ -228,10 +217,38 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         " installed package; may be repeated",
     )
     command.add_argument(
+        "--form",
+        type=int,
+        choices=(1, 2),
+        help="form of a Juki card: 1 name only, 2 with photo and four items"
+        f" (default {DEFAULT_FORM})",
+    )
+    command.add_argument(
+        "--municipality",
+        metavar="CODE",
+        help="five digits of the holder's municipality, for example 13221 (default: drawn)",
+    )
+    command.add_argument(
         "--blank",
         action="store_true",
         help="as cards come from the factory: with keys, number and applications, and nobody's, for"
         " a terminal that issues cards",
+    )
+
+
+def add_factory_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what says how a card is made, whoever will have it: profile, seed, keys and kind."""
+    command.add_argument(
+        "--profile", metavar="NAME", help=f"what kind of card (default {DEFAULT_PROFILE})"
+    )
+    command.add_argument(
+        "--seed", metavar="SEED", help="the same seed issues the same card; without one each is new"
+    )
+    command.add_argument(
+        "--issuer-key-file",
+        metavar="FILE",
+        help="the keys of the issuer domain in hexadecimal, 16, 24 or 32 bytes: one line for all"
+        " three, or ENC, MAC, DEK in three (default: 404142..4F, which everybody has)",
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"
@@ -254,10 +271,6 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
         help="what systems authenticate with: MA-AES128 (default), MA-AES192, MA-AES256, or MA-3DES"
         " as in 2003",
     )
-    _add_kind_arguments(command)
-
-
-def _add_kind_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--compat",
         action="store_true",
@@ -273,18 +286,6 @@ def _add_kind_arguments(command: argparse.ArgumentParser) -> None:
         "--receipts",
         action="store_true",
         help="let the card keep a receipt of the last administrative change",
-    )
-    command.add_argument(
-        "--form",
-        type=int,
-        choices=(1, 2),
-        help="form of a Juki card: 1 name only, 2 with photo and four items"
-        f" (default {DEFAULT_FORM})",
-    )
-    command.add_argument(
-        "--municipality",
-        metavar="CODE",
-        help="five digits of the holder's municipality, for example 13221 (default: drawn)",
     )
     command.add_argument(
         "--issued",

@@ -67,7 +67,7 @@ def add_new_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--count",
         metavar="N",
-        type=_count,
+        type=card_count,
         default=1,
         help="make N cards, named 1 to N in the file; with --seed, card n has the seed SEED-n",
     )
@@ -106,7 +106,8 @@ def _issued(profile: str, arguments: argparse.Namespace) -> Iterator[tuple[str, 
             complain(f"{number} of {count} cards issued")
 
 
-def _count(text: str) -> int:
+def card_count(text: str) -> int:
+    """Read how many cards are wanted."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_CARDS):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of cards, 1 to {_MOST_CARDS}")
     return int(text)

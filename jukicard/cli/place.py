@@ -32,7 +32,7 @@ class Place:
 
     def __init__(self, name: str, *, force: bool) -> None:
         """UserError where there is something already that must stay, UsageProblem for a name."""
-        _check_name(name)
+        check_name(name)
         self.path = Path(name)
         self._force = force
         with self._writing():
@@ -132,7 +132,8 @@ def _remove(draft: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what is no name of a file, or one that could not be opened again. UsageProblem."""
     if not name or name.endswith(os.sep):
         raise UsageProblem("the card needs a file: give it a name, for example card.juki")
     if CARD_SEPARATOR in name:

@@ -296,14 +296,14 @@ def serve_vpcd(
     """Serve cards to the driver that the arguments name, a slot each. UserError."""
     from jukicard.transport.vpcd import DEFAULT_PORT, VpcdServer
 
-    listening = arguments.vpcd_listen is not None
-    host, port = _address(arguments.vpcd_listen if listening else arguments.vpcd, DEFAULT_PORT)
+    waits = arguments.vpcd_listen is not None
+    host, port = address_of(arguments.vpcd_listen if waits else arguments.vpcd, DEFAULT_PORT)
     server = VpcdServer(
-        cards, host, port, listen=listening, allow_remote=arguments.allow_remote, on_status=tell
+        cards, host, port, listen=waits, allow_remote=arguments.allow_remote, on_status=tell
     )
-    with _listening():
+    with listening():
         stack.enter_context(server)
-    if listening:
+    if waits:
         for slot in server.slots:
             say(f"slot {slot.index}: waiting for a reader driver at {slot.address}")
     return server.slots
@@ -320,8 +320,8 @@ def serve_tcp(
     from jukicard.transport.contactless import as_found
     from jukicard.transport.tcp import TcpServer
 
-    host, port = _address(arguments.tcp, 0)
-    with _listening():
+    host, port = address_of(arguments.tcp, 0)
+    with listening():
         ports = [port_of_slot(port, index) for index in range(len(cards))]
     servers = [
         TcpServer(
@@ -335,7 +335,7 @@ def serve_tcp(
         for index, card in enumerate(cards)
     ]
     for server in servers:
-        with _listening():
+        with listening():
             stack.enter_context(server)
     return servers
 
@@ -353,7 +353,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
     if arguments.positional or any(rest):
         raise UsageProblem("--many serves the cards of its file as they are: leave the rest out")
     refuse_issuing(arguments, arguments.many)
-    host, port = _address(arguments.tcp, 0)
+    host, port = address_of(arguments.tcp, 0)
 
     def tell(status: SlotStatus) -> None:
         if status.state is SlotState.FAULT:
@@ -369,13 +369,14 @@ def _serve_many(arguments: argparse.Namespace) -> None:
             allow_remote=arguments.allow_remote,
             on_status=tell,
         )
-        with _listening():
+        with listening():
             stack.enter_context(server)
         say(f"{count} cards of {arguments.many}: listening at {server.address}")
         wait_for_a_signal()
 
 
-def _address(text: str, default_port: int) -> tuple[str, int]:
+def address_of(text: str, default_port: int) -> tuple[str, int]:
+    """Read HOST[:PORT]. UsageProblem."""
     from jukicard.transport.address import parse_address
 
     try:
@@ -385,7 +386,7 @@ def _address(text: str, default_port: int) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[None]:
+def listening() -> Iterator[None]:
     """A port that is taken or that cannot be, or a host that is not ours, is the user's matter."""
     from jukicard.transport.address import AddressRefused
 

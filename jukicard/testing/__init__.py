@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         ForbiddenReachedError as ForbiddenReachedError,
         with_forbidden as with_forbidden,
     )
+    from jukicard.testing.blankcards import (
+        BlankCards as BlankCards,
+        FeedState as FeedState,
+    )
     from jukicard.testing.counter import (
         StateNotReached as StateNotReached,
     )
@@ -84,6 +88,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "applets": "ForbiddenApplet ForbiddenReachedError with_forbidden",
+    "blankcards": "BlankCards FeedState",
     "counter": "StateNotReached",
     "expectations": "Expectation Expectations",
     "faults": "FaultyBackend",

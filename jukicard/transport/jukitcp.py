@@ -9,7 +9,8 @@ bytes, big-endian), payload (at most 65,600 bytes).
     02 RESET                    81, the ATR
     03 TRANSMIT, a command      83, the response
     04 POWER_OFF                84, empty
-    05 CHOOSE, a card's name    85, empty; where many cards are behind one port, before all else
+    05 CHOOSE, a card's name    85, empty; where many cards are behind one port, before all else,
+                                or left out where the next blank card is what is wanted
     any, when it failed         FF, a text in UTF-8 that holds no data of the command; `busy`, `no
                                 card` and `reset` (by another program) begin those that mean that
 

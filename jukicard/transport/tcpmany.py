@@ -50,6 +50,8 @@ from jukicard.transport.serving import Server, Told, join
 from jukicard.transport.slot import CardSlot, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jukicard.memory.sqlite import StrPath
 
 _TICK: Final = 1.0  # seconds between looks at who takes too long
@@ -151,10 +153,16 @@ class ManyCardsServer(Told, Server):
         *,
         allow_remote: bool = False,
         on_status: StatusCallback = log_status,
+        unnamed: Callable[[], str | None] | None = None,
     ) -> None:
-        """`port` 0 takes any free one, to be read from `port` after `start`."""
+        """`port` 0 takes any free one, to be read from `port` after `start`.
+
+        unnamed: returns which card a client gets that names none, None when there is none left for
+            it; without it every client has to name one.
+        """
         super().__init__(host, port, on_status)
         self._source = source
+        self._unnamed = unnamed
         self._allow_remote = allow_remote
         self._clients: dict[socket.socket, _Client] = {}
         self._taken: set[str] = set()
@@ -281,14 +289,33 @@ class ManyCardsServer(Told, Server):
         if kind == CHOOSE:
             return self._choose(client, payload)
         if client.card is None:
-            raise ProtocolViolation("there are many cards here: choose one by its name (05) first")
+            self._choose_for(client)
         try:
-            return obey(client.card, kind, payload)
+            return obey(self._card_of(client), kind, payload)
         except CardNotPresent as error:
             return frame(ERROR, str(error).encode())
         except CardFault as fault:
             self._tell(SlotState.FAULT, f"{client.name}: {fault.told}")
             return frame(ERROR, str(fault).encode())
+
+    @staticmethod
+    def _card_of(client: _Client) -> CardSlot:
+        if client.card is None:
+            raise ProtocolViolation("there are many cards here: choose one by its name (05) first")
+        return client.card
+
+    def _choose_for(self, client: _Client) -> None:
+        """Give a client that names no card the next one, where it gets one."""
+        if self._unnamed is None:
+            return
+        try:
+            name = self._unnamed()
+        except Exception as error:  # noqa: BLE001 - the others have their cards
+            self._tell(SlotState.FAULT, str(error) or describe(error))
+            raise ProtocolViolation("no card: the next one cannot be had, see the server") from None
+        if name is None:
+            raise ProtocolViolation("no card is left")
+        self._choose(client, name.encode())
 
     def _choose(self, client: _Client, payload: bytes) -> bytes:
         if client.card is not None:

@@ -6,13 +6,15 @@ domain; key pairs are made on the blank card, and PINs are set at the hand-over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final, TypeAlias
 
 from jukicard import PROFILES, Card, Profile, issue_card
 from jukicard.apdu import Aid, CommandApdu, Ins, Tlv
 from jukicard.applets import names
 from jukicard.environment import SeededRandom
+from jukicard.filesystem.access import NEVER
 from jukicard.filesystem.files import EfNode, RecordFile, TransparentFile
 from jukicard.filesystem.store import FileStore
 from jukicard.kit.fileapplet import FileApplet
@@ -22,6 +24,7 @@ from jukicard.runtime.boundary import raise_bug
 from jukicard.synthetic.people import draw_person
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
+from jukihost.connection import Connection
 from jukihost.conversation.secured import SecuredSession
 from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.models import OperatorPurpose, Purpose
@@ -44,6 +47,15 @@ SESSIONS: Final[Mapping[Aid, type[SecuredSession]]] = {
     names.COMMON: CommonSession,
     names.OPERATOR: OperatorSession,
 }
+
+
+Place: TypeAlias = Card | Callable[[], AbstractContextManager[Connection]]
+"""Where a card is: here, or behind connections that are made as they are needed."""
+
+
+def connected(place: Place) -> AbstractContextManager[Connection]:
+    """Return a connection to a card."""
+    return LocalReader(place) if isinstance(place, Card) else place()
 
 
 def make_blank(profile: str | Profile, seed: int = 1, **wishes: Any) -> Card:
@@ -108,19 +120,19 @@ def groupings(values: list[tuple[int, bytes]]) -> bytes:
 
 
 def asked_at_the_counter(
-    card: Card, aid: bytes, commands: list[CommandApdu]
+    place: Place, aid: bytes, commands: list[CommandApdu]
 ) -> list[tuple[str, bytes]]:
     """Return status and data of each command in the session of who manages an application."""
     purpose = OperatorPurpose.ADMIN if aid == names.OPERATOR else Purpose.COUNTER
-    with LocalReader(card) as reader, SESSIONS[Aid(aid)](build_channel(reader)) as session:
+    with connected(place) as reader, SESSIONS[Aid(aid)](build_channel(reader)) as session:
         session.authenticate(purpose, PublicMasters())
         answers = [session.transmit(command) for command in commands]
     return [(answer.status.hex, answer.data) for answer in answers]
 
 
-def at_the_counter(card: Card, aid: bytes, commands: list[CommandApdu]) -> list[bytes]:
+def at_the_counter(place: Place, aid: bytes, commands: list[CommandApdu]) -> list[bytes]:
     """Return the data of commands that all succeed there."""
-    answers = asked_at_the_counter(card, aid, commands)
+    answers = asked_at_the_counter(place, aid, commands)
     assert {status for status, _ in answers} <= {"9000"}, answers
     return [data for _, data in answers]
 
@@ -131,51 +143,51 @@ def select_ef(fid: int) -> CommandApdu:
 
 
 def key_files(card: Card, aid: bytes) -> list[int]:
-    """Return the files of the key pairs that its manager has the card make."""
+    """Return the files of the key pairs that its manager has a card make."""
     return [
         ef.fid
-        for files, ef in efs_of(card, aid)
-        if isinstance(ef.spec, SigningKeyFile) and files.value(ef) is None
+        for _, ef in efs_of(card, aid)
+        if isinstance(ef.spec, SigningKeyFile) and ef.spec.generate is not NEVER
     ]
 
 
-def make_keys(card: Card, aid: bytes) -> list[bytes]:
-    """Have the card make the key pairs that an application has not; return their public halves."""
+def make_keys(card: Card, aid: bytes, place: Place | None = None) -> list[bytes]:
+    """Have a card like this one make its key pairs; return their public halves."""
     make = CommandApdu(0x00, Ins.GENERATE_ASYMMETRIC_KEY_PAIR, 0x80, 0x80, ne=65536, extended=True)
-    fids = key_files(card, aid)
-    if not fids:
-        return []
-    return at_the_counter(card, aid, [one for fid in fids for one in (select_ef(fid), make)])[1::2]
+    commands = [one for fid in key_files(card, aid) for one in (select_ef(fid), make)]
+    return at_the_counter(place or card, aid, commands)[1::2] if commands else []
 
 
-def store(card: Card, aid: bytes, values: list[tuple[int, bytes]]) -> None:
+def store(place: Place, aid: bytes, values: list[tuple[int, bytes]]) -> None:
     """Write contents over the issuer domain, in as many blocks as they need."""
-    with LocalReader(card) as reader, IssuerSession(build_channel(reader)) as issuer:
+    with connected(place) as reader, IssuerSession(build_channel(reader)) as issuer:
         issuer.authenticate(ISSUER_TEST_KEYS)
         issuer.personalise(Aid(aid), groupings(values), StoreForm.GROUPS)
 
 
-def store_objects(card: Card, model: Card) -> None:
+def store_objects(place: Place, model: Card) -> None:
     """Write the data objects of the domain that a blank card has not."""
     applet = applet_of(model, names.ISSUER)
     values = {tag: applet.files.data_object(applet.tree.root, tag) for tag in ISSUERS_OBJECTS}
     data = b"".join(Tlv(tag, value).encode() for tag, value in values.items() if value)
-    with LocalReader(card) as reader, IssuerSession(build_channel(reader)) as issuer:
+    with connected(place) as reader, IssuerSession(build_channel(reader)) as issuer:
         issuer.authenticate(ISSUER_TEST_KEYS)
         issuer.store_data(data, StoreForm.BER_TLV)
 
 
-def hand_over(card: Card, model: Card, aid: bytes) -> None:
+def hand_over(place: Place, model: Card, aid: bytes) -> None:
     """Set the PINs that the holder types, as who manages the application."""
     for fid, value in pins_of(model, aid):
         reset = CommandApdu(0x00, Ins.RESET_RETRY_COUNTER, 0x02, 0x80, value)
-        at_the_counter(card, aid, [select_ef(fid), reset])
+        at_the_counter(place, aid, [select_ef(fid), reset])
 
 
-def personalise(card: Card, model: Card) -> None:
+def personalise(place: Place, model: Card) -> None:
     """Make a blank card the model's: objects of the domain, keys, contents, PINs."""
-    store_objects(card, model)
-    for aid in card.applications.blank:
-        make_keys(card, aid)
-        store(card, aid, contents_of(model, aid))
-        hand_over(card, model, aid)
+    store_objects(place, model)
+    for application in model.applications:
+        aid = application.aid
+        if aid != names.ISSUER:
+            make_keys(model, aid, place)
+            store(place, aid, contents_of(model, aid))
+            hand_over(place, model, aid)
