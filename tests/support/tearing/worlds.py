@@ -26,6 +26,7 @@ from tests.support.applets.lifecycle_applet import (
 from tests.support.cards.towns import AIDS, town_card
 from tests.support.naive.terminal import ISSUER
 from tests.support.tearing import (
+    blank,
     certificates,
     files,
     issuer,
@@ -171,6 +172,13 @@ def all_commands() -> list[Command]:
             for command in commands_of(name, own.applications)
             if command.cla == 0x00 or name in (TOWN_WORLD, RECEIPT_WORLD)
         ]
+    for name, profile in blank.WORLDS.items():
+        found += [
+            command
+            for command in commands_of(name, PROFILES[profile].applications)
+            if command[3:] in blank.RECIPES
+            and list(_recipe(command)(_subject(command), command.ins))
+        ]
     return found + [
         Command(TOWN_WORLD, ISSUER, "issuer-juki", 0x80, int(ins)) for ins in towns.ISSUERS
     ]
@@ -183,20 +191,32 @@ def world(name: str) -> World:
         card = _OWN[name].make()
         card.power_off()
         return World.of(name, card)
+    if name in blank.WORLDS:
+        return World.of(name, blank.card_of(name))
     return World.of(name, issue_card(with_forbidden(PROFILES[name]), seed=1, on_bug=raise_bug))
 
 
-def scenarios(command: Command) -> list[Scenario]:
-    """Return the scenarios of a command; LookupError when nobody has written any."""
+def _recipe(command: Command) -> Recipe:
     recipe = OF_ONE_KIND.get(command[2:]) or RECIPES.get(command[3:])
     if command.world == TOWN_WORLD and command.aid == ISSUER:
         recipe = towns.ISSUERS[Ins(command.ins)]
+    if command.world in blank.WORLDS:
+        recipe = blank.RECIPES[command.cla, Ins(command.ins)]
     if recipe is None:
         raise LookupError(
             f"{command.kind}: no tearing scenarios for {command.cla:02X} {command.ins:02X}; "
             "write them (tests/support/tearing/*.py) and name them in RECIPES or OF_ONE_KIND"
         )
-    subject = Subject(command.aid, world(command.world).rig())
+    return recipe
+
+
+def _subject(command: Command) -> Subject:
+    return Subject(command.aid, world(command.world).rig())
+
+
+def scenarios(command: Command) -> list[Scenario]:
+    """Return the scenarios of a command; LookupError when nobody has written any."""
+    recipe, subject = _recipe(command), _subject(command)
     cases = list(recipe(subject, command.ins))
     if command.world == RECEIPT_WORLD:
         cla, ins = command.cla, command.ins

@@ -192,7 +192,8 @@ def test_issued_and_damaged_cards_in_the_file_are_passed_over(tmp_path: Path) ->
     damaged = looked_at(BlankCards("juki-v1", 2, seed=1, file=file))
     with sqlite3.connect(file) as sql:
         sql.execute(
-            "UPDATE value SET value = x'00' WHERE card = (SELECT number FROM card WHERE id = ?)",
+            "UPDATE value SET value = x'00' WHERE key = 'content/0104'"
+            " AND card = (SELECT number FROM card WHERE id = ?)",
             (damaged,),
         )
     cards = BlankCards("juki-v1", 3, seed=2, file=file)
