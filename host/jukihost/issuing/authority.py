@@ -363,14 +363,25 @@ def _names(request: CertificateRequest, found: x509.Certificate) -> bool:
         return False
     if request.use is not CertificateUse.SIGNATURE:
         return holder is None
-    return holder is not None and _is(holder, request)
+    return holder is not None and _is(
+        holder, request.name, request.address, request.sex, request.birth
+    )
 
 
-def _is(holder: Holder, request: CertificateRequest) -> bool:
+def names_holder(one: IssuedCertificate, name: str, address: str, sex: int, birth: date) -> bool:
+    """Tell whether a certificate for signatures names a holder, as far as its characters can."""
+    try:
+        holder = holder_of(_read(one.der))
+    except CertificateMalformed:
+        return False
+    return holder is not None and _is(holder, name, address, sex, birth)
+
+
+def _is(holder: Holder, name: str, address: str, sex: int, birth: date | None) -> bool:
     return (
-        (holder.birth, holder.sex.value) == (request.birth, request.sex)
-        and _same(request.name, holder.name, holder.name_substitutes)
-        and _same(request.address, holder.address, holder.address_substitutes)
+        (holder.birth, holder.sex.value) == (birth, sex)
+        and _same(name, holder.name, holder.name_substitutes)
+        and _same(address, holder.address, holder.address_substitutes)
     )
 
 

@@ -21,7 +21,7 @@ from jukihost.errors import ProtocolError
 from jukihost.issuing.authority import CertificateAuthority, IssuedCertificate
 from jukihost.issuing.contents import Contents
 from jukihost.issuing.records import RecordSigner
-from jukihost.issuing.standing import CardStanding, IssuersKeys, standing_of
+from jukihost.issuing.standing import CardStanding, IssuersKeys, NotBlank, standing_of
 from jukihost.issuing.terms import CardKind
 from jukihost.keys import KeyCustody
 from jukihost.sessions.common import CommonSession
@@ -125,7 +125,10 @@ class Making:
             seen = standing_of(issuer, self.means.issuer)
             if seen.number != self.standing.number:
                 raise ProtocolError("another card is in the reader; nothing was written to it")
-            if _write_objects(issuer, domain):
+            there = all(_is_there(issuer, tag, value) for tag, value in domain.items())
+            if not there:
+                _check_ours(seen)
+                _write_objects(issuer, domain)
                 now.add(Step.DOMAIN)
             for aid, step in STEPS.items():
                 if aid in applications and aid in seen.blank:
@@ -145,13 +148,18 @@ class Making:
         )
 
 
-def _write_objects(issuer: IssuerSession, objects: Contents) -> bool:
-    """Write the domain's objects unless they are there; tell whether they were written."""
-    if all(_is_there(issuer, tag, value) for tag, value in objects.items()):
-        return False
+def _check_ours(standing: CardStanding) -> None:
+    """NotBlank where other objects are in the domain of a card that has contents: another's."""
+    if not standing.untouched:
+        raise NotBlank(
+            f"the card {standing.number.hex().upper()} was begun for another municipality or with "
+            "another last day: finish it with the order it was begun with; nothing was changed"
+        )
+
+
+def _write_objects(issuer: IssuerSession, objects: Contents) -> None:
     data = b"".join(Tlv(tag, value).encode() for tag, value in objects.items())
     issuer.store_data(data, StoreForm.BER_TLV)
-    return True
 
 
 def _is_there(issuer: IssuerSession, tag: int, value: bytes) -> bool:

@@ -20,12 +20,13 @@ from jukihost.issuing.authority import (
     IssuedCertificate,
     certificates_of,
     certify,
+    names_holder,
     supersede_others,
 )
 from jukihost.issuing.contents import CardOrder, Contents, ContentsRefused
 from jukihost.issuing.making import IssuingMeans, Making, OnCertified, Personalised
 from jukihost.issuing.records import Records
-from jukihost.issuing.standing import check_usable, examine_card
+from jukihost.issuing.standing import NotBlank, check_usable, examine_card
 from jukihost.issuing.terms import CardKind, certificate_last_day, check_card_issue
 from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
@@ -57,8 +58,10 @@ def personalise(
     that is not blank is NotBlank and nothing is changed on it. on_certified: told of certificates
     before they are written; what it raises stops all.
 
-    Cut off anywhere it is called again, with the number, and does what is missing. Key pairs are
-    made anew then unless their certificates are on the card, and the former ones' are revoked.
+    Cut off anywhere it is called again, with the number and the same order, and does what is
+    missing. Key pairs are made anew then unless their certificates are on the card, and the former
+    ones' are revoked. A card that was begun with another order is NotBlank, as far as its domain
+    and its certificate tell.
 
     ContentsRefused, NotBlank, NotOurCard, IssueEnded before anything is written; AuthorityError,
     CardNotAuthentic, TransportError; what else a card can refuse.
@@ -148,7 +151,9 @@ def _certificates(
     if not order.with_certificates or JpkiSession.AID not in making.standing.applications:
         return ()
     if not making.lacks(JpkiSession):
-        return certificates_of(authority, number)
+        there = certificates_of(authority, number)
+        _check_holders(making, order, there)
+        return there
     issued = tuple(
         certify(authority, _request(making, order, which, key))
         for which, key in _make_keys(making).items()
@@ -157,6 +162,19 @@ def _certificates(
     if on_certified is not None:
         on_certified(issued)
     return issued
+
+
+def _check_holders(making: Making, order: CardOrder, there: tuple[IssuedCertificate, ...]) -> None:
+    """NotBlank where the certificates on a card name another holder than its order does."""
+    holder = order.holder
+    for one in there:
+        if one.use is CertificateUse.SIGNATURE and not names_holder(
+            one, holder.name, holder.address, holder.sex.value, holder.birth
+        ):
+            raise NotBlank(
+                f"the card {making.standing.number.hex().upper()} was begun for another holder: "
+                "finish it with the order it was begun with; nothing was changed"
+            )
 
 
 def _make_keys(making: Making) -> dict[JpkiKey, rsa.RSAPublicKey]:

@@ -20,10 +20,12 @@ from jukihost.channel import build_channel
 from jukihost.errors import CardError, CardNotAuthentic, PinBlocked, PinFormatError
 from jukihost.issuing import (
     AuthorityAway,
+    CardOrder,
     CertificateAuthority,
     ContentsRefused,
     IssuedCertificate,
     IssueEnded,
+    IssuingMeans,
     NewPins,
     NotBlank,
     PinsDoNotFit,
@@ -153,22 +155,48 @@ def test_a_card_that_is_somebodys_is_refused_and_not_touched(profile: str) -> No
 
 
 def test_a_card_that_was_begun_is_taken_by_its_number_only() -> None:
-    order = order_of("juki-v2")
+    card, _ = begun(order_of("juki-v2"), means())
+    other = order_of("juki-v2", drawn("juki-v2", 99))
+    said = unchanged(card, lambda c: personalise(c, other, means(), at=moment("juki-v2")), NotBlank)
+    assert "was begun" in said
+
+
+def begun(order: CardOrder, by: IssuingMeans) -> tuple[Card, bytes]:
+    """A card that was cut when JPKI was there and the rest was not, and its number."""
     for at in range(30, 70):
         card = blank("juki-v2")
         reader = Cut(card, at, acts=True)
         with suppress(CardError), reader:
-            personalise(reader, order, means(), at=moment("juki-v2"))
+            personalise(reader, order, by, at=moment("juki-v2"))
         with LocalReader(card) as connection:
-            standing = examine_card(connection, means().issuer)
+            standing = examine_card(connection, by.issuer)
         if not standing.untouched:
-            break
-    else:
-        pytest.fail("no cut leaves a card begun")
-    assert not standing.done
-    other = order_of("juki-v2", drawn("juki-v2", 99))
-    said = unchanged(card, lambda c: personalise(c, other, means(), at=moment("juki-v2")), NotBlank)
+            assert not standing.done
+            return card, standing.number
+    pytest.fail("no cut leaves a card begun")
+
+
+@pytest.mark.parametrize("other", ["name", "birth", "place", "end"])
+def test_a_card_is_never_finished_for_another_holder(other: str) -> None:
+    order, by = order_of("juki-v2"), means()
+    card, number = begun(order, by)
+    changed = {
+        "name": {"holder": replace(order.holder, name="黒桐　鮮花")},
+        "birth": {"holder": replace(order.holder, birth=date(1980, 2, 18))},
+        "place": {"info": replace(order.info, municipality="27127")},
+        "end": {"info": replace(order.info, expires=date(2024, 1, 1))},
+    }[other]
+    wrong = replace(order, **changed)  # type: ignore[arg-type]
+    said = unchanged(
+        card,
+        lambda c: personalise(c, wrong, by, at=moment("juki-v2"), number=number),
+        NotBlank,
+    )
     assert "was begun" in said
+    with LocalReader(card) as connection:
+        made = personalise(connection, order, by, at=moment("juki-v2"), number=number)
+        set_pins(connection, PublicMasters(), pins_for("juki-v2"))
+        read_everything(connection, order, made)
 
 
 def test_a_card_of_another_issuer_is_refused() -> None:
