@@ -229,8 +229,10 @@ def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | Non
 def recover_card(desk: Desk, hand: CardAtDesk) -> IntentState | None:
     """Settle what was cut off on the card in the reader; None where nothing was.
 
-    ForeignTown, ReceiptGap, NotOnDuty, OperatorRefused, Stopped, TransportError.
+    It leaves an entry in the log where something was settled, or it was refused. ForeignTown,
+    ReceiptGap, NotOnDuty, OperatorRefused, Stopped, TransportError.
     """
+    Procedure(desk, Task.RECOVER).admit()
     try:
         with hand.session(desk, allow_suspended=True) as juki:
             intent = _open_intent(desk, juki.card_number())

@@ -156,13 +156,17 @@ class Procedure:
         if lent and lent.identifier != by.operator:
             raise OperatorRefused("the card of this log-in was lent to another operator since")
 
-    def __enter__(self) -> Self:
+    def admit(self) -> None:
+        """Check whether it may begin; a refusal is an entry of the log. What entering it does."""
         try:
             with self.desk.database.read() as connection:
                 self._begin(connection)
         except BaseException as error:
             self._note(error)
             raise
+
+    def __enter__(self) -> Self:
+        self.admit()
         return self
 
     def __exit__(

@@ -103,12 +103,19 @@ class Staff:
 
     def hired(self, role: Role, hours: Hours = ALWAYS) -> Person:
         """Enter an operator and lend them a card."""
+        one = self.known(role, hours)
+        by = By.at_terminal(self.counter.database, FIRST.identifier)
+        with self.counter.database.begin() as connection:
+            lend_card(connection, one.number, one.identifier, by)
+        return one
+
+    def known(self, role: Role, hours: Hours = ALWAYS) -> Person:
+        """Enter an operator whom no card is lent to yet."""
         self._seed += 1
         one = person(self._seed)
         by = By.at_terminal(self.counter.database, FIRST.identifier)
         with self.counter.database.begin() as connection:
             enter_operator(connection, one.operator(role, hours), by)
-            lend_card(connection, one.number, one.identifier, by)
         return one
 
     def desk(self, *secrets: str, agrees: bool = True) -> Desk:
