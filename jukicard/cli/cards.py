@@ -7,7 +7,7 @@ import datetime
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jukicard.cli.keyfile import read_issuer_keys
+from jukicard.cli.keyfile import read_issuer_keys, read_masters
 from jukicard.cli.pinfile import read_further_pins, read_pins
 from jukicard.cli.problems import UsageProblem, UserError
 
@@ -106,6 +106,8 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
     keys = CardKeys(suites=arguments.suite)
     if arguments.issuer_key_file is not None:
         keys = replace(keys, issuer=read_issuer_keys(arguments.issuer_key_file))
+    if arguments.master_file is not None:
+        keys = replace(keys, masters=read_masters(arguments.master_file))
     return issue_card(
         replace(
             find_profile(profile),
@@ -249,6 +251,13 @@ def add_factory_arguments(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the keys of the issuer domain in hexadecimal, 16, 24 or 32 bytes: one line for all"
         " three, or ENC, MAC, DEK in three (default: 404142..4F, which everybody has)",
+    )
+    command.add_argument(
+        "--master-file",
+        metavar="FILE",
+        help="the master keys from which the card's own are derived, a line each: a purpose, for"
+        " example COUNTER, and its key in hexadecimal; ISSUER and ISSUER_DEK give the issuer domain"
+        " keys of this card; a purpose left out has none (default: the published ones)",
     )
     command.add_argument(
         "--contactless", action="store_true", help="the card is read through the air: another ATR"

@@ -25,7 +25,7 @@ from jukicard.profiles.cardorder import CardOrder, ChosenPins, KeyPool
 from jukicard.profiles.catalogue import PROFILES, Generation, Profile, adapted, rsa_bits
 from jukicard.profiles.chipcertificate import checked_certificate
 from jukicard.profiles.contents import ApplicationOrder
-from jukicard.profiles.order import CardKeys, Pins, Printed, ProfileError
+from jukicard.profiles.order import TEST_ISSUER, CardKeys, Pins, Printed, ProfileError
 from jukicard.profiles.placing import place
 from jukicard.profiles.systems import SystemKeys
 from jukicard.runtime.application import Application
@@ -117,6 +117,7 @@ def issue_card(
     drawn_number = _ISSUER_NUMBER + random.take(5)
     given_number = printed.card_number
     number = drawn_number if given_number is None else _checked_number(given_number)
+    systems = SystemKeys(keys.masters, keys.suites)
     order = CardOrder(
         profile=adapted(chosen),
         person=holder,
@@ -124,8 +125,8 @@ def issue_card(
         form=printed.form,
         issued=day,
         expires=None if holder is None else _expiry(chosen, holder, day),
-        systems=SystemKeys(keys.masters, keys.suites),
-        trust=_checked_trust(keys),
+        systems=systems,
+        trust=_checked_trust(_with_issuer_keys(keys, systems.issuer(number))),
         card_number=number,
         chip_certificate=None
         if keys.chip_certificate is None
@@ -246,6 +247,16 @@ def _check_not_printed(order: CardOrder) -> None:
         raise ProfileError(
             f"the master key for {purpose} is derived from what is printed on the card: draw one"
         )
+
+
+def _with_issuer_keys(keys: CardKeys, own: tuple[bytes, bytes, bytes] | None) -> CardKeys:
+    if own is None:
+        return keys
+    if tuple(keys.issuer) != TEST_ISSUER:
+        raise ProfileError(
+            "the issuer's keys are given twice, as they are and as masters: leave one out"
+        )
+    return replace(keys, issuer=own)
 
 
 def _checked_trust(keys: CardKeys) -> CardKeys:

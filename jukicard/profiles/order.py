@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from jukicard.applets.issuer.keys import TEST_KEY
 from jukicard.profiles.masters import TEST_MASTERS
 
+TEST_ISSUER: Final = (TEST_KEY,) * 3
+"""ENC, MAC and DEK of the issuer domain of test cards, which everybody has."""
 SuiteChoice: TypeAlias = str | Mapping[str, str] | None
 """One suite for every purpose, or suites by purpose; AES of the master's length without a word."""
 
@@ -51,7 +53,8 @@ class CardKeys:
     chip_certificate: the certificate of that key (card verifiable, DO 7F21), which anybody may read
         from the card; its holder is the card number, so give that too.
     issuer: the keys ENC, MAC and DEK of the issuer domain (SCP03, version 1), all of 16, 24 or 32
-        bytes; the well-known ones of test cards unless given.
+        bytes; the well-known ones of test cards unless given, or unless `masters` has those of
+        `ISSUER` and `ISSUER_DEK`, from which each card gets its own.
     """
 
     masters: Mapping[str, bytes] = field(default_factory=lambda: TEST_MASTERS, repr=False)
@@ -59,7 +62,7 @@ class CardKeys:
     trust_anchors: Sequence[bytes] = field(default=(), repr=False)
     chip_key: bytes | None = field(default=None, repr=False)
     chip_certificate: bytes | None = field(default=None, repr=False)
-    issuer: Sequence[bytes] = field(default=(TEST_KEY,) * 3, repr=False)
+    issuer: Sequence[bytes] = field(default=TEST_ISSUER, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from jukicard.apdu.aid import Aid
-from jukicard.kit.keys import KeyPair
+from jukicard.applets.names import ISSUER as DOMAIN
+from jukicard.kit.keys import KeyPair, WeakKeyError
 from jukicard.profiles.masters import (
     SUITES,
     TEST_MASTERS,
@@ -18,6 +19,9 @@ from jukicard.profiles.order import ProfileError, SuiteChoice
 from jukicard.runtime.options import CardOptions
 from jukicard.securemessaging.suites import Suite
 
+ISSUER: Final = "ISSUER"
+ISSUER_DEK: Final = "ISSUER_DEK"
+"""The systems from whose masters a card's own issuer keys come: ENC and MAC, and the DEK."""
 KEY_VERSION: Final = 1
 """The version of the masters that a card is issued with."""
 _BY_LENGTH: Final = {16: Suite.AES128, 24: Suite.AES192, 32: Suite.AES256}
@@ -81,6 +85,28 @@ class SystemKeys:
         suite = self.suite(purpose)
         master = published_master(purpose, suite) if self.published else self._masters[purpose]
         return card_keys(master, card_number, aid, KEY_VERSION, suite)
+
+    def issuer(self, card_number: bytes) -> tuple[bytes, bytes, bytes] | None:
+        """Return a card's own issuer keys; None without masters for them. ProfileError, for one."""
+        given = {ISSUER, ISSUER_DEK}.intersection(self._masters)
+        if self.published or not given:
+            return None
+        if len(given) == 1:
+            raise ProfileError(
+                f"the keys of an issuer domain come from two masters, {ISSUER} and {ISSUER_DEK}: "
+                "give both or none"
+            )
+        if Suite.TRIPLE_DES in map(self._suites.get, given):
+            raise ProfileError("the issuer domain takes AES keys only: name it no suite")
+        self._asked += given
+        try:
+            pair, other = (
+                card_keys(master, card_number, DOMAIN, KEY_VERSION, _BY_LENGTH[len(master)])
+                for master in (self._masters[ISSUER], self._masters[ISSUER_DEK])
+            )
+        except WeakKeyError as problem:
+            raise ProfileError(f"the issuer's masters are of no use: {problem}") from None
+        return pair.enc, pair.mac, other.enc
 
     def check_used(self) -> None:
         """Refuse a purpose that no application on the card has asked for keys for. ProfileError."""

@@ -107,6 +107,7 @@ def test_cards_are_fed_issued_and_served_and_it_goes_on_where_it_stopped(
         (["--count", "1", "--profile", "mynumber", "--compat"], 2, "My Number card has"),
         (["--count", "1", "--access-number", "12"], 2, "an access number has six digits"),
         (["--count", "1", "--issuer-key-file", "there is none"], 1, "cannot be read"),
+        (["--count", "1", "--master-file", "there is none"], 1, "cannot be read"),
         (["--count", "1", "--pin-file", "x"], 2, "there is no option --pin-file"),
         (["--count", "1", "--form", "1"], 2, "there is no option --form"),
         (["--count", "1", "--image", "cards.juki#1"], 2, "choose a name without it"),

@@ -42,7 +42,11 @@ WISHES: Final[dict[str, tuple[list[str], dict[str, Any]]]] = {
     "blank": (["--blank"], {"blank": True}),
 }
 """Every option but those that name a file: as it is typed, and as `issue_card` takes it."""
-FILES: Final = {"pin_file": "--pin-file", "issuer_key_file": "--issuer-key-file"}
+FILES: Final = {
+    "pin_file": "--pin-file",
+    "issuer_key_file": "--issuer-key-file",
+    "master_file": "--master-file",
+}
 
 
 def contents(card: Card) -> dict[str, dict[str, bytes]]:
@@ -356,3 +360,60 @@ def test_inspect_says_which_applications_of_a_card_are_blank(
     assert main(["new", "--profile", "operator", "--force", path]) == 0
     assert main(["inspect", path]) == 0
     assert "blank" not in capsys.readouterr().out
+
+
+MASTERS: Final = {
+    "COUNTER": bytes(range(0x30, 0x40)) + bytes(range(16)),
+    "SUSPEND": bytes(range(0x60, 0x80)),
+    "ISSUER": bytes(range(0x90, 0xB0)),
+    "ISSUER_DEK": bytes(range(0xC0, 0xE0)),
+}
+
+
+def masters_in(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "masters.txt"
+    file.write_text(text)
+    return ["--master-file", str(file)]
+
+
+def test_master_keys_come_from_a_file(tmp_path: Path) -> None:
+    lines = [f"{purpose} {key.hex()}\n" for purpose, key in MASTERS.items()]
+    options = masters_in(tmp_path, "# drawn in the vault\n\n" + "".join(lines))
+    assert made(tmp_path, *options) == contents(issue("juki-v2", seed="1", masters=MASTERS))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("", 1, "there is no master key in"),
+        ("COUNTER", 1, "line 1 of"),
+        ("COUNTER 5EC2E7", 2, "16, 24 or 32 bytes"),
+        ("COUNTER 5EC2E7ZZ", 1, "line 1 of"),
+        (f"COUNTER {'5EC2E75E' * 4} 1", 1, "line 1 of"),
+        (f"# once\nCOUNTER {MASTERS['COUNTER'].hex()}\nCOUNTER {'5EC2' * 8}", 1, "line 3 of"),
+        (f"COUNTERS {MASTERS['COUNTER'].hex()}", 2, "there is no purpose 'COUNTERS'"),
+        (f"ISSUER {MASTERS['ISSUER'].hex()}", 2, "give both or none"),
+        (f"ISSUER {'5EC2' * 8}\nISSUER_DEK {'5EC3' * 8}", 2, "masters are of no use"),
+        (f"COUNTER {'5EC2E75E' * 8}", 2, "cannot be personalised"),
+    ],
+)
+def test_a_file_of_master_keys_that_is_none_is_refused_without_what_is_in_it(
+    tmp_path: Path, text: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "card"
+    assert main(["new", *masters_in(tmp_path, text), str(path)]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert "5EC2" not in error.upper()
+    assert not path.exists()
+
+
+def test_issuers_keys_are_not_taken_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "issuer"
+    own.write_text("5EC2E75E" * 8)
+    lines = [f"{purpose} {key.hex()}\n" for purpose, key in MASTERS.items()]
+    options = [*masters_in(tmp_path, "".join(lines)), "--issuer-key-file", str(own)]
+    assert main(["new", *options, str(tmp_path / "card")]) == 2
+    assert "are given twice" in capsys.readouterr().err

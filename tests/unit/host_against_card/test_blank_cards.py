@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from jukicard import PROFILES, Card, Printed
+from jukicard import PROFILES, Card, CardKeys, Printed, issue_card
 from jukicard.apdu import Aid, CommandApdu, Ins, Tlv
 from jukicard.applets import names
 from jukicard.applets.jpki.files import TOKEN
@@ -24,9 +24,13 @@ from jukicard.kit.signing import KeyAlgorithm, SigningKeyFile
 from jukicard.transport.inprocess import LocalReader
 from jukihost.channel import build_channel
 from jukihost.conversation.issuerdata import RegistryPart
-from jukihost.errors import ConditionsNotSatisfied, ReferenceNotFound, StatusError
-from jukihost.keys.issuer import ISSUER_TEST_KEYS
+from jukihost.errors import CardNotAuthentic, ConditionsNotSatisfied, ReferenceNotFound, StatusError
+from jukihost.keys import CardKeys as HostKeys
+from jukihost.keys.diversification import derive_card_keys
+from jukihost.keys.issuer import ISSUER_TEST_KEYS, IssuerKeys
+from jukihost.models import Purpose
 from jukihost.sessions.issuer import IssuerSession
+from jukihost.sessions.juki import JukiSession
 from tests.support.cards.blanks import (
     ISSUERS_OBJECTS,
     asked_at_the_counter,
@@ -43,6 +47,7 @@ from tests.support.cards.blanks import (
     store,
     store_objects,
 )
+from tests.support.host.custody import PublicMasters
 from tests.support.published.transcript import send
 
 COMPAT: Final = replace(PROFILES["juki-v2"], name="juki-v2", compat=True, receipts=True)
@@ -354,3 +359,34 @@ def test_only_the_counter_is_told_the_public_half_of_the_cards_own_key(
     assert answer[-2:] == b"\x90\0"
     block = pow(int.from_bytes(answer[:-2]), parts[0x82], parts[0x81]).to_bytes(256)
     assert block.endswith(b"\0abcd")
+
+
+# -- keys from masters -----------------------------------------------------------------------------
+
+
+class Vault(PublicMasters):
+    """Derives from the masters that the cards were made with."""
+
+    def derive_card_keys(
+        self, system: str, card_number: bytes, aid: bytes, version: int
+    ) -> HostKeys:
+        return derive_card_keys("MA-AES256", MASTERS[system], card_number, aid, version)
+
+
+MASTERS: Final = {
+    name: bytes((7 * place + one) % 256 for one in range(32))
+    for place, name in enumerate(("COUNTER", "RECEIPT", "ISSUER", "ISSUER_DEK"))
+}
+
+
+@pytest.mark.parametrize("blank", [True, False])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_card_has_issuer_keys_of_its_own_from_the_masters(seed: int, blank: bool) -> None:
+    profile = replace(PROFILES["juki-v1"], receipts=True)
+    card = issue_card(profile, seed=seed, keys=CardKeys(masters=MASTERS), blank=blank)
+    with LocalReader(card) as reader, IssuerSession(build_channel(reader)) as issuer:
+        with pytest.raises(CardNotAuthentic):
+            issuer.authenticate(ISSUER_TEST_KEYS)
+        issuer.authenticate(IssuerKeys.from_custody(Vault(), issuer.card_number(), 1))
+    with LocalReader(card) as reader, JukiSession(build_channel(reader)) as juki:
+        juki.authenticate(Purpose.COUNTER, Vault())
