@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         enter_mover as enter_mover,
         enter_resident as enter_resident,
         former_values as former_values,
+        known_by_code as known_by_code,
         known_resident as known_resident,
         search_residents as search_residents,
         set_notified as set_notified,
@@ -109,8 +110,8 @@ _HOMES: Final = {
     "received": "AsReceived search_key",
     "registers": "LocalRegisters Registers Used",
     "residents": "ChangeReason Found Known Provided Resident change_resident close_record "
-    "code_of_record enter_mover enter_resident former_values known_resident search_residents "
-    "set_notified show_by_code show_household show_resident",
+    "code_of_record enter_mover enter_resident former_values known_by_code known_resident "
+    "search_residents set_notified show_by_code show_household show_resident",
     "restrictions": "Restriction RestrictionKind end_restriction restrict restrictions_of",
 }
 """Where the names are at home, below this package."""

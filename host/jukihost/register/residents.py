@@ -297,6 +297,20 @@ def known_resident(connection: Connection, resident: int) -> Known:
     return _known(connection, resident)
 
 
+def known_by_code(connection: Connection, code: ResidentCode) -> Known:
+    """Return what `known_resident` does, of the open record with a code. UnknownResident, Stopped.
+
+    For a procedure to which the holder has shown the code, in their card.
+    """
+    check_running(connection)
+    columns = residents.c
+    mine = (columns.code == code.reveal()) & columns.closed.is_(None)
+    number = connection.execute(select(columns.id).where(mine)).scalar_one_or_none()
+    if number is None:
+        raise UnknownResident
+    return _known(connection, number)
+
+
 def code_of_record(connection: Connection, resident: int) -> ResidentCode:
     """Return the code under which uses of a record are noted in the log. UnknownResident.
 

@@ -376,6 +376,11 @@ class JukiSession(WithPin, KeepsReceipts):
         self._set_residence(Residence.MOVED_OUT)
 
     @under_purpose(Ins.PUT_DATA)
+    def move_in(self) -> None:
+        """Note that the holder lives where the card belongs; every purpose works again."""
+        self._set_residence(Residence.RESIDENT)
+
+    @under_purpose(Ins.PUT_DATA)
     def continue_use(self, municipality: str) -> CardInfo:
         """Let the card go on in another municipality (継続利用); return its new data.
 
@@ -384,7 +389,7 @@ class JukiSession(WithPin, KeepsReceipts):
         """
         info = dataclasses.replace(self.card_info(), municipality=municipality)
         self.update_card_data(info)
-        self._set_residence(Residence.RESIDENT)
+        self.move_in()
         return info
 
     def _put_receipt(self, value: bytes) -> None:

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     )
     from jukihost.workflows.certificates import tell_authority as tell_authority
     from jukihost.workflows.changing import recover_card as recover_card
+    from jukihost.workflows.copying import (
+        RecordCopy as RecordCopy,
+        Shown as Shown,
+        copy_by_card as copy_by_card,
+        copy_by_document as copy_by_document,
+    )
     from jukihost.workflows.duty import Duty as Duty
     from jukihost.workflows.ending import (
         EX_OFFICIO as EX_OFFICIO,
@@ -87,6 +93,16 @@ if TYPE_CHECKING:
         lock as lock,
         log_in as log_in,
         log_out as log_out,
+    )
+    from jukihost.workflows.moving import (
+        Continued as Continued,
+        MovedIn as MovedIn,
+        MovingOut as MovingOut,
+        NewHome as NewHome,
+        announce_by_post as announce_by_post,
+        continue_use as continue_use,
+        move_in as move_in,
+        tell_old_towns as tell_old_towns,
     )
     from jukihost.workflows.noting import noting as noting
     from jukihost.workflows.office import (
@@ -154,6 +170,7 @@ _HOMES: Final = {
     "auditing": "BackupMade UsesDisclosed disclose_uses end_old_uses make_backup",
     "certificates": "tell_authority",
     "changing": "recover_card",
+    "copying": "RecordCopy Shown copy_by_card copy_by_document",
     "duty": "Duty",
     "ending": "EX_OFFICIO Ended abolish_card report_damaged report_lost return_card "
     "return_unreadable",
@@ -166,6 +183,8 @@ _HOMES: Final = {
     "identifying": "Identified identify",
     "logging_in": "CardAndPassword LogInMethod Recognised call_second card_gone change_password "
     "lock log_in log_out",
+    "moving": "Continued MovedIn MovingOut NewHome announce_by_post continue_use move_in "
+    "tell_old_towns",
     "noting": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",

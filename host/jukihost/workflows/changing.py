@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
 from sqlalchemy import Connection
@@ -68,6 +69,8 @@ Resume = Callable[[Procedure, JukiSession, Intent], Change]
 """Makes a change of several steps anew, so that another terminal goes on with it."""
 RESUMES: Final[dict[str, Resume]] = {}
 """By the purpose of an intent; who makes changes of several steps enters how they go on."""
+_ENTERED_BY: Final[Mapping[str, str]] = {Task.CONTINUE_USE.value: "jukihost.workflows.moving"}
+"""Which module does that: it is loaded when there is something to go on with."""
 
 
 def change_card(
@@ -205,10 +208,10 @@ def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | Non
     """
     with Procedure(desk, Task.RECOVER) as run:
         _take_up(run, intent)
-        resume = RESUMES.get(intent.purpose)
+        resume = _resume_of(intent)
         if resume is not None and 0 < _made(intent, receipt) < intent.changes:
             receipt = _make(juki, intent, resume(run, juki, intent))
-        done = receipt is not None or _shows(juki, intent)
+        done = receipt is not None or _shows(desk, juki, intent)
         unknown = intent.reason is Reason.PIN and (receipt is None or not intent.changes)
         if unknown:
             run.remark("pin_uncertain")
@@ -224,6 +227,13 @@ def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | Non
                 card = find_card(connection, intent.card)
                 move_card(connection, card, intent.act, intent.reason, run.by)
         return state
+
+
+def _resume_of(intent: Intent) -> Resume | None:
+    home = _ENTERED_BY.get(intent.purpose)
+    if home is not None:
+        import_module(home)
+    return RESUMES.get(intent.purpose)
 
 
 def recover_card(desk: Desk, hand: CardAtDesk) -> IntentState | None:
@@ -264,15 +274,22 @@ def _take_up(run: Procedure, intent: Intent) -> None:
     run.about(holder=card.holder)
 
 
-_SHOWN: Final[Mapping[CardAct | PersonAct, Callable[[JukiSession], bool]]] = {
-    CardAct.STOP: lambda juki: juki.card_state() is CardState.SUSPENDED,
-    CardAct.RESUME: lambda juki: juki.card_state() is CardState.ACTIVE,
-    CardAct.DEACTIVATE: lambda juki: juki.residence() is Residence.MOVED_OUT,
-    CardAct.CONTINUE_USE: lambda juki: juki.residence() is Residence.RESIDENT,
+def _goes_on(juki: JukiSession, town: str) -> bool:
+    """Tell whether a card is in use in a town: the data is written first, the residence last."""
+    if juki.suspended or juki.residence() is not Residence.RESIDENT:
+        return False
+    return juki.card_info().municipality == town
+
+
+_SHOWN: Final[Mapping[CardAct | PersonAct, Callable[[JukiSession, str], bool]]] = {
+    CardAct.STOP: lambda juki, _: juki.card_state() is CardState.SUSPENDED,
+    CardAct.RESUME: lambda juki, _: juki.card_state() is CardState.ACTIVE,
+    CardAct.DEACTIVATE: lambda juki, _: juki.residence() is Residence.MOVED_OUT,
+    CardAct.CONTINUE_USE: _goes_on,
 }
 """How a card that keeps no receipts shows what it did; what it cannot show can be done again."""
 
 
-def _shows(juki: JukiSession, intent: Intent) -> bool:
+def _shows(desk: Desk, juki: JukiSession, intent: Intent) -> bool:
     shown = _SHOWN.get(intent.act) if intent.act else None
-    return shown is not None and shown(juki)
+    return shown is not None and shown(juki, desk.office.municipality)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ class Towns:
     there: Counter
     prefecture: Database
     registers: LocalRegisters
+
+    def visited(self) -> Counter:
+        """The other town's counter, at which the resident stands with their card."""
+        visited = copy(self.there)
+        visited.card, visited.number = self.here.card, self.here.number
+        return visited
 
 
 @contextmanager

@@ -56,6 +56,7 @@ UNDER_PURPOSE: dict[str, list[Act]] = {
     "unblock_pin": [lambda juki: juki.unblock_pin(), lambda juki: juki.unblock_pin("5678")],
     "write_code": [lambda juki: juki.write_code(CODE)],
     "update_card_data": [lambda juki: juki.update_card_data(INFO)],
+    "move_in": [lambda juki: juki.move_in()],
     "move_out": [lambda juki: juki.move_out()],
     "continue_use": [lambda juki: juki.continue_use("27140")],
     "suspend": [lambda juki: juki.suspend()],
