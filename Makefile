@@ -28,8 +28,10 @@ SYSTEM_PACKAGES := pcscd libccid vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-to
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
 	chromium libnss3-tools xvfb xdotool tshark fonts-ipamj-mincho \
 	gcc libc6-dev swig libpcsclite-dev
-# They start services of the machine when they are installed: only where every interop test must run.
-SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server postgresql)
+# They start services of the machine when they are installed, or are large: only where every interop
+# test must run.
+SYSTEM_PACKAGES += $(if $(filter 1,$(JUKICARD_REQUIRE_INTEROP)),openssh-server postgresql golang-go \
+	golang-golang-x-mod-dev)
 # Of Debian's own Python, two parts are packages for themselves.
 HAS_VENV := import ensurepip, venv
 HAS_HEADERS := import os, sysconfig; assert os.path.exists(sysconfig.get_path("include") + "/Python.h")
