@@ -110,11 +110,12 @@ def _file(folder: Path, entries: int) -> None:
             _timed("sequenced", min(_PIECE, entries - start), lambda: sequence_log(database))
         end_day(database)
         publish_log(database, KEY)
-        found = []
-        keys = [NoteKey.of(ORIGIN, KEY)]
-        _timed("verified", entries, lambda: found.append(verify_log(database, keys)))
-        assert found[0].problems == ()
-        assert found[0].size == entries + 1
+        check = multiprocessing.get_context("spawn").Process(
+            target=_verify, args=(str(folder / "terminal.db"), entries)
+        )
+        check.start()
+        check.join()
+        assert check.exitcode == 0
 
         def disclose() -> None:
             with database.begin() as connection:
@@ -126,6 +127,23 @@ def _file(folder: Path, entries: int) -> None:
             assert bytes(told)
 
         _timed(f"disclosure of {MINE} entries", 1, disclose, most=1)
+
+
+def _verify(address: str, entries: int) -> None:
+    """Verify in a process of its own, and tell how much memory it took at most."""
+    with open_database(address, clock=Clock(), terminal="auditor") as database:
+        before, found, keys = _most_memory(), [], [NoteKey.of(ORIGIN, KEY)]
+        _timed("verified", entries, lambda: found.append(verify_log(database, keys)))
+        print(f"of memory {_most_memory()} MB at most, {before} before it began")
+    assert found[0].problems == ()
+    assert found[0].size == entries + 1
+
+
+def _most_memory() -> int | str:
+    """Return the most memory that this process has had, in MB, where Linux tells it."""
+    status = Path("/proc/self/status")
+    lines = status.read_text("ascii").splitlines() if status.exists() else []
+    return next((int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM")), "?")
 
 
 def _queue(
