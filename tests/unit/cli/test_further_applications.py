@@ -194,3 +194,34 @@ def test_a_package_that_is_missing_where_it_is_served_ends_with_one_sentence(
     assert done.returncode == 1
     assert MISSING in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_package_that_fails_where_it_is_served_is_told_and_the_card_is_served(
+    image: Path, package: Path
+) -> None:
+    (package / "town_loans.py").write_text("1 / 0")
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jukicard", "serve", "--tcp", "127.0.0.1:0", "--control"),
+            *("--image", str(image)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as served:
+        assert served.stdout is not None
+        assert served.stdout.readline() == (
+            f"slot 0: the application {AID} of this card is out of use: the kind of application "
+            "'loans' cannot be loaded (ZeroDivisionError): repair or update town-loans\n"
+        )
+        port = int(served.stdout.readline().rpartition(":")[2])
+        with TcpConnection("127.0.0.1", port) as connection:
+            for command, answer in (
+                (f"00A4040C06{AID}", "6F00"),
+                ("00A4040C0AD3921000310001010401", "9000"),
+            ):
+                assert connection.transmit(bytes.fromhex(command)).hex().upper() == answer
+        _, errors = served.communicate("quit\n", timeout=20)
+        assert (served.returncode, errors) == (0, "")
