@@ -26,6 +26,7 @@ from jukihost.log import Outcome, append_derivations, append_use
 from jukihost.models import ResidentCode
 from jukihost.register import code_of_record
 from jukihost.workflows.certificates import tell_authority
+from jukihost.workflows.duty import Duty
 from jukihost.workflows.errors import NotApproved, code_of
 from jukihost.workflows.office import Desk
 from jukihost.workflows.tasks import DESPITE_STOP, RIGHT_FOR, Task
@@ -109,6 +110,7 @@ class Procedure:
         decided.used(by.at)
         with self.desk.database.read() as connection:
             check_right(connection, decided.operator, Right.DECIDE, by.at)
+            check_card(connection, decided)
         self.remark(f"decided by {decided.operator}")
         return decided.operator
 
@@ -151,10 +153,8 @@ class Procedure:
         by = self.desk.by()
         self._operator = by.operator
         check_right(connection, by.operator, RIGHT_FOR[self.task], by.at)
-        duty = self.desk.duty
-        lent = duty and duty.card and find_lent(connection, duty.card)
-        if lent and lent.identifier != by.operator:
-            raise OperatorRefused("the card of this log-in was lent to another operator since")
+        if self.desk.duty is not None:
+            check_card(connection, self.desk.duty)
 
     def admit(self) -> None:
         """Check whether it may begin; a refusal is an entry of the log. What entering it does."""
@@ -221,3 +221,9 @@ class Procedure:
                 card=self._card,
                 resident=self._resident,
             )
+
+
+def check_card(connection: Connection, duty: Duty) -> None:
+    """Check that the card of a log-in is still lent to who logged in with it. OperatorRefused."""
+    if duty.card is not None and find_lent(connection, duty.card).identifier != duty.operator:
+        raise OperatorRefused("the card of this log-in was lent to another operator since")

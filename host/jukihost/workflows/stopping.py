@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from jukihost.ledger import By, lift_stop, stop, turns
 from jukihost.workflows.errors import NotApproved
 from jukihost.workflows.office import Desk
-from jukihost.workflows.procedure import Procedure
+from jukihost.workflows.procedure import Procedure, check_card
 from jukihost.workflows.tasks import Task
 
 _Turn = Callable[[Connection, By, str, str], None]
@@ -54,9 +54,14 @@ def _turned(desk: Desk, task: Task, turn: _Turn, why: str) -> SwitchTurned:
 
 
 def second_at(desk: Desk) -> str:
-    """Return the second operator at a desk, whose log-in is then used. NotApproved, NotOnDuty."""
+    """Return the second operator at a desk, whose log-in is then used.
+
+    NotApproved, NotOnDuty, OperatorRefused.
+    """
     second = desk.supervisor
     if second is None:
         raise NotApproved("two operators do this together: let a second one log in here")
     second.used(desk.database.clock.now())
+    with desk.database.read() as connection:
+        check_card(connection, second)
     return second.operator

@@ -7,7 +7,16 @@ from datetime import time
 import pytest
 
 from jukihost.errors import CardError
-from jukihost.ledger import ChangedMeanwhile, Hours, OperatorRefused, Role, Stopped, turns
+from jukihost.ledger import (
+    By,
+    ChangedMeanwhile,
+    Hours,
+    OperatorRefused,
+    Role,
+    Stopped,
+    revoke_card,
+    turns,
+)
 from jukihost.workflows import (
     NotApproved,
     Presented,
@@ -16,6 +25,7 @@ from jukihost.workflows import (
     suspend_by_telephone,
 )
 from tests.support.host.counters import Counter
+from tests.support.host.ledgers import FIRST
 from tests.support.host.operators import Staff
 from tests.support.host.residents import CALLED
 
@@ -81,3 +91,15 @@ def test_what_is_turned_already_is_said_to_be(staff: Staff) -> None:
         stop_everything(staff.on_duty(admin, supervisor), "rehearsal")
     with pytest.raises(CardError, match="say the reason"):
         lift_everything(staff.on_duty(admin, supervisor), " ")
+
+
+def test_a_second_operator_whose_card_was_revoked_meanwhile_does_not_count(staff: Staff) -> None:
+    admin, supervisor = staff.hired(Role.ADMINISTRATOR), staff.hired(Role.SUPERVISOR)
+    desk = staff.on_duty(admin, supervisor)
+    with staff.counter.database.begin() as connection:
+        by = By.at_terminal(staff.counter.database, FIRST.identifier)
+        revoke_card(connection, supervisor.number, by)
+    with pytest.raises(OperatorRefused, match="revoked"):
+        stop_everything(desk, "rehearsal")
+    with staff.counter.database.read() as connection:
+        assert turns(connection) == []

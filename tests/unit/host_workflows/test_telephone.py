@@ -10,15 +10,21 @@ from jukihost.ledger import LedgerState
 from jukihost.register import AsReceived, TelephoneNotice, TextRefused, UnknownNotice
 from jukihost.workflows import (
     Impossible,
+    Paper,
     Presented,
     PresentedBy,
     SupervisorDecides,
+    Task,
     call_back,
+    resume_card,
     show_notices,
     suspend_by_telephone,
 )
 from tests.support.host.counters import CLERK, SUPERVISOR, Counter
+from tests.support.host.cuts import Cutting, Trouble
 from tests.support.host.residents import CALLED
+
+IN_PERSON = Presented(papers=frozenset({Paper.PHOTO}))
 
 
 def test_a_notice_says_what_the_caller_was_asked() -> None:
@@ -91,3 +97,30 @@ def test_no_notice_is_kept_of_what_was_refused(counter: Counter) -> None:
     with pytest.raises(Impossible, match="no card"):
         suspend_by_telephone(counter.desk(), counter.another_resident("none"), Presented(), CALLED)
     assert len(show_notices(counter.desk(), counter.number)) == 1
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_trouble_before_any_transaction_keeps_notice_and_suspension_together(
+    counter: Counter, trouble: Trouble
+) -> None:
+    kept: list[int] = []
+
+    def prepare() -> None:
+        if counter.ledger().state is LedgerState.SUSPENDED:
+            with counter.on_desk() as (hand, _):
+                resume_card(counter.desk(), hand, IN_PERSON)
+        kept[:] = [len(show_notices(counter.desk(), counter.number))]
+
+    def check(done: bool) -> None:
+        suspended = counter.ledger().state is LedgerState.SUSPENDED
+        assert suspended or not done
+        assert len(show_notices(counter.desk(), counter.number)) == kept[0] + suspended
+
+    cutting = Cutting(
+        counter,
+        Task.SUSPEND,
+        prepare,
+        lambda desk, _: suspend_by_telephone(desk, counter.holder, Presented(), CALLED),
+        check,
+    )
+    assert cutting.at_every_transaction(trouble) >= 1
