@@ -148,7 +148,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--tcp",
         metavar="HOST:PORT[#CARD]",
-        type=_named_address,
+        type=named_address,
         help="a card that listens on TCP, of many there the one named",
     )
     for option, meaning in (
@@ -288,7 +288,8 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _named_address(text: str) -> tuple[str, int, str | None]:
+def named_address(text: str) -> tuple[str, int, str | None]:
+    """Return host, port and the card's name, of which there may be none, that an argument says."""
     where, _, card = text.partition("#")
     return (*_address(where), card or None)
 

@@ -15,6 +15,7 @@ import pytest
 
 from jukihost import cli
 from jukihost.cli import output
+from jukihost.cli.counter.settings import EXAMPLE
 from jukihost.cli.output import UsageError
 from jukihost.database import Clock, open_database, upgrade_database
 from jukihost.inputs import NotRead, read_input
@@ -40,12 +41,12 @@ DISCLOSE = [
 READ = {
     "keys list FILE": ["keys", "list", FILE],
     "keys new FILE": ["keys", "new", FILE],
-    "keys import FILE": ["keys", "import", FILE, "COUNTER", "--key-file", "{good}"],
+    "keys import FILE": ["keys", "import", FILE, "COUNTER", "--whole", "--key-file", "{good}"],
     "keys rotate FILE": ["keys", "rotate", FILE, "COUNTER"],
     "keys delete FILE": ["keys", "delete", FILE, "COUNTER", "--version", "1", "--yes"],
     "--keys": ["card", "suspend", "--tcp", "127.0.0.1:1", "--keys", FILE],
     "--passphrase-file": ["keys", "list", "{store}", "--passphrase-file", FILE],
-    "--key-file": ["keys", "import", "{store}", "COUNTER", "--key-file", FILE],
+    "--key-file": ["keys", "import", "{store}", "COUNTER", "--whole", "--key-file", FILE],
     "--pin-file": ["pin", "verify", "--tcp", "127.0.0.1:1", "--pin-file", FILE],
     "jpki sign FILE": ["jpki", "sign", FILE, "--out", "-", "--tcp", "127.0.0.1:1"],
     "jpki verify FILE": ["jpki", "verify", FILE, "--anchor", "{good}"],
@@ -57,8 +58,8 @@ READ = {
     "replay FILE": ["replay", FILE, "--tcp", "127.0.0.1:1"],
     "--object": [*PERSONALISE, "--object", f"C1={FILE}"],
     "--ef": [*PERSONALISE, "--ef", f"0001={FILE}"],
-    "backup FILE": ["backup", "{database}", FILE],
-    "restore FILE": ["restore", FILE, "{new}"],
+    "backup FILE": ["backup", "{database}", FILE, "--operator", "admin-1"],
+    "restore FILE": ["restore", FILE, "{new}", "--operator", "admin-1"],
     "log key FILE": ["log", "key", FILE, "--for", "log", "--name", "town.example/uses"],
     "--key": ["log", "publish", "{database}", "--key", FILE],
     "--new-key": ["log", "publish", "{database}", "--key", "{signer}", "--new-key", FILE],
@@ -68,6 +69,8 @@ READ = {
     "--since": ["log", "check", "{database}", "--log-key", "{log_key}", "--since", FILE],
     "--pseudonyms": [*DISCLOSE, "--code-file", "{code}", "--pseudonyms", FILE],
     "--code-file": [*DISCLOSE, "--pseudonyms", "{pseudonyms}", "--code-file", FILE],
+    "--office": ["counter", "recover", "--office", FILE],
+    "--script": ["counter", "recover", "--office", "{office}", "--script", FILE],
     "--new-keys": [*PUT_KEY, "--new-keys", FILE],
     "--new-key-file": [*PUT_KEY, "--new-key-file", FILE],
     "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],
@@ -132,7 +135,11 @@ def good(
     anchor.write_bytes(Authority.make().certificate.public_bytes(Encoding.PEM))
     store = tmp_path / "store"
     SoftwareCustody(store, lambda: PASSPHRASE, cost=ScryptCost(1 << 10)).create(["COUNTER"])
-    return {"good": str(anchor), "store": str(store), "new": str(tmp_path / "new"), **of_a_log}
+    office = tmp_path / "office.toml"
+    office.write_text(EXAMPLE)
+    new = tmp_path / "new"
+    named = {"good": anchor, "store": store, "new": new, "office": office}
+    return {**{name: str(path) for name, path in named.items()}, **of_a_log}
 
 
 def every_path_option() -> set[str]:
