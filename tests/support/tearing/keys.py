@@ -304,6 +304,12 @@ def generate_key_pair(subject: Subject, ins: int) -> Iterator[Scenario]:
                 lambda p2: CommandApdu(0x00, ins, 0x80, p2, ne=256), succeeds=False,
             )  # fmt: skip
         yield from _public_key(subject, ef, spec, ins)
+    yield Scenario(
+        name="GENERATE ASYMMETRIC KEY PAIR without a key",
+        before=subject.select,
+        act=sends(CommandApdu(0x00, ins, 0x81, 0x80, ne=256)),
+        succeeds=False,
+    )
 
 
 def _public_key(subject: Subject, ef: EfNode, spec: SigningKeyFile, ins: int) -> Iterator[Scenario]:

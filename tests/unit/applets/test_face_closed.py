@@ -27,10 +27,10 @@ LIFE_CYCLE: Final = bytes.fromhex("44 04 E6 E8")
 CARD: Final = bytes.fromhex("70 C0")
 KNOWN: Final = frozenset(FILES + SECURITY + LIFE_CYCLE + CARD)
 WORLDS: Final = {
-    ("text", "successor"): (KNOWN, frozenset(bytes.fromhex("32 2A C0"))),
-    ("surface", "successor"): (KNOWN, frozenset(bytes.fromhex("32 AE 2A C0"))),
-    ("surface", "juki-a"): (KNOWN, frozenset(bytes.fromhex("32 AE 2A C0"))),
-    ("surface", "juki-b"): (KNOWN, frozenset(bytes.fromhex("32 AE 2A C0"))),
+    ("text", "successor"): (KNOWN | {0x46}, frozenset(bytes.fromhex("32 2A C0"))),
+    ("surface", "successor"): (KNOWN | {0x46}, frozenset(bytes.fromhex("32 AE 2A C0"))),
+    ("surface", "juki-a"): (KNOWN | {0x46}, frozenset(bytes.fromhex("32 AE 2A C0"))),
+    ("surface", "juki-b"): (KNOWN | {0x46}, frozenset(bytes.fromhex("32 AE 2A C0"))),
     ("common", "successor"): (KNOWN | {0x88}, frozenset(bytes.fromhex("32 AE C0"))),
 }
 """Every instruction that an application knows, with class 00 and with class 80."""
