@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import pytest
 
-from jukicard import Card, MemorySnapshot
+from jukicard import Card, MemorySnapshot, issue_card
 from jukicard.apdu import Aid
 from jukicard.cli import main
+from jukicard.environment import CardEnvironment
 from jukicard.filesystem.lifecycle_table import Operation
+from jukicard.kit import DedicatedFile, Files, FileState, FileTree, TransparentFile
 from jukicard.memory import (
+    ApplicationMemory,
+    ImageError,
+    PersistentMemory,
     RamBackend,
     create_card,
 )
 from jukicard.memory.backend import Contents
-from jukicard.runtime.placement import (
-    Placement,
-)
+from jukicard.runtime import kinds
+from jukicard.runtime.boundary import raise_bug
+from jukicard.runtime.kinds import offer_applet
+from jukicard.runtime.placement import Placement
 from jukicard.testing.faults import FaultyBackend
 from jukicard.transport.tcpmany import ImageCards
 from tests.support.applets.branch import (
@@ -296,3 +302,63 @@ def test_inspect_and_serve_say_it_by_name(
     cards = ImageCards(path, heard.append)
     cards.release("card", cards.open("card"))
     assert [one.startswith(f"card 'card': {said}") for one in heard] == [True]
+
+
+class Counted(Files[FileState]):
+    """Offered as trusted, so that it is asked whether what it keeps can be."""
+
+    type_name = "test-counted"
+    pin_waiver = "it is a test"
+    how: ClassVar[str] = ""
+    tree = FileTree(DedicatedFile(name=FIRST, files=(TransparentFile(fid=1, size=2),)))
+
+    @classmethod
+    def check_kept(cls, memory: ApplicationMemory, parameters: Mapping[str, str]) -> None:
+        """Refuse one value, or fail."""
+        super().check_kept(memory, parameters)
+        if cls.how == "refuses" and memory.get("value") == b"bad":
+            raise ValueError("secret")
+        if cls.how == "fails":
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("how", ["declares", "refuses", "fails"])
+def test_a_trusted_one_with_what_cannot_be_is_out_of_use_alone(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(kinds, "_OFFERED", {})
+    monkeypatch.setattr(kinds, "_TRUSTED", set())
+    offer_applet(Counted, trusted=True)
+    kept = issue_card("juki-v1", seed=1, applications=["test-counted"]).snapshot().contents()
+    part = kept.setdefault(f"application {FIRST}", {})
+    if how == "declares":
+        part[Counted.tree.ef(1).state_key] = b"\x09"
+    else:
+        part["value"] = b"bad"
+        monkeypatch.setattr(Counted, "how", how)
+    backend = RamBackend(kept)
+    card = Card(CardEnvironment(memory=PersistentMemory(backend)), on_bug=raise_bug)
+    card.power_on()
+    select = f"00A4040C{len(FIRST):02X}{FIRST}"
+    play(card, f"{SELECT_JUKI} \n {select} -> 6F00")
+    [said] = [one.fault for one in card.applications if one.fault]
+    name = "ZeroDivisionError" if how == "fails" else "ValueError"
+    assert said == (
+        f"the application {FIRST} of this card is out of use: what it keeps is damaged, or cannot "
+        f"be checked ({name}): use another copy"
+    )
+    for operation, answer in ((Operation.DEACTIVATE, "6283"), (Operation.ACTIVATE, "6F00")):
+        with card.environment.memory.transaction():
+            card.applications.change(FIRST, operation)
+        play(card, f"{select} -> {answer}")
+    mended = dict.fromkeys(part)
+    backend.write({f"application {FIRST}": mended})
+    card.power_on()
+    play(card, f"{select} -> 9000")
+
+
+def test_damage_to_one_of_ours_is_damage_to_the_card() -> None:
+    kept = issue_card("juki-v1", seed=1).snapshot().contents()
+    kept["application D3921000310001010401"]["state/df"] = b"\x09"
+    with pytest.raises(ImageError, match="damaged"):
+        Card(CardEnvironment(memory=PersistentMemory(RamBackend(kept))))
