@@ -18,6 +18,7 @@ from jukicard.testing import HazardousCard, PowerCut
 from jukihost import (
     ISSUER_TEST_KEYS,
     AppletNotFound,
+    CardError,
     CardForm,
     CardInfo,
     CardMute,
@@ -287,6 +288,34 @@ def test_a_pin_change_cut_at_every_write_is_decided(profile: str, landed: bool) 
     assert at > 3
     assert outcomes == ({ChangeOutcome.DONE} if landed else set(ChangeOutcome) & outcomes)
     assert landed or ChangeOutcome.NOT_DONE in outcomes
+
+
+@pytest.mark.parametrize(
+    ("landed", "outcome"), [(False, ChangeOutcome.NOT_DONE), (True, ChangeOutcome.DONE)]
+)
+def test_whoever_reconnects_after_a_cut_sends_no_pin_again(
+    landed: bool, outcome: ChangeOutcome
+) -> None:
+    """The same session on the same reader: it goes on without a PIN until somebody types one."""
+    # a PIN change writes when it authenticates (2), verifies (2), and is made (1)
+    hazardous = HazardousCard(issued(), PowerCut(at=5, landed=landed))
+    with Counting(hazardous) as reader:
+        juki = as_counter(reader)
+        juki.verify_pin(OLD)
+        with suppress(PowerLoss), pytest.raises(ChangeInterrupted) as interrupted:
+            juki.change_pin_once(NEW, INTENT, custody=KEYS)
+        assert hazardous.happened
+        reader.reset()
+        reader.sent.clear()
+        for again in (juki.read_code, lambda: juki.change_pin(NEW)):
+            with pytest.raises(CardError):
+                again()
+        juki.open()
+        juki.authenticate(Purpose.COUNTER, KEYS)
+        assert juki.settle(interrupted.value.change, KEYS) is outcome
+        assert not {Ins.VERIFY, Ins.CHANGE_REFERENCE_DATA} & set(reader.sent)
+        juki.verify_pin(NEW if landed else OLD)
+        assert reader.sent.count(Ins.VERIFY) == 1
 
 
 def test_without_an_object_a_pin_change_is_uncertain_and_says_what_to_do() -> None:
