@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from jukihost.issuing.personalising import personalise as personalise
     from jukihost.issuing.records import RecordSigner as RecordSigner
+    from jukihost.issuing.renewing import renew_certificates as renew_certificates
     from jukihost.issuing.sources import (
         CardSource as CardSource,
         FeedSource as FeedSource,
@@ -99,6 +100,7 @@ _HOMES: Final = {
     "operators": "OperatorOrder personalise_operator",
     "personalising": "personalise",
     "records": "RecordSigner",
+    "renewing": "renew_certificates",
     "sources": "CardSource FeedSource ReaderSource ReturningSource",
     "standing": "CardStanding NotBlank NotOurCard examine_card read_card_number",
     "terms": "CardKind JUKI_CARDS_UNTIL JUKI_CERTIFICATES_UNTIL card_last_day "

@@ -7,7 +7,7 @@ become typed errors, and what it issues is compared with what was ordered.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -197,14 +197,18 @@ def certificates_of(
 
 
 def supersede_others(
-    authority: CertificateAuthority, card_number: bytes, kept: Container[int], since: datetime
+    authority: CertificateAuthority,
+    card_number: bytes,
+    kept: Collection[IssuedCertificate],
+    since: datetime,
 ) -> None:
-    """Revoke what was issued for keys of a card that it has no more: all but the numbers `kept`.
+    """Revoke what was issued for keys that a card has no more: of the same uses as those `kept`.
 
     AuthorityAway, AuthorityRefused.
     """
+    uses, serials = {one.use for one in kept}, {one.serial for one in kept}
     for one in certificates_of(authority, card_number):
-        if one.serial not in kept:
+        if one.use in uses and one.serial not in serials:
             revoke_certificate(authority, one.serial, RevocationReason.SUPERSEDED, since)
 
 

@@ -106,7 +106,7 @@ def _certificates(
         name=order.identifier,
     )
     issued = (certify(authority, request),)
-    supersede_others(authority, number, {one.serial for one in issued}, making.at)
+    supersede_others(authority, number, issued, making.at)
     if on_certified is not None:
         on_certified(issued)
     return issued

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jukicard.apdu import Aid
 from jukihost.clock import day_in_japan
 from jukihost.connection import Connection
 from jukihost.conversation import keypair
-from jukihost.errors import FileNotFound, ProtocolError
+from jukihost.errors import ProtocolError
 from jukihost.issuing import contents
 from jukihost.issuing.authority import (
-    CertificateRequest,
     CertificateUse,
     IssuedCertificate,
     certificates_of,
@@ -26,8 +23,9 @@ from jukihost.issuing.authority import (
 from jukihost.issuing.contents import CardOrder, Contents, ContentsRefused
 from jukihost.issuing.making import IssuingMeans, Making, OnCertified, Personalised
 from jukihost.issuing.records import Records
+from jukihost.issuing.renewing import request_for
 from jukihost.issuing.standing import NotBlank, check_usable, examine_card
-from jukihost.issuing.terms import CardKind, certificate_last_day, check_card_issue
+from jukihost.issuing.terms import CardKind, check_card_issue, check_certificate_issue
 from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
@@ -37,10 +35,6 @@ from jukihost.sessions.text import TextSession
 
 TEXT_KEY, SURFACE_KEY = 0x0013, 0x001A
 """Where the card's own keys lie, whose public halves are signed into its files."""
-_USES = {
-    JpkiKey.SIGNATURE: CertificateUse.SIGNATURE,
-    JpkiKey.AUTHENTICATION: CertificateUse.AUTHENTICATION,
-}
 
 
 def personalise(
@@ -154,11 +148,16 @@ def _certificates(
         there = certificates_of(authority, number)
         _check_holders(making, order, there)
         return there
+    kind = making.standing.kind
+    check_certificate_issue(kind, making.at)
     issued = tuple(
-        certify(authority, _request(making, order, which, key))
+        certify(
+            authority,
+            request_for(kind, number, order.holder, order.info, which, key, making.at),
+        )
         for which, key in _make_keys(making).items()
     )
-    supersede_others(authority, number, {one.serial for one in issued}, making.at)
+    supersede_others(authority, number, issued, making.at)
     if on_certified is not None:
         on_certified(issued)
     return issued
@@ -180,46 +179,7 @@ def _check_holders(making: Making, order: CardOrder, there: tuple[IssuedCertific
 def _make_keys(making: Making) -> dict[JpkiKey, rsa.RSAPublicKey]:
     """Have the card make the pairs that it has place for."""
     with making.entitled(JpkiSession, Purpose.COUNTER) as jpki:
-        return {
-            which: _rsa(keypair.generate(jpki, which.ef_key))
-            for which in JpkiKey
-            if _has(jpki, which.ef_key)
-        }
-
-
-def _has(jpki: JpkiSession, identifier: int) -> bool:
-    try:
-        jpki.select_file(identifier)
-    except FileNotFound:
-        return False
-    return True
-
-
-def _request(
-    making: Making, order: CardOrder, which: JpkiKey, key: rsa.RSAPublicKey
-) -> CertificateRequest:
-    """Return what is ordered: one for authentication names nobody."""
-    kind, holder = making.standing.kind, order.holder
-    last = certificate_last_day(kind, day_in_japan(making.at), order.info.expires, holder.birth)
-    asked = CertificateRequest(
-        use=_USES[which],
-        card=kind,
-        public_key=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        card_number=making.standing.number,
-        municipality=order.info.municipality,
-        issued=making.at,
-        last_day=last,
-    )
-    if which is JpkiKey.AUTHENTICATION:
-        return asked
-    return replace(
-        asked,
-        name=holder.name,
-        address=holder.address,
-        sex=holder.sex.value,
-        birth=holder.birth,
-        foreign=holder.foreign,
-    )
+        return {which: jpki.make_key_pair(which) for which in JpkiKey if jpki.has_key(which)}
 
 
 def _rsa(key: keypair.PublicKey) -> rsa.RSAPublicKey:

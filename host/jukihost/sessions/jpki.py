@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jukicard.apdu import Aid, CommandApdu, Ins
-from jukihost.conversation import pinfile
+from jukihost.conversation import keypair, pinfile
 from jukihost.conversation.holder import HoldersOwn
+from jukihost.conversation.protection import under_purpose
 from jukihost.conversation.refusals import (
     NoCertificate,
     NoKeyPair,
@@ -234,6 +235,48 @@ class JpkiSession(HoldersOwn):
         """Give the PIN of the authentication key its tries back; a new value likewise."""
         encoded = None if new is None else Pin.of(new).encode()
         self._unblock(JpkiKey.AUTHENTICATION.ef_pin, encoded)
+
+    def has_key(self, key: JpkiKey) -> bool:
+        """Tell whether the card has a place for a key pair; free to ask."""
+        return self._has(key.ef_key)
+
+    @under_purpose(Ins.GENERATE_ASYMMETRIC_KEY_PAIR)
+    def make_key_pair(self, key: JpkiKey) -> rsa.RSAPublicKey:
+        """Have the card make a new key pair in place of the one it had; return its public half.
+
+        The certificate on the card is the former pair's until `write_certificates`. NoKeyPair,
+        ProtocolError.
+        """
+        try:
+            made = keypair.generate(self, key.ef_key)
+        except FileNotFound as refusal:
+            raise NoKeyPair(refusal.status, refusal.ins) from None
+        if not isinstance(made, rsa.RSAPublicKey):
+            raise ProtocolError("the card told a key of another kind than RSA")
+        return made
+
+    @under_purpose(Ins.UPDATE_BINARY)
+    def write_certificates(self, key: JpkiKey, certificate: bytes, authority: bytes) -> None:
+        """Replace a key pair's certificate and its authority's, both in DER.
+
+        In several commands: who is cut off in between does it again. NoKeyPair.
+        """
+        try:
+            self.select_file(key.ef_certificate)
+        except FileNotFound as refusal:
+            raise NoKeyPair(refusal.status, refusal.ins) from None
+        self._replace(key.ef_authority, authority)
+        self._replace(key.ef_certificate, certificate)
+
+    def _replace(self, identifier: int, content: bytes) -> None:
+        """Write a file from its beginning, and erase what is left of a longer content."""
+        self.select_file(identifier)
+        for at in range(0, len(content), self.short_data):
+            block = content[at : at + self.short_data]
+            self.ask(CommandApdu(0x00, Ins.UPDATE_BINARY, at >> 8, at & 0xFF, block))
+        # ISO/IEC 7816-4:2020, 11.3.7: without a data field, from the offset to the end of the file
+        end = len(content)
+        self.ask(CommandApdu(0x00, Ins.ERASE_BINARY, end >> 8, end & 0xFF))
 
     # --- signatures ---
 
