@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 from jukihost.models import Purpose, ResidentCode, Sex
@@ -53,13 +52,11 @@ def copy_by_card(
     presented: Presented = WITH_CARD,
     *,
     household: bool = False,
-    font: str | Path | None = None,
 ) -> RecordCopy:
     """Make a copy of the record of a card's holder, who types the PIN before it is handed over.
 
-    household: of everybody in the same household. font: see `jukihost.paper.find_font`. Impossible
-    for a card of this town; AddressRestricted: the holder is sent to their own town; PaperError; as
-    `identify` for the card.
+    household: of everybody in the same household. Impossible for a card of this town;
+    AddressRestricted: the holder is sent to their own town; PaperError; as `identify` for the card.
     """
     with Procedure(desk, Task.WIDE_AREA) as run, hand.session(desk, allow_suspended=True) as juki:
         met = meet_any(run, hand, juki)
@@ -72,7 +69,7 @@ def copy_by_card(
         code = juki.read_code()
         check_code(run, met, code)
         members = _records(run, met.town, code, household)
-        return _copy(run, met.town, members, presented, font)
+        return _copy(run, met.town, members, presented)
 
 
 def copy_by_document(
@@ -83,7 +80,6 @@ def copy_by_document(
     presented: Presented,
     *,
     household: bool = False,
-    font: str | Path | None = None,
 ) -> RecordCopy:
     """Make a copy for who shows a document with a photo, and says their town and code.
 
@@ -97,7 +93,7 @@ def copy_by_document(
         members = _records(run, town, code, household)
         if not _same(shown, members[0]):
             raise Impossible("the document is not of the person whose record was asked for")
-        return _copy(run, town, members, presented, font)
+        return _copy(run, town, members, presented)
 
 
 def _not_elsewhere() -> Impossible:
@@ -126,11 +122,10 @@ def _copy(
     town: str,
     members: tuple[Provided, ...],
     presented: Presented,
-    font: str | Path | None,
 ) -> RecordCopy:
     """Print the copy and finish: nothing is handed over that the log does not have."""
     check_presented(run, presented, members[0][Item.BORN])
-    at = run.by.at
+    at, font = run.by.at, run.desk.office.font
     blocks = [*_printed(members), Paragraph(_end(town, run.desk.office.municipality, run.today))]
     made = RecordCopy(town, members, make_pdf(TITLE, blocks, at=at, font=font))
     with run.finish():

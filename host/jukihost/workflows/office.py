@@ -31,6 +31,7 @@ class Office:
     authority: whoever certifies the keys of cards, and is told what becomes of the certificates.
     registers: the way to other towns and to the prefecture; None where there is none.
     key_floor: no card with an older version of a system's key is let in.
+    font: of documents on paper, the file's name; see `jukihost.paper.find_font`.
     rules: where this town's rules of who may come differ from the standard ones.
     """
 
@@ -41,6 +42,7 @@ class Office:
     registers: Registers | None = None
     authority: CertificateAuthority | None = None
     key_floor: int | None = None
+    font: str | None = None
     rules: Mapping[tuple[Task, PresentedBy], Rule] = field(default_factory=dict)
 
 

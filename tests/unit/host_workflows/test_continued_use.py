@@ -8,11 +8,13 @@ from datetime import date, timedelta
 import pytest
 
 from jukihost.clock import MovableClock
-from jukihost.errors import PinBlocked
+from jukihost.errors import CardRemoved, PinBlocked
 from jukihost.ledger import (
     By,
     CardAct,
     HasCard,
+    IntentOpen,
+    IntentState,
     LedgerState,
     NewCard,
     PersonAct,
@@ -29,9 +31,11 @@ from jukihost.register import (
     known_by_code,
     note_arrival,
 )
+from jukihost.sessions.juki import JukiSession
 from jukihost.workflows import (
     CardExpired,
     CardStopped,
+    CutOff,
     Impossible,
     MovedOut,
     NewHome,
@@ -39,6 +43,7 @@ from jukihost.workflows import (
     continue_use,
     identify,
     move_in,
+    recover_card,
 )
 from tests.support.host.counters import CLERK, PIN, Clerk
 from tests.support.host.movers import (
@@ -239,3 +244,27 @@ def test_a_card_that_goes_on_is_lost_in_its_new_town(towns: Towns) -> None:
     with towns.here.on_desk() as (hand, _), pytest.raises(CardStopped):
         identify(towns.here.desk(talk=Clerk(PIN)), hand)
     assert towns.there.undecided() == 0
+
+
+def test_a_card_that_was_changed_by_half_goes_on_at_another_terminal(
+    towns: Towns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced(towns)
+    moved(towns)
+    whole = JukiSession.move_in
+
+    def cut(juki: JukiSession) -> None:
+        monkeypatch.setattr(JukiSession, "move_in", whole)
+        raise CardRemoved("between the two changes")
+
+    monkeypatch.setattr(JukiSession, "move_in", cut)
+    with pytest.raises(CutOff):
+        continued(towns)
+    assert towns.there.told()[-1] == ("continued_use", "unknown", "cut_off")
+    assert towns.there.undecided() == 1
+    with towns.here.on_desk() as (hand, _), pytest.raises(IntentOpen):
+        identify(towns.here.desk(talk=Clerk(PIN)), hand)
+    with towns.there.on_desk(towns.here.card) as (hand, _):
+        assert recover_card(towns.there.desk(), hand) is IntentState.FINISHED
+    assert towns.there.ledger(towns.here.number).state is LedgerState.ACTIVE
+    assert residence(towns.there, towns.here.card) == (OTHER_TOWN, Residence.RESIDENT)
