@@ -20,12 +20,16 @@ from jukihost.issuing import (
     ReaderSource,
     ReturningSource,
     examine_card,
+    personalise,
     read_card_number,
 )
 from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.models import Awaited
+from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import GREETING
+from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.fakes import JUKI_ATR
+from tests.unit.host_issuing.cardorders import means, moment, order_of
 
 
 def blank(seed: int) -> Card:
@@ -224,3 +228,49 @@ def test_a_foreign_card_is_handed_out_and_refused_in_words() -> None:
     with pytest.raises(NotOurCard, match="nothing was changed"):
         examine_card(Foreign(), lambda _: ISSUER_TEST_KEYS)
     assert issubclass(NoCard, TransportError)
+
+
+class SlowHand:
+    """Somebody at a PC/SC reader: takes a card out when asked, and puts the next in later."""
+
+    def __init__(self, *cards: Card) -> None:
+        self.cards, self.looks = list(cards), 0
+        self.reader = FakeReader("Reader 0", power=self.power, answer=self.answer)
+        self.scard = FakeScard([self.reader], on_look=self.look)
+        self.card: Card | None = None
+        self.waited: list[str] = []
+
+    def ask(self, awaited: Awaited) -> bool:
+        self.waited.append(awaited)
+        self.reader.atr, self.looks = None, 0
+        return bool(self.cards)
+
+    def look(self) -> None:
+        self.looks += 1
+        if self.looks == 3 and self.cards:
+            self.card = self.cards.pop(0)
+            self.reader.atr, self.reader.powered = self.card.power_on(), True
+
+    def power(self, disposition: int) -> None:
+        if self.card is not None:
+            self.card.power_off()
+            self.card.power_on()
+
+    def answer(self, command: bytes) -> bytes:
+        assert self.card is not None
+        return self.card.transmit(command)
+
+    def connect(self, wait: float) -> PcscConnection:
+        return PcscConnection("Reader 0", wait=wait, scard=self.scard)
+
+
+def test_cards_put_into_a_pcsc_reader_become_somebodys() -> None:
+    hand = SlowHand(blank(1), blank(2))
+    source, made, by = ReaderSource(hand.connect, hand.ask, wait=20), [], means()
+    order = order_of("juki-v1")
+    while (card := source.next_card()) is not None:
+        with card as connection:
+            made.append(personalise(connection, order, by, at=moment("juki-v1")).number)
+    assert made == [number_of(blank(1)), number_of(blank(2))]
+    assert len(hand.waited) == 3
+    assert (hand.scard.connected, hand.scard.contexts) == (0, 0)
