@@ -24,6 +24,7 @@ from jukihost.ledger import (
     Standing,
 )
 from jukihost.register import PROVISIONS, UNDER_RESTRICTION, Item
+from jukihost.workflows import NOBODY_COMES, RULES, PresentedBy, Rule, Task
 
 Moves = Mapping[Standing, Standing]
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -38,6 +39,28 @@ def pages() -> dict[str, str]:
         "examples-tables": _examples(),
         "errors": errorpages.page(),
     }
+
+
+def rules() -> str:
+    """Return the tables of docs/rules.md, which a test keeps as they are in the code."""
+    tasks = [task for task in Task if task not in NOBODY_COMES]
+    return "\n".join(
+        f"## `{task.value}`\n\n"
+        + _table(
+            ("who comes", "may", "with", "whose rule it is"),
+            (
+                (by.value.replace("_", " "), rule.verdict.value, _papers(rule), rule.source)
+                for by in PresentedBy
+                for rule in (RULES[task, by],)
+            ),
+        )
+        for task in tasks
+    )
+
+
+def _papers(rule: Rule) -> str:
+    sets = (" and ".join(sorted(paper.value for paper in papers)) for papers in rule.papers)
+    return "; or ".join(sets).replace("_", " ")
 
 
 def _examples() -> str:

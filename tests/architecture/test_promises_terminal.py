@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
+from jukicard.synthetic.codes import is_resident_code
 from jukihost.clock import MovableClock
 from jukihost.database import Database
 from jukihost.errors import PinBlocked
 from jukihost.ledger import LedgerState
 from jukihost.models import CardState
+from jukihost.register import code_of_record, draw_code
 from jukihost.workflows import (
     CardAtDesk,
     CardStopped,
@@ -17,8 +21,10 @@ from jukihost.workflows import (
     Procedure,
     Task,
     call_back,
+    change_code,
     change_pin,
     resume_card,
+    return_card,
     show_notices,
     suspend_by_telephone,
     unblock_pin,
@@ -84,3 +90,25 @@ def test_p5_three_wrong_pins_stop_the_card_until_the_counter_sets_it_anew(
     with counter.on_desk() as (hand, _):
         change_pin(counter.desk(talk=Clerk("2580", "1379")), hand, Presented())
     assert [outcome for _, outcome, _ in counter.told()] == ["refused", "refused", "done", "done"]
+
+
+def test_p19_a_code_is_drawn_at_random_never_chosen_and_a_change_ends_the_card(
+    counter: Counter,
+) -> None:
+    drawn = {draw_code().reveal() for _ in range(200)}
+    assert len(drawn) == 200
+    assert all(len(one) == 11 and is_resident_code(one) for one in drawn)
+    assert all(len({one[place] for one in drawn}) == 10 for place in range(10)), "every digit"
+    assert "code" not in inspect.signature(change_code).parameters, "nobody hands one in"
+    assert inspect.signature(draw_code).parameters == {}
+    in_person = Presented(papers=frozenset({Paper.PHOTO}))
+    change_code(counter.desk(), counter.holder, in_person)
+    with counter.database.read() as connection:
+        new = code_of_record(connection, counter.holder)
+    assert new != counter.code
+    assert counter.ledger().state is LedgerState.ABOLISHED, "the card has the old code"
+    with counter.on_desk() as (hand, _), pytest.raises(CardStopped):
+        _use(counter, hand)
+    with counter.on_desk() as (hand, _):
+        return_card(counter.desk(talk=Clerk()), hand, in_person)
+    assert counter.card_state() is CardState.TERMINATED

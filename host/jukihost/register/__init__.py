@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         CardSeen as CardSeen,
         CardThere as CardThere,
     )
+    from jukihost.register.codes import draw_code as draw_code
     from jukihost.register.errors import (
         AddressRestricted as AddressRestricted,
         HolderDiffers as HolderDiffers,
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "cardsthere": "CardSeen CardThere",
+    "codes": "draw_code",
     "errors": "AddressRestricted HolderDiffers NotAnnounced NotNotified ProvisionRefused "
     "RecordChanged RegisterError ResidentExists TextRefused UnknownNotice UnknownResident",
     "moving": "Arrival Moving announce_move announced_move last_arrival note_arrival note_told "

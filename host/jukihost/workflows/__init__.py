@@ -114,18 +114,24 @@ if TYPE_CHECKING:
         change_pin as change_pin,
         unblock_pin as unblock_pin,
     )
-    from jukihost.workflows.presenting import (
-        RULES as RULES,
-        Paper as Paper,
-        Presented as Presented,
-        PresentedBy as PresentedBy,
-        Rule as Rule,
-        Verdict as Verdict,
-    )
+    from jukihost.workflows.presenting import Presented as Presented
     from jukihost.workflows.procedure import Procedure as Procedure
+    from jukihost.workflows.recording import (
+        RecordChanged as RecordChanged,
+        change_code as change_code,
+        change_record as change_record,
+    )
     from jukihost.workflows.restricting import (
         lift_restriction as lift_restriction,
         restrict_address as restrict_address,
+    )
+    from jukihost.workflows.rules import (
+        NOBODY_COMES as NOBODY_COMES,
+        RULES as RULES,
+        Paper as Paper,
+        PresentedBy as PresentedBy,
+        Rule as Rule,
+        Verdict as Verdict,
     )
     from jukihost.workflows.staff import (
         change_staff as change_staff,
@@ -188,9 +194,11 @@ _HOMES: Final = {
     "noting": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",
-    "presenting": "Paper Presented PresentedBy RULES Rule Verdict",
+    "presenting": "Presented",
     "procedure": "Procedure",
+    "recording": "RecordChanged change_code change_record",
     "restricting": "lift_restriction restrict_address",
+    "rules": "NOBODY_COMES Paper PresentedBy RULES Rule Verdict",
     "staff": "change_staff dismiss_staff enter_staff inspect_operator_card lend_operator_card "
     "replace_administrators_card return_operator_card revoke_operator_card",
     "stopping": "SwitchTurned lift_everything stop_everything",

@@ -12,8 +12,9 @@ from jukihost.workflows.asking import Step, verify_pin
 from jukihost.workflows.elsewhere import Met, check_code, meet_any
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Paper, Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_presented
 from jukihost.workflows.procedure import Procedure
+from jukihost.workflows.rules import Paper
 from jukihost.workflows.tasks import Task
 
 WITH_CARD: Final = Presented(papers=frozenset({Paper.CARD}))

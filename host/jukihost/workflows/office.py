@@ -17,7 +17,7 @@ from jukihost.workflows.errors import NotOnDuty
 
 if TYPE_CHECKING:
     from jukihost.issuing import CertificateAuthority
-    from jukihost.workflows.presenting import PresentedBy, Rule
+    from jukihost.workflows.rules import PresentedBy, Rule
     from jukihost.workflows.tasks import Task
 
 

@@ -95,9 +95,10 @@ class Procedure:
     def remark(self, text: str) -> None:
         """Say in a word or two what the entry should tell beside its outcome; no personal data.
 
-        What was said before is kept.
+        What was said before is kept, once.
         """
-        self._remark = "; ".join(one for one in (self._remark, text) if one)
+        said = self._remark.split("; ") if self._remark else []
+        self._remark = "; ".join(dict.fromkeys([*said, text]))
 
     def approved(self) -> str:
         """Return the supervisor who decided, another person than who is on duty. NotApproved."""
