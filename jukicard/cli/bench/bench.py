@@ -441,6 +441,7 @@ class Bench:
             with self._alone(card):
                 yield
         finally:
+            card.port.changes += 1
             if place is not None:
                 self._put_in(place, card.number)
 

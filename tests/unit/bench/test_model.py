@@ -173,6 +173,16 @@ def test_pull_insert_and_reset() -> None:
     ]
 
 
+def test_what_is_done_to_a_card_without_power_is_seen() -> None:
+    bench, _ = bench_with(issue_card("juki-v1", seed=1))
+    assert look(bench)["state"] == "activated"
+    bench.suspend(1)
+    assert look(bench)["state"] == "deactivated"
+    bench.pull(0)
+    bench.resume(1)
+    assert look(bench)["state"] == "activated"
+
+
 def test_suspend_and_resume() -> None:
     bench, [slot] = bench_with(issue_card("juki-v1", seed=1))
     slot.card.power_on()

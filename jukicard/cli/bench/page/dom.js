@@ -19,7 +19,7 @@ export function make(tag, attributes = {}, ...children) {
       made.setAttribute(name, String(value));
     }
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) {
       made.append(child instanceof Node ? child : document.createTextNode(String(child)));
     }
@@ -36,7 +36,7 @@ export function button(text, run, attributes = {}) {
 // Puts other children into an element, if they are not the same already. Every <details> that is open
 // stays so, and the element that has the focus has it again: they are known by their data-key.
 export function fill(element, children) {
-  const next = [children].flat(2).filter((one) => one instanceof Node);
+  const next = [children].flat(Infinity).filter((one) => one instanceof Node);
   for (const one of element.querySelectorAll("details[data-key]")) {
     for (const other of next) setOpen(other, one.dataset.key, one.open);
   }
