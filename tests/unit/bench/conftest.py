@@ -138,9 +138,9 @@ class Events:
 
 
 @contextlib.contextmanager
-def open_page(*cards: Card) -> Iterator[Page]:
+def open_page(*cards: Card, label: str = "card {}") -> Iterator[Page]:
     """Serve a page for cards, each in a slot on TCP."""
-    bench = Bench([(f"card {at}", card) for at, card in enumerate(cards)])
+    bench = Bench([(label.format(at), card) for at, card in enumerate(cards)])
     with contextlib.ExitStack() as stack:
         slots = [
             stack.enter_context(TcpServer(port, index=at, on_status=bench.tell))

@@ -14,15 +14,13 @@ export class Rows {
     this.paused = false;
     this.drawing = false;
     this.fresh = 0; // how many of the newest are not drawn yet
+    this.took = 0; // how long drawing took last, in milliseconds
   }
 
   // Takes what the server tells; draws it with the next frame, or when the pause is over.
   add({ gone, rows }) {
     this.gone += gone;
-    for (const row of rows) {
-      row.text = JSON.stringify(row).toLowerCase();
-      this.kept.push(row);
-    }
+    this.kept.push(...rows);
     this.fresh += rows.length;
     if (this.kept.length > MOST) {
       this.gone += this.kept.length - MOST;
@@ -37,14 +35,17 @@ export class Rows {
     this.redraw();
   }
 
+  // Draws soon, and where that takes long less often, so that the page can be used meanwhile.
   soon() {
     if (this.drawing || this.paused) return;
     this.drawing = true;
-    // Not requestAnimationFrame alone: a page in the background is not drawn, and keeps up all the same.
     setTimeout(() => {
       this.drawing = false;
-      if (!this.paused) this.draw();
-    }, 16);
+      if (this.paused) return;
+      const begun = performance.now();
+      this.draw();
+      this.took = performance.now() - begun;
+    }, Math.min(16 + 3 * this.took, 500));
   }
 
   pause(paused) {
@@ -89,7 +90,13 @@ export class Rows {
 function matches(row, asked) {
   return (asked.card === "all" || asked.card === "" || String(row.card) === asked.card)
     && (!asked.refused || row.refused === true || row.notes.some((note) => note.kind === "fault"))
-    && (!asked.text || row.text.includes(asked.text));
+    && (!asked.text || textOf(row).includes(asked.text));
+}
+
+// What is searched of a row; made when somebody searches.
+function textOf(row) {
+  row.text ??= JSON.stringify(row).toLowerCase();
+  return row.text;
 }
 
 const LOUD = new Set(["refusal", "hazard", "fault", "firewall", "unseen", "bench"]);
@@ -109,17 +116,25 @@ function details(row) {
   const status = row.status === undefined ? null
     : make("span", { class: row.refused ? "status bad" : "status" }, `${row.status} ${meaning(row)}`);
   const what = row.atr !== undefined ? t("reset.done") : row.means;
-  const quiet = row.notes.filter((note) => !LOUD.has(note.kind));
-  return make("details", {},
+  const made = make("details", {},
     make("summary", {},
       make("span", { class: "where" }, `${t("where", row.seconds.toFixed(2), row.card)} `),
-      make("span", { class: "means" }, what), " ", status),
+      make("span", { class: "means" }, what), " ", status));
+  made.addEventListener("toggle", () => made.append(...inside(row)), { once: true });
+  return made;
+}
+
+// What a row shows when it is opened; made only then.
+function inside(row) {
+  const quiet = row.notes.filter((note) => !LOUD.has(note.kind));
+  return [
     make("dl", {},
       row.atr !== undefined ? pair(t("answer"), row.atr) : null,
       row.command !== undefined ? pair(t("command"), row.command) : null,
       row.answer ? pair(t("answer"), row.answer) : null,
       quiet.map((note) => [make("dt", {}, word("note", note.kind)), make("dd", {}, note.text)])),
-    make("p", { class: "took" }, t("took", (row.took * 1000).toFixed(2))));
+    make("p", { class: "took" }, t("took", (row.took * 1000).toFixed(2))),
+  ];
 }
 
 const pair = (name, value) => [make("dt", {}, name), make("dd", {}, make("code", {}, value))];

@@ -1,0 +1,83 @@
+"""A real Chromium at the page of a bench, driven by Playwright; headless."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final, TypeAlias
+
+import pytest
+from playwright.sync_api import Browser, Page as Tab, sync_playwright
+
+from tests.support.interop.missing import require
+
+SWITCHES: Final = (
+    "--no-sandbox",  # root has none
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--force-device-scale-factor=1",
+    "--hide-scrollbars",
+)
+Opened: TypeAlias = Callable[..., AbstractContextManager[Tab]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whoever needs the browser, and keep them on one worker: they share it."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.interop)
+            item.add_marker(pytest.mark.xdist_group("bench"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the session; each test has contexts of its own in it."""
+    found = shutil.which("chromium")
+    require("browser", [] if found else ["chromium"])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(SWITCHES))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_tab(chromium: Browser) -> Opened:
+    """Open a link in a window of its own; whatever the page complains of fails the test."""
+
+    @contextlib.contextmanager
+    def opened(link: str, **options: object) -> Iterator[Tab]:
+        said: list[str] = []
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 900},
+            locale=str(options.get("locale", "en-GB")),
+            color_scheme=options.get("scheme", "light"),  # type: ignore[arg-type]
+            accept_downloads=True,
+        )
+        tab = context.new_page()
+        tab.set_default_timeout(10_000)
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+        tab.on(
+            "console",
+            lambda told: said.append(told.text) if told.type in {"error", "warning"} else None,
+        )
+        tab.goto(link)
+        tab.locator("#connection.connected").wait_for()
+        try:
+            yield tab
+        finally:
+            context.close()
+        assert not [line for line in said if not _is_of_the_end(line)]
+
+    return opened
+
+
+def _is_of_the_end(line: str) -> bool:
+    """Whether it is what Chromium says of a refused request or of a server that has ended."""
+    return line.startswith("Failed to load resource: ")
