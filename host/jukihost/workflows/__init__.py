@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         explain as explain,
         retry_after as retry_after,
     )
+    from jukihost.workflows.foreign_uses import noting as noting
     from jukihost.workflows.founding import (
         Founded as Founded,
         Founder as Founder,
@@ -104,7 +105,6 @@ if TYPE_CHECKING:
         move_in as move_in,
         tell_old_towns as tell_old_towns,
     )
-    from jukihost.workflows.noting import noting as noting
     from jukihost.workflows.office import (
         Desk as Desk,
         Office as Office,
@@ -191,7 +191,7 @@ _HOMES: Final = {
     "lock log_in log_out",
     "moving": "Continued MovedIn MovingOut NewHome announce_by_post continue_use move_in "
     "tell_old_towns",
-    "noting": "noting",
+    "foreign_uses": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",
     "presenting": "Presented",
