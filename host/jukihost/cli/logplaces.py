@@ -27,6 +27,7 @@ examples:
       --log-key town.example/uses+d53bd2ea+... > cosigned.txt       at the witness
   jukihost log publish terminal.db --cosigned cosigned.txt --witness-key prefecture.example+...
   jukihost log status terminal.db                                   what is late
+  jukihost log settle terminal.db 1 --operator super-1 --why 'a copied card'
   jukihost log verify terminal.db --log-key town.example/uses+... --since kept.txt
   jukihost log prove terminal.db 41 > entry-41.proof
   jukihost log check terminal.db --since kept.txt --log-key town.example/uses+...

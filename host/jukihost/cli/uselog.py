@@ -60,6 +60,17 @@ def add(commands: Commands) -> None:
     status = log_action(
         actions, "status", "say what is late (queue, days, witness), and gaps of cards", _status
     )
+    settle = log_action(
+        actions, "settle", "settle a gap between a card and the ledger, as a supervisor", _settle
+    )
+    settle.add_argument("gap", metavar="GAP", type=int, help="its number, as `log status` says it")
+    settle.add_argument("--operator", metavar="ID", required=True, help="who decides, and may")
+    settle.add_argument("--why", metavar="TEXT", required=True, help="the reason, which is kept")
+    settle.add_argument(
+        "--accept",
+        action="store_true",
+        help="the card is genuine: the ledger takes what it said; else it stays refused",
+    )
     verify = log_action(
         actions, "verify", "check every entry, the tree and every checkpoint", _verify
     )
@@ -279,6 +290,18 @@ def _status(arguments: argparse.Namespace) -> int:
     else:
         print(output.shown("\n".join(late + found), keep="\n") or "nothing is late")
     return output.REFUSED if late or found else output.OK
+
+
+def _settle(arguments: argparse.Namespace) -> int:
+    from jukihost.ledger import By, gaps, running, settle_gap
+
+    with opened_log(arguments) as database, running(database) as connection:
+        by = By.at_terminal(database, arguments.operator)
+        for gap in gaps(connection):
+            if gap.number == arguments.gap:
+                settle_gap(connection, gap, arguments.why, by, accept=arguments.accept)
+                return output.OK
+    raise UsageError("no gap of this number is open; `jukihost log status` tells those that are")
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -52,8 +52,9 @@ class Gap:
 
     def __str__(self) -> str:
         """Return it in words, as an alarm."""
+        card = self.card.hex().upper()
         return (
-            f"card {self.card.hex().upper()} carries change {self.said_receipt}, of another "
+            f"gap {self.number}: card {card} carries change {self.said_receipt}, of another "
             f"procedure than the ledger's {self.had_receipt}; seen {readable(self.at)} at "
             f"{self.terminal}, and to be settled by a supervisor"
         )

@@ -13,7 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jukihost import cli
 from jukihost.database import Clock, open_database
 from jukihost.keys.envelope import ScryptCost
-from jukihost.ledger import By, Operator, Role, enter_card, enter_operator, note_gap
+from jukihost.ledger import (
+    By,
+    Operator,
+    Role,
+    check_receipt,
+    enter_card,
+    enter_operator,
+    gaps,
+    note_gap,
+)
 from jukihost.log import (
     Disclosure,
     InclusionProof,
@@ -124,10 +133,28 @@ def test_a_gap_between_card_and_ledger_is_an_alarm(desk: Desk) -> None:
         enter_card(connection, new_card(7), by)
         note_gap(connection, new_card(7).number, 3, bytes(16), by)
     said = desk.run("status", desk.at("terminal.db"), code=1)
-    assert said.startswith("card 0000000000000007 carries change 3, of another procedure")
+    assert said.startswith("gap 1: card 0000000000000007 carries change 3, of another procedure")
     assert "settled by a supervisor" in said
     told = json.loads(desk.run("status", desk.at("terminal.db"), "--json", code=1))
     assert told == {"late": [], "gaps": [said.rstrip("\n")]}
+    with open_database(desk.at("terminal.db"), clock=Clock(), terminal="office") as opened:
+        staffed(opened)
+        with opened.begin() as connection:
+            one = Operator("super-1", "係長", Role.SUPERVISOR, ALWAYS)
+            enter_operator(connection, one, By("admin-1", "office", AT))
+    settle = ("settle", desk.at("terminal.db"), "1", "--why", "a copied card", "--operator")
+    assert "has not the right 'decide'" in desk.run(*settle, "admin-2", code=2)
+    assert "control character" in desk.run(*settle, "super-1", "--why", "a\x1bb", code=2)
+    assert desk.run(*settle, "super-1", "--accept") == ""
+    assert "no gap of this number" in desk.run(*settle, "super-1", code=2)
+    assert desk.run("status", desk.at("terminal.db")) == "nothing is late\n"
+    with (
+        open_database(desk.at("terminal.db"), clock=Clock(), terminal="office") as opened,
+        opened.read() as connection,
+    ):
+        [settled] = gaps(connection, settled=True)
+        check_receipt(connection, new_card(7).number, 3, bytes(16))
+    assert (settled.settled_by, settled.why, settled.accepted) == ("super-1", "a copied card", True)
 
 
 @pytest.fixture
