@@ -8,6 +8,7 @@ whether an application is run as it is or confined as one from elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -121,8 +122,9 @@ def find_kind(name: str, package: str = "") -> Kind:
     """Return a kind of application: an offered one, our own, or one of an entry point.
 
     A class of ours is loaded when it is needed, one of another distribution here and now.
-    UnknownAppletError when there is none, where `package` is said to be what has to be installed
-    for it; FaultyAppletError when there is none that can be used.
+    package: whose it is, where that is known; another package's of the same name is another kind.
+
+    UnknownAppletError when there is none, FaultyAppletError when there is none that can be used.
     """
     offered = _OFFERED.get(name)
     if offered is not None:
@@ -164,20 +166,33 @@ def _class_at(place: str) -> type[Applet[Any]]:
 
 
 def _entry_point(name: str, package: str) -> EntryPoint:
-    points = [point for point in installed.offered() if point.name == name]
-    if not points:
+    """Return the entry point of a kind: of that package and no other, where one is named.
+
+    What an application keeps is for whoever wrote it; another package may use the same name.
+    """
+    offers = [(point, installed.package(point)) for point in installed.offered()]
+    offers = [(point, by) for point, by in offers if point.name == name]
+    packages = sorted({by for _, by in offers})
+    if package:
+        offers = [(point, by) for point, by in offers if _same_package(by, package)]
+    if not offers:
         what = f"install {package}" if package else "install the package that offers it"
+        others = f"; that of {' and '.join(packages)} is another one" if packages else ""
         raise UnknownAppletError(
             f"this card has an application of the kind {name!r}, which is not installed here: "
-            f"{what} (in the group {ENTRY_POINTS!r})"
+            f"{what} (in the group {ENTRY_POINTS!r}){others}"
         )
-    packages = sorted({installed.package(point) for point in points})
-    if len(packages) > 1:
+    if not package and len(packages) > 1:
         raise UnknownAppletError(
             f"the kind of application {name!r} is offered by {' and '.join(packages)}: "
             "uninstall all but one"
         )
-    return points[0]
+    return offers[0][0]
+
+
+def _same_package(one: str, other: str) -> bool:
+    """Compare names of distributions as installers do: case, hyphens and dots do not count."""
+    return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
 
 
 def load_point(point: EntryPoint) -> type[Applet[Any]]:

@@ -175,10 +175,31 @@ def test_a_class_that_fails_on_a_card_that_has_it_fails_alone(
 def test_two_packages_that_offer_one_kind_are_named(
     library: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """A card that has it goes on with the one it has it from; a new one cannot be told which."""
     install_distribution(monkeypatch, tmp_path / "again")
     install_distribution(monkeypatch, tmp_path / "other", name="city-books", module="city_books")
     with pytest.raises(UnknownAppletError, match="by city-books and town-library: uninstall"):
+        find_kind("lending")
+    with pytest.raises(UnknownAppletError, match="by city-books and town-library: uninstall"):
+        issue_card("juki-v1", seed=1, applications=[Placement(LIBRARY, "lending")])
+    card = Card.restore(library.snapshot())
+    card.power_on()
+    play(card, USED)
+    assert card.applications.get(LIBRARY).applet.__module__ == "town_library"
+
+
+def test_no_other_package_is_handed_what_an_application_keeps(
+    library: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may have the same name for its kind, and be installed alone."""
+    install_distribution(monkeypatch, tmp_path / "other", name="city-books", module="city_books")
+    said = r"install town-library \(in the group .*\); that of city-books is another one"
+    with pytest.raises(UnknownAppletError, match=said):
         Card.restore(library.snapshot())
+    install_distribution(monkeypatch, tmp_path / "spelled", name="Town.Library")
+    card = Card.restore(library.snapshot())
+    card.power_on()
+    play(card, USED)
 
 
 def test_no_package_takes_the_name_of_an_own_kind(
