@@ -132,6 +132,14 @@ class Application:
             applet = self._applet = self._make(self._kind.load())
         return applet
 
+    @property
+    def seen(self) -> Applet[Any] | None:
+        """The object, where whoever looks at a card may look into it; None where it is not ours.
+
+        None too while it is out of use.
+        """
+        return self.applet
+
     def check_kept(self) -> None:
         """Refuse values in its memory that its kind never writes. ValueError and what is like it.
 
@@ -255,6 +263,10 @@ class ConfinedApplication(Application):
         super().__init__(placement, kind, surroundings)
         self.budget = budget
 
+    @property
+    def seen(self) -> None:
+        """Nothing: its objects are code of its own."""
+
     def check_kept(self) -> None:
         """Ask nothing: what it keeps is its own to judge, and it runs when it is selected."""
 
@@ -373,6 +385,10 @@ class OutOfUseApplication(Application):
     def applet(self) -> Applet[Any]:
         """The object that would answer."""
         return self._wrapped.applet
+
+    @property
+    def seen(self) -> None:
+        """Nothing: it is out of use."""
 
     def check_kept(self) -> None:
         """Refuse values in its memory as those of the one that is wrapped."""

@@ -41,6 +41,10 @@ class FaultyApplication(Application):
         """There is no object. IsoError."""
         self._refuse()
 
+    @property
+    def seen(self) -> None:
+        """There is no object."""
+
     def check_kept(self) -> None:
         """Ask nothing: nobody uses it here."""
 

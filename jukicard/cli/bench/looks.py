@@ -9,7 +9,7 @@ from jukicard.channel import LogicalChannel
 from jukicard.filesystem.files import EfNode, InternalFile, RecordFile, TransparentFile
 from jukicard.filesystem.selection import Selection
 from jukicard.kit.fileapplet import FileApplet
-from jukicard.runtime.application import Application, ConfinedApplication, OutOfUseApplication
+from jukicard.runtime.application import Application
 from jukicard.runtime.card import Card
 
 Plain = dict[str, Any]
@@ -50,9 +50,7 @@ def _application(application: Application) -> Plain:
 
 def _nodes(application: Application) -> tuple[deque[EfNode], FileApplet[Any] | None]:
     """Return the EFs of an application of our own; of one from elsewhere only it knows them."""
-    if application.fault or isinstance(application, (ConfinedApplication, OutOfUseApplication)):
-        return deque(), None
-    applet = application.applet
+    applet = application.seen
     if not isinstance(applet, FileApplet):
         return deque(), None
     return deque(node for node in applet.tree.walk() if isinstance(node, EfNode)), applet
@@ -94,8 +92,8 @@ def _channel(channel: LogicalChannel) -> Plain:
         return found
     found |= {"aid": str(application.aid), "kind": application.type_name}
     state = channel.state
-    if isinstance(application, ConfinedApplication) or state is None:
-        return found  # its state is an object of its own
+    if application.seen is None or state is None:
+        return found  # the state of one from elsewhere is an object of its own
     security = state.security
     found |= {
         "verified": [f"{fid:04X}" for fid in sorted(security.verified)],
