@@ -21,7 +21,13 @@ from jukihost.errors import ProtocolError
 from jukihost.issuing.authority import CertificateAuthority, IssuedCertificate
 from jukihost.issuing.contents import Contents
 from jukihost.issuing.records import RecordSigner
-from jukihost.issuing.standing import CardStanding, IssuersKeys, NotBlank, standing_of
+from jukihost.issuing.standing import (
+    CardStanding,
+    IssuersKeys,
+    NotBlank,
+    applications_of,
+    standing_of,
+)
 from jukihost.issuing.terms import CardKind
 from jukihost.keys import KeyCustody
 from jukihost.sessions.common import CommonSession
@@ -134,8 +140,8 @@ class Making:
                 if aid in applications and aid in seen.blank:
                     issuer.personalise(aid, _groups(applications[aid]), StoreForm.GROUPS)
                     now.add(step)
-            left = standing_of(issuer, self.means.issuer).blank.intersection(applications)
-        if left:
+            _, left = applications_of(issuer)
+        if left.intersection(applications):
             raise ProtocolError("the card took its contents and says that it has none")
         made = {STEPS[aid] for aid in seen.applications - seen.blank} | {Step.DOMAIN}
         return Personalised(

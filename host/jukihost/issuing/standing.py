@@ -101,16 +101,25 @@ def standing_of(session: IssuerSession, issuer: IssuersKeys) -> CardStanding:
     """Open the secure channel of a session, and return what the card is. As `examine_card`."""
     number = _number(session)
     session.authenticate(issuer(number))
-    entries = session.registry(RegistryPart.APPLICATIONS)
-    there = frozenset(entry.aid for entry in entries) & _KNOWN
+    there, blank = applications_of(session)
     return CardStanding(
         number=number,
         serial=_serial(session),
         kind=_kind(there),
         applications=there,
-        blank=frozenset(
-            entry.aid for entry in entries if entry.aid in there and entry.state & ~_LOCK == _BLANK
-        ),
+        blank=blank,
+    )
+
+
+def applications_of(session: IssuerSession) -> tuple[frozenset[Aid], frozenset[Aid]]:
+    """Return which applications that are known here a card has, and which of them are blank.
+
+    In a session with its secure channel.
+    """
+    entries = session.registry(RegistryPart.APPLICATIONS)
+    there = frozenset(entry.aid for entry in entries) & _KNOWN
+    return there, frozenset(
+        entry.aid for entry in entries if entry.aid in there and entry.state & ~_LOCK == _BLANK
     )
 
 
