@@ -12,6 +12,7 @@ from jukihost.errors import CardRemoved, PinBlocked
 from jukihost.ledger import (
     By,
     CardAct,
+    CertificateState,
     HasCard,
     IntentOpen,
     IntentState,
@@ -19,6 +20,7 @@ from jukihost.ledger import (
     NewCard,
     PersonAct,
     Reason,
+    certificates_of,
     enter_card,
     gaps,
     move_card,
@@ -45,6 +47,7 @@ from jukihost.workflows import (
     move_in,
     recover_card,
 )
+from tests.support.host.authority import certified
 from tests.support.host.counters import CLERK, PIN, Clerk
 from tests.support.host.movers import (
     ADDRESS,
@@ -268,3 +271,16 @@ def test_a_card_that_was_changed_by_half_goes_on_at_another_terminal(
         assert recover_card(towns.there.desk(), hand) is IntentState.FINISHED
     assert towns.there.ledger(towns.here.number).state is LedgerState.ACTIVE
     assert residence(towns.there, towns.here.card) == (OTHER_TOWN, Residence.RESIDENT)
+
+
+def test_p13_the_certificates_of_who_moves_are_revoked_and_stay_so(towns: Towns) -> None:
+    authority = certified(towns.here, 11, 12)
+    announced(towns)
+    told = {serial: known and known[1] for serial, known in authority.known.items()}
+    assert told == {11: 3, 12: 3}, "affiliationChanged (RFC 5280, 5.3.1)"
+    moved(towns)
+    continued(towns)
+    assert {serial: known and known[1] for serial, known in authority.known.items()} == told
+    with towns.here.database.read() as connection:
+        states = {one.state for one in certificates_of(connection, towns.here.number)}
+    assert states == {CertificateState.REVOKED}
