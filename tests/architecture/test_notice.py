@@ -151,7 +151,15 @@ def says(name: str) -> list[frozenset[str]]:
             SAID.get(one) or frozenset({canonicalize_license_expression(one)}) for one in several
         ]
     classifiers = [text for text in said.get_all("Classifier") or [] if text[:7] == "License"]
-    return [SAID[text.rpartition(" :: ")[2]] for text in classifiers]
+    if classifiers:
+        return [SAID[text.rpartition(" :: ")[2]] for text in classifiers]
+    return [SAID[licence_file(name).splitlines()[0].strip()]]
+
+
+def licence_file(name: str) -> str:
+    """The text of the licence that comes with a distribution whose metadata names none."""
+    [path] = [one for one in metadata.files(name) or [] if one.name == "LICENSE"]
+    return path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("part", WANTED)
