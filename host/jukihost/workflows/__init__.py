@@ -133,6 +133,13 @@ if TYPE_CHECKING:
         Rule as Rule,
         Verdict as Verdict,
     )
+    from jukihost.workflows.signing import (
+        LoggedOn as LoggedOn,
+        SignatureForm as SignatureForm,
+        Signed as Signed,
+        log_on as log_on,
+        sign_document as sign_document,
+    )
     from jukihost.workflows.staff import (
         change_staff as change_staff,
         dismiss_staff as dismiss_staff,
@@ -199,6 +206,7 @@ _HOMES: Final = {
     "recording": "RecordChanged change_code change_record",
     "restricting": "lift_restriction restrict_address",
     "rules": "NOBODY_COMES Paper PresentedBy RULES Rule Verdict",
+    "signing": "LoggedOn SignatureForm Signed log_on sign_document",
     "staff": "change_staff dismiss_staff enter_staff inspect_operator_card lend_operator_card "
     "replace_administrators_card return_operator_card revoke_operator_card",
     "stopping": "SwitchTurned lift_everything stop_everything",
