@@ -24,7 +24,8 @@ from jukihost.ledger import (
     Standing,
 )
 from jukihost.register import PROVISIONS, UNDER_RESTRICTION, Item
-from jukihost.workflows import NOBODY_COMES, RULES, PresentedBy, Rule, Task
+from jukihost.workflows import NOBODY_COMES, RIGHT_FOR, RULES, PresentedBy, Rule, Task
+from jukihost.workflows.tasks import ABOUT_OPERATORS, AT_THE_DOOR, DESPITE_STOP
 
 Moves = Mapping[Standing, Standing]
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -122,8 +123,19 @@ def _ledger() -> str:
                 ("role", "rights"),
                 ((role.value, ", ".join(_names(rights))) for role, rights in RIGHTS.items()),
             ),
+            "## Rights that procedures need",
+            "Where no right stands, it is proven who does it. What is marked goes on during an "
+            "emergency stop, some of it only for operators who may lift that.",
+            _table(("procedure", "right", "goes on during an emergency stop"), _procedures()),
         )
     )
+
+
+def _procedures() -> Iterator[tuple[str, ...]]:
+    for task in Task:
+        right = "" if task in AT_THE_DOOR else RIGHT_FOR[task].value
+        goes_on = "yes" if task in DESPITE_STOP else ""
+        yield task.value, right, "for who may lift it" if task in ABOUT_OPERATORS else goes_on
 
 
 def _register() -> str:
