@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from jukicard.cli import main
+from jukihost import VpcdConnection
 from jukihost.cli import main as host
 
 
@@ -132,3 +134,18 @@ def test_the_page_loads_nothing_before_it_is_asked_for() -> None:
     code = "import sys, jukicard.cli; print(sorted({'starlette', 'uvicorn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_reader_of_vpcd_finds_the_card_and_the_page_shows_what_it_says() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with started("--vpcd", f"127.0.0.1:{port}", "--watch", "juki-v1:1") as (_, lines):
+        link = lines[-1].removeprefix("the page: ")
+        with VpcdConnection("127.0.0.1", port) as reader:
+            assert reader.transmit(bytes.fromhex("00A4040C0AD3921000310001010401")) == b"\x90\x00"
+            assert reader.transmit(bytes.fromhex("00B2011400")) == b"\x69\x82"
+        with urllib.request.urlopen(f"{link}session/1.html", timeout=10) as answer:
+            shown = answer.read().decode()
+    assert "READ RECORD" in shown
+    assert "needs Authenticated(" in shown
