@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         announce_by_post as announce_by_post,
         continue_use as continue_use,
         move_in as move_in,
+        stay as stay,
         tell_old_towns as tell_old_towns,
     )
     from jukihost.workflows.office import (
@@ -197,7 +198,7 @@ _HOMES: Final = {
     "logging_in": "CardAndPassword LogInMethod Recognised call_second card_gone change_password "
     "lock log_in log_out",
     "moving": "Continued MovedIn MovingOut NewHome announce_by_post continue_use move_in "
-    "tell_old_towns",
+    "stay tell_old_towns",
     "foreign_uses": "noting",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -37,9 +38,11 @@ from jukihost.register import (
     Arrival,
     AsReceived,
     ChangeReason,
+    HolderDiffers,
     Item,
     Known,
     Moving,
+    NotAnnounced,
     Provided,
     Resident,
     Use,
@@ -52,9 +55,11 @@ from jukihost.register import (
     note_told,
     restrictions_of,
     untold_arrivals,
+    withdraw_move,
 )
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.asking import Step, verify_pin
+from jukihost.workflows.cards import meet
 from jukihost.workflows.changing import RESUMES, Change, change_card
 from jukihost.workflows.elsewhere import Met, asking_for, check_code, meet_any, registers_of
 from jukihost.workflows.errors import Impossible, SupervisorDecides
@@ -329,6 +334,36 @@ def continue_use(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD)
         juki.authenticate(Purpose.COUNTER, desk.office.custody, floor=desk.office.key_floor)
         card = change_card(run, hand, juki, card, _going_on(desk))
     return Continued(card.number, origin, card.expires)
+
+
+def stay(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD) -> Continued:
+    """Take back a move that did not take place, for a card's holder: it is in use here again.
+
+    Its certificates stay revoked. Impossible where the card has not moved out, or its holder has
+    moved in elsewhere; as `identify` for the card. The notification is withdrawn before the card is
+    touched: cut in between, the card is still good for nothing, and this is begun again.
+    """
+    with (
+        Procedure(desk, Task.CONTINUE_USE) as run,
+        hand.session(desk, allow_suspended=True) as juki,
+    ):
+        card = meet(run, hand, juki, also=_MOVED_OUT)
+        if card.state is not LedgerState.MOVED_OUT:
+            raise Impossible("the card is in use already")
+        code = _by_pin(run, juki)
+        with desk.database.read() as connection:
+            known = known_resident(connection, card.holder)
+        if known.code != code:
+            raise HolderDiffers
+        if known.closed:
+            raise Impossible("the holder has moved in elsewhere: the card goes on there")
+        check_presented(run, presented, known.born)
+        with run.step() as connection, suppress(NotAnnounced):
+            withdraw_move(connection, card.holder, run.by)
+        juki.authenticate(Purpose.COUNTER, desk.office.custody, floor=desk.office.key_floor)
+        change = Change(CardAct.CONTINUE_USE, Reason.STAYED, (JukiSession.move_in,))
+        card = change_card(run, hand, juki, card, change)
+    return Continued(card.number, card.municipality, card.expires)
 
 
 def _check_continued(today: date, arrival: Arrival | None, info: CardInfo, met: Met) -> str:
