@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         find_card as find_card,
         move_card as move_card,
         take_over_card as take_over_card,
+        take_receipt as take_receipt,
         transfer_card as transfer_card,
     )
     from jukihost.ledger.certificates import (
@@ -126,7 +127,7 @@ _HOMES: Final = {
     "acting": "By",
     "alarms": "Gap gaps note_gap settle_gap",
     "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
-    "take_over_card transfer_card",
+    "take_over_card take_receipt transfer_card",
     "certificates": "CardCertificate CertificateState certificates_of enter_certificate "
     "follow_card note_refused note_told untold_certificates",
     "errors": "CardExists CertificateElsewhere ChangedMeanwhile HasCard IntentOpen LedgerError "

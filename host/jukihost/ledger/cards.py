@@ -213,6 +213,23 @@ def move_card(
     return moved
 
 
+def take_receipt(
+    connection: Connection, card: LedgerCard, receipt: int, intent: bytes
+) -> LedgerCard:
+    """Note what the receipt of a card carries that was just made. ChangedMeanwhile, Stopped.
+
+    Only while it is `ISSUING`: afterwards intents say what a receipt carries.
+    """
+    check_running(connection)
+    as_read = (cards.c.number == card.number) & (cards.c.version == card.version)
+    issuing = cards.c.state == LedgerState.ISSUING.value
+    changed = update(cards).where(as_read, issuing).values(receipt=receipt, receipt_intent=intent)
+    row = connection.execute(changed.returning(*cards.c)).one_or_none()
+    if row is None:
+        raise ChangedMeanwhile
+    return _card(row)
+
+
 _WAIT: Final = frozenset(
     {PersonAct.MOVE_OUT, PersonAct.REPORT_DAMAGED, PersonAct.RETURN, PersonAct.TRANSFER}
 )

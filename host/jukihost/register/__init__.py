@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jukihost.register.errors import (
         AddressRestricted as AddressRestricted,
         HolderDiffers as HolderDiffers,
+        InquiryRefused as InquiryRefused,
         NotAnnounced as NotAnnounced,
         NotNotified as NotNotified,
         ProvisionRefused as ProvisionRefused,
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
         TextRefused as TextRefused,
         UnknownNotice as UnknownNotice,
         UnknownResident as UnknownResident,
+    )
+    from jukihost.register.inquiries import (
+        Inquiry as Inquiry,
+        answer_inquiry as answer_inquiry,
+        inquiries_of as inquiries_of,
+        send_inquiry as send_inquiry,
     )
     from jukihost.register.moving import (
         Arrival as Arrival,
@@ -101,8 +108,10 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "cardsthere": "CardSeen CardThere",
     "codes": "draw_code",
-    "errors": "AddressRestricted HolderDiffers NotAnnounced NotNotified ProvisionRefused "
-    "RecordChanged RegisterError ResidentExists TextRefused UnknownNotice UnknownResident",
+    "errors": "AddressRestricted HolderDiffers InquiryRefused NotAnnounced NotNotified "
+    "ProvisionRefused RecordChanged RegisterError ResidentExists TextRefused UnknownNotice "
+    "UnknownResident",
+    "inquiries": "Inquiry answer_inquiry inquiries_of send_inquiry",
     "moving": "Arrival Moving announce_move announced_move last_arrival note_arrival note_told "
     "untold_arrivals withdraw_move",
     "notices": "Asked CalledBack NoticeTaken TelephoneNotice enter_notice find_notice "

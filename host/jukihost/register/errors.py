@@ -77,3 +77,13 @@ class HolderDiffers(RegisterError):
             "the resident record code in the card is not that of its holder in the register: keep "
             "the card, and tell a supervisor"
         )
+
+
+class InquiryRefused(RegisterError):
+    """There is no letter that this could be the answer to, or no longer."""
+
+    def __str__(self) -> str:
+        return (
+            "there is no inquiry letter of this number to this resident for this procedure that "
+            "can still be answered; send another one"
+        )

@@ -110,6 +110,19 @@ restrictions: Final = Table(
 )
 """Who is protected from being found, and how long."""
 
+inquiries: Final = Table(
+    "register_inquiries",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("resident", Number, ForeignKey("register_residents.id"), nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("sent", Date, nullable=False),
+    Column("answered", Date),
+    Column("withdrawn", Date),
+    Column("operator", Text, nullable=False),
+)
+"""Inquiry letters: to whom, for which procedure, and when they were answered."""
+
 notices: Final = Table(
     "register_notices",
     metadata,

@@ -57,7 +57,9 @@ if TYPE_CHECKING:
         ForeignTown as ForeignTown,
         Impossible as Impossible,
         MovedOut as MovedOut,
+        NoIssuingHere as NoIssuingHere,
         NotApproved as NotApproved,
+        NotMade as NotMade,
         NotOnDuty as NotOnDuty,
         OtherCard as OtherCard,
         PinUncertain as PinUncertain,
@@ -94,6 +96,14 @@ if TYPE_CHECKING:
         lock as lock,
         log_in as log_in,
         log_out as log_out,
+    )
+    from jukihost.workflows.making import (
+        CardWish as CardWish,
+        HandedOver as HandedOver,
+        Issued as Issued,
+        hand_over as hand_over,
+        inquire as inquire,
+        issue_card as issue_card,
     )
     from jukihost.workflows.moving import (
         Continued as Continued,
@@ -189,14 +199,15 @@ _HOMES: Final = {
     "ending": "EX_OFFICIO Ended abolish_card report_damaged report_lost return_card "
     "return_unreadable",
     "errors": "AlreadyFounded AnotherOffice Cancelled CardExpired CardStopped CutOff ForeignTown "
-    "Impossible MovedOut NotApproved NotOnDuty OtherCard PinUncertain Retry SupervisorDecides "
-    "UnlockUnknown WorkflowError code_of",
+    "Impossible MovedOut NoIssuingHere NotApproved NotMade NotOnDuty OtherCard PinUncertain Retry "
+    "SupervisorDecides UnlockUnknown WorkflowError code_of",
     "explained": "Explained INTERFACE explain retry_after",
     "founding": "Founded Founder found_office",
     "hand": "CardAtDesk",
     "identifying": "Identified identify",
     "logging_in": "CardAndPassword LogInMethod Recognised call_second card_gone change_password "
     "lock log_in log_out",
+    "making": "CardWish HandedOver Issued hand_over inquire issue_card",
     "moving": "Continued MovedIn MovingOut NewHome announce_by_post continue_use move_in "
     "stay tell_old_towns",
     "foreign_uses": "noting",

@@ -101,6 +101,22 @@ class OtherCard(WorkflowError):
         return "this is another card; put back the one that was in the reader before"
 
 
+class NotMade(WorkflowError):
+    """The card was begun and is not made whole yet."""
+
+    retry = Retry.SAME_CARD
+
+    def __str__(self) -> str:
+        return "the card was not made whole: issue it once more, with the same card, then hand over"
+
+
+class NoIssuingHere(WorkflowError):
+    """This office has no keys of an issuer, or nobody who certifies."""
+
+    def __str__(self) -> str:
+        return "this office issues no cards: it has no issuer's keys, or no certificate authority"
+
+
 class CutOff(WorkflowError):
     """The card was gone before its answer came; what it did is not known yet."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jukihost.database import Database
+from jukihost.issuing import CertificateAuthority, RecordSigner
+from jukihost.issuing.standing import IssuersKeys
 from jukihost.keys.counted import CountedCustody
 from jukihost.ledger import By
 from jukihost.log import PseudonymKey
@@ -30,6 +32,8 @@ class Office:
     pseudonyms: the key of the log's pseudonyms.
     authority: whoever certifies the keys of cards, and is told what becomes of the certificates.
     registers: the way to other towns and to the prefecture; None where there is none.
+    issuer, authority, records: of an office that issues cards: the issuer's keys for the card of a
+    number, who certifies, and who signs what cards show.
     key_floor: no card with an older version of a system's key is let in.
     font: of documents on paper, the file's name; see `jukihost.paper.find_font`.
     rules: where this town's rules of who may come differ from the standard ones.
@@ -40,7 +44,9 @@ class Office:
     custody: CountedCustody = field(repr=False)
     pseudonyms: PseudonymKey = field(repr=False)
     registers: Registers | None = None
-    authority: CertificateAuthority | None = None
+    authority: CertificateAuthority | None = field(default=None, repr=False)
+    issuer: IssuersKeys | None = field(default=None, repr=False)
+    records: RecordSigner | None = field(default=None, repr=False)
     key_floor: int | None = None
     font: str | None = None
     rules: Mapping[tuple[Task, PresentedBy], Rule] = field(default_factory=dict)

@@ -254,6 +254,7 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = dict(
 
 NOBODY_COMES: Final = frozenset(
     {
+        Task.INQUIRE,
         Task.CALL_BACK,
         Task.SHOW_NOTICES,
         Task.STOP_CARD,

@@ -13,6 +13,8 @@ class Task(StrEnum):
     """A procedure, by the name under which the log, intents and rules know it."""
 
     ISSUE = "issue"
+    INQUIRE = "inquire"
+    """A letter is sent to the holder's address."""
     HAND_OVER = "hand_over"
     IDENTIFY = "identify"
     WIDE_AREA = "wide_area_issuance"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Self
@@ -27,6 +27,7 @@ from jukihost.ledger import (
     Operator,
     Reason,
     Role,
+    UnknownCard,
     enter_card,
     enter_first_operators,
     enter_operator,
@@ -219,6 +220,12 @@ class Counter:
         """The card as the ledger has it now."""
         with self.database.read() as connection:
             return find_card(connection, self.number if number is None else number)
+
+    def knows_card(self) -> bool:
+        """Whether the ledger has the card at all."""
+        with suppress(UnknownCard):
+            return self.ledger() is not None
+        return False
 
     def uses(self) -> list[Use]:
         """What the log was told, the oldest first, without the derivations."""

@@ -1,0 +1,362 @@
+"""Issuing: a blank card is made a holder's, and handed over to who typed the PIN.
+
+A card that is being made stands in the ledger as `ISSUING` before it is touched. Each part of it is
+made whole or not at all, and the card says which are made: so the same call with the same card goes
+on where another was cut off.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from jukihost.channel import build_channel
+from jukihost.errors import AppletNotFound
+from jukihost.issuing import (
+    CardKind,
+    CardOrder,
+    CardStanding,
+    CertificateUse,
+    HolderItems,
+    IssuedCertificate,
+    IssueEnded,
+    IssuingMeans,
+    Personalised,
+    card_last_day,
+    check_card_issue,
+    examine_card,
+    personalise,
+)
+from jukihost.ledger import (
+    CardAct,
+    CertificateState,
+    LedgerCard,
+    LedgerState,
+    NewCard,
+    Reason,
+    UnknownCard,
+    certificates_of,
+    enter_card,
+    enter_certificate,
+    find_card,
+    take_receipt,
+)
+from jukihost.models import CardForm, CardInfo, Purpose
+from jukihost.pinpad import PadNotUsable
+from jukihost.register import (
+    Asking,
+    Body,
+    Inquiry,
+    Item,
+    Known,
+    NotNotified,
+    Provided,
+    UnknownResident,
+    Use,
+    answer_inquiry,
+    known_resident,
+    send_inquiry,
+    show_resident,
+)
+from jukihost.sessions.common import CommonSession
+from jukihost.sessions.jpki import JpkiSession
+from jukihost.sessions.juki import JukiSession
+from jukihost.sessions.text import TextSession
+from jukihost.workflows.asking import PinUse, PinWanted, Step
+from jukihost.workflows.cards import meet
+from jukihost.workflows.changing import Change, change_card, receipt_of
+from jukihost.workflows.errors import Impossible, NoIssuingHere, NotMade
+from jukihost.workflows.hand import LOST, CardAtDesk
+from jukihost.workflows.office import Desk
+from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.procedure import Procedure
+from jukihost.workflows.rules import Paper
+from jukihost.workflows.tasks import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardWish:
+    """What is made of a blank card beside what the register says. `repr` shows nothing personal.
+
+    photo: JPEG 2000, for form 2. my_number, security_code: of a My Number card, 12 and 4 digits.
+    with_certificates: False for who wants none.
+    """
+
+    form: CardForm = CardForm.WITH_PHOTO
+    photo: bytes | None = field(default=None, repr=False)
+    my_number: str | None = field(default=None, repr=False)
+    security_code: str | None = field(default=None, repr=False)
+    with_certificates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A card that is made, and waits to be handed over; what it is and until when it lasts."""
+
+    card: bytes
+    kind: CardKind
+    form: CardForm
+    expires: date
+    certificates: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A card that its holder has now."""
+
+    card: bytes
+    expires: date
+
+
+def inquire(desk: Desk, holder: int, task: Task) -> Inquiry:
+    """Send an inquiry letter to a holder's address, for who has no document with a photo.
+
+    task: what its answer is for. Impossible where somebody's address is under restriction and no
+    supervisor decides.
+    """
+    with Procedure(desk, Task.INQUIRE) as run:
+        run.about(holder=holder)
+        run.remark(task.value)
+        _shown(run, holder)
+        with run.finish() as connection:
+            return send_inquiry(connection, holder, task.value, run.by)
+
+
+def issue_card(
+    desk: Desk, hand: CardAtDesk, holder: int, wish: CardWish, presented: Presented
+) -> Issued:
+    """Make the blank card in the reader a holder's: contents, key pairs, certificates; no PIN.
+
+    The same card is made whole where it was begun before. NotNotified for who asked not to be
+    notified to the prefecture (P23), IssueEnded outside the time of cards of this kind (P24),
+    Impossible, HasCard where another one is being made, NotBlank, NotOurCard, CutOff.
+    """
+    with Procedure(desk, Task.ISSUE) as run:
+        means = means_of(desk)
+        run.about(holder=holder)
+        known = _entitled(run, holder)
+        check_presented(run, presented, known.born)
+        provided = _shown(run, holder)
+        desk.talk.progress(Step.CARD)
+        standing = examine_card(hand.connection, means.issuer)
+        hand.number = standing.number
+        run.about(card=standing.number)
+        check_card_issue(standing.kind, run.today)
+        card, begun = _entered(run, standing, known, wish)
+        order = _order(card, provided, known, wish)
+        made = _made(run, hand, order, means, begun=begun)
+        with hand.session(desk) as juki:
+            receipt = receipt_of(juki)
+        desk.talk.progress(Step.LEDGER)
+        with run.finish() as connection:
+            card = find_card(connection, card.number)
+            if receipt is not None:
+                take_receipt(connection, card, receipt.number, receipt.intent)
+    serials = tuple(one.serial for one in made.certificates)
+    return Issued(card.number, standing.kind, card.form, card.expires, serials)
+
+
+def hand_over(
+    desk: Desk, hand: CardAtDesk, presented: Presented, *, inquiry: int | None = None
+) -> HandedOver:
+    """Hand a card over that was made: the holder types the PINs (P31), and the card is valid.
+
+    inquiry: the number of the letter that was answered, where `Paper.ANSWER` is shown. HasCard
+    where the holder has a valid card: that one is returned, or abolished, first.
+    """
+    with Procedure(desk, Task.HAND_OVER) as run:
+        standing = examine_card(hand.connection, means_of(desk).issuer)
+        run.about(card=standing.number)
+        if not standing.done:
+            raise NotMade
+        with hand.session(desk) as juki:
+            card = _waiting(run, hand, juki)
+        with desk.database.read() as connection:
+            known = known_resident(connection, card.holder)
+        check_presented(run, presented, known.born)
+        if Paper.ANSWER in presented.papers and Paper.PHOTO not in presented.papers:
+            _answered(run, card, inquiry)
+        typed = _typed(desk, card)
+        _set_others(desk, hand, typed)
+        new = typed[PinUse.NEW_JUKI]
+        change = Change(
+            CardAct.HAND_OVER, Reason.APPLICATION, (lambda juki: juki.unblock_pin(new),)
+        )
+        with hand.session(desk) as juki:
+            card = change_card(run, hand, juki, card, change)
+    return HandedOver(card.number, card.expires)
+
+
+def means_of(desk: Desk) -> IssuingMeans:
+    """Return what this office issues with. NoIssuingHere."""
+    office = desk.office
+    if office.issuer is None or office.authority is None:
+        raise NoIssuingHere
+    return IssuingMeans(
+        issuer=office.issuer,
+        custody=office.custody,
+        authority=office.authority,
+        records=office.records,
+    )
+
+
+def _entitled(run: Procedure, holder: int) -> Known:
+    """Return the resident, who may have a card. UnknownResident, NotNotified, Impossible."""
+    with run.desk.database.read() as connection:
+        known = known_resident(connection, holder)
+    if known.closed is not None:
+        raise UnknownResident
+    if not known.notified:
+        raise NotNotified
+    if known.residence_until is not None and known.residence_until < run.today:
+        raise Impossible("the resident's period of stay has ended: it has to be extended first")
+    return known
+
+
+def _shown(run: Procedure, holder: int) -> Provided:
+    """Return what is known of a resident, the address too; a supervisor decides on restrictions."""
+    approved = run.approved() if run.desk.supervisor is not None else None
+    with run.desk.database.read() as connection:
+        asking = Asking(run.by, Body.COUNTER, Use.PROCEDURE, approved)
+        return show_resident(connection, holder, asking)
+
+
+def _entered(
+    run: Procedure, standing: CardStanding, known: Known, wish: CardWish
+) -> tuple[LedgerCard, bool]:
+    """Return the ledger's card, entered before it is touched; and whether it was there before."""
+    with run.step() as connection:
+        with suppress(UnknownCard):
+            card = find_card(connection, standing.number)
+            if (card.state, card.holder) == (LedgerState.ISSUING, known.resident):
+                return card, True
+            raise Impossible("this card is another holder's, or was made already: take a blank one")
+        issued = run.today
+        expires = card_last_day(standing.kind, issued, known.born, known.residence_until)
+        new = NewCard(
+            standing.number, known.resident, wish.form, known.municipality, issued, expires
+        )
+        return enter_card(connection, new, run.by), False
+
+
+def _order(card: LedgerCard, provided: Provided, known: Known, wish: CardWish) -> CardOrder:
+    return CardOrder(
+        code=known.code,
+        info=CardInfo(card.municipality, card.form, card.issued, card.expires),
+        holder=HolderItems(
+            name=provided[Item.NAME].text,
+            address=provided[Item.ADDRESS].text,
+            sex=provided[Item.SEX],
+            birth=known.born,
+            foreign=known.residence_until is not None,
+            my_number=wish.my_number,
+            security_code=wish.security_code,
+            photo=wish.photo,
+        ),
+        with_certificates=wish.with_certificates,
+    )
+
+
+def _made(
+    run: Procedure, hand: CardAtDesk, order: CardOrder, means: IssuingMeans, *, begun: bool
+) -> Personalised:
+    """Make the card, also over several tries with the same card. CutOff."""
+    run.desk.talk.progress(Step.KEYS)
+    card = hand.number or b""
+    while True:
+        number = card if begun else None
+        try:
+            return personalise(
+                hand.connection,
+                order,
+                means,
+                at=run.by.at,
+                number=number,
+                on_certified=lambda issued: _note(run, card, issued),
+            )
+        except LOST as lost:
+            begun = True
+            hand.await_again(run.desk, lost)
+
+
+def _note(run: Procedure, number: bytes, issued: tuple[IssuedCertificate, ...]) -> None:
+    """Enter the certificates in the ledger, before they are on the card."""
+    with run.step() as connection:
+        for one in issued:
+            enter_certificate(connection, number, one.serial, one.use.value, run.by)
+
+
+def _waiting(run: Procedure, hand: CardAtDesk, juki: JukiSession) -> LedgerCard:
+    """Return the card, which is made and waits for its holder. Impossible, as `meet`."""
+    number, receipt = juki.card_number(), receipt_of(juki)
+    with suppress(UnknownCard), run.step() as connection:
+        card = find_card(connection, number)
+        if card.state is LedgerState.ISSUING and not card.receipt and receipt is not None:
+            # made, and cut off before the ledger was told
+            take_receipt(connection, card, receipt.number, receipt.intent)
+    card = meet(run, hand, juki)
+    if card.state is not LedgerState.ISSUING:
+        raise Impossible(f"this card is {card.standing}: it was handed over before")
+    return card
+
+
+def _answered(run: Procedure, card: LedgerCard, inquiry: int | None) -> None:
+    if inquiry is None:
+        raise Impossible("say the number of the letter whose answer was brought")
+    with run.step() as connection:
+        answer_inquiry(connection, inquiry, card.holder, Task.HAND_OVER.value, run.by)
+
+
+_PAIRS: Final = {
+    CertificateUse.SIGNATURE.value: PinUse.NEW_SIGNATURE,
+    CertificateUse.AUTHENTICATION.value: PinUse.NEW_AUTHENTICATION,
+}
+
+
+def _typed(desk: Desk, card: LedgerCard) -> dict[PinUse, str]:
+    """Have the holder type every PIN that the card has, before anything is changed."""
+    with desk.database.read() as connection:
+        there = certificates_of(connection, card.number)
+    uses = {PinUse.NEW_JUKI}
+    uses |= {_PAIRS[one.use] for one in there if one.state is CertificateState.VALID}
+    if card_kind(card) is CardKind.MY_NUMBER:
+        uses.add(PinUse.NEW_TEXT)
+    desk.talk.progress(Step.PIN)
+    return {use: _secret(desk, use) for use in PinUse if use in uses}
+
+
+def card_kind(card: LedgerCard) -> CardKind:
+    """Return what kind a card of the ledger is: by the day on which it was issued."""
+    try:
+        check_card_issue(CardKind.JUKI, card.issued)
+    except IssueEnded:
+        return CardKind.MY_NUMBER
+    return CardKind.JUKI
+
+
+def _secret(desk: Desk, use: PinUse) -> str:
+    typed = desk.talk.secret(PinWanted(use, None))
+    if not isinstance(typed, str):
+        raise PadNotUsable("a first PIN is typed at the terminal: it goes to the card protected")
+    return typed
+
+
+def _set_others(desk: Desk, hand: CardAtDesk, typed: dict[PinUse, str]) -> None:
+    """Set the PINs beside the Juki application's: again without harm, if it is cut off."""
+    custody = desk.office.custody
+    channel = build_channel(hand.connection)
+    if typed.keys() & {PinUse.NEW_SIGNATURE, PinUse.NEW_AUTHENTICATION}:
+        with JpkiSession(channel) as jpki:
+            jpki.authenticate(Purpose.COUNTER, custody, floor=desk.office.key_floor)
+            if (password := typed.get(PinUse.NEW_SIGNATURE)) is not None:
+                jpki.unblock_password(password)
+            if (pin := typed.get(PinUse.NEW_AUTHENTICATION)) is not None:
+                jpki.unblock_pin(pin)
+    for kind, use in ((TextSession, PinUse.NEW_TEXT), (CommonSession, PinUse.NEW_JUKI)):
+        if use not in typed:
+            continue
+        with suppress(AppletNotFound), kind(channel) as session:
+            session.authenticate(Purpose.COUNTER, custody, floor=desk.office.key_floor)
+            session.unblock_pin(typed[use])

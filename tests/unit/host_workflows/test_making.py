@@ -1,0 +1,186 @@
+"""Issuing and handing over: what is refused, and every cut between two steps."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from jukicard import PROFILES, issue_card as make_card
+from jukicard.runtime.boundary import raise_bug
+from jukihost.clock import MovableClock
+from jukihost.database import Database
+from jukihost.issuing import NotBlank
+from jukihost.ledger import HasCard, LedgerState
+from jukihost.register import AddressRestricted, UnknownResident
+from jukihost.workflows import (
+    CardAtDesk,
+    Desk,
+    Duty,
+    ForeignTown,
+    Impossible,
+    NoIssuingHere,
+    NotMade,
+    Paper,
+    Presented,
+    PresentedBy,
+    Task,
+    hand_over,
+    issue_card,
+)
+from tests.support.host.counters import SUPERVISOR, Counter
+from tests.support.host.cuts import CUTS, Cut, Cutting, Trouble
+from tests.support.host.issuing_office import (
+    NAME_ONLY,
+    NEW,
+    PHOTO,
+    WORD,
+    Office,
+    code_read,
+    issued,
+    lose,
+    office,
+    quick_keys,
+    taken,
+    without_card,
+)
+
+__all__ = ["office", "quick_keys"]
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
+
+def test_nobody_has_two_cards(office: Office) -> None:
+    counter = office.counter
+    office.blank()
+    issued(counter, NAME_ONLY)
+    first = counter.card, counter.number
+    office.blank()
+    with pytest.raises(HasCard):
+        issued(counter, NAME_ONLY)
+    counter.card, counter.number = first
+    taken(counter)
+    office.blank()
+    issued(counter, NAME_ONLY)
+    with pytest.raises(HasCard):
+        taken(counter)
+
+
+def test_a_card_that_is_not_blank_is_not_touched(office: Office, counter: Counter) -> None:
+    other = counter.another_resident("other")
+    card, _ = counter.issued_card(other, "12345678903")
+    counter.card = card
+    with pytest.raises(Impossible, match="another holder"):
+        issued(counter, NAME_ONLY)
+    counter.card = make_card(PROFILES["juki-v2"], seed=99, on_bug=raise_bug)
+    with pytest.raises(NotBlank):
+        issued(counter, NAME_ONLY)
+
+
+def test_an_address_under_restriction_goes_onto_a_card_when_a_supervisor_decides(
+    office: Office,
+) -> None:
+    from jukihost.register import RestrictionKind, restrict
+
+    counter = office.counter
+    with counter.database.begin() as connection:
+        until = date(2015, 1, 1)
+        by = counter.desk().by()
+        restrict(connection, [counter.holder], RestrictionKind.VIOLENCE, until, by)
+    office.blank()
+    with pytest.raises(AddressRestricted):
+        issued(counter, NAME_ONLY)
+    with counter.on_desk() as (hand, _):
+        desk = counter.desk()
+        desk.supervisor = Duty(SUPERVISOR, counter.clock.now())
+        issue_card(desk, hand, counter.holder, NAME_ONLY, PHOTO)
+    assert counter.told()[-1] == ("issue", "done", f"decided by {SUPERVISOR}")
+
+
+def test_who_may_not_have_one_and_who_may_not_issue(office: Office) -> None:
+    counter = office.counter
+    office.blank()
+    household = Presented(PresentedBy.HOUSEHOLD, frozenset({Paper.PHOTO}))
+    with counter.on_desk() as (hand, _), pytest.raises(Impossible, match="household"):
+        issue_card(counter.desk(), hand, counter.holder, NAME_ONLY, household)
+    with counter.on_desk() as (hand, _), pytest.raises(UnknownResident):
+        issue_card(counter.desk(), hand, 999, NAME_ONLY, PHOTO)
+    counter.office = replace(counter.office, issuer=None)
+    with pytest.raises(NoIssuingHere):
+        issued(counter, NAME_ONLY)
+
+
+@pytest.mark.parametrize("receipts", [True, False])
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_issue_cut_at_any_exchange_goes_on_with_the_same_card(
+    database: Database, clock: MovableClock, cut: Cut, receipts: bool
+) -> None:
+    office = without_card(Counter(database, clock))
+    assert issue(office, receipts=receipts).at_every_exchange(cut) > 30
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_trouble_before_any_transaction_of_an_issue(office: Office, trouble: Trouble) -> None:
+    assert issue(office).at_every_transaction(trouble) >= 2
+
+
+def issue(office: Office, *, receipts: bool = True) -> Cutting:
+    """Making a card, which after any cut is made whole by doing it again."""
+    counter = office.counter
+
+    def blank() -> None:
+        lose(counter)
+        office.blank("juki-v1", receipts=receipts)
+
+    def make(desk: Desk, hand: CardAtDesk) -> None:
+        issue_card(desk, hand, counter.holder, NAME_ONLY, PHOTO)
+
+    def whole(done: bool) -> None:
+        if not done:
+            with suppress(NotMade, ForeignTown):
+                taken(counter)
+            if counter.knows_card() and counter.ledger().state is LedgerState.ACTIVE:
+                return  # made whole, and cut off behind that
+            issued(counter, NAME_ONLY)
+        assert counter.ledger().state is LedgerState.ISSUING
+        taken(counter)
+        assert counter.ledger().state is LedgerState.ACTIVE
+
+    return Cutting(counter, Task.ISSUE, blank, make, whole)
+
+
+@pytest.mark.parametrize("receipts", [True, False])
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_hand_over_cut_at_any_exchange_is_finished_or_done_again(
+    database: Database, clock: MovableClock, cut: Cut, receipts: bool
+) -> None:
+    office = without_card(Counter(database, clock))
+    assert handing(office, receipts=receipts).at_every_exchange(cut) > 20
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_trouble_before_any_transaction_of_a_hand_over(office: Office, trouble: Trouble) -> None:
+    assert handing(office).at_every_transaction(trouble) >= 2
+
+
+def handing(office: Office, *, receipts: bool = True) -> Cutting:
+    """Handing a card over that was made."""
+    counter = office.counter
+
+    def ready() -> None:
+        lose(counter)
+        office.blank("juki-v1", receipts=receipts)
+        issued(counter, NAME_ONLY)
+
+    def give(desk: Desk, hand: CardAtDesk) -> None:
+        hand_over(desk, hand, PHOTO)
+
+    def whole(done: bool) -> None:
+        if counter.ledger().state is LedgerState.ISSUING:
+            assert not done
+            taken(counter)
+        assert counter.ledger().state is LedgerState.ACTIVE
+        assert code_read(counter) == counter.code.reveal()
+
+    return Cutting(counter, Task.HAND_OVER, ready, give, whole, (NEW, WORD))
