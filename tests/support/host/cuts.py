@@ -26,7 +26,7 @@ from tests.support.host.counters import Clerk, Counter
 from tests.support.host.ledgers import FIRST, SECOND
 from tests.support.soak import ASKED
 
-_APART: Final = 7
+_APART: Final = 13
 """In a short run, so many exchanges are between two that are cut."""
 _MOST: Final = 400
 """More exchanges or transactions than any procedure has."""
@@ -96,7 +96,7 @@ class Cutting:
     def at_every_exchange(self, cut: Cut) -> int:
         """Cut at every exchange; return how many there are, or a few more.
 
-        At every seventh in a short run, another one for each procedure and way to cut.
+        At every thirteenth in a short run, another one for each procedure and way to cut.
         """
         for at in self._places(cut):
             self.prepare()

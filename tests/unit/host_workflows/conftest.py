@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+from zlib import crc32
 
 import pytest
 
@@ -21,6 +23,19 @@ from tests.support.host.databases import (
 from tests.support.host.towns import Towns, two_towns
 
 __all__ = ["address", "clock", "counter", "database", "postgresql_server", "sqlite_template"]
+
+_EVERY: Final = 6
+"""Of so many cases on PostgreSQL a short run has one, the same each time."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most of the cases on PostgreSQL to the long run: every one has been tried on SQLite."""
+    here = Path(__file__).parent
+    for item in items:
+        server = item.path.parent == here and "postgresql" in item.name.partition("[")[2]
+        if server and crc32(item.nodeid.encode()) % _EVERY:
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture
