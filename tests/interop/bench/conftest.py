@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final, TypeAlias
+from zlib import crc32
 
 import pytest
 from playwright.sync_api import Browser, Page as Tab, sync_playwright
@@ -28,11 +29,16 @@ Opened: TypeAlias = Callable[..., AbstractContextManager[Tab]]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whoever needs the browser, and keep them on one worker: they share it."""
+    """Mark whoever needs the browser, and keep them on one worker: they share it.
+
+    A short run has every second of them, always the same.
+    """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.interop)
             item.add_marker(pytest.mark.xdist_group("bench"))
+            if crc32(item.name.encode()) % 2:
+                item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(scope="session")

@@ -138,9 +138,8 @@ def resident() -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize(
-    "seconds", [5, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.slow])]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("seconds", [5, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_thousand_exchanges_a_second_leave_memory_and_page_as_they_are(
     page: Page, open_tab: Opened, seconds: int
 ) -> None:

@@ -85,6 +85,7 @@ def test_tries_and_proofs_are_shown_as_they_change(page: Page, tab: Tab) -> None
     expect(channel).to_contain_text("The card has no power")
 
 
+@pytest.mark.soak
 def test_an_exchange_is_in_the_page_within_a_tenth_of_a_second(page: Page, tab: Tab) -> None:
     tab.evaluate(
         "() => { window.seen = []; new MutationObserver(() => window.seen.push(Date.now()))"

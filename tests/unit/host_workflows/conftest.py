@@ -24,17 +24,23 @@ from tests.support.host.towns import Towns, two_towns
 
 __all__ = ["address", "clock", "counter", "database", "postgresql_server", "sqlite_template"]
 
-_EVERY: Final = 6
-"""Of so many cases on PostgreSQL a short run has one, the same each time."""
+_APART: Final = {"sqlite": 3, "postgresql": 6}
+"""Of so many cases that are cut, or on a server at all, a short run has one, always the same."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave most of the cases on PostgreSQL to the long run: every one has been tried on SQLite."""
+    """Leave most of the cases that are cut, and most on PostgreSQL, to the long run."""
     here = Path(__file__).parent
     for item in items:
-        server = item.path.parent == here and "postgresql" in item.name.partition("[")[2]
-        if server and crc32(item.nodeid.encode()) % _EVERY:
+        if item.path.parent != here or not isinstance(item, pytest.Function):
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        server = "postgresql" in parameters.values()
+        if not server and not parameters.keys() & {"cut", "trouble"}:
+            continue
+        apart = _APART["postgresql" if server else "sqlite"]
+        if crc32(item.name.encode()) % apart:
             item.add_marker(pytest.mark.soak)
 
 
