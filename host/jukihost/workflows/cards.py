@@ -84,7 +84,7 @@ def meet(
         if juki.residence() is Residence.RESIDENT:
             deactivate_on_sight(run.desk, hand, juki, card)
         raise MovedOut
-    if card.expired(run.today) and not expired:
+    if card.expired(run.day) and not expired:
         raise CardExpired
     if run.task in _PROVED_BY_PIN:
         _check_pin_certain(run.desk, number)

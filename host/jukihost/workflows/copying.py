@@ -126,7 +126,7 @@ def _copy(
     """Print the copy and finish: nothing is handed over that the log does not have."""
     check_presented(run, presented, members[0][Item.BORN])
     at, font = run.by.at, run.desk.office.font
-    blocks = [*_printed(members), Paragraph(_end(town, run.desk.office.municipality, run.today))]
+    blocks = [*_printed(members), Paragraph(_end(town, run.desk.office.municipality, run.day))]
     made = RecordCopy(town, members, make_pdf(TITLE, blocks, at=at, font=font))
     with run.finish():
         pass

@@ -81,7 +81,7 @@ def meet_any(
     if ours is not None and ours.state is not LedgerState.TRANSFERRED:
         card = meet(run, hand, juki, also=also)
         expires = min(card.expires, _stay(run, card.holder) or card.expires)
-        if run.today > expires:
+        if run.day > expires:
             raise CardExpired
         return Met(
             number, card.municipality, card.form, card.issued, expires, card.standing, card, None
@@ -100,7 +100,7 @@ def meet_any(
         raise CardStopped("the card is suspended, and its town's ledger does not say so: keep it")
     if there.state in (LedgerState.MOVED_OUT, LedgerState.TRANSFERRED) and there.state not in also:
         raise MovedOut
-    if there.expired(run.today):
+    if there.expired(run.day):
         raise CardExpired
     return Met(
         number,

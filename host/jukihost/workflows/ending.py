@@ -91,7 +91,7 @@ def _over(
         raise Impossible("the holder has no card that this could be done with")
     card = found[0]
     run.about(card=card.number)
-    if reason is Reason.EXPIRED and not card.expired(run.today):
+    if reason is Reason.EXPIRED and not card.expired(run.day):
         raise Impossible(f"the card is good until {card.expires}; it is abolished for what it is")
     with run.finish() as connection:
         card = move_card(connection, card, act, reason, run.by)
@@ -125,7 +125,7 @@ def end_of(reason: Reason) -> Change:
 def _reason(run: Procedure, card: LedgerCard) -> Reason:
     if card.state in _OVER:
         return Reason.RECOVERED
-    return Reason.EXPIRED if card.expired(run.today) else Reason.SURRENDERED
+    return Reason.EXPIRED if card.expired(run.day) else Reason.SURRENDERED
 
 
 def return_unreadable(desk: Desk, number: bytes, presented: Presented) -> Ended:

@@ -165,7 +165,7 @@ def change_password(desk: Desk, connection: CardConnection) -> date:
             present = present_password(desk.talk, session)
             after = typed_password(desk.talk, PinWanted(PinUse.NEW_OPERATOR, None))
             try:
-                until = session.change_password(present, after, today=run.today)
+                until = session.change_password(present, after, today=run.day)
             except LOST:
                 run.undecided = True
                 raise

@@ -143,7 +143,7 @@ def issue_card(
         standing = examine_card(hand.connection, means.issuer)
         hand.number = standing.number
         run.about(card=standing.number)
-        check_card_issue(standing.kind, run.today)
+        check_card_issue(standing.kind, run.day)
         card, begun = _entered(run, standing, known, wish)
         order = _order(card, provided, known, wish)
         made = _made(run, hand, order, means, begun=begun)
@@ -210,7 +210,7 @@ def _entitled(run: Procedure, holder: int) -> Known:
         raise UnknownResident
     if not known.notified:
         raise NotNotified
-    if known.residence_until is not None and known.residence_until < run.today:
+    if known.residence_until is not None and known.residence_until < run.day:
         raise Impossible("the resident's period of stay has ended: it has to be extended first")
     return known
 
@@ -233,7 +233,7 @@ def _entered(
             if (card.state, card.holder) == (LedgerState.ISSUING, known.resident):
                 return card, True
             raise Impossible("this card is another holder's, or was made already: take a blank one")
-        issued = run.today
+        issued = run.day
         expires = card_last_day(standing.kind, issued, known.born, known.residence_until)
         new = NewCard(
             standing.number, known.resident, wish.form, known.municipality, issued, expires

@@ -146,7 +146,7 @@ def announce_by_post(
         with desk.database.read() as connection:
             known = [known_resident(connection, one) for one in leaving]
             held = [one for who in leaving for one in cards_of(connection, who, valid=True)]
-            protected = any(_protected(connection, who, run.today) for who in leaving)
+            protected = any(_protected(connection, who, run.day) for who in leaving)
         check_presented(run, presented, known[0].born)
         if any(one.closed for one in known):
             raise Impossible("the record of one of them is closed")
@@ -196,7 +196,7 @@ def move_in(
         asking = asking_for(run, Use.MOVE_IN)
         moving = registers_of(run).announced_move(met.town, code, asking)
         check_presented(run, presented, moving.members[0][Item.BORN])
-        _check_in_time(run.today, home.moved, moving.announced)
+        _check_in_time(run.day, home.moved, moving.announced)
         with run.finish() as connection:
             members = _entered(connection, run, met, moving, home)
     untold = not _all_told(run, members)
@@ -329,7 +329,7 @@ def continue_use(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD)
             known = known_by_code(connection, code)
             arrival = last_arrival(connection, known.resident)
         check_presented(run, presented, known.born)
-        origin = _check_continued(run.today, arrival, info, met)
+        origin = _check_continued(run.day, arrival, info, met)
         card = met.own or _taken_over(run, juki, info, origin, known)
         juki.authenticate(Purpose.COUNTER, desk.office.custody, floor=desk.office.key_floor)
         card = change_card(run, hand, juki, card, _going_on(desk))

@@ -28,7 +28,7 @@ def check_presented(run: Procedure, presented: Presented, born: date) -> None:
     `born` is the holder's day of birth. Where a supervisor decides, the one at the desk is named in
     the log.
     """
-    if presented.by is PresentedBy.HOLDER and _age(born, run.today) < ADULT_AT:
+    if presented.by is PresentedBy.HOLDER and _age(born, run.day) < ADULT_AT:
         raise Impossible("a holder under 15 comes with a parent: who presents it is the parent")
     rule = rule_for(run.task, presented.by, run.desk.office.rules)
     if rule.verdict is Verdict.IMPOSSIBLE:

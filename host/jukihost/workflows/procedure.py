@@ -65,7 +65,7 @@ class Procedure:
         return By.at_terminal(self.desk.database, self._operator)
 
     @property
-    def today(self) -> date:
+    def day(self) -> date:
         """The day that it is in Japan."""
         return day_in_japan(self.by.at)
 

@@ -108,7 +108,7 @@ def _recoded(run: Procedure, holder: int, asking: Asking, code: ResidentCode) ->
         provided = show_resident(connection, holder, asking)
         if provided[Item.CODE] == code:
             raise ResidentExists
-        change_resident(connection, provided, {Item.CODE: code}, reason, run.today, by)
+        change_resident(connection, provided, {Item.CODE: code}, reason, run.day, by)
         over = _cards(connection, holder)
         for card in over:
             move_card(connection, card, PersonAct.ABOLISH, Reason.CODE_CHANGED, by)
@@ -137,7 +137,7 @@ def change_record(
         run.about(holder=holder)
         run.remark(reason.value)
         _check(run, holder, presented)
-        if day > run.today:
+        if day > run.day:
             raise Impossible("this is entered once it has happened: the day is still to come")
         asking = _asking(run)
         with run.finish() as connection:

@@ -25,7 +25,7 @@ def restrict_address(desk: Desk, resident: int, kind: RestrictionKind, until: da
     """
     with Procedure(desk, Task.RESTRICT) as run:
         run.about(holder=resident)
-        today = run.today
+        today = run.day
         if not today <= until <= _in_a_year(today):
             raise Impossible("a restriction lasts from today for a year at most; it is asked anew")
         with run.finish() as connection:

@@ -89,7 +89,7 @@ def _taken(run: Procedure, card: bytes) -> Grant:
 def _unlock(run: Procedure, session: OperatorSession, new: OperatorPassword | None) -> None:
     try:
         if new is not None:
-            session.tell_date(run.today)
+            session.tell_date(run.day)
         session.unlock(new)
     except LOST as lost:
         run.undecided = True

@@ -41,9 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.soak)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for the session; each test has contexts of its own in it."""
+    """One browser for a module; each test has contexts of its own in it.
+
+    While it is there the thread has an event loop that runs, and whoever else needs one fails.
+    """
     found = shutil.which("chromium")
     require("browser", [] if found else ["chromium"])
     with sync_playwright() as playwright:

@@ -59,6 +59,7 @@ from jukihost.ledger import (
     stop,
     supersede,
     take_over_card,
+    take_receipt,
     transfer_card,
     turns,
     uncertain_purposes,
@@ -108,6 +109,9 @@ ASKS: Final[dict[str, Callable[[Connection, LedgerCard, Any], object]]] = {
     "settle_intent": lambda c, card, intent: settle_intent(c, intent, 0, b"", BY),
     "supersede": lambda c, card, _: supersede(c, card.number, ["change"]),
     "take_over_card": lambda c, card, _: take_over_card(c, new_card(9), BY),
+    "take_receipt": lambda c, card, _: take_receipt(
+        c, enter_card(c, new_card(9), BY), 1, bytes(16)
+    ),
     "transfer_card": lambda c, card, _: transfer_card(
         c, move_card(c, card, PersonAct.MOVE_OUT, Reason.MOVED_OUT, BY), "27100", BY
     ),

@@ -299,7 +299,7 @@ def card_here(towns: Towns, standing: str = "active", **wishes: Any) -> int:
 
 
 def test_a_card_is_told_of_and_nothing_of_its_holder(towns: Towns) -> None:
-    card_here(towns)
+    card_here(towns, residence_until=None)
     there = towns.registers.card_seen(TOWN, CardSeen(NUMBER, False, 0), SEEING)
     assert (there.state, there.municipality, there.undecided) == (LedgerState.ACTIVE, TOWN, False)
     assert there.expires == date(2024, 3, 31)

@@ -33,6 +33,7 @@ from jukihost.register import (
     Use,
     announce_move,
     announced_move,
+    answer_inquiry,
     change_resident,
     close_record,
     code_of_record,
@@ -42,6 +43,7 @@ from jukihost.register import (
     enter_resident,
     find_notice,
     former_values,
+    inquiries_of,
     known_by_code,
     known_resident,
     last_arrival,
@@ -52,6 +54,7 @@ from jukihost.register import (
     restrict,
     restrictions_of,
     search_residents,
+    send_inquiry,
     set_notified,
     show_by_code,
     show_household,
@@ -137,6 +140,11 @@ FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = 
     "show_household": lambda c, _one, asking: show_household(c, RESIDENT.code, asking),
     "show_resident": lambda c, one, asking: show_resident(c, one.resident, asking),
     "untold_arrivals": lambda c, _one, _: untold_arrivals(c),
+    "send_inquiry": lambda c, one, _: send_inquiry(c, one.resident, "hand_over", BY),
+    "inquiries_of": lambda c, one, _: inquiries_of(c, one.resident),
+    "answer_inquiry": lambda c, one, _: answer_inquiry(
+        c, send_inquiry(c, one.resident, "hand_over", BY).number, one.resident, "hand_over", BY
+    ),
     "withdraw_move": lambda c, one, _: staying(c, one),
 }
 """Every function of the face that takes a connection."""
