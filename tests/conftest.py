@@ -25,7 +25,7 @@ settings.register_profile(
 settings.register_profile(
     "ci",
     deadline=None,
-    max_examples=300,
+    max_examples=150,
     derandomize=True,
     print_blob=True,
     suppress_health_check=_ANY_SPEED,
