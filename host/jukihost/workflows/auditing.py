@@ -11,9 +11,8 @@ from pathlib import Path
 from jukihost.database import backup_database
 from jukihost.log import Disclosure, Pruned, make_disclosure, prune_log
 from jukihost.log.entries import YEARS
-from jukihost.register import known_resident
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -42,9 +41,7 @@ def disclose_uses(desk: Desk, holder: int, presented: Presented) -> UsesDisclose
     """
     with Procedure(desk, Task.DISCLOSE) as run:
         run.about(holder=holder)
-        with desk.database.read() as connection:
-            known = known_resident(connection, holder)
-        check_presented(run, presented, known.born)
+        known = check_who_came(run, holder, presented)
         with run.finish() as connection:
             made = make_disclosure(connection, desk.office.pseudonyms, known.code)
     return UsesDisclosed(holder, made)

@@ -21,7 +21,6 @@ from jukihost.ledger import (
     move_card,
 )
 from jukihost.ledger.states import VALID
-from jukihost.register import known_resident
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.asking import Question, Step
 from jukihost.workflows.cards import STOPPED, meet
@@ -29,7 +28,7 @@ from jukihost.workflows.changing import Change, change_card
 from jukihost.workflows.errors import Cancelled, Impossible
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -82,11 +81,10 @@ def _over(
     run.about(holder=holder)
     run.remark(reason.value)
     wanted = (LedgerState.ISSUING,) if reason is Reason.NOT_COLLECTED else VALID
-    with run.desk.database.read() as connection:
-        known = known_resident(connection, holder)
-        found = [card for card in cards_of(connection, holder) if card.state in wanted]
     if presented is not None:
-        check_presented(run, presented, known.born)
+        check_who_came(run, holder, presented)
+    with run.desk.database.read() as connection:
+        found = [card for card in cards_of(connection, holder) if card.state in wanted]
     if not found:
         raise Impossible("the holder has no card that this could be done with")
     card = found[0]
@@ -105,9 +103,7 @@ def return_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Ended:
     """
     with Procedure(desk, Task.RETURN) as run, hand.session(desk, allow_suspended=True) as juki:
         card = meet(run, hand, juki, also=_RETURNABLE, expired=True)
-        with desk.database.read() as connection:
-            known = known_resident(connection, card.holder)
-        check_presented(run, presented, known.born)
+        check_who_came(run, card.holder, presented)
         if not desk.talk.agree(Question.END_CARD):
             raise Cancelled
         change = end_of(_reason(run, card))
@@ -139,9 +135,8 @@ def return_unreadable(desk: Desk, number: bytes, presented: Presented) -> Ended:
         run.remark("unreadable")
         with desk.database.read() as connection:
             card = find_card(connection, number)
-            known = known_resident(connection, card.holder)
         run.about(holder=card.holder)
-        check_presented(run, presented, known.born)
+        check_who_came(run, card.holder, presented)
         with run.finish() as connection:
             if card.state not in _OVER:
                 damaged = PersonAct.REPORT_DAMAGED, Reason.BROKEN

@@ -10,10 +10,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
-from jukihost.channel import build_channel
-from jukihost.errors import AppletNotFound
+from jukihost.conversation.secrets import Pin, Secret
 from jukihost.issuing import (
     CardKind,
     CardOrder,
@@ -43,34 +42,28 @@ from jukihost.ledger import (
     find_card,
     take_receipt,
 )
-from jukihost.models import CardForm, CardInfo, Purpose
-from jukihost.pinpad import PadNotUsable
+from jukihost.models import CardForm, CardInfo
 from jukihost.register import (
-    Asking,
-    Body,
     Inquiry,
     Item,
     Known,
     NotNotified,
     Provided,
     UnknownResident,
-    Use,
     answer_inquiry,
     known_resident,
     send_inquiry,
     show_resident,
 )
-from jukihost.sessions.common import CommonSession
-from jukihost.sessions.jpki import JpkiSession
 from jukihost.sessions.juki import JukiSession
-from jukihost.sessions.text import TextSession
 from jukihost.workflows.asking import PinUse, PinWanted, Step
 from jukihost.workflows.cards import meet
 from jukihost.workflows.changing import Change, change_card, receipt_of
 from jukihost.workflows.errors import Impossible, NoIssuingHere, NotMade
 from jukihost.workflows.hand import LOST, CardAtDesk
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.pins import ELSEWHERE, put_secret
+from jukihost.workflows.presenting import Presented, asking_here, check_presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.rules import Paper
 from jukihost.workflows.tasks import Task
@@ -173,16 +166,14 @@ def hand_over(
             raise NotMade
         with hand.session(desk) as juki:
             card = _waiting(run, hand, juki)
-        with desk.database.read() as connection:
-            known = known_resident(connection, card.holder)
-        check_presented(run, presented, known.born)
+        check_who_came(run, card.holder, presented)
         if Paper.ANSWER in presented.papers and Paper.PHOTO not in presented.papers:
             _answered(run, card, inquiry)
-        typed = _typed(desk, card)
-        _set_others(desk, hand, typed)
-        new = typed[PinUse.NEW_JUKI]
+        pin, others = _typed(desk, card)
+        for use, secret in others.items():
+            put_secret(run, hand, ELSEWHERE[use], secret)
         change = Change(
-            CardAct.HAND_OVER, Reason.APPLICATION, (lambda juki: juki.unblock_pin(new),)
+            CardAct.HAND_OVER, Reason.APPLICATION, (lambda juki: juki.unblock_pin(pin),)
         )
         with hand.session(desk) as juki:
             card = change_card(run, hand, juki, card, change)
@@ -217,9 +208,8 @@ def _entitled(run: Procedure, holder: int) -> Known:
 
 def _shown(run: Procedure, holder: int) -> Provided:
     """Return what is known of a resident, the address too; a supervisor decides on restrictions."""
-    approved = run.approved() if run.desk.supervisor is not None else None
+    asking = asking_here(run)
     with run.desk.database.read() as connection:
-        asking = Asking(run.by, Body.COUNTER, Use.PROCEDURE, approved)
         return show_resident(connection, holder, asking)
 
 
@@ -310,21 +300,32 @@ def _answered(run: Procedure, card: LedgerCard, inquiry: int | None) -> None:
 
 
 _PAIRS: Final = {
-    CertificateUse.SIGNATURE.value: PinUse.NEW_SIGNATURE,
-    CertificateUse.AUTHENTICATION.value: PinUse.NEW_AUTHENTICATION,
+    CertificateUse.SIGNATURE.value: PinUse.SIGNATURE,
+    CertificateUse.AUTHENTICATION.value: PinUse.AUTHENTICATION,
 }
 
 
-def _typed(desk: Desk, card: LedgerCard) -> dict[PinUse, str]:
-    """Have the holder type every PIN that the card has, before anything is changed."""
+def _typed(desk: Desk, card: LedgerCard) -> tuple[Pin, dict[PinUse, Secret]]:
+    """Have the holder type every secret that the card has, before anything is changed.
+
+    The PIN of the common application, which no service asks for, is the Juki application's.
+    """
     with desk.database.read() as connection:
         there = certificates_of(connection, card.number)
-    uses = {PinUse.NEW_JUKI}
-    uses |= {_PAIRS[one.use] for one in there if one.state is CertificateState.VALID}
-    if card_kind(card) is CardKind.MY_NUMBER:
-        uses.add(PinUse.NEW_TEXT)
+    uses = {_PAIRS[one.use] for one in there if one.state is CertificateState.VALID}
+    successor = card_kind(card) is CardKind.MY_NUMBER
+    if successor:
+        uses.add(PinUse.TEXT)
     desk.talk.progress(Step.PIN)
-    return {use: _secret(desk, use) for use in PinUse if use in uses}
+    pin = Pin.of(_new(desk, PinUse.NEW_JUKI))
+    others = {
+        use: secret.kind(_new(desk, secret.new)) for use, secret in ELSEWHERE.items() if use in uses
+    }
+    return pin, others | ({PinUse.COMMON: pin} if successor else {})
+
+
+def _new(desk: Desk, use: PinUse) -> Any:
+    return desk.talk.secret(PinWanted(use, None))
 
 
 def card_kind(card: LedgerCard) -> CardKind:
@@ -334,29 +335,3 @@ def card_kind(card: LedgerCard) -> CardKind:
     except IssueEnded:
         return CardKind.MY_NUMBER
     return CardKind.JUKI
-
-
-def _secret(desk: Desk, use: PinUse) -> str:
-    typed = desk.talk.secret(PinWanted(use, None))
-    if not isinstance(typed, str):
-        raise PadNotUsable("a first PIN is typed at the terminal: it goes to the card protected")
-    return typed
-
-
-def _set_others(desk: Desk, hand: CardAtDesk, typed: dict[PinUse, str]) -> None:
-    """Set the PINs beside the Juki application's: again without harm, if it is cut off."""
-    custody = desk.office.custody
-    channel = build_channel(hand.connection)
-    if typed.keys() & {PinUse.NEW_SIGNATURE, PinUse.NEW_AUTHENTICATION}:
-        with JpkiSession(channel) as jpki:
-            jpki.authenticate(Purpose.COUNTER, custody, floor=desk.office.key_floor)
-            if (password := typed.get(PinUse.NEW_SIGNATURE)) is not None:
-                jpki.unblock_password(password)
-            if (pin := typed.get(PinUse.NEW_AUTHENTICATION)) is not None:
-                jpki.unblock_pin(pin)
-    for kind, use in ((TextSession, PinUse.NEW_TEXT), (CommonSession, PinUse.NEW_JUKI)):
-        if use not in typed:
-            continue
-        with suppress(AppletNotFound), kind(channel) as session:
-            session.authenticate(Purpose.COUNTER, custody, floor=desk.office.key_floor)
-            session.unblock_pin(typed[use])

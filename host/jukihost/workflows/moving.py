@@ -62,11 +62,11 @@ from jukihost.workflows.asking import Step, verify_pin
 from jukihost.workflows.cards import meet
 from jukihost.workflows.changing import RESUMES, Change, change_card
 from jukihost.workflows.elsewhere import Met, asking_for, check_code, meet_any, registers_of
-from jukihost.workflows.errors import Impossible, SupervisorDecides
+from jukihost.workflows.errors import Impossible
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.identifying import WITH_CARD
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_presented, have_decided
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -153,7 +153,7 @@ def announce_by_post(
         if not any(card.state is LedgerState.ACTIVE for card in held):
             raise Impossible("none of them has a card that is in use" + _PAPER)
         if protected:
-            _decided(run)
+            have_decided(run, "a supervisor decides this; let one log in here, and say no more")
         with run.finish() as connection:
             announce_move(connection, leaving, day, run.by)
             going = [card for card in held if _stays(card)]
@@ -170,12 +170,6 @@ def _protected(connection: Connection, resident: int, today: date) -> bool:
     return any(
         one.ended is None and one.until >= today for one in restrictions_of(connection, resident)
     )
-
-
-def _decided(run: Procedure) -> None:
-    if run.desk.supervisor is None:
-        raise SupervisorDecides("a supervisor decides this; let one log in here, and say no more")
-    run.approved()
 
 
 def move_in(

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jukihost.database import Database
-from jukihost.issuing import CertificateAuthority, RecordSigner
-from jukihost.issuing.standing import IssuersKeys
 from jukihost.keys.counted import CountedCustody
 from jukihost.ledger import By
 from jukihost.log import PseudonymKey
@@ -18,7 +16,8 @@ from jukihost.workflows.duty import Duty
 from jukihost.workflows.errors import NotOnDuty
 
 if TYPE_CHECKING:
-    from jukihost.issuing import CertificateAuthority
+    from jukihost.issuing import CertificateAuthority, RecordSigner
+    from jukihost.issuing.standing import IssuersKeys
     from jukihost.workflows.rules import PresentedBy, Rule
     from jukihost.workflows.tasks import Task
 
@@ -32,8 +31,8 @@ class Office:
     pseudonyms: the key of the log's pseudonyms.
     authority: whoever certifies the keys of cards, and is told what becomes of the certificates.
     registers: the way to other towns and to the prefecture; None where there is none.
-    issuer, authority, records: of an office that issues cards: the issuer's keys for the card of a
-    number, who certifies, and who signs what cards show.
+    issuer, records: of an office that issues cards: the issuer's keys for the card of a number, and
+    who signs what cards show.
     key_floor: no card with an older version of a system's key is let in.
     font: of documents on paper, the file's name; see `jukihost.paper.find_font`.
     rules: where this town's rules of who may come differ from the standard ones.

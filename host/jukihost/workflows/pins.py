@@ -34,7 +34,6 @@ from jukihost.ledger import (
 from jukihost.ledger.intents import ID_LENGTH
 from jukihost.models import Purpose
 from jukihost.pinpad import PinPad
-from jukihost.register import known_resident
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiKey, JpkiSession
 from jukihost.sessions.juki import JukiSession
@@ -45,7 +44,7 @@ from jukihost.workflows.changing import Change, change_and_finish
 from jukihost.workflows.errors import Impossible, OtherCard, PinUncertain
 from jukihost.workflows.hand import LOST, CardAtDesk
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -63,7 +62,7 @@ class PinSet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Elsewhere:
+class Elsewhere:
     """How a secret outside of the Juki application is asked for, verified and set.
 
     session: of its application. kind: checks the form of a new one.
@@ -83,8 +82,8 @@ def _password(text: SignaturePassword | str) -> SignaturePassword:
     return password
 
 
-_ELSEWHERE: Final[Mapping[PinUse, _Elsewhere]] = {
-    PinUse.SIGNATURE: _Elsewhere(
+ELSEWHERE: Final[Mapping[PinUse, Elsewhere]] = {
+    PinUse.SIGNATURE: Elsewhere(
         JpkiSession,
         PinUse.NEW_SIGNATURE,
         _password,
@@ -92,7 +91,7 @@ _ELSEWHERE: Final[Mapping[PinUse, _Elsewhere]] = {
         JpkiSession.verify_password,
         JpkiSession.unblock_password,
     ),
-    PinUse.AUTHENTICATION: _Elsewhere(
+    PinUse.AUTHENTICATION: Elsewhere(
         JpkiSession,
         PinUse.NEW_AUTHENTICATION,
         Pin.of,
@@ -100,7 +99,7 @@ _ELSEWHERE: Final[Mapping[PinUse, _Elsewhere]] = {
         JpkiSession.verify_pin,
         JpkiSession.unblock_pin,
     ),
-    PinUse.TEXT: _Elsewhere(
+    PinUse.TEXT: Elsewhere(
         TextSession,
         PinUse.NEW_TEXT,
         Pin.of,
@@ -108,7 +107,7 @@ _ELSEWHERE: Final[Mapping[PinUse, _Elsewhere]] = {
         TextSession.verify_pin,
         TextSession.unblock_pin,
     ),
-    PinUse.COMMON: _Elsewhere(
+    PinUse.COMMON: Elsewhere(
         CommonSession,
         PinUse.NEW_COMMON,
         Pin.of,
@@ -142,7 +141,7 @@ def unblock_pin(
 
 
 def _set(desk: Desk, hand: CardAtDesk, presented: Presented, task: Task, use: PinUse) -> PinSet:
-    if use is not PinUse.JUKI and use not in _ELSEWHERE:
+    if use is not PinUse.JUKI and use not in ELSEWHERE:
         raise ValueError(f"{use.value!r} is not set in this way")
     with Procedure(desk, task) as run:
         if use is PinUse.JUKI:
@@ -173,9 +172,7 @@ def _set_juki(run: Procedure, hand: CardAtDesk, presented: Presented) -> LedgerC
 
 def _met(run: Procedure, hand: CardAtDesk, juki: JukiSession, presented: Presented) -> LedgerCard:
     card = meet(run, hand, juki)
-    with run.desk.database.read() as connection:
-        known = known_resident(connection, card.holder)
-    check_presented(run, presented, known.born)
+    check_who_came(run, card.holder, presented)
     return card
 
 
@@ -199,7 +196,7 @@ def _set_elsewhere(
     run: Procedure, hand: CardAtDesk, presented: Presented, use: PinUse
 ) -> LedgerCard:
     run.remark(use.value)
-    secret, talk = _ELSEWHERE[use], run.desk.talk
+    secret, talk = ELSEWHERE[use], run.desk.talk
     with hand.session(run.desk, allow_suspended=True) as juki:
         card = _met(run, hand, juki, presented)
     _check_certain(run, card, use)
@@ -209,7 +206,7 @@ def _set_elsewhere(
     new = secret.kind(_typed(run, secret.new))
     intent = _opened(run, card, use)
     talk.progress(Step.WRITING)
-    _put(run, hand, secret, new)
+    put_secret(run, hand, secret, new)
     with run.finish() as connection:
         finish_intent(connection, intent, run.by)
         supersede(connection, card.number, _purposes(use))
@@ -225,7 +222,7 @@ def _check_certain(run: Procedure, card: LedgerCard, use: PinUse) -> None:
 
 
 @contextmanager
-def _counter(run: Procedure, hand: CardAtDesk, secret: _Elsewhere) -> Iterator[SecuredSession]:
+def _counter(run: Procedure, hand: CardAtDesk, secret: Elsewhere) -> Iterator[SecuredSession]:
     """Give a session with an application of the same card, authenticated for COUNTER.
 
     OtherCard; Impossible where the card has no such application.
@@ -241,7 +238,7 @@ def _counter(run: Procedure, hand: CardAtDesk, secret: _Elsewhere) -> Iterator[S
         raise Impossible("this card has no such application, or no such secret in it") from None
 
 
-def _prove(run: Procedure, secret: _Elsewhere, session: SecuredSession, use: PinUse) -> None:
+def _prove(run: Procedure, secret: Elsewhere, session: SecuredSession, use: PinUse) -> None:
     """Have the old one typed where it is changed; ask for the tries alone where it is set anew."""
 
     def retries() -> int:
@@ -271,7 +268,7 @@ def _opened(run: Procedure, card: LedgerCard, use: PinUse) -> Intent:
     return run.intent
 
 
-def _put(run: Procedure, hand: CardAtDesk, secret: _Elsewhere, new: Secret) -> None:
+def put_secret(run: Procedure, hand: CardAtDesk, secret: Elsewhere, new: Secret) -> None:
     """Set it in the card, again where the card was gone meanwhile and is put back. CutOff."""
     lost: CardError | None = None
     while True:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from jukihost.register import Asking, Body, Known, Use, known_resident
 from jukihost.workflows.errors import Impossible, SupervisorDecides
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.rules import Paper, PresentedBy, Verdict, rule_for
@@ -39,11 +40,31 @@ def check_presented(run: Procedure, presented: Presented, born: date) -> None:
         )
         raise Impossible(f"this needs {wanted} ({rule.source})")
     if rule.verdict is Verdict.DECIDED:
-        if run.desk.supervisor is None:
-            raise SupervisorDecides(
-                f"a supervisor decides this ({rule.source}); let one log in here"
-            )
-        run.approved()
+        have_decided(run, f"a supervisor decides this ({rule.source}); let one log in here")
+
+
+def check_who_came(run: Procedure, holder: int, presented: Presented) -> Known:
+    """Check who came for the holder of a record, and return what the rules ask of that one.
+
+    As `check_presented`; UnknownResident, Stopped.
+    """
+    with run.desk.database.read() as connection:
+        known = known_resident(connection, holder)
+    check_presented(run, presented, known.born)
+    return known
+
+
+def have_decided(run: Procedure, otherwise: str) -> None:
+    """Have the supervisor at the desk decide; SupervisorDecides, with these words, without one."""
+    if run.desk.supervisor is None:
+        raise SupervisorDecides(otherwise)
+    run.approved()
+
+
+def asking_here(run: Procedure) -> Asking:
+    """Return who asks the register: the counter, and a supervisor who has logged in beside."""
+    decided = run.approved() if run.desk.supervisor is not None else None
+    return Asking(run.by, Body.COUNTER, Use.PROCEDURE, approved_by=decided)
 
 
 def _age(born: date, today: date) -> int:

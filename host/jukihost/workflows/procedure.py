@@ -136,8 +136,9 @@ class Procedure:
                 check_running(connection)
             yield connection
         self._noted, self.intent = True, None
-        with suppress(CardError):  # what is not told now is told later
-            tell_authority(self.desk.office)
+        if self.desk.office.authority is not None:
+            with suppress(CardError):  # what is not told now is told later
+                tell_authority(self.desk.office)
 
     def concerns(self, connection: Connection, operator: Operator) -> None:
         """Check that nothing is stopped, unless the operator it is done for may lift that. Stopped.

@@ -28,19 +28,16 @@ from jukihost.models import ResidentCode
 from jukihost.register import (
     Asking,
     AsReceived,
-    Body,
     ChangeReason,
     Item,
     ResidentExists,
-    Use,
     change_resident,
     draw_code,
-    known_resident,
     show_resident,
 )
 from jukihost.workflows.errors import Impossible
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, asking_here, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -85,8 +82,8 @@ def change_code(desk: Desk, holder: int, presented: Presented) -> RecordChanged:
     """
     with Procedure(desk, Task.CHANGE_CODE) as run:
         run.about(holder=holder)
-        _check(run, holder, presented)
-        asking = _asking(run)
+        check_who_came(run, holder, presented)
+        asking = asking_here(run)
         for _ in range(_DRAWS):
             try:
                 over = _recoded(run, holder, asking, draw_code())
@@ -94,12 +91,6 @@ def change_code(desk: Desk, holder: int, presented: Presented) -> RecordChanged:
                 continue
             return RecordChanged(holder, over, ())
         raise ResidentExists
-
-
-def _check(run: Procedure, holder: int, presented: Presented) -> None:
-    with run.desk.database.read() as connection:
-        known = known_resident(connection, holder)
-    check_presented(run, presented, known.born)
 
 
 def _recoded(run: Procedure, holder: int, asking: Asking, code: ResidentCode) -> tuple[bytes, ...]:
@@ -136,10 +127,10 @@ def change_record(
             raise ValueError(f"{reason.value!r} has a procedure of its own")
         run.about(holder=holder)
         run.remark(reason.value)
-        _check(run, holder, presented)
+        check_who_came(run, holder, presented)
         if day > run.day:
             raise Impossible("this is entered once it has happened: the day is still to come")
-        asking = _asking(run)
+        asking = asking_here(run)
         with run.finish() as connection:
             provided = show_resident(connection, holder, asking)
             items = dict.fromkeys(kind.items, new)
@@ -156,12 +147,6 @@ def _follow(run: Procedure, connection: Connection, card: LedgerCard, reason: Re
         move_card(connection, card, CardAct.CHANGE, reason, run.by)
     else:
         follow_card(connection, card.number, reason, run.by.at)
-
-
-def _asking(run: Procedure) -> Asking:
-    """Return who asks the register: the counter, and a supervisor who has logged in beside."""
-    decided = run.approved() if run.desk.supervisor is not None else None
-    return Asking(run.by, Body.COUNTER, Use.PROCEDURE, approved_by=decided)
 
 
 def _cards(connection: Connection, holder: int) -> list[LedgerCard]:

@@ -24,7 +24,6 @@ from jukihost.ledger import (
     uncertain_purposes,
 )
 from jukihost.pinpad import PinPad
-from jukihost.register import known_resident
 from jukihost.sessions.jpki import CardSigningKey, JpkiKey, JpkiSession
 from jukihost.signing.cms import sign_cms
 from jukihost.signing.pdf import sign_pdf
@@ -36,7 +35,7 @@ from jukihost.workflows.errors import Impossible, OtherCard, PinUncertain
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.identifying import WITH_CARD
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -136,10 +135,9 @@ def _proven(
     with hand.session(desk, allow_suspended=True) as juki:
         card = meet(run, hand, juki)
     with desk.database.read() as connection:
-        known = known_resident(connection, card.holder)
         certificates = certificates_of(connection, card.number)
         unknown = uncertain_purposes(connection, card.number)
-    check_presented(run, presented, known.born)
+    check_who_came(run, card.holder, presented)
     current = [one for one in certificates if one.use == use.value]
     if current and not any(one.state is CertificateState.VALID for one in current):
         raise Impossible(

@@ -20,7 +20,6 @@ from jukihost.register import (
     TelephoneNotice,
     enter_notice,
     find_notice,
-    known_resident,
     note_call_back,
     notices_of,
 )
@@ -30,7 +29,7 @@ from jukihost.workflows.changing import Change, change_card
 from jukihost.workflows.errors import Impossible
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
-from jukihost.workflows.presenting import Presented, check_presented
+from jukihost.workflows.presenting import Presented, check_who_came
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
@@ -69,9 +68,8 @@ def suspend_by_telephone(
     with Procedure(desk, Task.SUSPEND) as run:
         run.about(holder=holder)
         with desk.database.read() as connection:
-            known = known_resident(connection, holder)
             valid = cards_of(connection, holder, valid=True)
-        check_presented(run, presented, known.born)
+        check_who_came(run, holder, presented)
         if not valid:
             raise Impossible("the holder has no card that could be suspended")
         run.about(card=valid[0].number)
@@ -119,9 +117,8 @@ def resume_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Resumed:
     with Procedure(desk, Task.RESUME) as run, hand.session(desk, allow_suspended=True) as juki:
         card = meet(run, hand, juki, also=_SUSPENDED)
         with desk.database.read() as connection:
-            known = known_resident(connection, card.holder)
             notices = notices_of(connection, card.number)
-        check_presented(run, presented, known.born)
+        check_who_came(run, card.holder, presented)
         if juki.suspended:
             change = Change(CardAct.RESUME, Reason.FOUND, (JukiSession.resume,))
             card = change_card(run, hand, juki, card, change)
