@@ -136,8 +136,8 @@ def add_group(commands: Commands, name: str, help_text: str) -> Commands:
     return add_command(commands, name, help_text).add_subparsers(required=True, metavar="ACTION")
 
 
-def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add where the card is, and how to show it."""
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add where the card is."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--reader",
@@ -169,6 +169,11 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         help="how long to wait for a card in a reader, or for a call to --vpcd "
         "(default: %(default)g)",
     )
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add where the card is, and how to show it."""
+    add_place(parser)
     parser.add_argument(
         "--trace",
         action="store_true",

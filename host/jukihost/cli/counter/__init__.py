@@ -14,8 +14,9 @@ from jukihost.cli.arguments import (
     Commands,
     Parser,
     add_command,
-    add_connection,
+    add_json,
     add_passphrase,
+    add_place,
     named_address,
 )
 from jukihost.cli.output import NO_CARD, OK, REFUSED, UsageError
@@ -85,7 +86,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="answer what is asked from a file of JSON lines, in the place of a person",
     )  # fmt: skip
     add_passphrase(parser)
-    add_connection(parser)
+    add_place(parser)
+    parser.set_defaults(trace=False, record=None, record_all=False)
+    add_json(parser)
 
 
 def _office(arguments: argparse.Namespace) -> int:

@@ -134,11 +134,10 @@ def _log_in(desk: Desk, arguments: argparse.Namespace, settings: Settings) -> No
 
 @contextmanager
 def _operators_card(arguments: argparse.Namespace) -> Iterator[Connection]:
-    """Give the operator card, where the arguments say it is; nothing of it is traced."""
+    """Give the operator card, where the arguments say it is."""
     reader, tcp = arguments.operator_reader, arguments.operator_tcp
     if reader is None and tcp is None:
         raise UsageError("say where the operator card is: --operator-reader or --operator-tcp")
     there = {"reader": reader, "tcp": tcp, "vpcd": None, "vpcd_dial": None}
-    quiet = {"trace": False, "record": None, "record_all": False}
-    with watched(argparse.Namespace(**{**vars(arguments), **there, **quiet})) as (connection, _):
+    with watched(argparse.Namespace(**{**vars(arguments), **there})) as (connection, _):
         yield connection
