@@ -8,15 +8,17 @@ from datetime import date
 
 import pytest
 
-from jukicard import PROFILES, issue_card as make_card
+from jukicard import PROFILES, LocalReader, issue_card as make_card
 from jukicard.runtime.boundary import raise_bug
 from jukihost.clock import MovableClock
 from jukihost.database import Database
-from jukihost.issuing import NotBlank
+from jukihost.issuing import NotBlank, examine_card
+from jukihost.keys.issuer import ISSUER_TEST_KEYS
 from jukihost.ledger import HasCard, LedgerState
 from jukihost.register import AddressRestricted, UnknownResident
 from jukihost.workflows import (
     CardAtDesk,
+    CutOff,
     Desk,
     Duty,
     ForeignTown,
@@ -109,6 +111,29 @@ def test_who_may_not_have_one_and_who_may_not_issue(office: Office) -> None:
     counter.office = replace(counter.office, issuer=None)
     with pytest.raises(NoIssuingHere):
         issued(counter, NAME_ONLY)
+
+
+@pytest.mark.parametrize("receipts", [True, False])
+def test_a_card_that_is_not_made_whole_is_not_handed_over(office: Office, receipts: bool) -> None:
+    counter = office.counter
+    card = office.blank(receipts=receipts)
+    begun = 0
+    for at in range(20, 200, 15):
+        with counter.on_desk() as (hand, reader):
+            reader.pull(at, acts=True)
+            with suppress(CutOff):
+                issue_card(counter.desk(), hand, counter.holder, NAME_ONLY, PHOTO)
+        with LocalReader(card) as connection:
+            if examine_card(connection, lambda _: ISSUER_TEST_KEYS).done:
+                break
+        begun += counter.knows_card()
+        with pytest.raises(NotMade):
+            taken(counter)
+        assert not counter.knows_card() or counter.ledger().state is LedgerState.ISSUING
+    assert begun
+    issued(counter, NAME_ONLY)
+    taken(counter)
+    assert counter.ledger().state is LedgerState.ACTIVE
 
 
 @pytest.mark.parametrize("receipts", [True, False])
