@@ -14,6 +14,9 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check --
 
 # Options for pytest, for example: make test TESTS="-k tlv -x"
 TESTS ?=
+# How many tests run at a time: one more than there are processors, since the tests that talk to
+# pcscd, a browser or a server, one group each, wait for most of their time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # Seconds that `make fuzz` runs.
 FUZZ_SECONDS ?= 60
 # The longest that one test of `make soak` may take, in seconds.
@@ -26,7 +29,7 @@ NO_SYSTEM_PACKAGES ?=
 # What the interop tests talk to, and what building pyscard needs (it has no Linux wheel).
 SYSTEM_PACKAGES := pcscd libccid vsmartcard-vpcd vsmartcard-vpicc opensc pcsc-tools softhsm2 openssl \
 	opensc-pkcs11 libengine-pkcs11-openssl curl gnutls-bin openssh-client default-jdk-headless \
-	chromium libnss3-tools xvfb xdotool tshark fonts-ipamj-mincho \
+	chromium libnss3-tools xvfb xdotool tshark fonts-ipamj-mincho zsh fish \
 	gcc libc6-dev swig libpcsclite-dev
 # They start services of the machine when they are installed, or are large: only where every interop
 # test must run.
@@ -60,7 +63,7 @@ $(BASE): pyproject.toml constraints.txt
 
 $(DEV): $(BASE)
 	@echo "Installing the developer's tools into $(VENV)"
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,hsm,paper,sign,terminal,ledger-postgresql,web]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,fleet,hsm,paper,sign,terminal,ledger-postgresql,web,completion]'
 	@touch $@
 
 $(PCSC): $(BASE)
@@ -102,7 +105,7 @@ test: system-packages $(DEV) ## run all tests; installs what the interop tests n
 	fi
 	@export PYTHONHASHSEED=$${PYTHONHASHSEED:-$$RANDOM}; \
 	echo "PYTHONHASHSEED=$$PYTHONHASHSEED"; \
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 # Everything at its full length: all matrices, all repetitions. CI runs a part of each.
 .PHONY: soak
@@ -180,6 +183,7 @@ ENTRIES ?= 1000000
 .PHONY: bench-ledger
 bench-ledger: $(DEV) ## measure the ledger and the log of uses: minutes, and a server that it starts
 	@$(BIN)/python -m benchmarks.identify
+	@$(BIN)/python -m benchmarks.bulk
 	@$(BIN)/python -m benchmarks.ledger
 	@$(BIN)/python -m benchmarks.uselog --entries $(ENTRIES)
 

@@ -20,6 +20,7 @@ PARTS: Final = {
     "kept": "a card in a file: opening, power on, a write",
     "signature": "signatures over PC/SC, and memory after many",
     "testers": "a card for a test, a thousand tests, a start of pytest without any",
+    "page": "the bench's page: what it costs an exchange, how soon it shows one",
     "many": "very many cards: forks, and all of them behind one port",
 }
 """Every benchmark by its module's name."""

@@ -44,7 +44,7 @@ class _Forks:
 
 def measure(effort: Effort) -> None:
     """Print what a fork and a served card cost when there are very many."""
-    count = FORKS // 10 if effort.rounds <= 2 else FORKS
+    count = FORKS // 10 if effort.quick else FORKS
     plain = _forks(count)
     gc.collect()
     gc.freeze()
@@ -53,7 +53,7 @@ def measure(effort: Effort) -> None:
     print(
         f"{count:,} forks kept: {_told(plain)}; under gc.freeze(), collector off: {_told(frozen)}"
     )
-    served = SERVED // 10 if effort.rounds <= 2 else SERVED
+    served = SERVED // 10 if effort.quick else SERVED
     _serve(served)
 
 

@@ -92,7 +92,7 @@ def _start(effort: Effort, folder: Path) -> None:
     (folder / "test_nothing.py").write_text("def test_it(): pass\n")
     rounds: dict[bool, list[float]] = {True: [], False: []}
     _pytest(folder)
-    for _ in range(4 * effort.rounds):
+    for _ in range(effort.rounds if effort.quick else 4 * effort.rounds):
         for plugin, times in rounds.items():
             times.append(_pytest(folder, *(() if plugin else _WITHOUT)).processor)
     with_it, without = Measured(rounds[True]), Measured(rounds[False])
@@ -115,7 +115,7 @@ def _ms(seconds: float) -> str:
 
 def _suite(effort: Effort, folder: Path) -> None:
     states = list(states_of("juki-v1"))
-    each = (TESTS if effort.rounds > 2 else 40) // len(states)
+    each = (40 if effort.quick else TESTS) // len(states)
     (folder / "test_suite.py").write_text(_SUITE.format(states=states, each=each))
     rows, run = [], _pytest(folder)  # the first run writes bytecode
     for workers in ((), ("-n", "2")):

@@ -20,6 +20,11 @@ class Effort:
     rounds: int = 7
     seconds: float = 0.15
 
+    @property
+    def quick(self) -> bool:
+        """Whether it is a look only: what takes long by itself may then be less of it."""
+        return self.rounds <= 2
+
     def calls(self, work: Work) -> int:
         """Return how many calls fill a round."""
         once = time.perf_counter()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import random
 import secrets
 import sys
 import tempfile
@@ -25,29 +26,35 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "host")]
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: E402
-from sqlalchemy import insert  # noqa: E402
+from sqlalchemy import insert, select  # noqa: E402
 
 from benchmarks import interpreter  # noqa: E402
 from jukihost import ResidentCode  # noqa: E402
 from jukihost.database import Clock, Database, open_database, upgrade_database  # noqa: E402
 from jukihost.log import (  # noqa: E402
+    Disclosure,
+    InclusionProof,
     NoteKey,
     Outcome,
+    Policy,
     PseudonymKey,
     StoredNodes,
     Use,
     append_use,
+    check_inclusion,
     create_log,
     disclose_stored,
     end_day,
     leaf_hash,
     prove_inclusion,
+    prove_stored,
     publish_log,
+    root_of,
     sequence_log,
     verify_log,
 )
 from jukihost.log.stored import TileWriter  # noqa: E402
-from jukihost.log.tables import queue, residents  # noqa: E402
+from jukihost.log.tables import entries, queue, residents  # noqa: E402
 
 ORIGIN: Final = "town.example/uses"
 PSEUDONYMS: Final = PseudonymKey(bytes(range(64, 96)))
@@ -101,42 +108,59 @@ def _timed(name: str, count: int, work: Callable[[], object], most: float | None
         print(f"{name}: {each} (target {1e3 * most:g} ms)")
 
 
-def _file(folder: Path, entries: int) -> None:
-    print(f"\n== a log of {entries:,} entries in a file")
+def _file(folder: Path, size: int) -> None:
+    print(f"\n== a log of {size:,} entries in a file")
     with _new(folder / "terminal.db") as database:
         lasts: dict[bytes, tuple[int, bytes]] = {}
-        for start in range(0, entries, _PIECE):
-            _queue(database, lasts, start, min(_PIECE, entries - start))
-            _timed("sequenced", min(_PIECE, entries - start), lambda: sequence_log(database))
+        for start in range(0, size, _PIECE):
+            _queue(database, lasts, start, min(_PIECE, size - start))
+            _timed("sequenced", min(_PIECE, size - start), lambda: sequence_log(database))
         end_day(database)
         publish_log(database, KEY)
         check = multiprocessing.get_context("spawn").Process(
-            target=_verify, args=(str(folder / "terminal.db"), entries)
+            target=_verify, args=(str(folder / "terminal.db"), size)
         )
         check.start()
         check.join()
         assert check.exitcode == 0
 
+        told: list[bytes] = []
+
         def disclose() -> None:
             with database.begin() as connection:
-                told = disclose_stored(
+                one = disclose_stored(
                     connection, PSEUDONYMS, CODE,
                     at=database.clock.now(), operator="o", terminal="t", body="b",
                 )  # fmt: skip
-            assert len(told.entries) == MINE
-            assert bytes(told)
+            told.append(bytes(one))
 
         _timed(f"disclosure of {MINE} entries", 1, disclose, most=1)
+        _check(database, told[0], size)
 
 
-def _verify(address: str, entries: int) -> None:
+def _check(database: Database, told: bytes, size: int) -> None:
+    """Check the disclosure, and the proofs of some entries, as whoever receives them does."""
+    log, drawn = Policy(NoteKey.of(ORIGIN, KEY)), random.Random(size)
+    shown = Disclosure.parse(told, CODE).check(CODE, log)
+    assert [use.number for use in shown.uses] == list(range(1, MINE + 1))
+    assert shown.covered == MINE
+    with database.read() as connection:
+        for index in drawn.sample(range(size), 100):
+            proof = InclusionProof.parse(str(prove_stored(connection, index)))
+            found = select(entries.c.entry).where(entries.c.leaf_index == index)
+            leaf = leaf_hash(connection.execute(found).scalar_one())
+            assert proof.check(leaf, log).size == size + 1
+            assert proof.index == index
+
+
+def _verify(address: str, size: int) -> None:
     """Verify in a process of its own, and tell how much memory it took at most."""
     with open_database(address, clock=Clock(), terminal="auditor") as database:
         before, found, keys = _most_memory(), [], [NoteKey.of(ORIGIN, KEY)]
-        _timed("verified", entries, lambda: found.append(verify_log(database, keys)))
+        _timed("verified", size, lambda: found.append(verify_log(database, keys)))
         print(f"of memory {_most_memory()} MB at most, {before} before it began")
     assert found[0].problems == ()
-    assert found[0].size == entries + 1
+    assert found[0].size == size + 1
 
 
 def _most_memory() -> int | str:
@@ -182,9 +206,14 @@ def _proofs(folder: Path, leaves: int) -> None:
                     writer.append(number.to_bytes(32))
                 writer.store()
 
+        with database.read() as connection:
+            root = root_of(StoredNodes(connection), leaves)
+
         def prove() -> None:
+            index = secrets.randbelow(leaves)
             with database.read() as connection:
-                prove_inclusion(StoredNodes(connection), secrets.randbelow(leaves), leaves)
+                path = prove_inclusion(StoredNodes(connection), index, leaves)
+            check_inclusion(index.to_bytes(32), index, leaves, path, root)
 
         def prove_all() -> None:
             for _ in range(100):

@@ -15,7 +15,7 @@ project = "jukicard"
 author = "the jukicard authors"
 release = version = installed_version("jukicard")
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "figures"]
 myst_enable_extensions = ["deflist"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3

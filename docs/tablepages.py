@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import errorpages
+import statuspage
 
 from jukicard.kit import KeyFile, PinFile
 from jukihost.ledger import (
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "register-tables": _register(),
         "examples-tables": _examples(),
         "errors": errorpages.page(),
+        "status-words": statuspage.page(),
     }
 
 
@@ -50,13 +52,17 @@ def rules() -> str:
         + _table(
             ("who comes", "may", "with", "whose rule it is"),
             (
-                (by.value.replace("_", " "), rule.verdict.value, _papers(rule), rule.source)
+                (by.value.replace("_", " "), rule.verdict.value, _papers(rule), _source(rule))
                 for by in PresentedBy
                 for rule in (RULES[task, by],)
             ),
         )
         for task in tasks
     )
+
+
+def _source(rule: Rule) -> str:
+    return f"{rule.source}; in every town" if rule.national else rule.source
 
 
 def _papers(rule: Rule) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from jukicard.cli import main
+from jukicard.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,8 +12,6 @@ class IsoError(Exception):
     Authenticated(RESIDENT_IDENTIFICATION)`. It never holds a secret or a command's data.
     """
 
-    __slots__ = ("reason", "status")
-
     status: StatusWord
     reason: str
 

@@ -1,6 +1,6 @@
 """Run the command line with `python -m jukihost`."""
 
-from jukihost.cli import main
+from jukihost.start import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

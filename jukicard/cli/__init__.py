@@ -1,6 +1,6 @@
 """The command line: put a card into a reader (`serve`), feed blank ones to a terminal (`feed`),
 make a card file (`new`), look (`inspect`), watch both (`bench`), work with recorded sessions
-(`trace`), or check applications of one's own (`kit`).
+(`trace`), check applications of one's own (`kit`), or have the tab key do it (`completion`).
 
 One module per group of subcommands; the table below is all that knows them.
 """
@@ -11,10 +11,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 
-from jukicard.cli import bench, demo, feed, image, kit, serve, trace
+from jukicard.cli import bench, completion, demo, feed, image, kit, serve, trace
 from jukicard.cli.output import Output, OutputLost, complain, standard_output
+from jukicard.cli.parser import Parser
 from jukicard.cli.problems import FAILED, INTERRUPTED, UserError, explained, was_interrupted
 from jukicard.cli.subcommands import add_subcommand
 
@@ -47,7 +48,9 @@ def _finished(code: int, output: Output) -> int:
 
 def _run(argv: Sequence[str] | None, output: Output) -> int:
     try:
-        arguments = _parser().parse_args(argv)
+        parser = _parser()
+        completion.complete(parser)
+        arguments = parser.parse_args(argv)
         run: Callable[[argparse.Namespace], int] = arguments.run
         with explained():
             return run(arguments)
@@ -119,6 +122,12 @@ COMMANDS: Final = {
         kit.add_kit_arguments,
         kit.run,
     ),
+    "completion": Command(
+        "print what a shell needs for its tab key",
+        completion.EXAMPLES,
+        completion.add_completion_arguments,
+        completion.completion,
+    ),
 }
 """Every subcommand; adding one is one entry here."""
 
@@ -130,20 +139,8 @@ exit codes:
   130  interrupted"""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Ends every help with what can be issued, and repeats no stray argument: it may be a PIN."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line and end."""
-        if message.startswith("unrecognized arguments"):
-            words = message.partition(": ")[2].split()
-            unknown = [word.partition("=")[0] for word in words if word.startswith("--")]
-            message = (
-                f"there is no option {', '.join(unknown)}"
-                if unknown
-                else "there is an argument too many (not shown here: PINs come from --pin-file)"
-            )
-        super().error(message)
+class _Parser(Parser):
+    """Ends every help with what can be issued."""
 
     def format_help(self) -> str:
         """Return the help; the catalogue is loaded for those who ask only."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jukicard.apdu.aid import Aid
     from jukicard.memory import Backend
+    from jukicard.profiles import Profile
     from jukicard.runtime.card import Card
     from jukicard.runtime.options import CardOptions
 
@@ -93,10 +94,18 @@ def image_source(text: str) -> CardSource:
     return CardSource(image=path, card_id=card_id)
 
 
+def _known_profile(name: str) -> Profile:
+    """Return the profile of a name. ProfileError, which does not repeat it: it may be a PIN."""
+    from jukicard.profiles import PROFILES, ProfileError
+
+    if name not in PROFILES:
+        raise ProfileError(f"there is no profile of this name; there is {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
 def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card:
     """Issue a card as the arguments of `add_issue_arguments` say. ProfileError, UserError."""
     from jukicard.profiles import CardKeys, Printed, issue_card
-    from jukicard.profiles.builder import find_profile
     from jukicard.profiles.placing import place
 
     if arguments.blank:
@@ -110,7 +119,7 @@ def issue(profile: str, seed: str | None, arguments: argparse.Namespace) -> Card
         keys = replace(keys, masters=read_masters(arguments.master_file))
     return issue_card(
         replace(
-            find_profile(profile),
+            _known_profile(profile),
             compat=arguments.compat,
             rsa_bits=arguments.rsa_bits,
             receipts=arguments.receipts,

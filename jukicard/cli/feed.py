@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jukicard.cli.cards import DEFAULT_PROFILE, add_factory_arguments, issue
 from jukicard.cli.image import card_count
 from jukicard.cli.place import check_name
-from jukicard.cli.serve import address_of, ended_by_signals, listening, say, wait_for_a_signal
+from jukicard.cli.serve import address_of, listening, say
 
 if TYPE_CHECKING:
     from jukicard.runtime.card import Card
@@ -74,6 +74,7 @@ def feed(arguments: argparse.Namespace) -> int:
 
 
 def _feed(arguments: argparse.Namespace) -> None:
+    from jukicard.cli.ending import ended_by_signals
     from jukicard.transport import SlotState, SlotStatus
     from jukicard.transport.tcpmany import ManyCardsServer
 
@@ -91,7 +92,7 @@ def _feed(arguments: argparse.Namespace) -> None:
         if status.state is SlotState.FAULT:
             say(status.detail)
 
-    with ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals() as ending, contextlib.ExitStack() as stack:
         stack.callback(told.all_together)
         server = ManyCardsServer(
             cards,
@@ -104,7 +105,7 @@ def _feed(arguments: argparse.Namespace) -> None:
         with listening():
             stack.enter_context(server)
         say(f"blank cards, {arguments.count} in {arguments.image}: listening at {server.address}")
-        wait_for_a_signal()
+        ending.wait()
 
 
 def _cards(arguments: argparse.Namespace, told: _Told) -> BlankCards:

@@ -109,7 +109,7 @@ def _issued(profile: str, arguments: argparse.Namespace) -> Iterator[tuple[str, 
 def card_count(text: str) -> int:
     """Read how many cards are wanted."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_CARDS):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of cards, 1 to {_MOST_CARDS}")
+        raise argparse.ArgumentTypeError(f"this is no number of cards, 1 to {_MOST_CARDS}")
     return int(text)
 
 

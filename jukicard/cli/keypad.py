@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
+    from jukicard.cli.ending import Ending
+
 try:
     import resource
     import termios
@@ -112,10 +114,14 @@ class TerminalKeypad:
             if before is not None:
                 termios.tcsetattr(self._terminal, termios.TCSAFLUSH, before)
 
-    def lines(self) -> Iterator[str]:
-        """Return the lines that are typed while no PIN is, until the end of input. OSError."""
+    def lines(self, ending: Ending) -> Iterator[str]:
+        """Return the lines that are typed while no PIN is, until the end of input. OSError.
+
+        KeyboardInterrupt when told to end.
+        """
         kept = b""
         while True:
+            ending.check()
             came = self._line()
             if came == b"":
                 return

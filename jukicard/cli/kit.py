@@ -65,7 +65,7 @@ def add_kit_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)  # argparse says what is no number
+    seconds = float(text)  # the parser says what is no number
     if not 0 < seconds <= threading.TIMEOUT_MAX:
         raise argparse.ArgumentTypeError("this is no time to wait")
     return seconds

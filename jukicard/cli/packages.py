@@ -42,7 +42,7 @@ def loaded(place: str) -> Iterator[Package]:
         yield _package(installed.name, installed.version, _points(installed))
         return
     if not path.exists():
-        raise UserError(f"there is no installed package, no folder and no wheel {place!r}")
+        raise UserError("there is no installed package, no folder and no wheel of this name")
     root, name, version, points = _found(path)
     with _at(root, points):
         yield _package(name, version, points)

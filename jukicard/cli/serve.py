@@ -10,9 +10,8 @@ import argparse
 import contextlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NoReturn, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TextIO
 
 from jukicard.cli.cards import (
     DEFAULT_PROFILE,
@@ -32,6 +31,7 @@ from jukicard.cli.serve_ccid import (
 )
 
 if TYPE_CHECKING:
+    from jukicard.cli.ending import Ending
     from jukicard.runtime.card import Card
     from jukicard.transport import CardPort, StatusCallback
     from jukicard.transport.desk import Desk
@@ -138,11 +138,13 @@ def add_place_arguments(
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the cards until told to end."""
+    from jukicard.cli.ending import ended_by_signals
+
     refuse_without_ccid(arguments)
     if arguments.many is not None:
         _serve_many(arguments)
         return 0
-    with ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals() as ending, contextlib.ExitStack() as stack:
         sources = card_sources(arguments)
         made = [source.make(arguments, stack) for source in sources]
         for slot, card in enumerate(made):
@@ -164,8 +166,10 @@ def serve(arguments: argparse.Namespace) -> int:
         else:
             start = serve_vpcd if arguments.tcp is None else serve_tcp
             desk.slots = start(stack, cards, arguments, desk.tell)
-        typed = sys.stdin if pad is None or not sys.stdin.isatty() else pad.lines()
-        _work(desk, typed, control=arguments.control)
+        typed = (
+            ending.lines(sys.stdin) if pad is None or not sys.stdin.isatty() else pad.lines(ending)
+        )
+        _work(desk, typed, ending, control=arguments.control)
     return 0
 
 
@@ -342,6 +346,7 @@ def serve_tcp(
 
 def _serve_many(arguments: argparse.Namespace) -> None:
     """Serve all cards of a file behind one port until told to end."""
+    from jukicard.cli.ending import ended_by_signals
     from jukicard.memory import list_cards
     from jukicard.memory.imagefile import ImageFile
     from jukicard.transport import SlotState, SlotStatus
@@ -359,7 +364,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         if status.state is SlotState.FAULT:
             say(status.detail)
 
-    with ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals() as ending, contextlib.ExitStack() as stack:
         with ImageFile.open(arguments.many, timeout=5.0):
             count = len(list_cards(arguments.many))
         server = ManyCardsServer(
@@ -372,7 +377,7 @@ def _serve_many(arguments: argparse.Namespace) -> None:
         with listening():
             stack.enter_context(server)
         say(f"{count} cards of {arguments.many}: listening at {server.address}")
-        wait_for_a_signal()
+        ending.wait()
 
 
 def address_of(text: str, default_port: int) -> tuple[str, int]:
@@ -402,53 +407,14 @@ def listening() -> Iterator[None]:
         ) from None
 
 
-@contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP what SIGINT is: a wish to end, not a failure."""
-    import signal
-
-    def end(number: int, _: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    # In the background, reading from the terminal then fails and does not stop the program.
-    wanted: dict[str, Callable[[int, object], NoReturn] | signal.Handlers] = {
-        "SIGINT": end,
-        "SIGTERM": end,
-        "SIGHUP": end,
-        "SIGTTIN": signal.SIG_IGN,
-    }
-    before = {
-        getattr(signal, name): signal.signal(getattr(signal, name), handler)
-        for name, handler in wanted.items()
-        if hasattr(signal, name)  # not every system has all of them
-    }
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _work(desk: Desk, lines: Iterable[str], *, control: bool) -> None:
+def _work(desk: Desk, lines: Iterable[str], ending: Ending, *, control: bool) -> None:
     """Obey typed commands until `quit` or the end of input, or wait for a signal."""
     if control or _is_in_front(sys.stdin):
         try:
             return desk.run(lines)
         except OSError:  # put into the background: nobody types any more
             pass
-    wait_for_a_signal()
-
-
-def wait_for_a_signal() -> None:
-    """Wait until Ctrl-C, or another wish to end, raises KeyboardInterrupt."""
-    import signal
-
-    while True:
-        if hasattr(signal, "pause"):
-            signal.pause()
-        else:
-            time.sleep(1)  # Ctrl-C ends it there
+    ending.wait()
 
 
 def _is_in_front(stream: TextIO) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING, Final
 
 from jukicard.cli import serve
@@ -214,6 +213,7 @@ def _card(trace: ApduTrace, arguments: argparse.Namespace, stack: contextlib.Exi
 
 def _play_the_card(trace: ApduTrace, arguments: argparse.Namespace) -> None:
     """Be the card until the terminal has done all of it, or strays. UserError."""
+    from jukicard.cli.ending import ended_by_signals
     from jukicard.transport.recorded import RecordedCard
 
     for option in ["--image"] * bool(arguments.image) + serve.issuing(arguments):
@@ -221,12 +221,12 @@ def _play_the_card(trace: ApduTrace, arguments: argparse.Namespace) -> None:
     card = RecordedCard(trace)
     cards: list[CardPort] = [card]
     start = serve.serve_tcp if arguments.tcp else serve.serve_vpcd
-    with serve.ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals() as ending, contextlib.ExitStack() as stack:
         [server] = start(stack, cards, arguments, _ignore)
         serve.say(f"{arguments.file}: a card at {server.address}")
         while not (card.finished or card.problem):
-            time.sleep(0.05)
-        time.sleep(_LINGER)
+            ending.wait(0.05)
+        ending.wait(_LINGER)
     if card.problem:
         raise UserError(card.problem)
     if not card.finished:

@@ -272,9 +272,8 @@ class RsaPrivateKey:
                 rsa.rsa_crt_iqmp(p, q),
                 rsa.RSAPublicNumbers(exponent, p * q),
             )
-            der = numbers.private_key().private_bytes(
-                Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-            )
+            key = numbers.private_key(unsafe_skip_rsa_key_validation=True)  # it is checked below
+            der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         except ValueError:
             raise KeyFormatError("these numbers make no RSA key") from None
         return cls(der)

@@ -245,6 +245,11 @@ class PersistentMemory:
         """Return a context manager: `begin`, then `commit`; `rollback` when anything is raised."""
         return _Transaction(self)
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the power went at a write, and nobody has looked yet at what has landed."""
+        return self._uncertain
+
     def recover(self) -> bool:
         """Power on: drop what is pending and take what the backend holds.
 

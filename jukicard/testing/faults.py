@@ -35,6 +35,11 @@ class FaultyBackend:
         self._inner = inner
         self._powered = True
 
+    @property
+    def cut_to_come(self) -> bool:
+        """Whether the write at which the power goes is still to come."""
+        return self.cut_after is not None and self.cut_after > self.writes
+
     def load(self) -> Contents:
         """Power on, and return what has landed."""
         self._powered = True

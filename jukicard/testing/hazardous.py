@@ -47,6 +47,16 @@ class HazardousCard:
         return tuple(layer.hazard for layer in reversed(self._layers))
 
     @property
+    def pending(self) -> tuple[Hazard, ...]:
+        """Those of the hazards that are still to happen, or go on happening."""
+        return tuple(layer.hazard for layer in reversed(self._layers) if layer.pending)
+
+    @property
+    def pulled(self) -> bool:
+        """Whether a hazard has pulled the card out, and nobody has put it back."""
+        return any(layer.gone for layer in self._layers)
+
+    @property
     def happened(self) -> tuple[Hazard, ...]:
         """What has happened so far, in order; a hazard once for every exchange it touched."""
         return tuple(self._happened)
@@ -59,6 +69,16 @@ class HazardousCard:
             layer = _Layer(self._outermost, hazard, self._tell)
             self._layers.append(layer)
             self._outermost = layer
+
+    def clear(self) -> None:
+        """Have nothing more happen, and no power cut either; a card that was pulled out is back."""
+        if any(isinstance(layer.hazard, PowerCut) for layer in self._layers):
+            backend = _backend_behind(self.card)
+            if backend is not None and backend.cut_to_come:
+                backend.cut_after = None
+        self._layers.clear()
+        self._happened.clear()
+        self._outermost = self.card
 
     def _tell(self, hazard: Hazard) -> None:
         self._happened.append(hazard)
@@ -115,6 +135,13 @@ class _Layer:
         self._seen = 0
         self._over = False
         self._lasting: ConnectionError | None = None
+
+    @property
+    def pending(self) -> bool:
+        if isinstance(self.hazard, PowerCut):
+            backend = _backend_behind(self._inner)
+            return not self._over and backend is not None and backend.cut_to_come
+        return not self._over
 
     @property
     def atr(self) -> bytes:
@@ -180,10 +207,22 @@ class _Layer:
         self._lasting = None
 
 
+def _card_behind(card: CardPort) -> CardPort:
+    while isinstance(card, HazardousCard | _Layer):
+        card = card.card if isinstance(card, HazardousCard) else card._inner
+    return card
+
+
+def _backend_behind(card: CardPort) -> FaultyBackend | None:
+    """Return what keeps the card behind everything, where that can lose power."""
+    behind = _card_behind(card)
+    backend = behind.environment.memory.backend if isinstance(behind, Card) else None
+    return backend if isinstance(backend, FaultyBackend) else None
+
+
 def _set_power_cut(card: CardPort, cut: PowerCut) -> None:
     """Have the power go at a write to the memory of the card behind everything."""
-    while isinstance(card, HazardousCard):
-        card = card.card
+    card = _card_behind(card)
     if not isinstance(card, Card):
         raise ValueError("a power cut needs the card itself, not something else in front of it")
     memory = card.environment.memory
@@ -194,7 +233,7 @@ def _set_power_cut(card: CardPort, cut: PowerCut) -> None:
         raise ValueError(
             "this card is kept in a file: issue it with memory=PersistentMemory(FaultyBackend(...))"
         )
-    if backend.cut_after is not None and backend.cut_after > backend.writes:
+    if backend.cut_to_come:
         raise ValueError("a power cut is still to come on this card: one at a time")
     backend.landed = cut.landed
     backend.cut_after = backend.writes + cut.at

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 import traceback
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -137,14 +138,20 @@ def _told(item: pytest.Item, card: CardInTest) -> str:
 
 
 def _hide(error: BaseException | None) -> list[dict[str, Any]]:
-    """Hide this project's frames from pytest, and return the modules in which that was said."""
+    """Hide this project's frames from pytest, and return the modules in which that was said.
+
+    Those of Python's own modules that it has called go with them: they say nothing to a tester.
+    """
     said, seen = [], set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
+        within = False
         for frame, _ in traceback.walk_tb(error.__traceback__):
             names = frame.f_globals
             package = str(names.get("__name__", "")).partition(".")[0]
-            if package in _PACKAGES and _HIDE not in names:
+            within = within or package in _PACKAGES
+            ours = package in _PACKAGES or (within and package in sys.stdlib_module_names)
+            if ours and _HIDE not in names:
                 names[_HIDE] = True
                 said.append(names)
         error = error.__cause__ or error.__context__

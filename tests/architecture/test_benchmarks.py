@@ -31,6 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("inprocess", ["SELECT EF", "READ BINARY 256", "GET CHALLENGE", "VERIFY", "Refusals"]),
         ("kept", ["opening, the file open already", "power on", "a try lands (put_now)"]),
         ("testers", ["What juki_card costs", "with the plugin, unused", "40 tests, -n 2"]),
+        ("page", ["What the bench costs an exchange", "READ RECORD, refused"]),
         ("startup", ["until the reader has the ATR", "fork, power on", "every application used"]),
     ],
 )
@@ -68,9 +69,22 @@ def test_identification_is_measured() -> None:
     assert "identify, from card present to result" in done.stdout
 
 
-def test_the_stored_log_is_measured() -> None:
+def test_bulk_issue_is_measured_against_key_generation() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.uselog", "--entries", "2000", "--leaves", "3000",
+        [sys.executable, "-m", "benchmarks.bulk", "--cards", "4"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "its key generation alone" in done.stdout
+
+
+def test_the_stored_log_holds_a_hundred_thousand_entries() -> None:
+    """Verified; 100 of them disclosed and 100 proven, and each checked as who receives it does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.uselog", "--entries", "100000", "--leaves", "100000",
          "--no-server"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -145,7 +159,7 @@ def test_the_bare_card_answers_as_many_bytes_as_a_signature_has(
                 length = int.from_bytes(answers.read(2), "big")
                 assert length == expected + 2
                 assert answers.read(length)[-2:] == b"\x90\x00"
-        assert card.wait(20) == 0
+        assert card.wait(60) == 0
 
 
 def test_an_unknown_part_is_refused() -> None:

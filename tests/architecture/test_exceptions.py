@@ -10,6 +10,7 @@ import copy
 import datetime
 import importlib
 import inspect
+import io
 import pickle
 import pkgutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import pytest
+from tblib.pickling_support import pickle_exception
 
 import jukicard
 import jukihost
@@ -90,6 +92,18 @@ def test_every_exception_is_the_same_after_pickling(kind: type[BaseException]) -
     assert state(copy.copy(error)) == state(error)
     error.add_note("where it was raised")  # what a caller hangs onto it goes with it
     assert state(pickle.loads(pickle.dumps(error))) == state(error)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
+def test_every_exception_is_the_same_after_a_fleet_handed_it_on(kind: type[BaseException]) -> None:
+    """Once `distributed` is imported tblib pickles: by `__dict__`, the constructor not asked."""
+    error = make(kind)
+    error.add_note("where it was raised")
+    pickled = io.BytesIO()
+    pickler = pickle.Pickler(pickled)
+    pickler.dispatch_table = {kind: pickle_exception}
+    pickler.dump(error)
+    assert state(pickle.loads(pickled.getvalue())) == state(error)
 
 
 def _fail() -> None:

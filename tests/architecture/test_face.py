@@ -72,7 +72,7 @@ SMALL = {
 """How many classes and functions a face has at least that has not more than fifty."""
 IMPORTABLE = {*FACES, "jukicard.apdu"}
 """What the manual and the examples may import: the faces, and what both sides say on the wire."""
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(page for where in ("README*", "docs/*") for page in ROOT.glob(f"{where}.md"))
 FOR_DEVELOPERS = {"vectors.md"}
 """Pages for whoever works on the project, who has its tests too."""
 
@@ -154,8 +154,9 @@ def imports_of(code: str) -> set[str]:
 
 
 def blocks_of(page: Path) -> list[str]:
-    """The Python blocks of a page."""
-    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    """The Python blocks of a page, those that are files of their own too."""
+    block = r"```(?:\{code-block\} )?python\n(?::\w+: .*\n)*(.*?)```"
+    return re.findall(block, page.read_text("utf-8"), re.DOTALL)
 
 
 def test_the_manual_imports_from_the_faces_only() -> None:

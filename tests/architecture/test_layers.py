@@ -42,7 +42,10 @@ def test_the_pipelines_list_is_the_pipeline() -> None:
 
 def test_the_manual_draws_the_same_way() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    drawing = text.split("## 3. One APDU")[1].split("```")[1]
+    told = text.split("## 3. One APDU")[1]
+    boxes = re.findall(r"^│ ([A-Z]\w+) {2,}", told.split("```")[1], re.MULTILINE)
+    assert [name for name in boxes if name in DRAWN] == layers()
+    drawing = told.split("```")[3]
     drawn = re.findall(r"└ ([a-z]+(?: [a-z]+)?) {2,}", drawing)
     wanted = [DRAWN[name] for name in layers()]
     assert [name for name in drawn if name in DRAWN.values()] == wanted

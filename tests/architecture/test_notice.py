@@ -72,6 +72,7 @@ SAID: Final[dict[str, frozenset[str]]] = {
     "Apache License 2.0": frozenset({"Apache-2.0"}),
     "Apache Software License": frozenset({"Apache-2.0"}),
     "BSD 2-Clause License": frozenset({"BSD-2-Clause"}),
+    "BSD": frozenset({"0BSD", "BSD-2-Clause", "BSD-3-Clause"}),
     "BSD License": frozenset({"0BSD", "BSD-2-Clause", "BSD-3-Clause"}),
     "GNU General Public License (GPL)": frozenset({"GPL-2.0-or-later", "GPL-3.0-or-later"}),
     "GNU Lesser General Public License v2 or later (LGPLv2+)": frozenset(

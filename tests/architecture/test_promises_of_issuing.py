@@ -87,19 +87,19 @@ def test_p31_without_a_photo_it_takes_the_answer_to_a_letter(office: Office) -> 
     with pytest.raises(Impossible):
         taken(counter, answer)
     with pytest.raises(InquiryRefused):
-        taken(counter, answer, inquiry=1)
+        taken(counter, replace(answer, inquiry=1))
     desk = counter.desk()
     first = inquire(desk, counter.holder, Task.HAND_OVER)
     letter = inquire(desk, counter.holder, Task.HAND_OVER)
     other = inquire(desk, counter.holder, Task.UNBLOCK_PIN)
     for wrong in (first, other):
         with pytest.raises(InquiryRefused):
-            taken(counter, answer, inquiry=wrong.number)
+            taken(counter, replace(answer, inquiry=wrong.number))
     counter.clock.move(timedelta(days=31))
     with pytest.raises(InquiryRefused):
-        taken(counter, answer, inquiry=letter.number)
+        taken(counter, replace(answer, inquiry=letter.number))
     letter = inquire(counter.desk(), counter.holder, Task.HAND_OVER)
-    taken(counter, answer, inquiry=letter.number)
+    taken(counter, replace(answer, inquiry=letter.number))
     assert counter.ledger().state is LedgerState.ACTIVE
 
 

@@ -207,7 +207,7 @@ def test_the_command_serves_it_and_pcscd_comes_and_goes(tmp_path: Path) -> None:
                     served.stdin.write(f"{command}\n")
                     served.stdin.flush()
                     daemon.terminal.wait_for(reader, present=command == "insert")
-        said, _ = served.communicate("quit\n", timeout=20)
+        said, _ = served.communicate("quit\n", timeout=60)
     assert said.count("juki-v1:1 is in the reader at") >= 2
     assert said.count("the driver closed the line") >= 2
     assert served.returncode == 0

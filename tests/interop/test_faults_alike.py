@@ -73,7 +73,7 @@ def change_back_and_forth(juki: JukiSession) -> None:
 def revive(connection: Connection) -> None:
     """Open the connection again; a reader may take a moment until it has the card again."""
     connection.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             connection.open()
@@ -238,13 +238,13 @@ def test_a_card_that_another_has_is_busy(make: Make, request: pytest.FixtureRequ
                 def hold() -> None:
                     with first.transaction():
                         held.set()
-                        done.wait(20)
+                        done.wait(60)
 
                 thread = threading.Thread(target=hold)
                 thread.start()
                 stack.callback(thread.join)
                 stack.callback(done.set)
-                assert held.wait(10)
+                assert held.wait(60)
             with pytest.raises(CardBusy):
                 second.open()
             second.close()

@@ -31,7 +31,7 @@ def test_the_other_program_cannot_sign(pcscd: Pcscd, contactless: bool) -> None:
     def other() -> None:
         with PcscConnection(pcscd.readers[0], at_close=AtClose.LEAVE) as connection:
             connected.set()
-            assert begun.wait(10)
+            assert begun.wait(60)
             while True:  # the way of every client: reconnect when another program reset the card
                 try:
                     with connection.transaction():
@@ -46,14 +46,14 @@ def test_the_other_program_cannot_sign(pcscd: Pcscd, contactless: bool) -> None:
         channel = build_channel(connection)
         thread = threading.Thread(target=other)
         thread.start()
-        assert connected.wait(10)
+        assert connected.wait(60)
         with JpkiSession(channel) as jpki:
             begun.set()
             jpki.verify_pin("1234")
             time.sleep(0.3)  # the other one asks for the card, in vain
             assert not answers
             jpki.sign(JpkiKey.AUTHENTICATION, b"data")
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         assert answers == [b"\x90\x00", b"\x90\x00", b"\x69\x82"]
         # and this program goes on without having to reconnect

@@ -71,7 +71,7 @@ class Other:
 
     def finish(self) -> None:
         """Wait until it has done it."""
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
 
 
 def reset_by_other(reader: str, way: str) -> None:

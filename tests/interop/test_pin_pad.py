@@ -6,6 +6,7 @@ what pcscd and libccid log at their most talkative, in what the host traces, or 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import struct
@@ -15,10 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from jukicard import (
     Card,
@@ -36,6 +39,8 @@ from jukicard.transport.ccid.models import GEMPC_PINPAD
 from jukicard.transport.ccid.place import reader_entry
 from jukicard.transport.ccid.serial import SerialReader
 from jukihost import JpkiKey
+from jukihost.signing.raw import verify_raw
+from tests.support.host import operators, shops
 from tests.support.interop.ccid import CcidDaemon, missing_parts
 from tests.support.interop.missing import require
 from tests.support.interop.pad_holder import PAD, Holder, Step
@@ -310,7 +315,7 @@ def test_a_card_that_is_pulled_ends_the_entry(desk: Desk) -> None:
     puller = threading.Thread(target=pull, daemon=True)
     puller.start()
     [step] = desk.holder.at(NAME, "JpkiSession", ("verify_pin", PAD))
-    puller.join(10)
+    puller.join(60)
     assert step.outcome == "PadOutcomeUnknown"
     assert desk.pad.outcomes[-1] == "ended"
     time.sleep(0.5)  # pcscd looks every 0.4 s: a card that comes sooner it never sees
@@ -330,3 +335,36 @@ def test_the_command_line(desk: Desk, tmp_path: Path) -> None:
     assert signed.returncode == 0, signed.stderr
     assert len(out.read_bytes()) == 256
     desk.holder.trace.append(signed.stderr)
+
+
+def test_a_holder_logs_on_at_the_counter_and_types_on_the_reader(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The procedure of the counter with a reader of this project and the unmodified driver."""
+    later = date(2016, 4, 1)
+    monkeypatch.setattr(shops, "BEHIND", shops.BEHIND - (later - shops.TODAY))
+    monkeypatch.setattr(operators, "MADE", later - timedelta(days=1))
+    challenge, script = tmp_path / "drawn", tmp_path / "said.jsonl"
+    challenge.write_bytes(b"challenge")
+    script.write_text(
+        json.dumps({"secret": operators.PASSWORD}) + '\n{"pad": true, "use": "authentication"}' * 2
+    )
+    with (
+        shops.town_files(tmp_path) as folder,
+        shops.opened_shop(folder / "shop", profile="mynumber") as shop,
+        shops.served(shop.clerk.card) as operator,
+    ):
+        desk.insert(shop.counter.card)
+        desk.types("0000#", "1234#")
+        done = desk.cli(
+            "counter", "log-on", "--challenge", str(challenge), "--office", str(shop.office),
+            "--operator-tcp", f"127.0.0.1:{operator}", "--script", str(script), "--json",
+        )  # fmt: skip
+        desk.remove()
+    assert done.returncode == 0, done.stdout + done.stderr
+    *before, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert [one["step"] for one in before].count("pad") == 2
+    result = last["result"]
+    certificate = x509.load_der_x509_certificate(bytes.fromhex(result["certificate"]))
+    verify_raw(certificate, b"challenge", bytes.fromhex(result["signature"]))
+    assert b"1234".hex(" ") not in desk.daemon.log

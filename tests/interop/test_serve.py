@@ -35,7 +35,7 @@ def test_the_card_is_there_soon_and_answers_opensc(pcscd: Pcscd, serve: Serve) -
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     ).stdout
     assert said.count("SW1=0x90, SW2=0x00") == 2

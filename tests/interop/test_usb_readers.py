@@ -157,7 +157,7 @@ def test_opensc_sees_reader_and_card(desk: UsbDesk, model: UsbModel) -> None:
             },
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=True,
         )
         return done.stdout

@@ -55,7 +55,7 @@ class Served:
         line = self.process.stdout.readline()
         found = re.search(r"listening at 127\.0\.0\.1:(\d+)", line)
         assert found, line
-        self.card = TcpConnection("127.0.0.1", int(found[1]), timeout=30)
+        self.card = TcpConnection("127.0.0.1", int(found[1]), timeout=60)
         self.card.open()
         assert self.card.transmit(SELECT) == b"\x90\x00"
         assert self.card.transmit(SELECT_PIN) == b"\x90\x00"
@@ -70,7 +70,7 @@ class Served:
     def kill(self) -> None:
         """Kill the process and wait until it is gone."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.card.close()

@@ -1,8 +1,8 @@
 """The long versions of tests: left out unless they are asked for, and that is said.
 
 JUKICARD_SOAK=1 (`make soak` sets it) brings the tests marked `soak`, the full number of repetitions
-of those that call `times`, and the whole of what others `sample`. Without it CI keeps a part: the
-same on every run.
+of those that call `times`, and the whole of what others `sample` or `share`. Without it CI
+keeps a part: the same on every run.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable
+from typing import Final, TypeVar
 
 import pytest
 
+Case = TypeVar("Case")
+
+SHARES: Final = 3
+"""In so many parts falls what is tried in turns."""
 ASKED = os.environ.get("JUKICARD_SOAK") == "1"
 """Whether the long versions run."""
 
@@ -34,6 +39,15 @@ def sample(cases: Iterable[str], part: int) -> list[str]:
     """
     every = sorted(cases)
     return sorted(random.Random(part).sample(every, times(part, soak=len(every))))
+
+
+def share(cases: Iterable[Case], turn: int) -> list[Case]:
+    """Return what of many cases to try this time: every third, all in the long run.
+
+    turn: which time it is; three that follow each other bring each case once.
+    """
+    step = 1 if ASKED else SHARES
+    return [case for number, case in enumerate(cases, turn) if number % step == 0]
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ One module a group of commands; each is loaded when its command runs.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,9 +16,11 @@ from jukihost.cli import (
     backup,
     card,
     code,
+    completion,
     counter,
     database,
     doctor,
+    issue,
     issuer,
     jpki,
     keys,
@@ -28,27 +31,36 @@ from jukihost.cli import (
     uselog,
     vectors,
 )
-from jukihost.cli.arguments import EPILOG, Parser, ShowVersion, make_parser
+from jukihost.cli.arguments import EPILOG, make_parser
 from jukihost.cli.output import NO_CARD, REFUSED, USAGE, UsageError
+from jukihost.cli.parser import Parser, ShowVersion, WrongUsage
 from jukihost.errors import CardError, ProtocolError, TransportError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command of the command line and return its exit code, see the help text."""
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
         _forbid_core_dumps()
         output.prepare()
-        return output.finish(_run(argv))
+        return output.finish(_run(words))
     except UsageError as error:
         return output.fail(error, USAGE)
     except OSError as error:
         return output.unwritten(error)
-    except KeyboardInterrupt:
-        return output.interrupted()
+    except KeyboardInterrupt as stop:
+        return _interrupted(words, stop)
     except RuntimeError as error:  # Python 3.11 wraps a Ctrl-C that comes while a class is made
         if not isinstance(error.__cause__, KeyboardInterrupt):
             raise
-        return output.interrupted()
+        return _interrupted(words, error.__cause__)
+
+
+def _interrupted(words: Sequence[str], stop: KeyboardInterrupt) -> int:
+    """Tell who waits for it, a person or a program, that it was interrupted; the exit code."""
+    with suppress(KeyboardInterrupt):  # once is enough
+        counter.tell_interrupted(words, stop)
+    return output.interrupted()
 
 
 def _forbid_core_dumps() -> None:
@@ -59,9 +71,14 @@ def _forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(words: list[str]) -> int:
     try:
-        arguments = build_parser().parse_args(argv)
+        parser = build_parser(*words[:1])
+        completion.complete(parser)
+        arguments = parser.parse_args(words)
+    except WrongUsage as wrong:
+        counter.tell_wrong_usage(words, wrong)
+        return USAGE
     except SystemExit as stop:  # argparse has said what was wrong, or printed the help
         return stop.code if isinstance(stop.code, int) else USAGE
     run: Callable[[argparse.Namespace], int] = arguments.run
@@ -96,8 +113,11 @@ def _code_of(error: CardError) -> int:
     return REFUSED
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; loads nothing that only a command needs."""
+def build_parser(word: str = "counter") -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; loads nothing that only a command needs.
+
+    word: the command that was asked for; only then the many of the counter are among them.
+    """
     parser = make_parser(
         Parser,
         prog="jukihost",
@@ -120,10 +140,12 @@ def build_parser() -> argparse.ArgumentParser:
         database,
         uselog,
         backup,
-        counter,
+        issue,
         doctor,
+        completion,
         apdu,
         vectors,
     ):
         group.add(commands)
+    counter.add(commands, filled=word == "counter")
     return parser

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from jukihost.models import OperatorPurpose, Purpose
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
     from jukihost.conversation.secrets import AccessNumber
 
 EPILOG: Final = """\
@@ -55,58 +53,6 @@ exit codes:
 """
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-_NOT_REPEATED: Final = {
-    "argument COMMAND: invalid choice": "there is no such command; --help lists them",
-    "argument ACTION: invalid choice": "there is no such action; --help lists them",
-    "ambiguous option": "there is no such option; --help lists them",
-    "ignored explicit argument": "an option that stands alone was given a value",
-}
-
-
-class Parser(argparse.ArgumentParser):
-    """Never repeats an argument that nobody asked for: it may be a PIN.
-
-    Options are written out: a part of `--pin-file` would take a PIN for the name of a file.
-    """
-
-    def __init__(self, *rest: Any, **options: Any) -> None:
-        super().__init__(*rest, **{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the arguments and end."""
-        for start, said in _NOT_REPEATED.items():
-            if start in message:
-                message = said
-        if message.startswith("unrecognized arguments"):
-            unknown = [it.partition("=")[0] for it in message.split() if it.startswith("--")]
-            message = (
-                f"there is no option {', '.join(unknown)}"
-                if unknown
-                else "there is an argument too many (not shown here: PINs and passphrases are "
-                "never arguments, see --pin-file and --passphrase-file)"
-            )
-        super().error(message)
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """Write a text; argparse would keep it to itself that it could not."""
-        if message and file is not None:
-            file.write(message)
-
-
-class ShowVersion(argparse.Action):
-    """Prints the version; it is looked up only then."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        """Print it and end."""
-        from importlib.metadata import version
-
-        print(f"jukihost {version('jukicard')}")
-        parser.exit()
 
 
 def make_parser(
@@ -289,7 +235,7 @@ def _address(text: str) -> tuple[str, int]:
     if not (
         colon and host.strip("[]") and port.isascii() and port.isdigit() and int(port) <= 0xFFFF
     ):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, for example 127.0.0.1:35963")
+        raise argparse.ArgumentTypeError("this is not HOST:PORT, for example 127.0.0.1:35963")
     return host.strip("[]"), int(port)
 
 
@@ -305,7 +251,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 to 86400")
+        raise argparse.ArgumentTypeError("this is no number of seconds, 0 to 86400")
     return seconds
 
 
@@ -315,7 +261,7 @@ def purpose_of(text: str) -> Purpose:
         return Purpose[text.upper().replace("-", "_")]
     except KeyError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no purpose; there is {', '.join(Purpose.__members__)}"
+            f"this is no purpose; there is {', '.join(Purpose.__members__)}"
         ) from None
 
 
@@ -365,5 +311,12 @@ def purpose_key(text: str) -> PurposeKey:
 def key_version(text: str) -> int:
     """Return the version of a key that an argument says, 1 to 255."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 255):
-        raise argparse.ArgumentTypeError(f"{text!r} is no key version, 1 to 255")
+        raise argparse.ArgumentTypeError("this is no key version, 1 to 255")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    """Return a number that counts something and that a database can hold, from 0."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63):
+        raise argparse.ArgumentTypeError("this is no whole number in digits")
     return int(text)

@@ -14,6 +14,7 @@ from jukihost.cli.arguments import (
     add_pin_file,
 )
 from jukihost.cli.pin import authenticated
+from jukihost.texts import said
 
 
 def add(commands: Commands) -> None:
@@ -31,7 +32,7 @@ def add(commands: Commands) -> None:
 
 
 def _read(arguments: argparse.Namespace) -> int:
-    [pin] = prompts.pins(arguments, "PIN: ")
+    [pin] = prompts.pins(arguments, said("holder: PIN: "))
     with authenticated(arguments) as juki:
         juki.verify_pin(pin)
         code = juki.read_code()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from jukihost.cli import output, prompts
 from jukihost.cli.arguments import add_pin_file
 from jukihost.cli.output import UsageError
+from jukihost.texts import said
 
 if TYPE_CHECKING:
     from jukicard.apdu import Aid
@@ -134,11 +135,11 @@ def _content(path: str) -> bytes:
 
 def _pins(arguments: argparse.Namespace) -> Sequence[Pin]:
     """Read the PINs; those that are typed are asked for twice."""
-    asked = [f"PIN of {ef:04X}: " for ef in arguments.pin_of]
+    asked = [f"{said('holder: PIN of EF')} {ef:04X}: " for ef in arguments.pin_of]
     if not asked:
         return ()
     found = prompts.pins(arguments, *asked)
-    again = (f"{prompt[:-2]} again: " for prompt in asked)
+    again = (f"{prompt[:-2]} ({said('again')}): " for prompt in asked)
     if arguments.pin_file is None and prompts.pins(arguments, *again) != found:
         raise UsageError("a PIN was not typed the same again; nothing was sent to the card")
     return found

@@ -8,6 +8,7 @@ from jukihost.cli import output, prompts
 from jukihost.cli.arguments import Commands, add_passphrase
 from jukihost.cli.logplaces import LONGEST_NOTE, log_action, note_keys, opened_log, read_key
 from jukihost.cli.output import UsageError
+from jukihost.texts import said
 
 
 def add(actions: Commands) -> None:
@@ -52,7 +53,7 @@ def _disclose(arguments: argparse.Namespace) -> int:
         content = output.read_file(arguments.code_file, "the code", LONGEST_NOTE)
         typed = content.decode("utf-8", "replace")
     else:
-        typed = prompts.hidden("resident record code: ", "use --code-file")
+        typed = prompts.hidden(said("holder: resident record code: "), "use --code-file")
     try:
         code = ResidentCode(typed.strip())
     except ValueError as error:

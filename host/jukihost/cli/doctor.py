@@ -55,6 +55,8 @@ _EXTRAS: Final = {
     "hsm": (("pkcs11",), "master keys in a token"),
     "sign": (("pyhanko", "pyhanko_certvalidator", "signxml"), "signatures in PDF and XML"),
     "paper": (("pyhanko", "uharfbuzz", "fontTools"), "copies and disclosures on paper"),
+    "fleet": (("distributed",), "cards made on several machines"),
+    "completion": (("argcomplete",), "the tab key in a shell"),
 }
 """Of each extra the modules, and what it is for."""
 

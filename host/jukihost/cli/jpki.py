@@ -19,6 +19,7 @@ from jukihost.cli.arguments import (
 from jukihost.cli.reach import connected
 from jukihost.cli.status import or_none, tries_left
 from jukihost.cli.verify import FORMS, add_verify, form_of
+from jukihost.texts import said
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -93,12 +94,12 @@ def _verified(arguments: argparse.Namespace) -> Iterator[tuple[JpkiSession, Jpki
 
     key = JpkiKey[arguments.key.upper()]
     if key is JpkiKey.SIGNATURE:
-        password = prompts.entry(arguments, SignaturePassword, "signature password: ")
+        password = prompts.entry(arguments, SignaturePassword, said("holder: signature password: "))
         with connected(arguments) as (_, channel), JpkiSession(channel) as jpki:
             jpki.verify_password(password)
             yield jpki, key
     else:
-        pin = prompts.entry(arguments, Pin, "PIN of the authentication key: ")
+        pin = prompts.entry(arguments, Pin, said("holder: PIN of the authentication key: "))
         with connected(arguments) as (_, channel), JpkiSession(channel) as jpki:
             jpki.verify_pin(pin)
             yield jpki, key

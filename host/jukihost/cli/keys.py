@@ -18,6 +18,7 @@ from jukihost.cli.arguments import (
 )
 from jukihost.cli.output import UsageError
 from jukihost.models import Purpose
+from jukihost.texts import said, said_of_word
 
 if TYPE_CHECKING:
     from jukihost.keys import KeyInfo
@@ -174,8 +175,9 @@ def _components(arguments: argparse.Namespace, bringers: Sequence[str]) -> Itera
     files = arguments.key_file or []
     if files and len(files) != max(1, len(bringers)):
         raise UsageError("give a --key-file for each --operator, or none to be asked")
-    questions = [f"component of {one}, in hexadecimal: " for one in bringers]
-    questions = questions or ["master key, in hexadecimal: "]
+    what = said("component of the key, in hexadecimal")
+    questions = [f"{said_of_word('operator')} {one}: {what}: " for one in bringers]
+    questions = questions or [f"{said('master key of the office, in hexadecimal')}: "]
     for file in files:
         raw = output.read_file(file, "the key file")
         yield _hexadecimal(raw.decode("ascii", "replace"))

@@ -21,6 +21,7 @@ from jukihost.cli.reach import connected
 from jukihost.cli.status import tries_left
 from jukihost.clock import Clock
 from jukihost.models import OperatorPurpose
+from jukihost.texts import said
 
 if TYPE_CHECKING:
     from jukihost.channel import ApduChannel
@@ -139,8 +140,9 @@ def _new_password(
     arguments: argparse.Namespace, ask: Callable[..., list[OperatorPassword]], *before: str
 ) -> list[OperatorPassword]:
     """Ask for passwords of which the last is a new one: typed, it is asked for twice."""
-    found = ask(*before, "new password: ")
-    if arguments.pin_file is None and _passwords(arguments, "new password again: ") != found[-1:]:
+    found = ask(*before, said("operator: new password: "))
+    again = said("operator: new password again: ")
+    if arguments.pin_file is None and _passwords(arguments, again) != found[-1:]:
         raise output.UsageError(
             "the two new passwords are not the same; nothing was sent to the card"
         )
@@ -157,7 +159,7 @@ def _login(arguments: argparse.Namespace) -> int:
         one for path in arguments.anchor for one in certificates_of(path, "the trust anchor")
     )
     with _channel(arguments) as desk:
-        [password] = desk.asked("password: ")
+        [password] = desk.asked(said("operator: password: "))
         with desk.session(OperatorPurpose.OPERATOR_LOGIN) as session:
             trust = Trust(anchors, Clock().now())
             operator = session.log_in(password, trust, today=Clock().today())
@@ -178,7 +180,7 @@ def _login(arguments: argparse.Namespace) -> int:
 
 def _change(arguments: argparse.Namespace) -> int:
     with _channel(arguments) as desk:
-        present, new = _new_password(arguments, desk.asked, "present password: ")
+        present, new = _new_password(arguments, desk.asked, said("operator: present password: "))
         new.check_new(present)
         with desk.session(OperatorPurpose.OPERATOR_LOGIN) as session:
             until = session.change_password(present, new, today=Clock().today())

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 import sys
+from codecs import lookup
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, cast
@@ -29,6 +30,8 @@ UNWRITTEN: Final = 4
 INTERRUPTED: Final = 130
 
 
+_THERE: Final = "the output file is there already; use --force to replace it"
+_NO_NAME: Final = "no file can have such a name"
 _PIECE: Final = 1 << 20
 MAX_FILE: Final = 256 << 20
 """The largest file that is read, in bytes."""
@@ -41,6 +44,10 @@ class UsageError(Exception):
     """The user asked for something that cannot be meant; the text says what to do."""
 
 
+class ToldInterrupt(KeyboardInterrupt):
+    """A Ctrl-C of which a program that waits for a result has been told."""
+
+
 def prepare() -> None:
     """Look whether there is an output, and let it show `?` for what its encoding has not.
 
@@ -51,9 +58,15 @@ def prepare() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
         raise UsageError("the standard output is closed; open it, or send it to /dev/null")
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            errors = None if stream is sys.stdin else "replace"
+            stream.reconfigure(encoding=_meant(stream.encoding), errors=errors)
+
+
+def _meant(encoding: str) -> str | None:
+    """Return what an encoding means where that is another: with Shift_JIS, cp932 is meant."""
+    return "cp932" if lookup(encoding).name == "shift_jis" else None
 
 
 def finish(code: int) -> int:
@@ -174,8 +187,14 @@ def interrupted() -> int:
 
 
 def fail(why: object, code: int) -> int:
-    """Tell the user why it did not work; return the exit code."""
-    say(f"jukihost: {why}")
+    """Tell the user why it did not work; return the exit code.
+
+    What is wrong with arguments and files is said in their language, where there are words for it.
+    """
+    from jukihost.texts import said_of_usage
+
+    words = said_of_usage(str(why)) if isinstance(why, UsageError) else None
+    say(f"jukihost: {words or why}")
     return code
 
 
@@ -196,6 +215,8 @@ def read_file(path: str, what: str, limit: int = 0) -> bytes:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot read {what}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"cannot read {what}: {_NO_NAME}") from None
     if len(content) > limit:
         size = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
         raise UsageError(f"cannot read {what}: it has more than {size}")
@@ -213,6 +234,29 @@ def _standard_input(most: int) -> bytes:
             break
         content += piece
     return bytes(content)
+
+
+def check_free(path: str, *, force: bool, there: str = _THERE) -> None:
+    """Check before anything is done that `write_file` can be called for a result. UsageError.
+
+    there: what is said of a file that is there. What is only seen when it is written (a full disk,
+    say) is told then.
+    """
+    if path == "-":
+        return
+    place = Path(path)
+    try:
+        found = bool(place.lstat())
+    except FileNotFoundError:
+        found = False
+    except OSError as error:
+        raise UsageError(f"cannot write the output file: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"cannot write the output file: {_NO_NAME}") from None
+    if found and not force:
+        raise UsageError(there)
+    if not place.absolute().parent.is_dir():
+        raise UsageError("cannot write the output file: there is no such folder")
 
 
 def write_file(path: str, content: bytes, *, force: bool) -> None:
@@ -240,6 +284,6 @@ def write_file(path: str, content: bytes, *, force: bool) -> None:
             mode = stat.S_IMODE(found.st_mode)
         replace_file(place, content, mode=mode, force=force)
     except FileExistsError:
-        raise UsageError("the output file is there already; use --force to replace it") from None
+        raise UsageError(_THERE) from None
     except OSError as error:
         raise UsageError(f"cannot write the output file: {error.strerror}") from None

@@ -19,6 +19,7 @@ from jukihost.cli.arguments import (
 )
 from jukihost.cli.reach import connected
 from jukihost.models import Purpose
+from jukihost.texts import said
 
 if TYPE_CHECKING:
     from jukihost.sessions.juki import JukiSession
@@ -58,7 +59,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     if arguments.pad and (arguments.keys is not None or arguments.access_number is not None):
         raise output.UsageError(f"{_NOT_ON_A_PAD}: leave --keys and --access-number out")
-    pin = prompts.entry(arguments, Pin, "PIN: ")
+    pin = prompts.entry(arguments, Pin, said("holder: PIN: "))
     with _session(arguments) as juki:
         juki.verify_pin(pin)
         return output.done(arguments, "the PIN is right")
@@ -67,7 +68,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _change(arguments: argparse.Namespace) -> int:
     if arguments.pad:
         raise output.UsageError(f"{_NOT_ON_A_PAD}: the new PIN is typed here, leave --pad out")
-    present, new = prompts.new_pin(arguments, "present PIN: ")
+    present, new = prompts.new_pin(arguments, said("holder: present PIN: "))
     with authenticated(arguments) as juki:
         juki.verify_pin(present)
         juki.change_pin(new)

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from jukihost.cli.bounded import NothingCame, bounded
-from jukihost.cli.output import UsageError, read_file, say
+from jukihost.cli.output import UsageError, read_file, say, shown
+from jukihost.texts import said
 
 if TYPE_CHECKING:
     from jukihost.conversation.secrets import Pin
@@ -60,8 +62,11 @@ def entry(arguments: argparse.Namespace, make: Callable[[str], _T], prompt: str)
 
 def new_pin(arguments: argparse.Namespace, *before: str) -> list[Pin]:
     """Read PINs of which the last is a new one: typed, it is asked for twice. UsageError."""
-    found = pins(arguments, *before, "new PIN: ")
-    if arguments.pin_file is None and pins(arguments, "new PIN again: ") != found[-1:]:
+    found = pins(arguments, *before, said("holder: new PIN: "))
+    if (
+        arguments.pin_file is None
+        and pins(arguments, said("holder: new PIN again: ")) != found[-1:]
+    ):
         raise UsageError("the two new PINs are not the same; nothing was sent to the card")
     return found
 
@@ -74,7 +79,7 @@ def hidden(prompt: str, otherwise: str) -> str:
         raise UsageError(f"there is no terminal to type on; {otherwise}")
     try:
         with bounded():
-            return getpass(prompt)
+            return getpass(shown(prompt))
     except EOFError:
         raise UsageError("nothing was typed") from None
     except NothingCame as bound:
@@ -107,8 +112,24 @@ def passphrase(
 ) -> Passphrase:
     """Return where the passphrase comes from: the file, the environment, or a person.
 
-    place: of the key store, `--keys` unless given; what opens a token is its PIN.
+    place: of the key store, `--keys` unless given; what opens a token is its PIN. Where the
+    arguments keep them (`kept`, a dict), each is asked for once.
     """
+    name = place or arguments.keys
+    kept: dict[str, str] | None = getattr(arguments, "kept", None)
+    asked = _passphrase(arguments, place, new=new)
+    if kept is None:
+        return asked
+
+    def once() -> str:
+        if name not in kept:
+            kept[name] = asked()
+        return kept[name]
+
+    return once
+
+
+def _passphrase(arguments: argparse.Namespace, place: str | None, *, new: bool) -> Passphrase:
     from jukihost.keys.passphrase import passphrase_from_environment, passphrase_from_file
     from jukihost.keys.pkcs11 import SCHEME
 
@@ -118,6 +139,9 @@ def passphrase(
         return passphrase_from_environment(VARIABLE)
     if (place or arguments.keys).startswith(SCHEME):
         return _typed_pin
+    if place is not None and not new:
+        asked = f"{said('passphrase of the key store')} {Path(place).name}: "
+        return lambda: hidden(asked, "use --passphrase-file")
     return _typed_twice if new else _typed
 
 
@@ -154,16 +178,19 @@ def _bounded(read: Passphrase) -> Passphrase:
 
 
 def _typed() -> str:
-    return hidden("passphrase of the key store: ", "use --passphrase-file")
+    return hidden(f"{said('passphrase of the key store')}: ", "use --passphrase-file")
 
 
 def _typed_pin() -> str:
-    return hidden("PIN of the token: ", "use --passphrase-file")
+    return hidden(f"{said('PIN of the token with the keys')}: ", "use --passphrase-file")
 
 
 def _typed_twice() -> str:
-    first = hidden("passphrase of the new key store: ", "use --passphrase-file")
-    if hidden("passphrase again: ", "use --passphrase-file") != first:
+    first = hidden(f"{said('passphrase of the new key store')}: ", "use --passphrase-file")
+    if (
+        hidden(f"{said('passphrase of the new key store, again')}: ", "use --passphrase-file")
+        != first
+    ):
         raise UsageError("the two passphrases are not the same; nothing was written")
     return first
 

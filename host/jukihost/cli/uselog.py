@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jukihost.cli import disclosing, output, prompts
-from jukihost.cli.arguments import Commands, add_group, add_json, add_passphrase
+from jukihost.cli.arguments import (
+    Commands,
+    add_group,
+    add_json,
+    add_passphrase,
+    whole_number,
+)
 from jukihost.cli.logplaces import (
     LONGEST_NOTE,
     log_action,
@@ -58,12 +64,18 @@ def add(commands: Commands) -> None:
         help="the lost entries are lost for good: go on as another log of this name",
     )  # fmt: skip
     status = log_action(
-        actions, "status", "say what is late (queue, days, witness), and gaps of cards", _status
+        actions,
+        "status",
+        "say what is late (queue, days, witness), gaps of cards, and certificates whose authority "
+        "is to be told",
+        _status,
     )
     settle = log_action(
         actions, "settle", "settle a gap between a card and the ledger, as a supervisor", _settle
     )
-    settle.add_argument("gap", metavar="GAP", type=int, help="its number, as `log status` says it")
+    settle.add_argument(
+        "gap", metavar="GAP", type=whole_number, help="its number, as `log status` says it"
+    )
     settle.add_argument("--operator", metavar="ID", required=True, help="who decides, and may")
     settle.add_argument("--why", metavar="TEXT", required=True, help="the reason, which is kept")
     settle.add_argument(
@@ -82,7 +94,7 @@ def add(commands: Commands) -> None:
     prove = log_action(
         actions, "prove", "prove that an entry is in the log; shows no content", _prove
     )
-    prove.add_argument("index", metavar="INDEX", type=int, help="the entry's, from 0")
+    prove.add_argument("index", metavar="INDEX", type=whole_number, help="the entry's, from 0")
     check = log_action(
         actions, "check", "show that the log continues a checkpoint; prints the proof", _check
     )
@@ -92,7 +104,11 @@ def add(commands: Commands) -> None:
         actions, "prune", "remove content and salt of uses whose term is over, for good", _prune
     )
     prune.add_argument(
-        "--years", metavar="N", type=int, default=7, help="how long uses are kept (default: 7)"
+        "--years",
+        metavar="N",
+        type=whole_number,
+        default=7,
+        help="how long uses are kept (default: 7)",
     )
     prune.add_argument(
         "--in-place", action="store_true", help="do not write the file anew: it stays as large"
@@ -126,7 +142,10 @@ def _add_signing(parser: argparse.ArgumentParser) -> None:
         "--request", metavar="FILE", help="write what is to be sent to the witness to a file, - too"
     )
     parser.add_argument(
-        "--old", metavar="SIZE", type=int, help="the size that the witness says it has cosigned"
+        "--old",
+        metavar="SIZE",
+        type=whole_number,
+        help="the size that the witness says it has cosigned",
     )
     parser.add_argument("--cosigned", metavar="FILE", help="take in what the witness has answered")
     parser.add_argument("--witness-key", metavar="KEY", help="the witness's public key")
@@ -278,18 +297,20 @@ def _witness(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from jukihost.ledger import gaps
+    from jukihost.ledger import gaps, untold_certificates
     from jukihost.log import log_alarms
 
     with opened_log(arguments) as database:
-        late = log_alarms(database)
+        told = {"late": log_alarms(database)}
         with database.read() as connection:
-            found = [str(gap) for gap in gaps(connection)]
+            told["gaps"] = [str(gap) for gap in gaps(connection)]
+            told["untold"] = [str(one) for one in untold_certificates(connection)]
+    found = [line for lines in told.values() for line in lines]
     if arguments.json:
-        output.print_json({"late": late, "gaps": found})
+        output.print_json(told)
     else:
-        print(output.shown("\n".join(late + found), keep="\n") or "nothing is late")
-    return output.REFUSED if late or found else output.OK
+        print(output.shown("\n".join(found), keep="\n") or "nothing is late")
+    return output.REFUSED if found else output.OK
 
 
 def _settle(arguments: argparse.Namespace) -> int:

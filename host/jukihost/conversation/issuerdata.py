@@ -28,6 +28,9 @@ class RegistryPart(IntEnum):
 _CARD_STATES: Final = {0x01: "ready", 0x07: "initialized", 0x0F: "secured", 0x7F: "locked"}
 _CARD_ENDED: Final = 0xFF
 _LOCKED: Final = 0x83
+_APPLICATION_STATES: Final = {0x03: "installed", 0x17: "blank"}
+"""Bits 4 to 7 are an application's own (11.1.1): 17 is that of one without contents yet, on the
+cards of `jukicard` (docs/card.md, blank cards)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class RegistryEntry:
             return "loaded" if self.state == 0x01 else f"{self.state:02X}"
         if self.locked:
             return "locked"
-        if self.state == 0x03:
-            return "installed"
+        if self.state in _APPLICATION_STATES:
+            return _APPLICATION_STATES[self.state]
         return "selectable" if self.state & 0x07 == 0x07 else f"{self.state:02X}"
 
 

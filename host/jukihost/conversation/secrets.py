@@ -22,15 +22,15 @@ SHORTEST_OPERATORS: Final = 8
 """Characters of the shortest password of an operator."""
 _DIFFERENT: Final = 5
 
-# The first day of each era, newest first (令和, 平成, 昭和 and before); the year 1 is that year.
+# The first day of each era, newest first; the year 1 is that year.
 # Meiji begins on the day it was proclaimed (docs/card.md, section 6).
-_ERAS: Final = (
-    date(2019, 5, 1),
-    date(1989, 1, 8),
-    date(1926, 12, 25),
-    date(1912, 7, 30),
-    date(1868, 10, 23),
-)
+_ERAS: Final = {
+    date(2019, 5, 1): "令和",
+    date(1989, 1, 8): "平成",
+    date(1926, 12, 25): "昭和",
+    date(1912, 7, 30): "大正",
+    date(1868, 10, 23): "明治",
+}
 
 
 class Secret:
@@ -256,9 +256,28 @@ def era_date(day: date) -> str:
 
     ValueError before the era Meiji, which began on 23 October 1868.
     """
+    first = _era(day)
+    return f"{day.year - first.year + 1:02}{day:%m%d}"
+
+
+def written_date(day: date, *, foreign: bool = False) -> str:
+    """Return a day as an office prints it: 昭和45年2月28日, the first year of an era as 元年.
+
+    foreign: with the common year, as the dates of foreign residents are; a day before the era Meiji
+    has no other.
+    """
+    if foreign or day < min(_ERAS):
+        return f"{day.year}年{day.month}月{day.day}日"
+    first = _era(day)
+    year = day.year - first.year + 1
+    return f"{_ERAS[first]}{'元' if year == 1 else year}年{day.month}月{day.day}日"
+
+
+def _era(day: date) -> date:
+    """Return the first day of the era of a day. ValueError before the era Meiji."""
     for first in _ERAS:
         if day >= first:
-            return f"{day.year - first.year + 1:02}{day:%m%d}"
+            return first
     raise ValueError("no one on a card was born before the era Meiji")
 
 

@@ -136,7 +136,6 @@ def load_certificates(
 def _read_certificate(certificate: x509.Certificate) -> x509.Certificate:
     for name in (certificate.subject, certificate.issuer):
         name.rfc4514_string()
-        repr(name)
     for extension in certificate.extensions:
         repr(extension)
     _ = (

@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, case, create_engine, event, select
+from sqlalchemy.exc import DBAPIError
 
 from jukihost.clock import TOLERANCE, Clock, ClockRanBackwards, ClocksDisagree, readable
 from jukihost.database.address import WAIT, Address, read_address
-from jukihost.database.errors import AddressError, DatabaseError, NotProtected
+from jukihost.database.errors import AddressError, DatabaseError, DatabaseReadOnly, NotProtected
 from jukihost.database.schema import check_schema
 from jukihost.database.tables import INSERTS, clocks
 from jukihost.database.told import told
@@ -49,8 +50,11 @@ class Database:
     between threads, never between processes: open it after a process has been started.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, terminal: str) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, terminal: str, *, read_only: bool = False
+    ) -> None:
         self.engine, self.clock, self.terminal = engine, clock, terminal
+        self._read_only = read_only
         self._process = os.getpid()
         self._looked: float | None = None
         self._lock = threading.Lock()
@@ -103,16 +107,31 @@ class Database:
 
     @contextmanager
     def _connected(self, options: dict[str, object]) -> Iterator[Connection]:
-        if self.dialect == "postgresql" and not options[_WRITES]:
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        if options[_WRITES] and self._read_only:
+            raise DatabaseReadOnly("it was opened to be read")
         if os.getpid() != self._process:
             raise DatabaseError("this database was opened by another process; open it in each")
-        with (
-            told(),
-            self.engine.connect().execution_options(**options) as connection,
-            connection.begin(),
-        ):
+        with told(), self._begun(options) as connection:
             yield connection
+
+    @contextmanager
+    def _begun(self, options: dict[str, object]) -> Iterator[Connection]:
+        """Give a connection whose transaction has begun, a new one where a kept one is dead.
+
+        To begin is the first that is said to the server, and changes nothing: so it shows, without
+        going there and back for that alone, whether anybody still listens.
+        """
+        for again in (True, False):
+            with self.engine.connect().execution_options(**options) as connection:
+                try:
+                    transaction = connection.begin()
+                except DBAPIError as error:
+                    if again and error.connection_invalidated:
+                        continue
+                    raise
+                with transaction:
+                    yield connection
+            return
 
     def _look_at_clocks(self) -> None:
         with self._lock:
@@ -147,18 +166,21 @@ class Database:
         )
 
 
-def open_database(address: str | Path, *, clock: Clock, terminal: str) -> Database:
+def open_database(
+    address: str | Path, *, clock: Clock, terminal: str, read_only: bool = False
+) -> Database:
     """Open the database at an address (see `read_address`) whose tables are of this version.
 
-    `terminal` names this terminal among those on the same database, one clock each.
+    `terminal` names this terminal among those on the same database, one clock each. With
+    `read_only` nothing can be written: every `begin` is DatabaseReadOnly.
     AddressError, NetworkDrive, NotProtected, NoSchema, SchemaOlder, SchemaNewer, DatabaseError.
     """
     if not terminal or _UNFIT.search(terminal):
         raise AddressError(
             "a terminal needs a name among those on the same database, in plain characters"
         )
-    engine = make_engine(read_address(address))
-    database = Database(engine, clock, terminal)
+    engine = make_engine(read_address(address), read_only=read_only)
+    database = Database(engine, clock, terminal, read_only=read_only)
     try:
         with database.read() as connection:
             check_schema(connection)
@@ -168,7 +190,7 @@ def open_database(address: str | Path, *, clock: Clock, terminal: str) -> Databa
     return database
 
 
-def make_engine(address: Address, *, create: bool = False) -> Engine:
+def make_engine(address: Address, *, create: bool = False, read_only: bool = False) -> Engine:
     """Return the engine of an address; nothing is opened yet. `create` may make the file."""
     arguments: dict[str, Any] = dict(address.arguments)
     if address.file is not None:
@@ -179,22 +201,24 @@ def make_engine(address: Address, *, create: bool = False) -> Engine:
         hide_parameters=True,
         logging_name=_LOGGED_AS,
         pool_timeout=WAIT,
-        pool_pre_ping=address.file is None,
+        isolation_level="AUTOCOMMIT" if address.file is None else None,
     )
     if address.file is None:
         event.listen(engine, "connect", _check_peer)
+        event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "do_execute", _do_execute)
     else:
-        event.listen(engine, "do_connect", _opener(address.file, create))
-        event.listen(engine, "connect", _prepare_sqlite)
+        mode = "rwc" if create else "ro" if read_only else "rw"
+        event.listen(engine, "do_connect", _opener(address.file, mode))
+        event.listen(engine, "connect", _limit_sqlite if read_only else _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _opener(file: Path, create: bool) -> Any:
-    """Return what opens a file that must be there already, but for `create`."""
+def _opener(file: Path, mode: str) -> Any:
+    """Return what opens a file: `ro` and `rw` one that is there, `rwc` makes it."""
 
     def connect(dialect: object, record: object, args: object, kwargs: dict[str, Any]) -> object:
-        mode = "rwc" if create else "rw"
         return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, **kwargs)
 
     return connect
@@ -203,16 +227,36 @@ def _opener(file: Path, create: bool) -> Any:
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     # WAL stays in the file; the others are the connection's.
     connection.execute("PRAGMA journal_mode=WAL")
+    _limit_sqlite(connection, record)
+
+
+def _limit_sqlite(connection: sqlite3.Connection, record: object) -> None:
     for pragma in ("foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    durable = options.get(_DURABLE, True)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if options.get(_WRITES) else 'ON'}")
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+    writes, durable = options.get(_WRITES), options.get(_DURABLE, True)
+    driver: Any = connection.connection.dbapi_connection  # SQLAlchemy takes ten times as long
+    driver.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # The driver leaves transactions alone (AUTOCOMMIT), and ends the one that is begun here.
+    reads = connection.get_execution_options().get(_WRITES) is False
+    how = " ISOLATION LEVEL REPEATABLE READ, READ ONLY" if reads else ""
+    connection.exec_driver_sql(f"BEGIN{how}")
+
+
+def _do_execute(cursor: Any, statement: str, parameters: Any, context: object) -> bool:
+    """Run a BEGIN as it is: prepared, it would take longer, not less."""
+    begins = statement.startswith("BEGIN")
+    if begins:
+        cursor.execute(statement, prepare=False)
+    return begins
 
 
 def _check_peer(connection: Any, record: object) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Executable, MetaData, Row, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -27,6 +28,17 @@ INSERTS: Final[dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] 
     "postgresql": postgresql.insert,
 }
 """For each dialect, an INSERT that knows what to do with a row that is there already."""
+
+
+def insert_new(connection: Connection, table: Table, columns: dict[str, object]) -> Row[Any] | None:
+    """Insert a row and return it; None where something that is unique was there already."""
+    return connection.execute(_new(connection.dialect.name, table), columns).first()
+
+
+@cache
+def _new(dialect: str, table: Table) -> Executable:
+    return INSERTS[dialect](table).on_conflict_do_nothing().returning(*table.c)
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

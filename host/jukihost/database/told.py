@@ -61,6 +61,8 @@ def told() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise said(error) from None
+    except sqlite3.Error as error:
+        raise _said_by_sqlite(error) or DatabaseFailed(type(error).__name__) from None
     except PoolTimeout:
         raise DatabaseLocked("every connection of this program is in use") from None
 
@@ -68,11 +70,10 @@ def told() -> Iterator[None]:
 def said(error: DBAPIError) -> DatabaseError:
     """Return the error of ours that says what one of a driver means."""
     cause = error.orig
-    code = getattr(cause, "sqlite_errorcode", None)
     if isinstance(error, IntegrityError):
         return AlreadyStored()
-    if isinstance(code, int):
-        return _SQLITE.get(code & 0xFF, DatabaseFailed)(getattr(cause, "sqlite_errorname", ""))
+    if found := _said_by_sqlite(cause):
+        return found
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         for length in (5, 3, 2):
@@ -82,6 +83,13 @@ def said(error: DBAPIError) -> DatabaseError:
     if error.connection_invalidated or type(cause).__name__ in _AWAY:
         return DatabaseAway()
     return DatabaseFailed(type(cause).__name__)
+
+
+def _said_by_sqlite(cause: BaseException | None) -> DatabaseError | None:
+    code = getattr(cause, "sqlite_errorcode", None)
+    if not isinstance(code, int):
+        return None
+    return _SQLITE.get(code & 0xFF, DatabaseFailed)(getattr(cause, "sqlite_errorname", ""))
 
 
 _AWAY: Final = frozenset({"OperationalError", "ConnectionTimeout"})

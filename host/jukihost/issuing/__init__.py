@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from jukihost.issuing.renewing import renew_certificates as renew_certificates
     from jukihost.issuing.sources import (
         CardSource as CardSource,
+        Feeds as Feeds,
         FeedSource as FeedSource,
         ReaderSource as ReaderSource,
         ReturningSource as ReturningSource,
@@ -101,7 +102,7 @@ _HOMES: Final = {
     "personalising": "personalise",
     "records": "RecordSigner",
     "renewing": "renew_certificates",
-    "sources": "CardSource FeedSource ReaderSource ReturningSource",
+    "sources": "CardSource FeedSource Feeds ReaderSource ReturningSource",
     "standing": "CardStanding NotBlank NotOurCard examine_card read_card_number",
     "terms": "CardKind JUKI_CARDS_UNTIL JUKI_CERTIFICATES_UNTIL card_last_day "
     "certificate_last_day check_card_issue check_certificate_issue",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -175,20 +176,21 @@ def certify(authority: CertificateAuthority, request: CertificateRequest) -> Iss
         raw = authority.issue(request)
         found = _read(raw)
         above = authority.authority(found.serial_number)
-    _check(request, found, _read(above))
+    _check(request, found, _read_above(above))
     return _issued(request.use, found, raw, above)
 
 
 def certificates_of(
-    authority: CertificateAuthority, card_number: bytes
+    authority: CertificateAuthority, card_number: bytes, *, but: Collection[bytes] = ()
 ) -> tuple[IssuedCertificate, ...]:
     """Return the certificates of a card's keys that are not revoked or on hold, oldest first.
 
-    AuthorityAway, CertificateWrong.
+    but: without these, in DER. AuthorityAway, CertificateWrong.
     """
     found = []
     with _asking():
-        for kind, raw in authority.certificates(card_number):
+        issued = authority.certificates(card_number)
+        for kind, raw in (one for one in issued if one[1] not in but):
             certificate = _read(raw)
             if authority.revocation(certificate.serial_number) is None:
                 above = authority.authority(certificate.serial_number)
@@ -206,9 +208,9 @@ def supersede_others(
 
     AuthorityAway, AuthorityRefused.
     """
-    uses, serials = {one.use for one in kept}, {one.serial for one in kept}
-    for one in certificates_of(authority, card_number):
-        if one.use in uses and one.serial not in serials:
+    uses, but = {one.use for one in kept}, {one.der for one in kept}
+    for one in certificates_of(authority, card_number, but=but):
+        if one.use in uses:
             revoke_certificate(authority, one.serial, RevocationReason.SUPERSEDED, since)
 
 
@@ -323,6 +325,10 @@ def _read(raw: bytes) -> x509.Certificate:
     if not isinstance(raw, bytes):
         raise AuthorityBroken("the authority did not give a certificate as bytes; update it")
     return load_certificate(raw, "what the authority issued")
+
+
+_read_above: Final = lru_cache(maxsize=16)(_read)
+"""The same for an authority's own, which is the same each time and names no holder."""
 
 
 def _check(request: CertificateRequest, found: x509.Certificate, above: x509.Certificate) -> None:

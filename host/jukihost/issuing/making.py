@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, IntEnum
 from typing import Final, TypeVar
@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from jukicard.apdu import Aid, CommandApdu, Ins, StatusWord, Tlv
 from jukihost.channel import build_channel
 from jukihost.connection import Connection
+from jukihost.conversation.receipts import Receipt
 from jukihost.conversation.secured import SecuredSession
 from jukihost.errors import ProtocolError
 from jukihost.issuing.authority import CertificateAuthority, IssuedCertificate
@@ -26,7 +27,6 @@ from jukihost.issuing.standing import (
     IssuersKeys,
     NotBlank,
     applications_of,
-    standing_of,
 )
 from jukihost.issuing.terms import CardKind
 from jukihost.keys import KeyCustody
@@ -88,7 +88,8 @@ class IssuingMeans:
 class Personalised:
     """A card that is made: its number (8 bytes), its serial number (15 digits), its certificates.
 
-    now, before: which parts were made in this run, and which were there already.
+    now, before: which parts were made in this run, and which were there already. receipt: what the
+    card says of its last change, None from a card that keeps none.
     """
 
     number: bytes
@@ -97,6 +98,7 @@ class Personalised:
     certificates: tuple[IssuedCertificate, ...]
     now: frozenset[Step]
     before: frozenset[Step]
+    receipt: Receipt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,13 @@ class Making:
         """Write what is missing, and see that the card has it. Return what was made."""
         now: set[Step] = set()
         with IssuerSession(build_channel(self.connection)) as issuer:
-            seen = standing_of(issuer, self.means.issuer)
-            if seen.number != self.standing.number:
+            number = issuer.card_number()
+            if number != self.standing.number:
                 raise ProtocolError("another card is in the reader; nothing was written to it")
-            there = all(_is_there(issuer, tag, value) for tag, value in domain.items())
-            if not there:
+            issuer.authenticate(self.means.issuer(number))
+            there, blank = applications_of(issuer)
+            seen = replace(self.standing, applications=there, blank=blank)
+            if not all(_is_there(issuer, tag, value) for tag, value in domain.items()):
                 _check_ours(seen)
                 _write_objects(issuer, domain)
                 now.add(Step.DOMAIN)
@@ -141,6 +145,7 @@ class Making:
                     issuer.personalise(aid, _groups(applications[aid]), StoreForm.GROUPS)
                     now.add(step)
             _, left = applications_of(issuer)
+            receipt = issuer.receipt()
         if left.intersection(applications):
             raise ProtocolError("the card took its contents and says that it has none")
         made = {STEPS[aid] for aid in seen.applications - seen.blank} | {Step.DOMAIN}
@@ -151,6 +156,7 @@ class Making:
             certificates=certificates,
             now=frozenset(now),
             before=frozenset(made - now),
+            receipt=receipt,
         )
 
 

@@ -24,7 +24,7 @@ from jukihost.issuing.contents import CardOrder, Contents, ContentsRefused
 from jukihost.issuing.making import IssuingMeans, Making, OnCertified, Personalised
 from jukihost.issuing.records import Records
 from jukihost.issuing.renewing import request_for
-from jukihost.issuing.standing import NotBlank, check_usable, examine_card
+from jukihost.issuing.standing import CardStanding, NotBlank, check_usable, examine_card
 from jukihost.issuing.terms import CardKind, check_card_issue, check_certificate_issue
 from jukihost.models import Purpose
 from jukihost.sessions.common import CommonSession
@@ -44,12 +44,14 @@ def personalise(
     *,
     at: datetime,
     number: bytes | None = None,
+    standing: CardStanding | None = None,
     on_certified: OnCertified | None = None,
 ) -> Personalised:
     """Make a blank card a holder's, or finish one that was begun. The PINs are `set_pins`'s.
 
     connection: open. at: the terminal's clock. number: of a card that was begun; without it a card
-    that is not blank is NotBlank and nothing is changed on it. on_certified: told of certificates
+    that is not blank is NotBlank and nothing is changed on it. standing: what `examine_card` has
+    just said of this card, where it was asked. on_certified: told of certificates
     before they are written; what it raises stops all.
 
     Cut off anywhere it is called again, with the number and the same order, and does what is
@@ -60,7 +62,8 @@ def personalise(
     ContentsRefused, NotBlank, NotOurCard, IssueEnded before anything is written; AuthorityError,
     CardNotAuthentic, TransportError; what else a card can refuse.
     """
-    standing = examine_card(connection, means.issuer)
+    if standing is None:
+        standing = examine_card(connection, means.issuer)
     check_usable(standing, number)
     if standing.kind is CardKind.OPERATOR:
         raise ContentsRefused("this is an operator card: personalise_operator makes it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -45,12 +45,14 @@ def renew_certificates(
     authority: CertificateAuthority,
     at: datetime,
     keys: Collection[JpkiKey] = tuple(JpkiKey),
+    on_begin: Callable[[], object] | None = None,
     on_certified: OnCertified | None = None,
 ) -> tuple[IssuedCertificate, ...]:
     """Have a card make new key pairs, and write their certificates in place of the old ones.
 
     holder, info: as they are now, by the register and the card. keys: which of those that the card
-    has. custody: with the system COUNTER. on_certified: as for `personalise`.
+    has. custody: with the system COUNTER. on_begin: called before the first pair is made, from
+    where on the old ones are gone; what it raises stops all. on_certified: as for `personalise`.
 
     The old certificates are revoked: their keys are gone. PINs stay. Cut off anywhere it is called
     again: the card makes its pairs anew. Before a pair is made the authority is asked whether it is
@@ -69,6 +71,8 @@ def renew_certificates(
         jpki.authenticate(Purpose.COUNTER, custody)
         number = jpki.card_number()
         certificates_of(authority, number)  # it is there, or nothing is begun
+        if on_begin is not None:
+            on_begin()
         made = {which: jpki.make_key_pair(which) for which in wanted}
         issued = tuple(
             certify(authority, request_for(kind, number, holder, info, which, key, at))

@@ -6,8 +6,8 @@ What fits `CardSource` is one: the blank cards of `jukicard` in the same process
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Final, Protocol
 
 from jukihost.channel import build_channel
@@ -64,6 +64,47 @@ class FeedSource:
     def connect(self, number: bytes) -> AbstractContextManager[Connection]:
         """Return the card of a number. NoCard where the feed never gave it; Unreachable."""
         return TcpConnection(*self._address, card=number.hex().upper(), timeout=self._timeout)
+
+
+class Feeds:
+    """Several programs that feed blank cards; the next card is the first one's of them.
+
+    Where a program answers one terminal at a time, each process that makes cards has one of its own
+    in the first place. A card that was begun is looked for at all of them. Cards that are put aside
+    are kept until `close`.
+    """
+
+    def __init__(self, addresses: Sequence[tuple[str, int]], *, timeout: float = 30.0) -> None:
+        self._feeds = [FeedSource(host, port, timeout=timeout) for host, port in addresses]
+        self._aside = ExitStack()
+
+    def next_card(self) -> AbstractContextManager[Connection] | None:
+        """Return the next card of the first feed that has one; None. As `FeedSource`."""
+        for feed in self._feeds:
+            if (card := feed.next_card()) is not None:
+                return card
+        return None
+
+    @contextmanager
+    def connect(self, number: bytes) -> Iterator[Connection]:
+        """Return the card of a number, from the feed that has it. NoCard; CardBusy, Unreachable."""
+        for feed in self._feeds:
+            with ExitStack() as stack:
+                try:
+                    connection = stack.enter_context(feed.connect(number))
+                except NoCard:
+                    continue
+                yield connection
+                return
+        raise NoCard(f"no feed has the card {number.hex().upper()}: name the one that gave it")
+
+    def put_aside(self, card: ExitStack) -> None:
+        """Keep a card open until all is over, so that it does not come again."""
+        self._aside.push(card)
+
+    def close(self) -> None:
+        """Let go of what was put aside."""
+        self._aside.close()
 
 
 class ReaderSource:

@@ -30,7 +30,7 @@ IssuersKeys: TypeAlias = Callable[[bytes], IssuerKeys]
 """Gives the issuer's keys for the card of a number, 8 bytes."""
 SERIAL: Final = 0x45
 _BLANK, _LOCK = 0x17, 0x80
-_KNOWN: Final = frozenset(
+OWN_APPLICATIONS: Final = frozenset(
     session.AID
     for session in (
         JukiSession,
@@ -41,6 +41,7 @@ _KNOWN: Final = frozenset(
         OperatorSession,
     )
 )
+"""What cards are made with; a municipality's applications come later."""
 
 
 class NotBlank(CardError):
@@ -117,7 +118,7 @@ def applications_of(session: IssuerSession) -> tuple[frozenset[Aid], frozenset[A
     In a session with its secure channel.
     """
     entries = session.registry(RegistryPart.APPLICATIONS)
-    there = frozenset(entry.aid for entry in entries) & _KNOWN
+    there = frozenset(entry.aid for entry in entries) & OWN_APPLICATIONS
     return there, frozenset(
         entry.aid for entry in entries if entry.aid in there and entry.state & ~_LOCK == _BLANK
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -239,6 +240,49 @@ def check_there(session: Session) -> None:
         session.token.slot.get_token()
     except PKCS11Error:
         raise TokenNotFound(_GONE) from None
+
+
+KEPT: Final = ("TOKEN", "PRIVATE", "SENSITIVE", "SIGN")
+"""What every key of ours is, whatever a token makes of keys that nothing is said of."""
+NEVER: Final = ("EXTRACTABLE", "MODIFIABLE")
+"""What none is: it would come out, or could be given another use."""
+
+
+def bound(uses: Sequence[str]) -> dict[Any, bool]:
+    """Return the attributes of a key that signs and stays; uses: what else it is not for."""
+    from pkcs11 import Attribute
+
+    said = dict.fromkeys(KEPT, True) | dict.fromkeys((*NEVER, *uses), False)
+    return {Attribute[name]: value for name, value in said.items()}
+
+
+@contextmanager
+def right_or_gone(uses: Sequence[str], key: Any, *others: Any) -> Iterator[None]:
+    """Read back what `bound` asked for, and destroy the key, unless all that follows is right too.
+
+    A token may make a key as it likes, and say that all went well. TokenUnfit.
+    """
+    from pkcs11.exceptions import PKCS11Error
+
+    try:
+        if wrong := [one.name for one, value in bound(uses).items() if bool(key[one]) != value]:
+            raise TokenUnfit(
+                f"the token makes keys that are not bound to it, whatever it is told (it does not "
+                f"heed {', '.join(wrong)}); use another one, or have it set up by its maker"
+            )
+        yield
+    except BaseException as error:
+        left = False
+        for one in (key, *others):
+            try:
+                one.destroy()
+            except PKCS11Error:
+                left = True
+        if left and isinstance(error, TokenUnfit):
+            raise TokenUnfit(
+                f"{error}. The key is still there: delete it with the token's own tools"
+            ) from None
+        raise
 
 
 def _in_words(error: Exception, refused: Any) -> TokenError:

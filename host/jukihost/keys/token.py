@@ -34,7 +34,9 @@ from jukihost.keys.pkcs11 import (
     TokenError,
     TokenSession,
     TokenUnfit,
+    bound,
     check_there,
+    right_or_gone,
 )
 from jukihost.keys.software import DEFAULT_SUITE, check_master, check_suite
 
@@ -48,7 +50,7 @@ _BROUGHT_BY: Final = "by:"
 _BLOCK: Final = 16
 _CHALLENGE: Final = 32
 """Bytes of what two keys are compared over: whole blocks, which every CMAC takes alike."""
-_USES: Final = ("ENCRYPT", "DECRYPT", "WRAP", "UNWRAP", "VERIFY", "DERIVE", "EXTRACTABLE")
+_USES: Final = ("ENCRYPT", "DECRYPT", "WRAP", "UNWRAP", "VERIFY", "DERIVE")
 """What a master is not for."""
 
 
@@ -215,13 +217,10 @@ class TokenCustody:
 
         def make(opened: Session) -> KeyInfo:
             made = _create(opened, identifier, label, suite, key)
-            try:
-                _check(made)
+            with right_or_gone(_USES, made):
+                _mac(made, bytes(_CHALLENGE))
                 _the_one(opened, identifier)  # another program may have made it meanwhile
                 return _info(made)
-            except BaseException:
-                made.destroy()
-                raise
 
         return self.use(make)
 
@@ -279,9 +278,7 @@ def _create(session: Session, identifier: bytes, label: str, suite: str, key: by
     """Draw a key in the token, or put one there: for CMAC only, never to come out."""
     from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
-    template: dict[Attribute, Any] = {Attribute[name]: False for name in _USES}
-    template |= dict.fromkeys((Attribute.SIGN, Attribute.PRIVATE, Attribute.SENSITIVE), True)
-    template |= {Attribute.MODIFIABLE: False}
+    template: dict[Attribute, Any] = {**bound(_USES)}
     if key is None:
         return session.generate_key(
             KeyType.AES,
@@ -297,22 +294,11 @@ def _create(session: Session, identifier: bytes, label: str, suite: str, key: by
         | {
             Attribute.CLASS: ObjectClass.SECRET_KEY,
             Attribute.KEY_TYPE: KeyType.AES,
-            Attribute.TOKEN: True,
             Attribute.ID: identifier,
             Attribute.LABEL: label,
             Attribute.VALUE: key,
         }
     )
-
-
-def _check(made: Any) -> None:
-    """Refuse a key that can be more than was asked for, or less: TokenUnfit."""
-    from pkcs11 import Attribute
-
-    wrong = [name for name in _USES if made[Attribute[name]]]
-    if wrong or not made[Attribute.SENSITIVE]:
-        raise TokenUnfit("the token makes keys that are not bound to it; use another one")
-    _mac(made, bytes(_CHALLENGE))
 
 
 def _mac(master: Any, data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from jukihost.keys.custody import KeyExists, KeyUnfit, UnknownKey
-from jukihost.keys.pkcs11 import TokenError, TokenUnfit, check_there
+from jukihost.keys.pkcs11 import TokenError, TokenUnfit, bound, check_there, right_or_gone
 from jukihost.keys.token import TokenCustody
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ED25519: Final = bytes.fromhex("06032B6570")
 """The curve as a token is told of it, id-Ed25519 (RFC 8410, section 3)."""
 _POINT: Final = b"\x04\x20"
-_USES: Final = ("DECRYPT", "UNWRAP", "DERIVE", "EXTRACTABLE", "SIGN_RECOVER")
+_USES: Final = ("DECRYPT", "UNWRAP", "DERIVE", "SIGN_RECOVER")
 """What a private key is not for."""
 
 
@@ -54,14 +54,9 @@ class TokenSigningKey:
             if _find(opened, identifier, "PRIVATE_KEY") or _find(opened, identifier, "PUBLIC_KEY"):
                 raise KeyExists("the token has a signing key of this name already")
             public, private = _draw(opened, identifier, name)
-            try:
-                _check(private)
+            with right_or_gone(_USES, private, public):
                 found = _public(public)
                 Ed25519PublicKey.from_public_bytes(found).verify(_sign(private, b"try"), b"try")
-            except BaseException:
-                private.destroy()
-                public.destroy()
-                raise
             return found
 
         return cls(token, name, token.use(make))
@@ -114,26 +109,15 @@ def _draw(session: Session, identifier: bytes, name: str) -> tuple[Any, Any]:
     curve = session.create_domain_parameters(
         KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: _ED25519}, local=True
     )
-    kept: dict[Attribute, Any] = {Attribute[use]: False for use in _USES}
-    kept |= dict.fromkeys((Attribute.SIGN, Attribute.PRIVATE, Attribute.SENSITIVE), True)
-    kept |= {Attribute.MODIFIABLE: False}
     made: tuple[Any, Any] = curve.generate_keypair(
         id=identifier,
         label=name,
         store=True,
         capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
         mechanism=Mechanism.EC_EDWARDS_KEY_PAIR_GEN,
-        private_template=kept,
+        private_template=bound(_USES),
     )
     return made
-
-
-def _check(private: Any) -> None:
-    """Refuse a key that can be more than was asked for. TokenUnfit."""
-    from pkcs11 import Attribute
-
-    if any(private[Attribute[use]] for use in _USES) or not private[Attribute.SENSITIVE]:
-        raise TokenUnfit("the token makes keys that are not bound to it; use another one")
 
 
 def _sign(private: Any, data: bytes) -> bytes:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
         note_gap as note_gap,
         settle_gap as settle_gap,
     )
+    from jukihost.ledger.applications import (
+        ApplicationState as ApplicationState,
+        CardApplication as CardApplication,
+        applications_of as applications_of,
+        drop_application as drop_application,
+        note_application as note_application,
+    )
     from jukihost.ledger.cards import (
         CardEvent as CardEvent,
         LedgerCard as LedgerCard,
@@ -34,11 +41,20 @@ if TYPE_CHECKING:
         CardCertificate as CardCertificate,
         CertificateState as CertificateState,
         certificates_of as certificates_of,
+        drop_certificates as drop_certificates,
         enter_certificate as enter_certificate,
         follow_card as follow_card,
         note_refused as note_refused,
         note_told as note_told,
         untold_certificates as untold_certificates,
+    )
+    from jukihost.ledger.claims import (
+        Claim as Claim,
+        claim_card as claim_card,
+        claim_of_card as claim_of_card,
+        claims_of_holder as claims_of_holder,
+        finish_claim as finish_claim,
+        settle_claim as settle_claim,
     )
     from jukihost.ledger.errors import (
         CardExists as CardExists,
@@ -73,6 +89,7 @@ if TYPE_CHECKING:
         supersede as supersede,
         uncertain_purposes as uncertain_purposes,
         undo_intent as undo_intent,
+        was_finished as was_finished,
     )
     from jukihost.ledger.operators import (
         Hours as Hours,
@@ -126,15 +143,18 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "acting": "By",
     "alarms": "Gap gaps note_gap settle_gap",
+    "applications": "ApplicationState CardApplication applications_of drop_application "
+    "note_application",
     "cards": "CardEvent LedgerCard NewCard cards_of enter_card events_of find_card move_card "
     "take_over_card take_receipt transfer_card",
-    "certificates": "CardCertificate CertificateState certificates_of enter_certificate "
-    "follow_card note_refused note_told untold_certificates",
+    "certificates": "CardCertificate CertificateState certificates_of drop_certificates "
+    "enter_certificate follow_card note_refused note_told untold_certificates",
+    "claims": "Claim claim_card claim_of_card claims_of_holder finish_claim settle_claim",
     "errors": "CardExists CertificateElsewhere ChangedMeanwhile HasCard IntentOpen LedgerError "
     "NotAllowed OperatorRefused ReceiptGap Stopped UnknownCard WordsRefused",
     "grants": "Grant grant_unlock list_grants use_grant",
     "intents": "Intent IntentState check_receipt find_intent finish_intent leave_uncertain "
-    "open_intent open_intents settle_intent supersede uncertain_purposes undo_intent",
+    "open_intent open_intents settle_intent supersede uncertain_purposes undo_intent was_finished",
     "operators": "Hours Lending Operator any_operators change_operator check_hours check_lent "
     "check_right dismiss_operator enter_first_operators enter_operator find_lent find_operator "
     "inspect_card lend_card list_lendings replace_card return_card revoke_card",

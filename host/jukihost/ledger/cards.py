@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from jukihost.database.tables import INSERTS
+from jukihost.database.tables import insert_new
 from jukihost.ledger.acting import By
 from jukihost.ledger.certificates import follow_card
 from jukihost.ledger.errors import CardExists, ChangedMeanwhile, HasCard, IntentOpen, UnknownCard
@@ -33,6 +33,14 @@ from jukihost.ledger.switching import check_running
 from jukihost.ledger.tables import cards, events, intents
 from jukihost.models import CardForm
 
+# Statements are made once: to make one takes longer than to run it.
+_CARD: Final = select(cards).where(cards.c.number == bindparam("number"))
+_OF_HOLDER: Final = (
+    select(cards)
+    .where(cards.c.holder == bindparam("holder"))
+    .order_by(cards.c.issued.desc(), cards.c.number)
+)
+_EVENT: Final = insert(events)
 ENTERED = "enter"
 """The first event of a card that is issued here."""
 TAKEN_OVER = PersonAct.TAKE_OVER.value
@@ -160,10 +168,11 @@ def _enter(
         **carried,
         **_states(standing),
     }
-    if not insert_new(connection, cards, columns):
-        there = select(cards.c.number).where(cards.c.number == new.number)
-        raise CardExists if connection.execute(there).first() else HasCard
-    card = find_card(connection, new.number)
+    row = insert_new(connection, cards, columns)
+    if row is None:
+        there = connection.execute(_CARD, {"number": new.number}).first()
+        raise CardExists if there else HasCard
+    card = _card(row)
     _note(connection, card, act, reason, by)
     return card
 
@@ -171,7 +180,7 @@ def _enter(
 def find_card(connection: Connection, number: bytes) -> LedgerCard:
     """Return a card by its number. UnknownCard, Stopped."""
     check_running(connection)
-    row = connection.execute(select(cards).where(cards.c.number == number)).one_or_none()
+    row = connection.execute(_CARD, {"number": number}).one_or_none()
     if row is None:
         raise UnknownCard
     return _card(row)
@@ -180,11 +189,8 @@ def find_card(connection: Connection, number: bytes) -> LedgerCard:
 def cards_of(connection: Connection, holder: int, *, valid: bool = False) -> list[LedgerCard]:
     """Return the cards of a holder, the one issued last first; only the valid one, on demand."""
     check_running(connection)
-    wanted = select(cards).where(cards.c.holder == holder)
-    if valid:
-        wanted = wanted.where(cards.c.state.in_([state.value for state in VALID]))
-    rows = connection.execute(wanted.order_by(cards.c.issued.desc(), cards.c.number))
-    return [_card(row) for row in rows]
+    found = [_card(row) for row in connection.execute(_OF_HOLDER, {"holder": holder})]
+    return [card for card in found if card.state in VALID] if valid else found
 
 
 def move_card(
@@ -216,11 +222,14 @@ def move_card(
 def take_receipt(
     connection: Connection, card: LedgerCard, receipt: int, intent: bytes
 ) -> LedgerCard:
-    """Note what the receipt of a card carries that was just made. ChangedMeanwhile, Stopped.
+    """Note what the receipt of a card carries that was just made.
 
-    Only while it is `ISSUING`: afterwards intents say what a receipt carries.
+    Only while it is `ISSUING`, and nothing was begun on it: afterwards intents say what a receipt
+    carries. IntentOpen, ChangedMeanwhile, Stopped.
     """
     check_running(connection)
+    if open_intent_of(connection, card.number):
+        raise IntentOpen
     as_read = (cards.c.number == card.number) & (cards.c.version == card.version)
     issuing = cards.c.state == LedgerState.ISSUING.value
     changed = update(cards).where(as_read, issuing).values(receipt=receipt, receipt_intent=intent)
@@ -253,13 +262,6 @@ def events_of(connection: Connection, number: bytes) -> list[CardEvent]:
     ]
 
 
-def insert_new(connection: Connection, table: Table, columns: dict[str, object]) -> bool:
-    """Insert a row; tell whether nothing that is unique was there already."""
-    new = INSERTS[connection.dialect.name](table)
-    statement = new.values(columns).on_conflict_do_nothing()
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
-
-
 def open_intent_of(connection: Connection, number: bytes) -> bool:
     """Tell whether a procedure on a card was begun and not settled."""
     wanted = select(intents.c.id).where(intents.c.card == number, intents.c.state == "open")
@@ -267,18 +269,17 @@ def open_intent_of(connection: Connection, number: bytes) -> bool:
 
 
 def _note(connection: Connection, card: LedgerCard, act: str, reason: Reason, by: By) -> None:
-    connection.execute(
-        insert(events).values(
-            card=card.number,
-            version=card.version,
-            at=by.at,
-            act=act,
-            reason=reason.value,
-            operator=by.operator,
-            terminal=by.terminal,
-            **_states(card.standing),
-        )
-    )
+    event = {
+        "card": card.number,
+        "version": card.version,
+        "at": by.at,
+        "act": act,
+        "reason": reason.value,
+        "operator": by.operator,
+        "terminal": by.terminal,
+        **_states(card.standing),
+    }
+    connection.execute(_EVENT, event)
 
 
 def _states(standing: Standing) -> dict[str, str | None]:

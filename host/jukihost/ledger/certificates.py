@@ -7,14 +7,25 @@ afterwards, as often as it takes. What is told twice does no harm.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    select,
+    text,
+    update,
+)
 
-from jukihost.database.tables import INSERTS
+from jukihost.clock import readable
+from jukihost.database.tables import insert_new
 from jukihost.ledger.acting import By
 from jukihost.ledger.errors import CertificateElsewhere
 from jukihost.ledger.states import REASONS, CertificateEffect, Reason
@@ -22,8 +33,8 @@ from jukihost.ledger.switching import check_running
 from jukihost.ledger.tables import certificates as table
 from jukihost.ledger.words import check_words
 
-_SUPERSEDED: Final = 4
-"""The reason code of RFC 5280, 5.3.1 of a certificate whose successor is on the card."""
+_SUPERSEDED, _CEASED = 4, 5
+"""Reason codes of RFC 5280, 5.3.1: its successor is on the card; its key is not used any more."""
 
 
 class CertificateState(Enum):
@@ -33,6 +44,25 @@ class CertificateState(Enum):
     HELD = "held"
     """On hold while its card is suspended."""
     REVOKED = "revoked"
+
+
+_SUPERSEDE_OTHERS: Final = (
+    update(table)
+    .where(
+        table.c.card == bindparam("on"),
+        table.c.use == bindparam("same"),
+        table.c.serial != bindparam("but"),
+        table.c.state != CertificateState.REVOKED.value,
+    )
+    .values(
+        state=CertificateState.REVOKED.value,
+        reason=_SUPERSEDED,
+        since=bindparam("at"),
+        told=False,
+        version=table.c.version + 1,
+    )
+)
+_UNTOLD: Final = select(table).where(text("NOT told"))  # in the words of its index, or it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +85,15 @@ class CardCertificate:
     refused: str | None
     version: int
 
+    def __str__(self) -> str:
+        """Return what the authority is to be told of it, in words, as an alarm."""
+        since = f" since {readable(self.since)}" if self.since else " again"
+        asked = f"refused to hear it ({self.refused})" if self.refused else "has not been told"
+        return (
+            f"certificate {self.serial} on card {self.card.hex().upper()} is {self.state.value}"
+            f"{since}, and its authority {asked}"
+        )
+
 
 def enter_certificate(
     connection: Connection, card: bytes, serial: int, use: str, by: By
@@ -67,19 +106,23 @@ def enter_certificate(
     """
     check_running(connection)
     check_words("use", use)
-    text = str(serial)
-    new = {"serial": text, "card": card, "use": use, "state": CertificateState.VALID.value}
-    insert = INSERTS[connection.dialect.name](table)
-    row = connection.execute(
-        insert.values(told=True, version=1, **new).on_conflict_do_nothing().returning(table)
-    ).one_or_none()
+    number = str(serial)
+    new: dict[str, object] = {
+        "serial": number,
+        "card": card,
+        "use": use,
+        "state": CertificateState.VALID.value,
+        "told": True,
+        "version": 1,
+    }
+    row = insert_new(connection, table, new)
     if row is None:
-        row = connection.execute(select(table).where(table.c.serial == text)).one()
+        row = connection.execute(select(table).where(table.c.serial == number)).one()
         if row.card != card:
             raise CertificateElsewhere
         return _certificate(row)
-    others = and_(table.c.card == card, table.c.use == use, table.c.serial != text)
-    _revoke(connection, others, _SUPERSEDED, by.at)
+    others = {"on": card, "same": use, "but": number, "at": by.at}
+    connection.execute(_SUPERSEDE_OTHERS, others)
     return _certificate(row)
 
 
@@ -109,9 +152,18 @@ def follow_card(connection: Connection, card: bytes, reason: Reason, at: datetim
         _become(connection, held, CertificateState.VALID, None, None)
 
 
+def drop_certificates(
+    connection: Connection, card: bytes, uses: Iterable[str], at: datetime
+) -> None:
+    """Revoke the certificates on a card for these uses: their keys are gone, or may be. Stopped."""
+    check_running(connection)
+    mine = and_(table.c.card == card, table.c.use.in_(list(uses)))
+    _revoke(connection, mine, _CEASED, at)
+
+
 def untold_certificates(connection: Connection) -> list[CardCertificate]:
     """Return the certificates of which the authority is to be told; also while it is stopped."""
-    rows = connection.execute(select(table).where(table.c.told.is_(False)))
+    rows = connection.execute(_UNTOLD)
     return sorted(map(_certificate, rows), key=lambda one: one.serial)
 
 

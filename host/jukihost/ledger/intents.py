@@ -15,8 +15,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, select, update
 
+from jukihost.database.tables import insert_new
 from jukihost.ledger.acting import By
-from jukihost.ledger.cards import LedgerCard, find_card, insert_new
+from jukihost.ledger.cards import LedgerCard, find_card
 from jukihost.ledger.errors import ChangedMeanwhile, IntentOpen, ReceiptGap
 from jukihost.ledger.states import ACTS, CardAct, PersonAct, Reason, after
 from jukihost.ledger.switching import check_running
@@ -223,6 +224,14 @@ def leave_uncertain(connection: Connection, intent: Intent, by: By) -> None:
     intent is free again.
     """
     _settle(connection, intent, IntentState.UNCERTAIN, by)
+
+
+def was_finished(connection: Connection, number: bytes, purpose: str, before: datetime) -> bool:
+    """Tell whether a card has done something for a purpose, up to a moment. Stopped."""
+    check_running(connection)
+    done = (intents.c.card == number) & (intents.c.state == IntentState.FINISHED.value)
+    these = (intents.c.purpose == purpose) & (intents.c.settled <= before)
+    return connection.execute(select(intents.c.id).where(done, these).limit(1)).first() is not None
 
 
 def uncertain_purposes(connection: Connection, number: bytes) -> frozenset[str]:

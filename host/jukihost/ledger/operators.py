@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from jukihost.clock import JAPAN
 from jukihost.ledger.acting import By
@@ -18,6 +18,7 @@ from jukihost.ledger.words import check_words
 
 _MANAGING: Final = 5497163
 """PostgreSQL's advisory lock of who changes operators."""
+_OPERATOR: Final = select(operators).where(operators.c.identifier == bindparam("identifier"))
 _DAY: Final = 24 * 60
 
 
@@ -172,9 +173,7 @@ def any_operators(connection: Connection) -> bool:
 
 def find_operator(connection: Connection, identifier: str) -> Operator:
     """Return an operator. OperatorRefused where there is none, or no longer."""
-    row = connection.execute(
-        select(operators).where(operators.c.identifier == identifier)
-    ).one_or_none()
+    row = connection.execute(_OPERATOR, {"identifier": identifier}).one_or_none()
     if row is None or row.dismissed is not None:
         raise OperatorRefused("there is no such operator, or no longer")
     return _operator(row)

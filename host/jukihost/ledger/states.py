@@ -173,6 +173,8 @@ class Reason(Enum):
     """As its holder applied for."""
     PIN = "pin"
     """A PIN was set anew, or unblocked."""
+    CERTIFICATE = "certificate"
+    """It got other key pairs and certificates."""
     MUNICIPAL = "municipal"
     """A municipal application came or went."""
     MISSING = "missing"
@@ -219,6 +221,7 @@ _COMPROMISED, _CHANGED, _SUPERSEDED, _CEASED, _ON_HOLD, _OFF_HOLD = 1, 3, 4, 5, 
 REASONS: Final[Mapping[Reason, ReasonRule]] = {
     Reason.APPLICATION: _rule(CardAct.HAND_OVER),
     Reason.PIN: _rule(CardAct.CHANGE),
+    Reason.CERTIFICATE: _rule(CardAct.CHANGE),
     Reason.MUNICIPAL: _rule(CardAct.CHANGE),
     Reason.MISSING: _rule(PersonAct.SUSPEND, effect=CertificateEffect.HOLD, crl_reason=_ON_HOLD),
     Reason.FOUND: _rule(CardAct.RESUME, effect=CertificateEffect.RELEASE, crl_reason=_OFF_HOLD),

@@ -139,6 +139,19 @@ gaps: Final = Table(
 `settled_at` is the terminal, `accepted` whether the ledger has taken what the card said.
 """
 
+claims: Final = Table(
+    "ledger_claims",
+    metadata,
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), primary_key=True),
+    Column("batch", Text, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("claimed", Instant, nullable=False),
+    Column("done", Instant),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+)
+"""Which card was taken for which row of a list of people, before it was touched."""
+
 certificates: Final = Table(
     "ledger_certificates",
     metadata,
@@ -162,6 +175,18 @@ certificates: Final = Table(
 
 `told` is whether the authority knows what they are now, `refused` what it said when told in vain.
 """
+
+applications: Final = Table(
+    "ledger_applications",
+    metadata,
+    Column("card", LargeBinary, ForeignKey("ledger_cards.number"), primary_key=True),
+    Column("aid", LargeBinary, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("terminal", Text, nullable=False),
+)
+"""The municipal applications that came onto cards after issue, and those that come or go now."""
 
 operators: Final = Table(
     "ledger_operators",

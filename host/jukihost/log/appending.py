@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Executable, bindparam, insert, update
+from sqlalchemy import Connection, Executable, bindparam, insert, text, update
 
-from jukihost.database.tables import INSERTS
+from jukihost.database.tables import INSERTS, Instant
 from jukihost.log.entries import (
     NOTHING_BEFORE,
     Derivations,
@@ -25,6 +25,11 @@ from jukihost.models import ResidentCode
 
 _QUEUE: Final = insert(queue).inline()
 _LAST: Final = update(residents).where(residents.c.resident == bindparam("whose"))
+_BOTH: Final = text(
+    "WITH settled AS (UPDATE log_residents SET leaf = :leaf WHERE resident = :resident) "
+    "INSERT INTO log_queue (entry, resident, at) VALUES (:entry, :resident, :at)"
+).bindparams(bindparam("at", type_=Instant))
+"""The two at once, for a server: there and back once less."""
 # Statements are made once: to make one takes longer than to run it.
 
 
@@ -68,9 +73,13 @@ def append_use(
         before=before,
     )
     entry = bytes(use)
+    queued = {"entry": entry, "resident": pseudonym, "at": at}
+    if pseudonym and connection.dialect.name == "postgresql":
+        connection.execute(_BOTH, {**queued, "leaf": leaf_hash(entry)})
+        return use
     if pseudonym:
         connection.execute(_LAST, {"whose": pseudonym, "leaf": leaf_hash(entry)})
-    connection.execute(_QUEUE, {"entry": entry, "resident": pseudonym, "at": at})
+    connection.execute(_QUEUE, queued)
     return use
 
 

@@ -265,7 +265,8 @@ def described(found: Disclosed, zone: tzinfo) -> str:
         ]
     for use in found.uses:
         when = use.at.astimezone(zone).isoformat(" ", "minutes")
-        lines.append(f"{use.number}. {when}  {use.body}: {use.purpose} ({use.outcome})")
+        body = f"{use.body}: " if use.body else ""
+        lines.append(f"{use.number}. {when}  {body}{use.purpose} ({use.outcome})")
         lines.append(f"   operator {use.operator}, terminal {use.terminal}")
         lines += [f"   reason: {use.reason}"] if use.reason else []
     until = found.complete_until

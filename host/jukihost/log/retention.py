@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select
 
@@ -34,32 +34,44 @@ def prune_log(database: Database, *, years: int = YEARS, compact: bool = True) -
     needs the room; without, their bytes are overwritten where they are (SQLite) or stay until the
     server cleans up. Ran into an error, it is called again. TooEarly, NoLog, DatabaseError.
     """
-    if years < YEARS:
-        raise TooEarly(f"a use is kept for {YEARS} years at least; give {YEARS} or more")
-    made = _remove(database, years)
-    _clean(database, compact)
+    with database.begin() as connection:
+        made = remove_old(connection, database.clock.now(), years)
+    clean_removed(database, compact=compact)
     return made
 
 
-def _remove(database: Database, years: int) -> Pruned | None:
-    now = database.clock.now()
-    oldest = _oldest_kept(day_in_japan(now), years)
+def remove_old(connection: Connection, now: datetime, years: int = YEARS) -> Pruned | None:
+    """Remove the uses whose term is over, for who has more to do in the same transaction.
+
+    As `prune_log`; `clean_removed` follows once the transaction has landed. TooEarly, NoLog.
+    """
+    oldest = first_kept(now, years)
     begins = datetime.combine(oldest, time(), JAPAN)
     place = entries.c.leaf_index
-    with database.begin() as connection:
-        head = head_of(connection, hold=True)
-        kept = select(place).where(place >= head.pruned, entries.c.at >= begins)
-        below = connection.execute(kept.order_by(place).limit(1)).scalar()
-        below = head.size if below is None else below
-        below = _days_passed(connection, below, oldest - timedelta(days=1))
-        old = delete(entries).where(place < below, entries.c.at.is_not(None))
-        count = connection.execute(old).rowcount
-        if not count:
-            return None
-        made = Pruned(now, count, below, oldest - timedelta(days=1))
-        extend(connection, head, [(bytes(made), None, None)])
-        change_head(connection, pruned=below)
+    head = head_of(connection, hold=True)
+    kept = select(place).where(place >= head.pruned, entries.c.at >= begins)
+    below = connection.execute(kept.order_by(place).limit(1)).scalar()
+    below = head.size if below is None else below
+    below = _days_passed(connection, below, oldest - timedelta(days=1))
+    old = delete(entries).where(place < below, entries.c.at.is_not(None))
+    count = connection.execute(old).rowcount
+    if not count:
+        return None
+    made = Pruned(now, count, below, oldest - timedelta(days=1))
+    extend(connection, head, [(bytes(made), None, None)])
+    change_head(connection, pruned=below)
     return made
+
+
+_EVER: Final = 1000
+"""More years than a log has; a calendar ends, and who keeps uses for longer keeps them all."""
+
+
+def first_kept(now: datetime, years: int = YEARS) -> date:
+    """Return the first day in Japan of which everything is still kept at a moment. TooEarly."""
+    if years < YEARS:
+        raise TooEarly(f"a use is kept for {YEARS} years at least; give {YEARS} or more")
+    return _oldest_kept(day_in_japan(now), min(years, _EVER))
 
 
 def _days_passed(connection: Connection, below: int, until: date) -> int:
@@ -89,8 +101,11 @@ def _oldest_kept(today: date, years: int) -> date:
     return day
 
 
-def _clean(database: Database, compact: bool) -> None:
-    """Leave no byte of what was removed in the file, nor in what SQLite keeps beside it."""
+def clean_removed(database: Database, *, compact: bool = True) -> None:
+    """Leave no byte of what was removed in the file, nor in what SQLite keeps beside it.
+
+    As `prune_log`. Ran into an error, it is called again. DatabaseError.
+    """
     if database.dialect == "postgresql":
         with _bare(database) as cursor:
             cursor.execute("SET statement_timeout = 0")
@@ -112,7 +127,7 @@ def _bare(database: Database) -> Iterator[Any]:
     """Give a cursor outside any transaction, as VACUUM wants it."""
     with told(), database.engine.connect() as connection:
         if database.dialect == "postgresql":
-            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.begin().rollback()  # a connection that died while it was kept shows here
         cursor = connection.connection.cursor()
         try:
             yield cursor

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
@@ -16,6 +18,9 @@ WIDTH: Final = 256
 """How many hashes a tile has when it is full."""
 LEVELS: Final = 8
 """How many levels of the tree one level of tiles stands for."""
+_NUMBER: Final = re.compile(
+    rb"\nnumber ([1-9][0-9]{0,18})\nbefore [0-9a-f]{64}\nsalt [0-9a-f]{64}\n\Z"
+)
 
 
 class NoLog(LogError):
@@ -149,12 +154,11 @@ class TileWriter:
 
 
 def fold(hashes: bytes) -> bytes:
-    """Return the root over the hashes of a full tile."""
-    found = [hashes[at : at + HASH] for at in range(0, len(hashes), HASH)]
-    while len(found) > 1:
-        pairs = iter(found)
-        found = [node_hash(left, right) for left, right in zip(pairs, pairs, strict=True)]
-    return found[0]
+    """Return the root over the hashes of a full tile; each node is `node_hash` of a pair."""
+    while len(hashes) > HASH:
+        pairs = (hashes[at : at + 2 * HASH] for at in range(0, len(hashes), 2 * HASH))
+        hashes = b"".join([sha256(b"\1" + pair).digest() for pair in pairs])
+    return hashes
 
 
 def extend(connection: Connection, head: Row[Any], rows: Sequence[tuple[Any, ...]]) -> int:
@@ -167,7 +171,9 @@ def extend(connection: Connection, head: Row[Any], rows: Sequence[tuple[Any, ...
     writer = TileWriter(connection, head.size)
     made = []
     for entry, resident, at in rows:
-        made.append({"leaf_index": writer.size, "entry": entry, "resident": resident, "at": at})
+        number = number_of(entry) if resident else None
+        filed = {"leaf_index": writer.size, "resident": resident, "number": number, "at": at}
+        made.append({"entry": entry, **filed})
         writer.append(leaf_hash(entry))
     if made:
         connection.execute(insert(entries), made)
@@ -180,6 +186,12 @@ def entry_at(connection: Connection, index: int) -> bytes | None:
     """Return the bytes of an entry, None for one that is pruned, or not sequenced yet."""
     statement = select(entries.c.entry).where(entries.c.leaf_index == index)
     return connection.execute(statement).scalar()
+
+
+def number_of(entry: bytes) -> int | None:
+    """Return which of a resident's an entry says it is, None where it says none."""
+    found = _NUMBER.search(entry)
+    return int(found[1]) if found else None
 
 
 def read_entry(data: bytes) -> Use | Day | Derivations | Pruned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
 from jukihost.database.tables import Instant, metadata
 
@@ -52,12 +52,16 @@ entries: Final = Table(
     metadata,
     Column("leaf_index", _LONG, primary_key=True, autoincrement=False),
     Column("entry", LargeBinary, nullable=False),
-    Column("resident", LargeBinary, index=True),
+    Column("resident", LargeBinary),
+    Column("number", BigInteger),
     Column("at", Instant),
+    Index(None, "resident", "leaf_index", "number"),
 )
 """Entries that are sequenced, as the bytes that were hashed; gone once they are pruned.
 
-`at` is when a use's term begins; entries without it are kept for good.
+`resident` and `number` are what the entry says, so that the index alone shows whether each of a
+resident's follows the one before: whoever checks the log compares them with the bytes. `at` is when
+a use's term begins; entries without it are kept for good.
 """
 
 tiles: Final = Table(

@@ -10,12 +10,13 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, or_, select, text
+from sqlalchemy import Connection, Row, func, or_, select, text, type_coerce
+from sqlalchemy.types import NullType
 
 from jukihost.clock import JAPAN
 from jukihost.database import Database
 from jukihost.log.disclosure import ROOM
-from jukihost.log.entries import Day, EntryError, Pruned
+from jukihost.log.entries import Day, EntryError, Pruned, Use
 from jukihost.log.notes import Checkpoint, Note, NoteError, NoteKey
 from jukihost.log.publishing import read_checkpoint
 from jukihost.log.stored import WIDTH, fold, head_of, read_entry
@@ -27,10 +28,21 @@ MOST: Final = 20
 _BLOCK: Final = 64 * WIDTH
 _USE: Final = b"jukihost-use@v1\n"
 _ENTRIES: Final = text(
-    "SELECT leaf_index, entry, resident FROM log_entries "
+    "SELECT leaf_index, entry, resident, number FROM log_entries "
     "WHERE leaf_index >= :first AND leaf_index < :end ORDER BY leaf_index"
 )
 """As text, since millions of rows go through it: nothing looks at each value on its way."""
+_NUMBERS: Final = text(
+    "SELECT resident, number FROM log_entries WHERE resident IS NOT NULL "
+    "ORDER BY resident, leaf_index"
+)
+"""From the index alone, once the entries were compared with what they are filed under."""
+_AFTER: Final = -len(f"before {bytes(HASH).hex()}\nsalt {bytes(HASH).hex()}\n")
+"""Where, in an entry of a use, what stands behind the number begins."""
+_KINDS: Final = {bytes, type(None)}
+"""What a driver gives for bytes; a file of SQLite holds anything that was put there."""
+_PIECE: Final = 10_000
+"""How many numbers are read together."""
 
 
 @dataclass(frozen=True)
@@ -110,20 +122,32 @@ class _Verifier:
         self._uppers_end()
         self._beyond()
         self._gone()
+        if not self.problems:
+            self._count()
         problems = tuple(self.problems[:MOST])
         gone = sum(end - start for start, end in self.gone)
         return Verified(size, self.good, gone, self.checked, problems)
 
     def _entries(self, start: int, end: int) -> list[Any]:
-        """Return index, bytes and resident of each entry, as the driver has them."""
+        """Return index, bytes, resident and number of each entry, as the driver has them."""
         found = self.connection.execute(_ENTRIES, {"first": start, "end": end})
-        return list(found.cursor.fetchall())
+        rows = list(found.cursor.fetchall())
+        if {type(value) for row in rows for value in row[1:3]} <= _KINDS:
+            return rows
+        return [self._of_bytes(*row) for row in rows]
+
+    def _of_bytes(self, index: int, entry: object, resident: object, number: int | None) -> Any:
+        """Return a row with bytes where the file has anything else, and tell of it."""
+        if {type(entry), type(resident)} <= _KINDS:
+            return index, entry, resident, number
+        self._tell(f"entry {index} is kept as no bytes: it was changed")
+        return index, _bytes_of(entry), resident and _bytes_of(resident), number
 
     def _tiles(self, level: int, first: int, end: int) -> dict[int, bytes]:
-        wanted = select(tiles.c.number, tiles.c.hashes).where(
+        wanted = select(tiles.c.number, type_coerce(tiles.c.hashes, NullType)).where(
             tiles.c.level == level, tiles.c.number >= first, tiles.c.number < end
         )
-        return {row.number: row.hashes for row in self.connection.execute(wanted)}
+        return {number: _bytes_of(hashes) for number, hashes in self.connection.execute(wanted)}
 
     def _leaves(self, first: int, width: int, rows: list[Any], stored: bytes) -> bytes:
         """Return the hashes of a tile's leaves; of what is pruned, those that are stored."""
@@ -139,20 +163,25 @@ class _Verifier:
     def _look(self, rows: Sequence[Any]) -> None:
         """Look at what is beside the bytes of entries, and into those that are no uses."""
         strange = [
-            row
-            for row in rows
-            if row[2] is None or row[2].hex().encode() not in row[1] or row[1][:16] != _USE
+            (index, entry, resident, number)
+            for index, entry, resident, number in rows
+            if not entry.startswith(_USE)
+            or not entry.endswith(
+                f"\nresident {resident.hex() if resident else ''}\nnumber {number or 0}\n".encode(),
+                0,
+                _AFTER,
+            )
         ]
-        for index, entry, resident in strange:
-            if entry.startswith(_USE):
-                if resident or b"\nresident \n" not in entry:
-                    self._tell(f"entry {index} is filed under another resident than it says")
-                continue
+        for index, entry, resident, number in strange:
             try:
                 found = read_entry(entry)
             except EntryError as error:
                 self._tell(f"entry {index} cannot be read: {error}")
                 continue
+            said = (found.resident, found.number or None) if isinstance(found, Use) else (None,) * 2
+            if said != (resident, number):
+                other = "resident" if said[0] != resident else "number"
+                self._tell(f"entry {index} is filed under another {other} than it says")
             if isinstance(found, Day):
                 self.days.append((index, found.day))
             elif isinstance(found, Pruned):
@@ -248,13 +277,14 @@ class _Verifier:
         """Yield every checkpoint, stored and kept, in the order of their sizes."""
         kept, size = list(self.kept), -1
         while True:
-            wanted = select(checkpoints).where(checkpoints.c.size > size)
+            note = type_coerce(checkpoints.c.note, NullType).label("note")
+            wanted = select(checkpoints.c.size, note).where(checkpoints.c.size > size)
             rows = list(self.connection.execute(wanted.order_by(checkpoints.c.size).limit(1000)))
             for row in rows:
                 while kept and kept[0].size <= row.size:
                     yield kept.pop(0)
                 try:
-                    found = read_checkpoint(Note.parse(row.note), self.keys)
+                    found = read_checkpoint(Note.parse(_bytes_of(row.note)), self.keys)
                 except NoteError as error:
                     self._tell(
                         f"the stored checkpoint of {row.size} entries does not hold: {error}"
@@ -295,6 +325,37 @@ class _Verifier:
                 )
                 self._tell(f"{which} missing, and no pruning says so: removed")
 
+    def _count(self) -> None:
+        """Tell whose entries are not numbered one after the other, whichever was the first left.
+
+        Of two with one number, a disclosure shows one, and the other is left out.
+        """
+        wrong: dict[bytes, None] = {}
+        whose, last = None, 0
+        with self.connection.execute(_NUMBERS, execution_options={"stream_results": True}) as found:
+            while len(wrong) < MOST and (rows := found.cursor.fetchmany(_PIECE)):
+                for resident, number in rows:
+                    if resident == whose and number != last + 1:
+                        wrong[resident] = None
+                    whose, last = resident, number
+        for resident in wrong:
+            self._tell(self._numbered(resident))
+
+    def _numbered(self, resident: bytes) -> str:
+        """Return how a resident's entries are numbered, in words."""
+        place, mine = entries.c.leaf_index, entries.c.resident == resident
+        first, last, found = self.connection.execute(
+            select(func.min(place), func.max(place), func.count()).where(mine)
+        ).one()
+        ends = select(place, entries.c.number).where(place.in_((first, last)))
+        numbers = {row.leaf_index: row.number for row in self.connection.execute(ends)}
+        said = numbers[last] - numbers[first] + 1
+        why = "two have one number, or one is missing" if said != found else "but not in that order"
+        return (
+            f"of the resident of entries {first} and {last} there are {found} entries, "
+            f"numbered as {said}: {why}"
+        )
+
     def _check_pruning(self, index: int, one: Pruned, passed: int) -> None:
         """Tell of a pruning before its time: by what it says, and by the ends of days beside it.
 
@@ -320,3 +381,8 @@ class _Verifier:
     def _tell(self, problem: str) -> None:
         if len(self.problems) < MOST:
             self.problems.append(problem)
+
+
+def _bytes_of(value: object) -> bytes:
+    """Return bytes as they are, and none for what was put in their place."""
+    return value if isinstance(value, bytes) else b""

@@ -29,11 +29,16 @@ if TYPE_CHECKING:
         PaperExtraMissing as PaperExtraMissing,
         find_font as find_font,
     )
+    from jukihost.paper.printing import (
+        NotPrinted as NotPrinted,
+        print_document as print_document,
+    )
 
 _HOMES: Final = {
     "jukihost.paper.document": "Attachment Block DocumentTooLong Fields Heading Paragraph make_pdf",
     "jukihost.paper.glyphs": "FontMissing FontUnfit GlyphMissing PaperError PaperExtraMissing "
     "find_font",
+    "jukihost.paper.printing": "NotPrinted print_document",
 }
 """Where the names are at home."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

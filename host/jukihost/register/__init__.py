@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jukihost.register.inquiries import (
         Inquiry as Inquiry,
         answer_inquiry as answer_inquiry,
+        find_open_inquiry as find_open_inquiry,
         inquiries_of as inquiries_of,
         send_inquiry as send_inquiry,
     )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         CalledBack as CalledBack,
         NoticeTaken as NoticeTaken,
         TelephoneNotice as TelephoneNotice,
+        end_old_notices as end_old_notices,
         enter_notice as enter_notice,
         find_notice as find_notice,
         note_call_back as note_call_back,
@@ -111,11 +113,11 @@ _HOMES: Final = {
     "errors": "AddressRestricted HolderDiffers InquiryRefused NotAnnounced NotNotified "
     "ProvisionRefused RecordChanged RegisterError ResidentExists TextRefused UnknownNotice "
     "UnknownResident",
-    "inquiries": "Inquiry answer_inquiry inquiries_of send_inquiry",
+    "inquiries": "Inquiry answer_inquiry find_open_inquiry inquiries_of send_inquiry",
     "moving": "Arrival Moving announce_move announced_move last_arrival note_arrival note_told "
     "untold_arrivals withdraw_move",
-    "notices": "Asked CalledBack NoticeTaken TelephoneNotice enter_notice find_notice "
-    "note_call_back notices_of",
+    "notices": "Asked CalledBack NoticeTaken TelephoneNotice end_old_notices enter_notice "
+    "find_notice note_call_back notices_of",
     "provision": "Asking Body FAMILY Item PROVISIONS Restricted SEVEN UNDER_RESTRICTION Use "
     "items_for",
     "received": "AsReceived search_key",

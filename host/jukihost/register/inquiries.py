@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from jukihost.clock import day_in_japan
 from jukihost.ledger import By, check_running
@@ -67,19 +67,34 @@ def answer_inquiry(
     """
     check_running(connection)
     today = day_in_japan(by.at)
-    open_one = (
-        (inquiries.c.id == number)
-        & (inquiries.c.resident == resident)
-        & (inquiries.c.purpose == purpose)
-        & inquiries.c.answered.is_(None)
-        & inquiries.c.withdrawn.is_(None)
-        & (inquiries.c.sent >= today - timedelta(days=DAYS))
-    )
-    answered = update(inquiries).where(open_one).values(answered=today)
-    row = connection.execute(answered.returning(*inquiries.c)).one_or_none()
+    answered = update(inquiries).where(_can_be_answered(number, resident, purpose, today))
+    row = connection.execute(answered.values(answered=today).returning(*inquiries.c)).one_or_none()
     if row is None:
         raise InquiryRefused
     return _inquiry(row)
+
+
+def find_open_inquiry(
+    connection: Connection, number: int, resident: int, purpose: str, by: By
+) -> Inquiry:
+    """Return a letter that `answer_inquiry` would take the answer to. InquiryRefused, Stopped."""
+    check_running(connection)
+    wanted = _can_be_answered(number, resident, purpose, day_in_japan(by.at))
+    row = connection.execute(select(inquiries).where(wanted)).one_or_none()
+    if row is None:
+        raise InquiryRefused
+    return _inquiry(row)
+
+
+def _can_be_answered(number: int, resident: int, purpose: str, today: date) -> ColumnElement[bool]:
+    return and_(
+        inquiries.c.id == number,
+        inquiries.c.resident == resident,
+        inquiries.c.purpose == purpose,
+        inquiries.c.answered.is_(None),
+        inquiries.c.withdrawn.is_(None),
+        inquiries.c.sent >= today - timedelta(days=DAYS),
+    )
 
 
 def inquiries_of(connection: Connection, resident: int) -> list[Inquiry]:

@@ -7,13 +7,15 @@ suspensions (一時停止処理簿), and shown to whoever resumes the card.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from jukihost.ledger import By, check_running
+from jukihost.clock import JAPAN
+from jukihost.ledger import By, LedgerState, check_running
+from jukihost.ledger.tables import cards
 from jukihost.register.errors import TextRefused, UnknownNotice
 from jukihost.register.received import AsReceived
 from jukihost.register.tables import callbacks, notices
@@ -137,6 +139,19 @@ def notices_of(connection: Connection, card: bytes) -> tuple[NoticeTaken, ...]:
         select(notices).where(notices.c.card == card).order_by(notices.c.id)
     ).all()
     return tuple(_taken(connection, row) for row in rows)
+
+
+def end_old_notices(connection: Connection, first_kept: date) -> int:
+    """Remove the notices of before a day in Japan, and the calls back; return how many. Stopped.
+
+    Those about a card that is suspended still stay: whoever resumes it is shown them.
+    """
+    check_running(connection)
+    begins = datetime.combine(first_kept, time(), JAPAN)
+    suspended = select(cards.c.number).where(cards.c.state == LedgerState.SUSPENDED.value)
+    old = select(notices.c.id).where(notices.c.at < begins, notices.c.card.not_in(suspended))
+    connection.execute(delete(callbacks).where(callbacks.c.notice.in_(old)))
+    return connection.execute(delete(notices).where(notices.c.id.in_(old))).rowcount
 
 
 def _taken(connection: Connection, row: Any) -> NoticeTaken:

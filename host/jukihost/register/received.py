@@ -71,6 +71,15 @@ class AsReceived:
         return f"<AsReceived, {len(self.text)} characters>"
 
 
+def check_text(text: str) -> None:
+    """Check that a text is one: no control character, nothing that is no character. TextRefused."""
+    if _UNFIT.search(text):
+        raise TextRefused(
+            "this text holds a control character or half a surrogate pair; read it again from "
+            "where it came, in UTF-8"
+        )
+
+
 def search_key(text: str) -> str:
     """Return what a text is found by: plain characters, one for all ways to write it.
 

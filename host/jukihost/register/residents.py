@@ -8,7 +8,18 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from jukihost.ledger import By, check_running
 from jukihost.models import ResidentCode, Sex
@@ -20,12 +31,28 @@ from jukihost.register.errors import (
     UnknownResident,
 )
 from jukihost.register.provision import FAMILY, Asking, Item, items_for
-from jukihost.register.received import AsReceived, search_key
+from jukihost.register.received import AsReceived, check_text, search_key
 from jukihost.register.restrictions import end_all_restrictions, may_see_address
 from jukihost.register.tables import changes, family, residents
 
 MOST_FOUND: Final = 100
 """The most residents that a search returns."""
+_KNOWN: Final = select(
+    residents.c.code,
+    residents.c.born,
+    residents.c.household,
+    residents.c.municipality,
+    residents.c.notified,
+    residents.c.residence_until,
+    residents.c.closed,
+).where(residents.c.id == bindparam("resident"))
+_SHOWN: Final = (
+    select(residents, family)
+    .join_from(residents, family, residents.c.id == family.c.resident, isouter=True)
+    .where(residents.c.closed.is_(None))
+)
+_BY_NUMBER: Final = _SHOWN.where(residents.c.id == bindparam("resident"))
+_BY_CODE: Final = _SHOWN.where(residents.c.code == bindparam("resident_code"))
 
 
 class ChangeReason(Enum):
@@ -204,9 +231,10 @@ def _enter_family(connection: Connection, number: int, resident: Resident) -> No
 def search_residents(connection: Connection, text: str, born: date | None = None) -> list[Found]:
     """Return whose name or alias begins like this, however written; `born` leaves fewer. Stopped.
 
-    At most `MOST_FOUND`: with that many, say more of the name, or the day of birth.
+    At most `MOST_FOUND`: with that many, say more of the name, or the day of birth. TextRefused.
     """
     check_running(connection)
+    check_text(text)
     key = search_key(text)
     if not key:
         return []
@@ -240,7 +268,7 @@ def show_resident(connection: Connection, resident: int, asking: Asking) -> Prov
 
     ProvisionRefused, AddressRestricted, UnknownResident, Stopped.
     """
-    return _provide(connection, asking, residents.c.id == resident)
+    return _provide(connection, asking, _BY_NUMBER, {"resident": resident})
 
 
 def show_by_code(connection: Connection, code: ResidentCode, asking: Asking) -> Provided:
@@ -248,7 +276,7 @@ def show_by_code(connection: Connection, code: ResidentCode, asking: Asking) -> 
 
     As `show_resident`. The table of provisions is asked before the code is looked up.
     """
-    return _provide(connection, asking, residents.c.code == code.reveal())
+    return _provide(connection, asking, _BY_CODE, {"resident_code": code.reveal()})
 
 
 def show_household(
@@ -268,13 +296,12 @@ def show_household(
     return (mine, *(show_resident(connection, one, asking) for one in numbers))
 
 
-def _provide(connection: Connection, asking: Asking, whom: Any) -> Provided:
+def _provide(
+    connection: Connection, asking: Asking, wanted: Executable, whom: dict[str, object]
+) -> Provided:
     check_running(connection)
     items = items_for(asking)
-    found = select(residents, family).join_from(
-        residents, family, residents.c.id == family.c.resident, isouter=True
-    )
-    row = connection.execute(found.where(whom, residents.c.closed.is_(None))).one_or_none()
+    row = connection.execute(wanted, whom).one_or_none()
     if row is None:
         raise UnknownResident
     restricted = may_see_address(connection, row.id, row.household, asking)
@@ -320,17 +347,7 @@ def code_of_record(connection: Connection, resident: int) -> ResidentCode:
 
 
 def _known(connection: Connection, resident: int) -> Known:
-    columns = residents.c
-    wanted = select(
-        columns.code,
-        columns.born,
-        columns.household,
-        columns.municipality,
-        columns.notified,
-        columns.residence_until,
-        columns.closed,
-    ).where(columns.id == resident)
-    row = connection.execute(wanted).one_or_none()
+    row = connection.execute(_KNOWN, {"resident": resident}).one_or_none()
     if row is None:
         raise UnknownResident
     return Known(

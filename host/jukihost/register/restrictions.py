@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from jukihost.clock import day_in_japan
 from jukihost.ledger import By, Right, check_right, check_running
@@ -19,6 +20,18 @@ from jukihost.register.errors import AddressRestricted, UnknownResident
 from jukihost.register.provision import UNDER_RESTRICTION, Asking, Restricted
 from jukihost.register.received import AsReceived
 from jukihost.register.tables import residents, restrictions
+
+_TOGETHER: Final = (residents.c.household == bindparam("household")) & residents.c.closed.is_(None)
+_PROTECTED: Final = (
+    select(restrictions.c.id)
+    .join(residents, residents.c.id == restrictions.c.resident)
+    .where(
+        or_(residents.c.id == bindparam("resident"), _TOGETHER),
+        restrictions.c.ended.is_(None),
+        restrictions.c.until >= bindparam("day"),
+    )
+    .limit(1)
+)
 
 
 class RestrictionKind(Enum):
@@ -137,15 +150,5 @@ def decide(connection: Connection, asking: Asking) -> None:
 
 
 def _is_restricted(connection: Connection, resident: int, household: int, day: date) -> bool:
-    protected = select(restrictions.c.id).join(residents, residents.c.id == restrictions.c.resident)
-    together = (residents.c.household == household) & residents.c.closed.is_(None)
-    return (
-        connection.execute(
-            protected.where(
-                (residents.c.id == resident) | together,
-                restrictions.c.ended.is_(None),
-                restrictions.c.until >= day,
-            ).limit(1)
-        ).first()
-        is not None
-    )
+    whose = {"resident": resident, "household": household, "day": day}
+    return connection.execute(_PROTECTED, whose).first() is not None

@@ -135,7 +135,7 @@ class Pcscd:
         config.mkdir()
         self._ending.callback(_set, _SOCKET, os.environ.get(_SOCKET))
         _set(_SOCKET, str(sockets / "pcscd.comm"))
-        self.address = ("127.0.0.1", _free_ports(2))
+        self.address = ("127.0.0.1", _kept_ports(2, self._ending))
         (config / "vpcd").write_text(_READER.format(port=self.address[1]))
         # with this process, killed or not, the daemon goes as well
         command = [
@@ -215,12 +215,25 @@ def _readers() -> Sequence[Reader]:
         return ()
 
 
-def _free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nothing listens on; OSError."""
+def _kept_ports(count: int, ending: contextlib.ExitStack) -> int:
+    """Return the first of so many ports in a row that nothing listens on; OSError.
+
+    They are kept until the end: no other program is given one, and the reader's driver, which asks
+    for its own by number with SO_REUSEADDR, may listen there.
+    """
     for _ in range(100):
         with contextlib.ExitStack() as taken, contextlib.suppress(OSError):
-            first = taken.enter_context(socket.create_server(("", 0))).getsockname()[1]
+            first = _bound(0, taken)
             for port in range(first + 1, first + count):
-                taken.enter_context(socket.create_server(("", port)))
-            return int(first)
+                _bound(port, taken)
+            ending.enter_context(taken.pop_all())
+            return first
     raise OSError("no free ports in a row: close programs that hold many")
+
+
+def _bound(port: int, taken: contextlib.ExitStack) -> int:
+    """Bind a socket that does not listen to a port, 0 for any, and return which; OSError."""
+    kept = taken.enter_context(socket.socket())
+    kept.bind(("", port))
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # now that nobody else has it
+    return int(kept.getsockname()[1])

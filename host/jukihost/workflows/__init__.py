@@ -13,6 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from jukihost.workflows.applications import (
+        ApplicationMoved as ApplicationMoved,
+        install_application as install_application,
+        remove_application as remove_application,
+    )
     from jukihost.workflows.asking import (
         Conversation as Conversation,
         Nobody as Nobody,
@@ -28,6 +33,52 @@ if TYPE_CHECKING:
         disclose_uses as disclose_uses,
         end_old_uses as end_old_uses,
         make_backup as make_backup,
+        tell_of_certificates as tell_of_certificates,
+    )
+    from jukihost.workflows.bulk.bins import (
+        Bins as Bins,
+        BinsTaken as BinsTaken,
+        BinsUnwritable as BinsUnwritable,
+    )
+    from jukihost.workflows.bulk.checking import (
+        PeopleChecked as PeopleChecked,
+        check_people as check_people,
+    )
+    from jukihost.workflows.bulk.fleet import (
+        Fleet as Fleet,
+        FleetExtraMissing as FleetExtraMissing,
+        Scheduler as Scheduler,
+        SchedulerRefused as SchedulerRefused,
+        serve as serve,
+    )
+    from jukihost.workflows.bulk.people import (
+        PeopleFile as PeopleFile,
+        PeopleList as PeopleList,
+        PeopleRefused as PeopleRefused,
+        Person as Person,
+        RowRefused as RowRefused,
+        read_people as read_people,
+    )
+    from jukihost.workflows.bulk.processes import (
+        EndedElsewhere as EndedElsewhere,
+        Processes as Processes,
+        Station as Station,
+        StationClosed as StationClosed,
+        WorkersGone as WorkersGone,
+    )
+    from jukihost.workflows.bulk.rows import (
+        Bench as Bench,
+        CardsEnded as CardsEnded,
+        NoneFree as NoneFree,
+        Outcome as Outcome,
+    )
+    from jukihost.workflows.bulk.running import (
+        Alone as Alone,
+        BulkIssued as BulkIssued,
+        Crew as Crew,
+        Progress as Progress,
+        Run as Run,
+        TooManyFailures as TooManyFailures,
     )
     from jukihost.workflows.certificates import tell_authority as tell_authority
     from jukihost.workflows.changing import recover_card as recover_card
@@ -50,6 +101,9 @@ if TYPE_CHECKING:
     from jukihost.workflows.errors import (
         AlreadyFounded as AlreadyFounded,
         AnotherOffice as AnotherOffice,
+        ApplicationDoesNotFit as ApplicationDoesNotFit,
+        ApplicationNotOffered as ApplicationNotOffered,
+        ApplicationThere as ApplicationThere,
         Cancelled as Cancelled,
         CardExpired as CardExpired,
         CardStopped as CardStopped,
@@ -58,7 +112,9 @@ if TYPE_CHECKING:
         Impossible as Impossible,
         MovedOut as MovedOut,
         NoIssuingHere as NoIssuingHere,
+        NoSuchApplication as NoSuchApplication,
         NotApproved as NotApproved,
+        NotHandedOver as NotHandedOver,
         NotMade as NotMade,
         NotOnDuty as NotOnDuty,
         OtherCard as OtherCard,
@@ -68,6 +124,10 @@ if TYPE_CHECKING:
         UnlockUnknown as UnlockUnknown,
         WorkflowError as WorkflowError,
         code_of as code_of,
+    )
+    from jukihost.workflows.exchanging import (
+        Exchanged as Exchanged,
+        exchange_card as exchange_card,
     )
     from jukihost.workflows.explained import (
         INTERFACE as INTERFACE,
@@ -86,6 +146,7 @@ if TYPE_CHECKING:
         Identified as Identified,
         identify as identify,
     )
+    from jukihost.workflows.inquiring import inquire as inquire
     from jukihost.workflows.logging_in import (
         CardAndPassword as CardAndPassword,
         LogInMethod as LogInMethod,
@@ -97,12 +158,15 @@ if TYPE_CHECKING:
         log_in as log_in,
         log_out as log_out,
     )
+    from jukihost.workflows.looking import (
+        find_residents as find_residents,
+        show_cards as show_cards,
+    )
     from jukihost.workflows.making import (
         CardWish as CardWish,
         HandedOver as HandedOver,
         Issued as Issued,
         hand_over as hand_over,
-        inquire as inquire,
         issue_card as issue_card,
     )
     from jukihost.workflows.moving import (
@@ -116,6 +180,7 @@ if TYPE_CHECKING:
         stay as stay,
         tell_old_towns as tell_old_towns,
     )
+    from jukihost.workflows.municipal import TownApplication as TownApplication
     from jukihost.workflows.office import (
         Desk as Desk,
         Office as Office,
@@ -131,6 +196,10 @@ if TYPE_CHECKING:
         RecordChanged as RecordChanged,
         change_code as change_code,
         change_record as change_record,
+    )
+    from jukihost.workflows.reissuing import (
+        Reissued as Reissued,
+        reissue_certificate as reissue_certificate,
     )
     from jukihost.workflows.restricting import (
         lift_restriction as lift_restriction,
@@ -155,6 +224,7 @@ if TYPE_CHECKING:
         change_staff as change_staff,
         dismiss_staff as dismiss_staff,
         enter_staff as enter_staff,
+        find_staff as find_staff,
         inspect_operator_card as inspect_operator_card,
         lend_operator_card as lend_operator_card,
         replace_administrators_card as replace_administrators_card,
@@ -190,37 +260,52 @@ if TYPE_CHECKING:
     )
 
 _HOMES: Final = {
+    "applications": "ApplicationMoved install_application remove_application",
     "asking": "Conversation Nobody Paused PinUse PinWanted Question Step",
-    "auditing": "BackupMade UsesDisclosed disclose_uses end_old_uses make_backup",
+    "auditing": "BackupMade UsesDisclosed disclose_uses end_old_uses make_backup "
+    "tell_of_certificates",
+    "bulk.bins": "Bins BinsTaken BinsUnwritable",
+    "bulk.checking": "PeopleChecked check_people",
+    "bulk.fleet": "Fleet FleetExtraMissing Scheduler SchedulerRefused serve",
+    "bulk.people": "PeopleFile PeopleList PeopleRefused Person RowRefused read_people",
+    "bulk.processes": "EndedElsewhere Processes Station StationClosed WorkersGone",
+    "bulk.rows": "Bench CardsEnded NoneFree Outcome",
+    "bulk.running": "Alone BulkIssued Crew Progress Run TooManyFailures",
     "certificates": "tell_authority",
     "changing": "recover_card",
     "copying": "RecordCopy Shown copy_by_card copy_by_document",
     "duty": "Duty",
     "ending": "EX_OFFICIO Ended abolish_card report_damaged report_lost return_card "
     "return_unreadable",
-    "errors": "AlreadyFounded AnotherOffice Cancelled CardExpired CardStopped CutOff ForeignTown "
-    "Impossible MovedOut NoIssuingHere NotApproved NotMade NotOnDuty OtherCard PinUncertain Retry "
-    "SupervisorDecides UnlockUnknown WorkflowError code_of",
+    "errors": "AlreadyFounded AnotherOffice ApplicationDoesNotFit ApplicationNotOffered "
+    "ApplicationThere Cancelled CardExpired CardStopped CutOff ForeignTown Impossible MovedOut "
+    "NoIssuingHere NoSuchApplication NotApproved NotHandedOver NotMade NotOnDuty OtherCard "
+    "PinUncertain Retry SupervisorDecides UnlockUnknown WorkflowError code_of",
+    "exchanging": "Exchanged exchange_card",
     "explained": "Explained INTERFACE explain retry_after",
     "founding": "Founded Founder found_office",
     "hand": "CardAtDesk",
     "identifying": "Identified identify",
+    "inquiring": "inquire",
     "logging_in": "CardAndPassword LogInMethod Recognised call_second card_gone change_password "
     "lock log_in log_out",
-    "making": "CardWish HandedOver Issued hand_over inquire issue_card",
+    "looking": "find_residents show_cards",
+    "making": "CardWish HandedOver Issued hand_over issue_card",
     "moving": "Continued MovedIn MovingOut NewHome announce_by_post continue_use move_in "
     "stay tell_old_towns",
     "foreign_uses": "noting",
+    "municipal": "TownApplication",
     "office": "Desk Office",
     "pins": "PinSet change_pin unblock_pin",
     "presenting": "Presented",
     "procedure": "Procedure",
     "recording": "RecordChanged change_code change_record",
+    "reissuing": "Reissued reissue_certificate",
     "restricting": "lift_restriction restrict_address",
     "rules": "NOBODY_COMES Paper PresentedBy RULES Rule Verdict",
     "signing": "LoggedOn SignatureForm Signed log_on sign_document",
-    "staff": "change_staff dismiss_staff enter_staff inspect_operator_card lend_operator_card "
-    "replace_administrators_card return_operator_card revoke_operator_card",
+    "staff": "change_staff dismiss_staff enter_staff find_staff inspect_operator_card "
+    "lend_operator_card replace_administrators_card return_operator_card revoke_operator_card",
     "stopping": "SwitchTurned lift_everything stop_everything",
     "suspending": "Resumed Suspended call_back resume_card show_notices suspend_by_telephone",
     "tasks": "RIGHT_FOR Task",
@@ -229,7 +314,7 @@ _HOMES: Final = {
 }
 """Where the names are at home, below this package."""
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
-_WITHOUT_EXTRA: Final = frozenset({"errors"})
+_WITHOUT_EXTRA: Final = frozenset({"asking", "errors", "explained"})
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - names, all of them
 

@@ -6,13 +6,16 @@ A window, a command line or a recorded script answers; a procedure never knows w
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from jukicard.apdu import Ins, StatusWord
+from jukihost.conversation.secrets import Secret
+from jukihost.conversation.session import AppletSession
 from jukihost.errors import CardError, PinBlocked, PinRejected
-from jukihost.pinpad import PinPad
+from jukihost.pinpad import PadEntry, PinPad
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.errors import Cancelled
 
@@ -50,7 +53,11 @@ class Step(StrEnum):
     """Where a long procedure is."""
 
     CARD = "card"
+    REMOVAL = "removal"
+    """The card is to be taken out."""
     PIN = "pin"
+    PAD = "pad"
+    """Something is to be typed on the reader's keys."""
     LEDGER = "ledger"
     WRITING = "writing"
     KEYS = "keys"
@@ -59,10 +66,18 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PinWanted:
-    """A secret that is to be typed; `tries` is how many are left, None for a new one."""
+    """A secret that is to be typed; `tries` is how many are left, None for a new one.
+
+    operator: whose password it is, as their card names them; None where it is the holder's secret.
+    second: the operator is one who decides, or does it, beside who is on duty. pad: the reader has
+    keys, on which it may be typed (`PinPad`); a signature password only where it has digits alone.
+    """
 
     use: PinUse
     tries: int | None
+    operator: str | None = None
+    second: bool = False
+    pad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +143,34 @@ def verify_secret(
     use: PinUse,
     retries: Callable[[], int],
     verify: Callable[[str | PinPad], None],
+    *,
+    pad: bool = False,
 ) -> None:
     """Have the holder type a secret until it is right, none is left, or they break off.
 
     The tries are shown before each, and the last one is agreed to expressly. What was typed is sent
-    once. PinBlocked, PinFormatError, Cancelled, TransportError.
+    once. pad: it may be typed on the reader's keys (`takes_typed`). PinBlocked, PinFormatError,
+    Cancelled, TransportError; PadError, PadOutcomeUnknown of what was typed there.
     """
     while tries := retries():
         if tries == 1 and not talk.agree(Question.LAST_TRY):
             raise Cancelled
         try:
-            verify(talk.secret(PinWanted(use, tries)))
+            verify(talk.secret(PinWanted(use, tries, pad=pad)))
         except PinRejected:
             continue
         return
     raise PinBlocked(StatusWord.REFERENCE_DATA_NOT_USABLE, Ins.VERIFY)
+
+
+def takes_typed(session: AppletSession, kind: type[Secret]) -> bool:
+    """Tell whether a secret may be typed on the reader's keys in a session; the card is not asked.
+
+    A reader that cannot be asked has none: what is wrong with it, the next command says.
+    """
+    if kind.DIGITS is None:
+        return False
+    with suppress(CardError):
+        session.pin_entry(PadEntry(PinPad(), *kind.DIGITS))
+        return True
+    return False

@@ -17,7 +17,7 @@ from jukihost.ledger import (
     note_gap,
     uncertain_purposes,
 )
-from jukihost.models import CardState, Residence
+from jukihost.models import CardState, Purpose, Residence
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.changing import Change, change_card, receipt_of, settle
 from jukihost.workflows.errors import (
@@ -25,6 +25,7 @@ from jukihost.workflows.errors import (
     CardStopped,
     ForeignTown,
     MovedOut,
+    NotHandedOver,
     PinUncertain,
 )
 from jukihost.workflows.hand import CardAtDesk
@@ -58,15 +59,16 @@ def meet(
     """Return what the ledger has of a card, once both agree: the beginning of every procedure.
 
     `juki` is authenticated for COUNTER. What was cut off before is settled first. A card that the
-    ledger has stopped is stopped itself, one whose holder has moved out is deactivated; those of
-    the states `also` are let through, and one that has expired where `expired` says so.
+    ledger has stopped is stopped itself, one whose holder has moved out is deactivated, one that
+    waits for its holder is left alone; those of the states `also` are let through, and one that has
+    expired where `expired` says so.
 
-    ForeignTown, CardStopped, MovedOut, CardExpired, PinUncertain, Stopped; ReceiptGap, which is
-    kept as an alarm.
+    ForeignTown, CardStopped, NotHandedOver, MovedOut, CardExpired, PinUncertain, Stopped;
+    ReceiptGap, which is kept as an alarm.
     """
     number = juki.card_number()
     run.about(card=number)
-    card = _agreed(run, juki, number)
+    card = _agreed(run, hand, juki, number)
     run.about(holder=card.holder)
     if card.state in STOPPED - also:
         if juki.card_state() is CardState.ACTIVE:
@@ -80,6 +82,8 @@ def meet(
             "the card is suspended, and the ledger does not say so: keep it, and tell whoever is "
             "responsible for the system"
         )
+    if card.state is LedgerState.ISSUING and card.state not in also:
+        raise NotHandedOver
     if card.state is LedgerState.MOVED_OUT and card.state not in also:
         if juki.residence() is Residence.RESIDENT:
             deactivate_on_sight(run.desk, hand, juki, card)
@@ -97,7 +101,7 @@ def _check_pin_certain(desk: Desk, number: bytes) -> None:
             raise PinUncertain
 
 
-def _agreed(run: Procedure, juki: JukiSession, number: bytes) -> LedgerCard:
+def _agreed(run: Procedure, hand: CardAtDesk, juki: JukiSession, number: bytes) -> LedgerCard:
     """Return the ledger's card, after an open intent was settled and the receipts compared."""
     try:
         with run.desk.database.read() as connection:
@@ -108,8 +112,11 @@ def _agreed(run: Procedure, juki: JukiSession, number: bytes) -> LedgerCard:
         raise ForeignTown
     receipt = receipt_of(juki)
     if intent is not None:
-        settle(run.desk, juki, intent, receipt)
-        return _agreed(run, juki, number)
+        settle(run.desk, hand, juki, intent, receipt)
+        juki.open()  # another application may be selected
+        office = run.desk.office
+        juki.authenticate(Purpose.COUNTER, office.custody, floor=office.key_floor)
+        return _agreed(run, hand, juki, number)
     if receipt is not None:
         try:
             with run.desk.database.read() as connection:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,9 +24,11 @@ from jukihost.ledger import (
     Intent,
     IntentState,
     LedgerCard,
+    NotAllowed,
     PersonAct,
     Reason,
     after,
+    cards_of,
     find_card,
     find_intent,
     finish_intent,
@@ -46,6 +48,7 @@ from jukihost.workflows.office import Desk
 from jukihost.workflows.procedure import Procedure
 from jukihost.workflows.tasks import Task
 
+T = TypeVar("T")
 CardStep = Callable[[JukiSession], None]
 """One change on a card, which can be made again without harm."""
 
@@ -69,7 +72,19 @@ Resume = Callable[[Procedure, JukiSession, Intent], Change]
 """Makes a change of several steps anew, so that another terminal goes on with it."""
 RESUMES: Final[dict[str, Resume]] = {}
 """By the purpose of an intent; who makes changes of several steps enters how they go on."""
-_ENTERED_BY: Final[Mapping[str, str]] = {Task.CONTINUE_USE.value: "jukihost.workflows.moving"}
+Settler = Callable[[Procedure, CardAtDesk, Intent], IntentState]
+"""Settles an intent, and finishes the procedure in which that is done; it may ask the card."""
+SETTLERS: Final[dict[str, Settler]] = {}
+"""By the purpose of an intent, for what the Juki application cannot tell; as `RESUMES`."""
+ENDS: Final[dict[str, Callable[[Connection, Intent, Procedure], None]]] = {}
+"""By the purpose of an intent, what else follows once a card has ended itself; as `RESUMES`."""
+_ENTERED_BY: Final[Mapping[str, str]] = {
+    Task.CONTINUE_USE.value: "jukihost.workflows.moving",
+    Task.REISSUE_CERTIFICATE.value: "jukihost.workflows.reissuing",
+    Task.EXCHANGE.value: "jukihost.workflows.exchanging",
+    Task.INSTALL.value: "jukihost.workflows.applications",
+    Task.REMOVE.value: "jukihost.workflows.applications",
+}
 """Which module does that: it is loaded when there is something to go on with."""
 
 
@@ -102,9 +117,23 @@ def change_and_finish(
         yield connection, find_card(connection, card.number)
 
 
-def _opened(run: Procedure, card: LedgerCard, change: Change) -> Intent:
-    after(card.standing, change.act, change.reason)  # or the card would be changed for nothing
+def change_ahead(
+    run: Procedure, hand: CardAtDesk, juki: JukiSession, card: LedgerCard, change: Change
+) -> None:
+    """Change a card, of which nothing follows in the ledger before the procedure is finished.
+
+    As `change_card`; the ledger has the card's receipt afterwards.
+    """
+    intent = _opened(run, card, change, follows=False)
+    carried = _carried_out(run, hand, juki, intent, change)
     with run.step() as connection:
+        _settled(connection, intent, carried, run)
+    run.intent = None
+
+
+def _opened(run: Procedure, card: LedgerCard, change: Change, *, follows: bool = True) -> Intent:
+    after(card.standing, change.act, change.reason)  # or the card would be changed for nothing
+    with run.opening() as connection:
         run.intent = open_intent(
             connection,
             card,
@@ -112,8 +141,8 @@ def _opened(run: Procedure, card: LedgerCard, change: Change) -> Intent:
             run.task.value,
             run.by,
             changes=len(change.steps),
-            act=change.act,
-            reason=change.reason,
+            act=change.act if follows else None,
+            reason=change.reason if follows else None,
         )
     return run.intent
 
@@ -150,7 +179,7 @@ def _attempt(run: Procedure, juki: JukiSession, intent: Intent, change: Change) 
 def _make(juki: JukiSession, intent: Intent, change: Change) -> Receipt | None:
     """Make the steps that the receipt does not show, and return the receipt that then is there."""
     receipt = receipt_of(juki)
-    steps = change.steps[_made(intent, receipt) :]
+    steps = change.steps[changes_made(intent, receipt) :]
     if steps and receipt is not None:
         juki.announce(intent.identifier)
     for step in steps:
@@ -158,7 +187,7 @@ def _make(juki: JukiSession, intent: Intent, change: Change) -> Receipt | None:
     if change.ends:
         return None
     now = receipt_of(juki)
-    if now is not None and _made(intent, now) < intent.changes:
+    if now is not None and changes_made(intent, now) < intent.changes:
         raise ReceiptError("the card did not count what it changed; keep it, and have it checked")
     return now
 
@@ -171,7 +200,7 @@ def receipt_of(juki: JukiSession) -> Receipt | None:
         return None  # docs/card.md, section 3: a suspended card tells it if it keeps one
 
 
-def _made(intent: Intent, receipt: Receipt | None) -> int:
+def changes_made(intent: Intent, receipt: Receipt | None) -> int:
     """Return how many of an intent's changes a receipt shows."""
     if receipt is None or receipt.intent != intent.identifier:
         return 0
@@ -189,27 +218,43 @@ def _settled(
 
 
 def _undo(run: Procedure, juki: JukiSession, intent: Intent) -> None:
-    """Undo an intent whose change the card refused; it stays where that cannot be done now."""
+    """Undo an intent whose change the card refused.
+
+    It stays where that cannot be done now, or the card has made some of it, and is settled later.
+    """
     with suppress(CardError):
-        receipt = receipt_of(juki)
-        made = _made(intent, receipt)
-        if made and made < intent.changes:
+        if changes_made(intent, receipt_of(juki)):
             return
         with run.step() as connection:
             undo_intent(connection, intent, run.by)
         run.intent = None
 
 
-def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | None) -> IntentState:
+def settle(
+    desk: Desk, hand: CardAtDesk, juki: JukiSession, intent: Intent, receipt: Receipt | None
+) -> IntentState:
     """Settle what was cut off, by what the card says: a procedure of its own, in the log.
 
-    A change of several steps goes on where its procedure said how (`RESUMES`). UNCERTAIN where it
-    was of a secret, which cannot be read, and no receipt tells. ReceiptGap.
+    A change of several steps goes on where its procedure said how (`RESUMES`), and one that the
+    Juki application cannot tell of is settled as its procedure says (`SETTLERS`), which may select
+    another one. UNCERTAIN where it was of a secret, which cannot be read, and no receipt tells.
+    ReceiptGap.
     """
+    settler = _entered(SETTLERS, intent)
+    if settler is None:
+        return _settle_by_juki(desk, juki, intent, receipt)
     with Procedure(desk, Task.RECOVER) as run:
         _take_up(run, intent)
-        resume = _resume_of(intent)
-        if resume is not None and 0 < _made(intent, receipt) < intent.changes:
+        return settler(run, hand, intent)
+
+
+def _settle_by_juki(
+    desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | None
+) -> IntentState:
+    with Procedure(desk, Task.RECOVER) as run:
+        _take_up(run, intent)
+        resume = _entered(RESUMES, intent)
+        if resume is not None and 0 < changes_made(intent, receipt) < intent.changes:
             receipt = _make(juki, intent, resume(run, juki, intent))
         done = receipt is not None or _shows(desk, juki, intent)
         unknown = intent.reason is Reason.PIN and (receipt is None or not intent.changes)
@@ -223,40 +268,68 @@ def settle(desk: Desk, juki: JukiSession, intent: Intent, receipt: Receipt | Non
                 undo_intent(connection, intent, run.by)
                 return IntentState.UNDONE
             state = _settled(connection, intent, receipt, run)
-            if state is IntentState.FINISHED and intent.act and intent.reason:
-                card = find_card(connection, intent.card)
-                move_card(connection, card, intent.act, intent.reason, run.by)
+            if state is IntentState.FINISHED:
+                card_follows(connection, intent, run)
         return state
 
 
-def _resume_of(intent: Intent) -> Resume | None:
-    home = _ENTERED_BY.get(intent.purpose)
+def card_follows(connection: Connection, intent: Intent, run: Procedure) -> None:
+    """Move a card as its intent says, once the card itself has done it.
+
+    A card may have been stopped meanwhile (a loss is told while something is undecided), or its
+    holder been handed another: that stands, and nothing follows from what was done to this one.
+    """
+    if intent.act is None or intent.reason is None:
+        return
+    card = find_card(connection, intent.card)
+    if intent.act is CardAct.HAND_OVER and cards_of(connection, card.holder, valid=True):
+        run.remark("holder has another card")
+        return
+    try:
+        after(card.standing, intent.act, intent.reason)
+    except NotAllowed:
+        run.remark(f"{card.state.value} meanwhile")
+    else:
+        move_card(connection, card, intent.act, intent.reason, run.by)
+
+
+def _entered(table: Mapping[str, T], intent: Intent) -> T | None:
+    """Return what was entered for the purpose of an intent, which its first word names."""
+    purpose = intent.purpose.split()[0]
+    home = _ENTERED_BY.get(purpose)
     if home is not None:
         import_module(home)
-    return RESUMES.get(intent.purpose)
+    return table.get(purpose)
 
 
 def recover_card(desk: Desk, hand: CardAtDesk) -> IntentState | None:
     """Settle what was cut off on the card in the reader; None where nothing was.
 
-    It leaves an entry in the log where something was settled, or it was refused. ForeignTown,
-    ReceiptGap, NotOnDuty, OperatorRefused, Stopped, TransportError.
+    It leaves an entry in the log where something was settled, or it was refused, also by a card
+    that proves nothing or is gone. ForeignTown, ReceiptGap, NotOnDuty, OperatorRefused, Stopped,
+    TransportError.
     """
-    Procedure(desk, Task.RECOVER).admit()
+    looking = Procedure(desk, Task.RECOVER)
+    looking.admit()
     try:
-        with hand.session(desk, allow_suspended=True) as juki:
-            intent = _open_intent(desk, juki.card_number())
-            return None if intent is None else settle(desk, juki, intent, receipt_of(juki))
+        with ExitStack() as stack:
+            with looking.noting(but=CardTerminated):
+                juki = stack.enter_context(hand.session(desk, allow_suspended=True))
+                intent = _open_intent(desk, juki.card_number())
+                receipt = None if intent is None else receipt_of(juki)
+            return None if intent is None else settle(desk, hand, juki, intent, receipt)
     except CardTerminated:
-        intent = _open_intent(desk, hand.ended_number())
+        with looking.noting():
+            intent = _open_intent(desk, hand.ended_number())
     if intent is None or intent.act is None or intent.reason is None:
         return None
     with Procedure(desk, Task.RECOVER) as run:
         _take_up(run, intent)
         with run.finish() as connection:
             finish_intent(connection, intent, run.by)
-            card = find_card(connection, intent.card)
-            move_card(connection, card, intent.act, intent.reason, run.by)
+            card_follows(connection, intent, run)
+            if (further := _entered(ENDS, intent)) is not None:
+                further(connection, intent, run)
     return IntentState.FINISHED
 
 

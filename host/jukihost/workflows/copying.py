@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from jukihost.conversation.secrets import written_date
 from jukihost.models import Purpose, ResidentCode, Sex
 from jukihost.paper import Block, Fields, Heading, Paragraph, make_pdf
 from jukihost.register import AsReceived, ChangeReason, Item, Provided, Use, search_key
@@ -141,28 +142,25 @@ def _printed(members: tuple[Provided, ...]) -> Iterator[Block]:
 
 
 def _rows(record: Provided) -> Iterator[tuple[str, str]]:
+    foreign = record[Item.RESIDENCE_UNTIL] is not None
     yield "氏名", record[Item.NAME].text
     if record[Item.ALIAS] is not None:
         yield "通称", record[Item.ALIAS].text
-    yield "生年月日", _day(record[Item.BORN])
+    yield "生年月日", written_date(record[Item.BORN], foreign=foreign)
     yield "性別", _SEX[record[Item.SEX]]
     yield "住所", record[Item.ADDRESS].text
     yield "続柄", record[Item.RELATION]
-    if record[Item.RESIDENCE_UNTIL] is not None:
-        yield "在留期間の満了日", _day(record[Item.RESIDENCE_UNTIL])
-    yield "異動", f"{_REASON[record[Item.REASON]]} {_day(record[Item.CHANGED])}"
+    if foreign:
+        yield "在留期間の満了日", written_date(record[Item.RESIDENCE_UNTIL], foreign=True)
+    yield "異動", f"{_REASON[record[Item.REASON]]} {written_date(record[Item.CHANGED])}"
 
 
 def _end(town: str, here: str, today: date) -> str:
     return (
-        f"この写しは、住民票の原本と相違ないことを証明する。\n{_day(today)}\n"
+        f"この写しは、住民票の原本と相違ないことを証明する。\n{written_date(today)}\n"
         f"住民票のある市区町村 {town}  交付した市区町村 {here}\n"
         "住民票コード、戸籍の表示は省略"
     )
-
-
-def _day(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
 
 
 _SEX: Final = {Sex.MALE: "男", Sex.FEMALE: "女", Sex.NOT_APPLICABLE: "-"}

@@ -36,7 +36,13 @@ from jukihost.register import (
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.cards import STOPPED, meet
 from jukihost.workflows.changing import receipt_of
-from jukihost.workflows.errors import CardExpired, CardStopped, ForeignTown, MovedOut
+from jukihost.workflows.errors import (
+    CardExpired,
+    CardStopped,
+    ForeignTown,
+    MovedOut,
+    NotHandedOver,
+)
 from jukihost.workflows.hand import LOST, CardAtDesk
 from jukihost.workflows.office import Desk
 from jukihost.workflows.procedure import Procedure
@@ -98,6 +104,8 @@ def meet_any(
         raise IntentOpen
     if juki.suspended:
         raise CardStopped("the card is suspended, and its town's ledger does not say so: keep it")
+    if there.state is LedgerState.ISSUING:
+        raise NotHandedOver
     if there.state in (LedgerState.MOVED_OUT, LedgerState.TRANSFERRED) and there.state not in also:
         raise MovedOut
     if there.expired(run.day):

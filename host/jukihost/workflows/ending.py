@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection
+
+from jukicard.apdu import Aid
 from jukihost.ledger import (
     CardAct,
     LedgerCard,
@@ -16,6 +19,7 @@ from jukihost.ledger import (
     PersonAct,
     Reason,
     Standing,
+    applications_of,
     cards_of,
     find_card,
     move_card,
@@ -24,7 +28,7 @@ from jukihost.ledger.states import VALID
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.asking import Question, Step
 from jukihost.workflows.cards import STOPPED, meet
-from jukihost.workflows.changing import Change, change_card
+from jukihost.workflows.changing import Change, change_and_finish
 from jukihost.workflows.errors import Cancelled, Impossible
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
@@ -42,10 +46,11 @@ EX_OFFICIO: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A card that is not valid any more."""
+    """A card that is not valid any more, and the municipal applications that end with it."""
 
     card: bytes
     standing: Standing
+    applications: tuple[Aid, ...] = ()
 
 
 def abolish_card(desk: Desk, holder: int, reason: Reason, presented: Presented | None) -> Ended:
@@ -93,7 +98,7 @@ def _over(
         raise Impossible(f"the card is good until {card.expires}; it is abolished for what it is")
     with run.finish() as connection:
         card = move_card(connection, card, act, reason, run.by)
-    return Ended(card.number, card.standing)
+        return _ended(connection, card)
 
 
 def return_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Ended:
@@ -108,9 +113,11 @@ def return_card(desk: Desk, hand: CardAtDesk, presented: Presented) -> Ended:
             raise Cancelled
         change = end_of(_reason(run, card))
         run.remark(change.reason.value)
-        card = change_card(run, hand, juki, card, change)
+        with change_and_finish(run, hand, juki, card, change) as (connection, now):
+            card = move_card(connection, now, change.act, change.reason, run.by)
+            ended = _ended(connection, card)
         desk.talk.progress(Step.DONE)
-    return Ended(card.number, card.standing)
+    return ended
 
 
 def end_of(reason: Reason) -> Change:
@@ -142,4 +149,9 @@ def return_unreadable(desk: Desk, number: bytes, presented: Presented) -> Ended:
                 damaged = PersonAct.REPORT_DAMAGED, Reason.BROKEN
                 card = move_card(connection, card, *damaged, run.by)
             card = move_card(connection, card, PersonAct.RETURN, Reason.RECOVERED, run.by)
-    return Ended(card.number, card.standing)
+            return _ended(connection, card)
+
+
+def _ended(connection: Connection, card: LedgerCard) -> Ended:
+    there = tuple(Aid(one.aid) for one in applications_of(connection, card.number))
+    return Ended(card.number, card.standing, there)

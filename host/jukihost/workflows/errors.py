@@ -110,11 +110,62 @@ class NotMade(WorkflowError):
         return "the card was not made whole: issue it once more, with the same card, then hand over"
 
 
+class NotHandedOver(WorkflowError):
+    """The card waits for its holder: it is nobody's before it is handed over."""
+
+    def __str__(self) -> str:
+        return (
+            "the card was never handed over, and nothing is done with it before that: hand it over "
+            "to its holder, or abolish it where nobody collects it"
+        )
+
+
 class NoIssuingHere(WorkflowError):
     """This office has no keys of an issuer, or nobody who certifies."""
 
     def __str__(self) -> str:
         return "this office issues no cards: it has no issuer's keys, or no certificate authority"
+
+
+class ApplicationThere(WorkflowError):
+    """The card has this municipal application already."""
+
+    def __str__(self) -> str:
+        return (
+            "the card has this application already, and it was left as it is; to begin it anew, "
+            "remove it first"
+        )
+
+
+class NoSuchApplication(WorkflowError):
+    """The card has no such municipal application."""
+
+    retry = Retry.NEVER
+
+    def __str__(self) -> str:
+        return "the card has no such application: there is nothing to remove"
+
+
+class ApplicationNotOffered(WorkflowError):
+    """This card has nothing that the municipal application could be made of."""
+
+    retry = Retry.OTHER_CARD
+
+    def __str__(self) -> str:
+        return (
+            "this kind of card does not offer the application, and is as it was; the service needs "
+            "another card"
+        )
+
+
+class ApplicationDoesNotFit(WorkflowError):
+    """The card has no room for the municipal application."""
+
+    def __str__(self) -> str:
+        return (
+            "the application does not fit on this card, which is as it was: remove one that its "
+            "holder does not use any more, then install it"
+        )
 
 
 class CutOff(WorkflowError):

@@ -41,7 +41,7 @@ def identify(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD) -> 
     """Tell who the holder of a card is: the PIN, the code in the card, ledger and register agree.
 
     Both faces of the card are the same here. PinBlocked, Cancelled, CardStopped, CardExpired,
-    MovedOut, ForeignTown, HolderDiffers, Impossible; see `meet_any`.
+    NotHandedOver, MovedOut, ForeignTown, HolderDiffers, Impossible; see `meet_any`.
     """
     with Procedure(desk, Task.IDENTIFY) as run, hand.session(desk, allow_suspended=True) as juki:
         met = meet_any(run, hand, juki)

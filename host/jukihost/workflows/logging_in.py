@@ -58,9 +58,17 @@ class CardAndPassword:
     watches the reader says so when it is taken out (`card_gone`). Without, it is taken out after.
     """
 
-    def __init__(self, connection: CardConnection, trust: TrustAt, *, stays: bool = False) -> None:
-        """Take an open connection to the card."""
-        self._connection, self._trust, self._stays = connection, trust, stays
+    def __init__(
+        self,
+        connection: CardConnection,
+        trust: TrustAt,
+        *,
+        stays: bool = False,
+        second: bool = False,
+    ) -> None:
+        """Take an open connection to the card; `second`: of an operator beside who is on duty."""
+        self._connection, self._trust = connection, trust
+        self._stays, self._second = stays, second
 
     def recognise(self, desk: Desk, named: Named) -> Recognised:
         """Have the password typed, once; see `OperatorSession.log_in` for what is refused.
@@ -72,7 +80,9 @@ class CardAndPassword:
             if identity.municipality != desk.office.municipality:
                 raise OperatorRefused("this operator card is another town's; it is used there")
             named(identity.identifier, number)
-            password = present_password(desk.talk, session)
+            password = present_password(
+                desk.talk, session, identity.identifier, second=self._second
+            )
             at = desk.database.clock.now()
             session.log_in(password, self._trust(at), today=day_in_japan(at))
         return Recognised(identity.identifier, number, self._stays)
@@ -161,9 +171,10 @@ def change_password(desk: Desk, connection: CardConnection) -> date:
     """
     with AtTheDoor(desk, Task.CHANGE_PASSWORD) as run:
         with at_operator_card(desk, connection) as session:
-            run.named(session.identity().identifier, session.card_number())
-            present = present_password(desk.talk, session)
-            after = typed_password(desk.talk, PinWanted(PinUse.NEW_OPERATOR, None))
+            operator = session.identity().identifier
+            run.named(operator, session.card_number())
+            present = present_password(desk.talk, session, operator)
+            after = typed_password(desk.talk, PinWanted(PinUse.NEW_OPERATOR, None, operator))
             try:
                 until = session.change_password(present, after, today=run.day)
             except LOST:
@@ -185,17 +196,20 @@ def at_operator_card(
         yield session
 
 
-def present_password(talk: Conversation, session: OperatorSession) -> OperatorPassword:
+def present_password(
+    talk: Conversation, session: OperatorSession, operator: str, *, second: bool = False
+) -> OperatorPassword:
     """Have the password typed: the tries are shown, and the last one is agreed to expressly.
 
-    OperatorBlocked, where none is left; PinFormatError, PadNotUsable, Cancelled.
+    operator, second: whose it is, as `PinWanted` has it. OperatorBlocked, where none is left;
+    PinFormatError, PadNotUsable, Cancelled.
     """
     tries = session.password_retries()
     if not tries:
         raise OperatorBlocked(StatusWord.REFERENCE_DATA_NOT_USABLE, Ins.VERIFY)
     if tries == 1 and not talk.agree(Question.LAST_TRY):
         raise Cancelled
-    return typed_password(talk, PinWanted(PinUse.OPERATOR, tries))
+    return typed_password(talk, PinWanted(PinUse.OPERATOR, tries, operator, second))
 
 
 def typed_password(talk: Conversation, wanted: PinWanted) -> OperatorPassword:

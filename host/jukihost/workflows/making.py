@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from jukihost.conversation.secrets import Pin, Secret
 from jukihost.issuing import (
     CardKind,
@@ -28,45 +30,52 @@ from jukihost.issuing import (
     examine_card,
     personalise,
 )
+from jukihost.issuing.standing import check_usable
 from jukihost.ledger import (
     CardAct,
     CertificateState,
+    HasCard,
     LedgerCard,
     LedgerState,
     NewCard,
     Reason,
     UnknownCard,
+    cards_of,
     certificates_of,
+    claim_card,
+    claim_of_card,
     enter_card,
     enter_certificate,
     find_card,
+    find_intent,
+    finish_claim,
+    settle_claim,
     take_receipt,
 )
 from jukihost.models import CardForm, CardInfo
 from jukihost.register import (
-    Inquiry,
     Item,
     Known,
     NotNotified,
     Provided,
     UnknownResident,
-    answer_inquiry,
+    code_of_record,
     known_resident,
-    send_inquiry,
     show_resident,
 )
 from jukihost.sessions.juki import JukiSession
 from jukihost.workflows.asking import PinUse, PinWanted, Step
 from jukihost.workflows.cards import meet
-from jukihost.workflows.changing import Change, change_card, receipt_of
+from jukihost.workflows.changing import Change, change_card, receipt_of, settle
 from jukihost.workflows.errors import Impossible, NoIssuingHere, NotMade
 from jukihost.workflows.hand import LOST, CardAtDesk
 from jukihost.workflows.office import Desk
 from jukihost.workflows.pins import ELSEWHERE, put_secret
 from jukihost.workflows.presenting import Presented, asking_here, check_presented, check_who_came
 from jukihost.workflows.procedure import Procedure
-from jukihost.workflows.rules import Paper
 from jukihost.workflows.tasks import Task
+
+_WAITING: Final = frozenset({LedgerState.ISSUING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,14 @@ class CardWish:
     my_number: str | None = field(default=None, repr=False)
     security_code: str | None = field(default=None, repr=False)
     with_certificates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a list of people, for which a card is made: which list, and the row's number."""
+
+    batch: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +120,6 @@ class HandedOver:
     expires: date
 
 
-def inquire(desk: Desk, holder: int, task: Task) -> Inquiry:
-    """Send an inquiry letter to a holder's address, for who has no document with a photo.
-
-    task: what its answer is for. Impossible where somebody's address is under restriction and no
-    supervisor decides.
-    """
-    with Procedure(desk, Task.INQUIRE) as run:
-        run.about(holder=holder)
-        run.remark(task.value)
-        _shown(run, holder)
-        with run.finish() as connection:
-            return send_inquiry(connection, holder, task.value, run.by)
-
-
 def issue_card(
     desk: Desk, hand: CardAtDesk, holder: int, wish: CardWish, presented: Presented
 ) -> Issued:
@@ -126,38 +129,50 @@ def issue_card(
     notified to the prefecture (P23), IssueEnded outside the time of cards of this kind (P24),
     Impossible, HasCard where another one is being made, NotBlank, NotOurCard, CutOff.
     """
+    return issue_row(desk, hand, holder, wish, presented, None)
+
+
+def issue_row(
+    desk: Desk, hand: CardAtDesk, holder: int, wish: CardWish, presented: Presented, row: Row | None
+) -> Issued:
+    """Make the blank card in the reader a holder's, for a row of a list where one is given.
+
+    The card is claimed for the row before it is touched, and the claim is done with the last
+    transaction. ChangedMeanwhile where another process has made the same card meanwhile; otherwise
+    as `issue_card`.
+    """
     with Procedure(desk, Task.ISSUE) as run:
         means = means_of(desk)
-        run.about(holder=holder)
-        known = _entitled(run, holder)
-        check_presented(run, presented, known.born)
-        provided = _shown(run, holder)
+        with run.desk.database.read() as connection:
+            run.about(resident=code_of_record(connection, holder))
+            known = entitled(connection, holder, run.day)
+            check_presented(run, presented, known.born, known.resident)
+            provided = show_resident(connection, holder, asking_here(run))
         desk.talk.progress(Step.CARD)
         standing = examine_card(hand.connection, means.issuer)
         hand.number = standing.number
         run.about(card=standing.number)
         check_card_issue(standing.kind, run.day)
-        card, begun = _entered(run, standing, known, wish)
+        if standing.done:
+            _settled(run, hand)
+        card, begun = _entered(run, standing, known, wish, row)
         order = _order(card, provided, known, wish)
-        made = _made(run, hand, order, means, begun=begun)
-        with hand.session(desk) as juki:
-            receipt = receipt_of(juki)
+        made = _made(run, hand, order, means, begun=begun, standing=standing)
         desk.talk.progress(Step.LEDGER)
         with run.finish() as connection:
             card = find_card(connection, card.number)
-            if receipt is not None:
-                take_receipt(connection, card, receipt.number, receipt.intent)
+            if made.receipt is not None:
+                take_receipt(connection, card, made.receipt.number, made.receipt.intent)
+            (settle_claim if row is None else finish_claim)(connection, card.number, run.by)
     serials = tuple(one.serial for one in made.certificates)
     return Issued(card.number, standing.kind, card.form, card.expires, serials)
 
 
-def hand_over(
-    desk: Desk, hand: CardAtDesk, presented: Presented, *, inquiry: int | None = None
-) -> HandedOver:
+def hand_over(desk: Desk, hand: CardAtDesk, presented: Presented) -> HandedOver:
     """Hand a card over that was made: the holder types the PINs (P31), and the card is valid.
 
-    inquiry: the number of the letter that was answered, where `Paper.ANSWER` is shown. HasCard
-    where the holder has a valid card: that one is returned, or abolished, first.
+    HasCard where the holder has a valid card: that one is returned, or abolished, first. As
+    `issue_card` for who may not have one by now.
     """
     with Procedure(desk, Task.HAND_OVER) as run:
         standing = examine_card(hand.connection, means_of(desk).issuer)
@@ -165,11 +180,13 @@ def hand_over(
         if not standing.done:
             raise NotMade
         with hand.session(desk) as juki:
-            card = _waiting(run, hand, juki)
+            card = waiting_card(run, hand, juki)
         check_who_came(run, card.holder, presented)
-        if Paper.ANSWER in presented.papers and Paper.PHOTO not in presented.papers:
-            _answered(run, card, inquiry)
-        pin, others = _typed(desk, card)
+        with desk.database.read() as connection:
+            entitled(connection, card.holder, run.day)
+            if cards_of(connection, card.holder, valid=True):
+                raise HasCard
+        pin, others = have_secrets_typed(desk, card)
         for use, secret in others.items():
             put_secret(run, hand, ELSEWHERE[use], secret)
         change = Change(
@@ -193,42 +210,55 @@ def means_of(desk: Desk) -> IssuingMeans:
     )
 
 
-def _entitled(run: Procedure, holder: int) -> Known:
-    """Return the resident, who may have a card. UnknownResident, NotNotified, Impossible."""
-    with run.desk.database.read() as connection:
-        known = known_resident(connection, holder)
+def entitled(connection: Connection, holder: int, day: date) -> Known:
+    """Return the resident, who may have a card on this day.
+
+    UnknownResident, NotNotified, Impossible, Stopped.
+    """
+    known = known_resident(connection, holder)
     if known.closed is not None:
         raise UnknownResident
     if not known.notified:
         raise NotNotified
-    if known.residence_until is not None and known.residence_until < run.day:
+    if known.residence_until is not None and known.residence_until < day:
         raise Impossible("the resident's period of stay has ended: it has to be extended first")
     return known
 
 
-def _shown(run: Procedure, holder: int) -> Provided:
-    """Return what is known of a resident, the address too; a supervisor decides on restrictions."""
-    asking = asking_here(run)
-    with run.desk.database.read() as connection:
-        return show_resident(connection, holder, asking)
-
-
 def _entered(
-    run: Procedure, standing: CardStanding, known: Known, wish: CardWish
+    run: Procedure, standing: CardStanding, known: Known, wish: CardWish, row: Row | None
 ) -> tuple[LedgerCard, bool]:
     """Return the ledger's card, entered before it is touched; and whether it was there before."""
     with run.step() as connection:
         with suppress(UnknownCard):
             card = find_card(connection, standing.number)
-            if (card.state, card.holder) == (LedgerState.ISSUING, known.resident):
-                return card, True
-            raise Impossible("this card is another holder's, or was made already: take a blank one")
+            _check_begun(connection, card, known, wish, row)
+            return card, True
+        check_usable(standing, None)  # what is somebody's in another ledger is in none here
         issued = run.day
         expires = card_last_day(standing.kind, issued, known.born, known.residence_until)
         new = NewCard(
             standing.number, known.resident, wish.form, known.municipality, issued, expires
         )
-        return enter_card(connection, new, run.by), False
+        card = enter_card(connection, new, run.by)
+        if row is not None:
+            claim_card(connection, card, row.batch, row.number, run.by)
+        return card, False
+
+
+def _check_begun(
+    connection: Connection, card: LedgerCard, known: Known, wish: CardWish, row: Row | None
+) -> None:
+    """Check that a card which the ledger has was begun for this holder. Impossible."""
+    if (card.state, card.holder) != (LedgerState.ISSUING, known.resident):
+        raise Impossible("this card is another holder's, or was made already: take a blank one")
+    if row is None:
+        return
+    claim = claim_of_card(connection, card.number)
+    if claim is None or claim.done:
+        raise Impossible("this card was made, or begun, at the counter: it is finished there")
+    if card.form is not wish.form:
+        raise Impossible("this card was begun with another form: finish it with that one")
 
 
 def _order(card: LedgerCard, provided: Provided, known: Known, wish: CardWish) -> CardOrder:
@@ -250,7 +280,13 @@ def _order(card: LedgerCard, provided: Provided, known: Known, wish: CardWish) -
 
 
 def _made(
-    run: Procedure, hand: CardAtDesk, order: CardOrder, means: IssuingMeans, *, begun: bool
+    run: Procedure,
+    hand: CardAtDesk,
+    order: CardOrder,
+    means: IssuingMeans,
+    *,
+    begun: bool,
+    standing: CardStanding | None,
 ) -> Personalised:
     """Make the card, also over several tries with the same card. CutOff."""
     run.desk.talk.progress(Step.KEYS)
@@ -264,10 +300,11 @@ def _made(
                 means,
                 at=run.by.at,
                 number=number,
+                standing=standing,
                 on_certified=lambda issued: _note(run, card, issued),
             )
         except LOST as lost:
-            begun = True
+            begun, standing = True, None
             hand.await_again(run.desk, lost)
 
 
@@ -278,25 +315,28 @@ def _note(run: Procedure, number: bytes, issued: tuple[IssuedCertificate, ...]) 
             enter_certificate(connection, number, one.serial, one.use.value, run.by)
 
 
-def _waiting(run: Procedure, hand: CardAtDesk, juki: JukiSession) -> LedgerCard:
+def _settled(run: Procedure, hand: CardAtDesk) -> None:
+    """Settle what was cut off on a card that is made, as `meet` does: it may be handed over."""
+    with run.desk.database.read() as connection:
+        intent = find_intent(connection, hand.number or b"")
+    if intent is not None:
+        with hand.session(run.desk, allow_suspended=True) as juki:
+            settle(run.desk, hand, juki, intent, receipt_of(juki))
+
+
+def waiting_card(run: Procedure, hand: CardAtDesk, juki: JukiSession) -> LedgerCard:
     """Return the card, which is made and waits for its holder. Impossible, as `meet`."""
     number, receipt = juki.card_number(), receipt_of(juki)
     with suppress(UnknownCard), run.step() as connection:
         card = find_card(connection, number)
-        if card.state is LedgerState.ISSUING and not card.receipt and receipt is not None:
+        told = card.receipt or find_intent(connection, number) is not None
+        if card.state is LedgerState.ISSUING and receipt is not None and not told:
             # made, and cut off before the ledger was told
             take_receipt(connection, card, receipt.number, receipt.intent)
-    card = meet(run, hand, juki)
+    card = meet(run, hand, juki, also=_WAITING)
     if card.state is not LedgerState.ISSUING:
         raise Impossible(f"this card is {card.standing}: it was handed over before")
     return card
-
-
-def _answered(run: Procedure, card: LedgerCard, inquiry: int | None) -> None:
-    if inquiry is None:
-        raise Impossible("say the number of the letter whose answer was brought")
-    with run.step() as connection:
-        answer_inquiry(connection, inquiry, card.holder, Task.HAND_OVER.value, run.by)
 
 
 _PAIRS: Final = {
@@ -305,7 +345,7 @@ _PAIRS: Final = {
 }
 
 
-def _typed(desk: Desk, card: LedgerCard) -> tuple[Pin, dict[PinUse, Secret]]:
+def have_secrets_typed(desk: Desk, card: LedgerCard) -> tuple[Pin, dict[PinUse, Secret]]:
     """Have the holder type every secret that the card has, before anything is changed.
 
     The PIN of the common application, which no service asks for, is the Juki application's.

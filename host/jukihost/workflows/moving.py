@@ -147,7 +147,7 @@ def announce_by_post(
             known = [known_resident(connection, one) for one in leaving]
             held = [one for who in leaving for one in cards_of(connection, who, valid=True)]
             protected = any(_protected(connection, who, run.day) for who in leaving)
-        check_presented(run, presented, known[0].born)
+        check_presented(run, presented, known[0].born, known[0].resident)
         if any(one.closed for one in known):
             raise Impossible("the record of one of them is closed")
         if not any(card.state is LedgerState.ACTIVE for card in held):
@@ -322,7 +322,7 @@ def continue_use(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD)
         with desk.database.read() as connection:
             known = known_by_code(connection, code)
             arrival = last_arrival(connection, known.resident)
-        check_presented(run, presented, known.born)
+        check_presented(run, presented, known.born, known.resident)
         origin = _check_continued(run.day, arrival, info, met)
         card = met.own or _taken_over(run, juki, info, origin, known)
         juki.authenticate(Purpose.COUNTER, desk.office.custody, floor=desk.office.key_floor)
@@ -351,7 +351,7 @@ def stay(desk: Desk, hand: CardAtDesk, presented: Presented = WITH_CARD) -> Cont
             raise HolderDiffers
         if known.closed:
             raise Impossible("the holder has moved in elsewhere: the card goes on there")
-        check_presented(run, presented, known.born)
+        check_presented(run, presented, known.born, known.resident)
         with run.step() as connection, suppress(NotAnnounced):
             withdraw_move(connection, card.holder, run.by)
         juki.authenticate(Purpose.COUNTER, desk.office.custody, floor=desk.office.key_floor)

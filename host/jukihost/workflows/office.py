@@ -14,11 +14,11 @@ from jukihost.register import Registers
 from jukihost.workflows.asking import Conversation, Nobody
 from jukihost.workflows.duty import Duty
 from jukihost.workflows.errors import NotOnDuty
+from jukihost.workflows.rules import PresentedBy, Rule, check_override
 
 if TYPE_CHECKING:
     from jukihost.issuing import CertificateAuthority, RecordSigner
     from jukihost.issuing.standing import IssuersKeys
-    from jukihost.workflows.rules import PresentedBy, Rule
     from jukihost.workflows.tasks import Task
 
 
@@ -35,7 +35,8 @@ class Office:
     who signs what cards show.
     key_floor: no card with an older version of a system's key is let in.
     font: of documents on paper, the file's name; see `jukihost.paper.find_font`.
-    rules: where this town's rules of who may come differ from the standard ones.
+    rules: where this town's rules of who may come differ from the standard ones; ValueError for one
+    that no town may have (`check_override`).
     """
 
     municipality: str
@@ -49,6 +50,14 @@ class Office:
     key_floor: int | None = None
     font: str | None = None
     rules: Mapping[tuple[Task, PresentedBy], Rule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the town's own rules."""
+        for line, rule in self.rules.items():
+            try:
+                check_override(line, rule)
+            except ValueError as error:
+                raise ValueError(f"{'/'.join(line)}: {error}") from None
 
 
 class Desk:

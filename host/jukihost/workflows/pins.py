@@ -254,7 +254,7 @@ def _prove(run: Procedure, secret: Elsewhere, session: SecuredSession, use: PinU
 
 
 def _opened(run: Procedure, card: LedgerCard, use: PinUse) -> Intent:
-    with run.step() as connection:
+    with run.opening() as connection:
         run.intent = open_intent(
             connection,
             card,

@@ -21,10 +21,11 @@ from jukihost.ledger import (
     check_right,
     check_running,
     find_lent,
+    untold_certificates,
 )
 from jukihost.log import Outcome, append_derivations, append_use
 from jukihost.models import ResidentCode
-from jukihost.register import code_of_record
+from jukihost.register import answer_inquiry, code_of_record
 from jukihost.workflows.certificates import tell_authority
 from jukihost.workflows.duty import Duty
 from jukihost.workflows.errors import NotApproved, code_of
@@ -53,9 +54,11 @@ class Procedure:
         self.intent: Intent | None = None
         self.undecided = False
         """Whether what was begun is open elsewhere: in another town, or on an operator card."""
+        self.answered: tuple[int, int] | None = None
+        """The inquiry letter whose answer was brought and is not used up yet, and whose it is."""
         self._card: bytes | None = None
         self._resident: ResidentCode | None = None
-        self._body, self._remark = "", ""
+        self._remark = ""
         self._noted = False
         self._operator = desk.duty.operator if desk.duty else NOBODY
 
@@ -75,12 +78,10 @@ class Procedure:
         card: bytes | None = None,
         holder: int | None = None,
         resident: ResidentCode | None = None,
-        body: str | None = None,
     ) -> None:
         """Say whom and what the entry of the log is about, as soon as it is known.
 
-        card: its number. holder: a record's number, or `resident` the code itself. body: who asked,
-        where it is not this counter.
+        card: its number. holder: a record's number, or `resident` the code itself.
         """
         if card is not None:
             self._card = card
@@ -89,8 +90,6 @@ class Procedure:
                 resident = code_of_record(connection, holder)
         if resident is not None:
             self._resident = resident
-        if body is not None:
-            self._body = body
 
     def remark(self, text: str) -> None:
         """Say in a word or two what the entry should tell beside its outcome; no personal data.
@@ -134,11 +133,30 @@ class Procedure:
         with self._logged(Outcome.DONE) as connection:
             if self.task not in DESPITE_STOP:
                 check_running(connection)
+            self._use_answer(connection)
             yield connection
+            left = untold_certificates(connection)
         self._noted, self.intent = True, None
-        if self.desk.office.authority is not None:
+        if left and self.desk.office.authority is not None:
             with suppress(CardError):  # what is not told now is told later
                 tell_authority(self.desk.office)
+
+    @contextmanager
+    def opening(self) -> Iterator[Connection]:
+        """Give the transaction after which a card is touched: for its intent.
+
+        The answer to an inquiry letter is used up in it, so that nothing is refused behind that.
+        InquiryRefused.
+        """
+        with self.step() as connection:
+            self._use_answer(connection)
+            yield connection
+        self.answered = None
+
+    def _use_answer(self, connection: Connection) -> None:
+        if self.answered is not None:
+            number, holder = self.answered
+            answer_inquiry(connection, number, holder, self.task.value, self.by)
 
     def concerns(self, connection: Connection, operator: Operator) -> None:
         """Check that nothing is stopped, unless the operator it is done for may lift that. Stopped.
@@ -160,11 +178,20 @@ class Procedure:
 
     def admit(self) -> None:
         """Check whether it may begin; a refusal is an entry of the log. What entering it does."""
+        with self.noting(), self.desk.database.read() as connection:
+            self._begin(connection)
+
+    @contextmanager
+    def noting(self, *, but: type[CardError] | None = None) -> Iterator[None]:
+        """Note what is raised in the block, `but` apart, as an entry of the log.
+
+        For what comes before a procedure, or ends with nothing to do and no entry.
+        """
         try:
-            with self.desk.database.read() as connection:
-                self._begin(connection)
+            yield
         except BaseException as error:
-            self._note(error)
+            if but is None or not isinstance(error, but):
+                self._note(error)
             raise
 
     def __enter__(self) -> Self:
@@ -216,7 +243,7 @@ class Procedure:
                 at=at,
                 operator=self._operator,
                 terminal=office.database.terminal,
-                body=self._body,
+                body="",
                 purpose=self.task.value,
                 outcome=outcome,
                 reason=self._remark if reason is None else reason,

@@ -53,11 +53,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line of the table: any of the sets `papers` suffices; `source` says whose rule it is."""
+    """A line of the table: any of the sets `papers` suffices; `source` says whose rule it is.
+
+    national: an act or the ministry says it, for every town: none lets anybody in there.
+    """
 
     verdict: Verdict
     papers: tuple[frozenset[Paper], ...]
     source: str
+    national: bool = False
 
 
 def rule_for(
@@ -65,6 +69,29 @@ def rule_for(
 ) -> Rule:
     """Return the line of the table; what has none is impossible."""
     return overrides.get((task, by)) or RULES.get((task, by)) or _NONE
+
+
+def check_override(line: tuple[Task, PresentedBy], rule: Rule) -> None:
+    """Check that a town may have a rule of its own in the place of a line. ValueError, which says
+    why not.
+    """
+    standard = RULES.get(line)
+    if standard is None:
+        raise ValueError("nobody comes to the counter for this: rights and hours alone say who may")
+    if not rule.source.strip():
+        raise ValueError("the source is missing: say whose rule it is")
+    if rule.verdict is Verdict.IMPOSSIBLE:
+        if rule.papers:
+            raise ValueError("what is impossible needs no papers: leave them out")
+        return
+    if standard.national:
+        raise ValueError(
+            f"this is impossible in every town, and no town may be looser ({standard.source})"
+        )
+    if not rule.papers:
+        raise ValueError("say which papers suffice: sets of them, an empty set where none is shown")
+    if any(one < other for one in rule.papers for other in rule.papers):
+        raise ValueError("one set of papers is part of another one, which would never be asked for")
 
 
 _NONE: Final = Rule(Verdict.IMPOSSIBLE, (), "the table has no line for it")
@@ -82,21 +109,26 @@ _PROVEN_CARD: Final = frozenset({Paper.CARD, Paper.PROOF_OF_OFFICE})
 _SENT: Final = frozenset({Paper.PHOTO, Paper.LETTER_OF_ATTORNEY})
 _SENT_ANSWERED: Final = frozenset({Paper.ANSWER, Paper.LETTER_OF_ATTORNEY, Paper.PHOTO})
 
-_Line = tuple[Verdict, str, tuple[frozenset[Paper], ...]]
+_Line = tuple[Verdict, str, tuple[frozenset[Paper], ...], bool]
 _UMI: Final = "Umi-machi, notice 119, 12"
 _PERSONAL: Final = "Mutsuzawa, order 3 of 2003: personally"
 
 
 def _may(source: str, *papers: frozenset[Paper]) -> _Line:
-    return Verdict.ALLOWED, source, papers or (_NOTHING,)
+    return Verdict.ALLOWED, source, papers or (_NOTHING,), False
 
 
 def _decided(source: str, *papers: frozenset[Paper]) -> _Line:
-    return Verdict.DECIDED, source, papers or (_NOTHING,)
+    return Verdict.DECIDED, source, papers or (_NOTHING,), False
 
 
 def _never(source: str) -> _Line:
-    return Verdict.IMPOSSIBLE, source, ()
+    return Verdict.IMPOSSIBLE, source, (), False
+
+
+def _nowhere(source: str) -> _Line:
+    """Return a line of an act, or of the ministry, that holds in every town."""
+    return Verdict.IMPOSSIBLE, source, (), True
 
 
 def _lines(
@@ -104,10 +136,10 @@ def _lines(
 ) -> Iterator[tuple[tuple[Task, PresentedBy], Rule]]:
     """Give the lines of some procedures, one for everybody who may come."""
     for task in tasks:
-        for by, (verdict, source, papers) in zip(
+        for by, (verdict, source, papers, national) in zip(
             (_HOLDER, _HOUSEHOLD, _PARENT, _PROXY), (holder, household, parent, proxy), strict=True
         ):
-            yield (task, by), Rule(verdict, papers, source)
+            yield (task, by), Rule(verdict, papers, source, national)
 
 
 _ISSUE: Final = "Tokorozawa 2003: with a photo document the same day, otherwise by inquiry letter"
@@ -147,16 +179,16 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = dict(
         *_lines(
             (Task.IDENTIFY,),
             _may(_LEAFLET, _CARD),
-            _never(_LEAFLET),
+            _nowhere(_LEAFLET),
             _may("ministry leaflet; Fujioka: under 15 with a parent", _PROVEN_CARD),
-            _never(_LEAFLET),
+            _nowhere(_LEAFLET),
         ),
         *_lines(
             (Task.WIDE_AREA,),
             _may(_IDE, _CARD, _PHOTO),
             _may(_IDE, _CARD, _PHOTO),
             _may("Fujioka: under 15 with a parent", _PROVEN),
-            _never("resident register act, 12-4: oneself or the same household"),
+            _nowhere("resident register act, 12-4: oneself or the same household"),
         ),
         *_lines(
             (Task.MOVE_OUT,),
@@ -211,7 +243,7 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = dict(
         *_lines(
             (Task.CHANGE_CODE,),
             _may(_CODE, _PHOTO, _TWO),
-            _never("Matsubara, ministry: on request of whose code it is"),
+            _nowhere("Matsubara, ministry: on request of whose code it is"),
             _may(_CODE, _PROVEN),
             _decided(_CODE, _SENT),
         ),
@@ -244,7 +276,7 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = dict(
         *_lines(
             (Task.DISCLOSE,),
             _may(_PRIVACY, _PHOTO),
-            _never(_PRIVACY),
+            _nowhere(_PRIVACY),
             _may(_PRIVACY, _PROVEN),
             _decided(_PRIVACY, _SENT),
         ),
@@ -254,6 +286,9 @@ RULES: Final[Mapping[tuple[Task, PresentedBy], Rule]] = dict(
 
 NOBODY_COMES: Final = frozenset(
     {
+        Task.FIND,
+        Task.SHOW_CARDS,
+        Task.BULK_ISSUE,
         Task.INQUIRE,
         Task.CALL_BACK,
         Task.SHOW_NOTICES,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from jukihost.channel import build_channel
 from jukihost.conversation.refusals import NoKeyPair
+from jukihost.conversation.secrets import Pin, SignaturePassword
 from jukihost.errors import AppletNotFound, FileNotFound
 from jukihost.ledger import (
     CertificateState,
@@ -29,7 +30,7 @@ from jukihost.signing.cms import sign_cms
 from jukihost.signing.pdf import sign_pdf
 from jukihost.signing.raw import sign_raw
 from jukihost.signing.xmldsig import sign_xml
-from jukihost.workflows.asking import PinUse, Step, verify_secret
+from jukihost.workflows.asking import PinUse, Step, takes_typed, verify_secret
 from jukihost.workflows.cards import meet
 from jukihost.workflows.errors import Impossible, OtherCard, PinUncertain
 from jukihost.workflows.hand import CardAtDesk
@@ -165,4 +166,5 @@ def _prove(run: Procedure, jpki: JpkiSession, key: JpkiKey) -> None:
         else:
             jpki.verify_pin(typed)
 
-    verify_secret(run.desk.talk, _USES[key], lambda: jpki.pin_retries(key), verify)
+    pad = takes_typed(jpki, SignaturePassword if key is JpkiKey.SIGNATURE else Pin)
+    verify_secret(run.desk.talk, _USES[key], lambda: jpki.pin_retries(key), verify, pad=pad)

@@ -42,6 +42,18 @@ def enter_staff(desk: Desk, operator: Operator) -> Operator:
     return operator
 
 
+def find_staff(desk: Desk, identifier: str) -> Operator:
+    """Return an operator as they are now, for who is about to change them. OperatorRefused.
+
+    It leaves an entry in the log where it is refused; else the change does.
+    """
+    looking = Procedure(desk, Task.OPERATORS)
+    looking.remark(f"change {identifier}")
+    looking.admit()
+    with looking.noting(), desk.database.read() as connection:
+        return find_operator(connection, identifier)
+
+
 def change_staff(desk: Desk, old: Operator, new: Operator) -> Operator:
     """Change an operator's name, role, hours or right to export. OperatorRefused, ChangedMeanwhile.
 

@@ -12,7 +12,12 @@ from jukihost.ledger import Right
 class Task(StrEnum):
     """A procedure, by the name under which the log, intents and rules know it."""
 
+    FIND = "find_resident"
+    """Whose name begins like this."""
+    SHOW_CARDS = "show_cards"
     ISSUE = "issue"
+    BULK_ISSUE = "bulk_issue"
+    """A list of people is checked, for whom cards are made; each of them is an `issue`."""
     INQUIRE = "inquire"
     """A letter is sent to the holder's address."""
     HAND_OVER = "hand_over"

@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from jukihost.connection import Connection
+from jukihost.errors import CardBusy
 from jukihost.pinpad import PinPad
 from jukihost.workflows.asking import Paused, PinWanted, Question, Step
 from jukihost.workflows.errors import Cancelled
 from jukihost.workflows.hand import CardAtDesk
 from jukihost.workflows.office import Desk
+from jukihost.workflows.watching import Watch
 
 PATIENCE: Final = 120.0
-"""Seconds that a question of a procedure is waited for."""
+"""Seconds that a question of a procedure is waited for, and a procedure for the one before."""
+AWAITED: Final = 60.0
+"""Seconds that a card is waited for, to come or to go, unless said otherwise."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,23 +31,54 @@ class Terminal:
 
         terminal = Terminal(desk, lambda: PcscConnection(wait=60))
         terminal.run(resume_card, Presented(papers=frozenset({Paper.PHOTO})))
+        terminal.await_removal()
 
-    Procedures run one after the other, whichever thread asks.
+    Procedures run one after the other, whichever thread asks; one that waits for the one before
+    longer than `patience` seconds is CardBusy.
     """
 
-    def __init__(self, desk: Desk, reach: Callable[[], Connection]) -> None:
+    def __init__(
+        self, desk: Desk, reach: Callable[[], Connection], *, patience: float = PATIENCE
+    ) -> None:
         """Take the desk, and what makes a connection to its reader, not yet open."""
         self.desk = desk
         self._reach = reach
         self._busy = threading.Lock()
+        self._patience = patience
+        self._watch = Watch(reach, self._busy)
+
+    def await_card(self, seconds: float = AWAITED, *, stop: threading.Event | None = None) -> bool:
+        """Wait until a card is in the reader; whether one came in time. TransportError, Cancelled.
+
+        `stop`, once it is set, breaks it off (Cancelled). Over PC/SC nothing reaches the card, so
+        that a conversation may wait in `paused` for a card to be put back. Any other reader is
+        opened for each look, which takes as long as its connection waits for a card (give it no
+        `wait`), and not looked at while a procedure has it.
+        """
+        self.desk.talk.progress(Step.CARD)
+        return self._watch.wait(True, seconds, stop)
+
+    def await_removal(
+        self, seconds: float = AWAITED, *, stop: threading.Event | None = None
+    ) -> bool:
+        """Wait until no card is in the reader; whether it was taken in time. As `await_card`."""
+        self.desk.talk.progress(Step.REMOVAL)
+        return self._watch.wait(False, seconds, stop)
 
     @contextmanager
     def card(self) -> Iterator[CardAtDesk]:
         """Give the card in the reader; waits as long as the connection does. TransportError."""
-        with self._busy:
+        if not self._busy.acquire(timeout=self._patience):
+            raise CardBusy(
+                f"another procedure has had this terminal's reader for {self._patience:g} s: have "
+                "it finished or broken off, then begin again"
+            )
+        try:
             self.desk.talk.progress(Step.CARD)
             with self._reach() as connection:
                 yield CardAtDesk(connection)
+        finally:
+            self._busy.release()
 
     def run(
         self,
@@ -89,8 +124,10 @@ class AsyncTerminal:
         patience: float = PATIENCE,
     ) -> None:
         self._terminal = Terminal(desk, reach)
+        self._watch = self._terminal._watch
         self._talk, self._patience = talk, patience
         self._thread = ThreadPoolExecutor(1, "counter")
+        self._watcher = ThreadPoolExecutor(1, "counter-watch")
         self._turn = asyncio.Lock()
 
     async def run(
@@ -114,9 +151,31 @@ class AsyncTerminal:
                 await asyncio.wait([work])
                 raise
 
+    async def await_card(self, seconds: float = AWAITED) -> bool:
+        """Wait until a card is in the reader; see `Terminal.await_card`. Cancelling stops it."""
+        await self._talk.progress(Step.CARD)
+        return await self._watched(True, seconds)
+
+    async def await_removal(self, seconds: float = AWAITED) -> bool:
+        """Wait until no card is in the reader; see `Terminal.await_removal`."""
+        await self._talk.progress(Step.REMOVAL)
+        return await self._watched(False, seconds)
+
+    async def _watched(self, there: bool, seconds: float) -> bool:
+        stop = threading.Event()
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._watcher, self._watch.wait, there, seconds, stop)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([work])
+            raise
+
     def close(self) -> None:
-        """End the thread, once the procedure in it has ended."""
+        """End the threads, once the procedure and the watch in them have ended."""
         self._thread.shutdown()
+        self._watcher.shutdown()
 
 
 class _Bridge:

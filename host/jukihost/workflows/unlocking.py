@@ -65,15 +65,18 @@ def unlock_operator(
             run.about(card=number)
             if session.password_retries():
                 raise Impossible("this operator card is not locked; its password has tries left")
-            new = _new_password(desk) if new_password else None
+            new = _new_password(desk, number) if new_password else None
             grant = _taken(run, number)
             _unlock(run, session, new)
         with run.finish():
             return Unlocked(number, grant.operator, grant.granted_by)
 
 
-def _new_password(desk: Desk) -> OperatorPassword:
-    new = typed_password(desk.talk, PinWanted(PinUse.NEW_OPERATOR, None))
+def _new_password(desk: Desk, card: bytes) -> OperatorPassword:
+    """Have whose card it is type a new one. OperatorRefused for a card that is lent to nobody."""
+    with desk.database.read() as connection:
+        whose = find_lent(connection, card).identifier
+    new = typed_password(desk.talk, PinWanted(PinUse.NEW_OPERATOR, None, whose))
     new.check_new()
     return new
 

@@ -15,15 +15,14 @@ from jukicard.cli.serve import (
     add_card_arguments,
     add_place_arguments,
     card_sources,
-    ended_by_signals,
     say,
     serve_tcp,
     serve_vpcd,
-    wait_for_a_signal,
 )
 
 if TYPE_CHECKING:
     from jukicard.cli.bench.bench import Bench
+    from jukicard.cli.bench.pane import Pane
     from jukicard.environment import RandomSource
     from jukicard.runtime.card import Card
 
@@ -35,6 +34,7 @@ EXAMPLES: Final = """\
                                               three cards in three slots, each behind a port
   jukicard bench --image card.juki --port 8765
                                               a card from a file; the page is at this port
+  jukicard bench --ledger terminal.db         with the ledger of a terminal beside the cards
 open the link that it shows, in a browser of this machine; it is another one each time
 """
 
@@ -55,6 +55,12 @@ def add_bench_arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep exchanges also while no page is open (by default they are counted only)",
     )
+    command.add_argument(
+        "--ledger",
+        metavar="ADDRESS",
+        help="show the ledger of a terminal too, read only: the path of its database, or "
+        "postgresql://USER@HOST/NAME (needs the extra `terminal`)",
+    )
 
 
 def _port(text: str) -> int:
@@ -67,10 +73,12 @@ def bench(arguments: argparse.Namespace) -> int:
     """Serve the cards and the page until told to end."""
     _check_installed()
     from jukicard.cli.bench.bench import Bench
+    from jukicard.cli.ending import ended_by_signals
     from jukicard.environment import CardEnvironment
     from jukicard.transport.contactless import as_found
 
-    with ended_by_signals(), contextlib.ExitStack() as stack:
+    with ended_by_signals() as ending, contextlib.ExitStack() as stack:
+        pane = None if arguments.ledger is None else _open_ledger(arguments.ledger, stack)
         sources = card_sources(arguments)
         cards: list[tuple[str, Card]] = [
             (source.label, source.make(arguments, stack)) for source in sources
@@ -79,8 +87,8 @@ def bench(arguments: argparse.Namespace) -> int:
         if arguments.watch:
             made.begin_looking()
         _serve_cards(made, [label for label, _ in cards], arguments, stack)
-        _serve_page(made, CardEnvironment().random, arguments.port, stack)
-        wait_for_a_signal()
+        _serve_page(made, CardEnvironment().random, arguments.port, stack, pane)
+        ending.wait()
     return 0
 
 
@@ -115,10 +123,30 @@ def _serve_cards(
     made.serve(start(stack, made.ports, arguments, tell))
 
 
-def _serve_page(made: Bench, random: RandomSource, port: int, stack: contextlib.ExitStack) -> None:
+def _open_ledger(address: str, stack: contextlib.ExitStack) -> Pane:
+    """Return the view of a ledger, which was seen once. UserError where it cannot be seen now."""
+    from jukicard.cli.bench.pane import NoView, Pane, find_view
+
+    try:
+        pane = Pane(find_view("ledger", address))
+    except NoView as error:
+        raise UserError(f"--ledger: {error}") from None
+    problem = pane.look().get("problem")
+    if problem is not None:
+        raise UserError(f"--ledger: {problem['en']}")
+    return stack.enter_context(pane)
+
+
+def _serve_page(
+    made: Bench,
+    random: RandomSource,
+    port: int,
+    stack: contextlib.ExitStack,
+    pane: Pane | None,
+) -> None:
     from jukicard.cli.bench.server import BenchServer
 
-    server = BenchServer(made, random, port)
+    server = BenchServer(made, random, port, pane)
     try:
         stack.enter_context(server)
     except OSError as error:

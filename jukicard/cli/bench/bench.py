@@ -18,7 +18,13 @@ from jukicard.cli.bench.watched import WatchedCard
 from jukicard.environment import CardEnvironment, random_from_state
 from jukicard.errors import IsoError
 from jukicard.filesystem.lifecycle_table import Operation
-from jukicard.memory import ImageError, MemoryFailureError, MemorySnapshot, PersistentMemory
+from jukicard.memory import (
+    ImageError,
+    MemoryFailureError,
+    MemorySnapshot,
+    PersistentMemory,
+    PowerLoss,
+)
 from jukicard.runtime.card import Card
 from jukicard.testing.faults import FaultyBackend
 from jukicard.transport import CardFault, CardNotPresent, CardPort, SlotState, SlotStatus
@@ -184,11 +190,14 @@ class Bench:
     def _look(card: BenchCard) -> None:
         card.told = card.port.changes
         try:
-            look = look_at(card.port.card)
+            look = look_at(_settled(card.port.card))
         except (ImageError, MemoryFailureError, IsoError) as error:
             look = {**card.look, "failed": str(error)}
-        look["hazards"] = [repr(hazard) for hazard in card.port.line.hazards]
-        look["happened"] = len(card.port.line.happened)
+        line = card.port.line
+        pending = [id(hazard) for hazard in line.pending]
+        for name, coming in (("hazards", True), ("past", False)):
+            look[name] = [repr(one) for one in line.hazards if (id(one) in pending) is coming]
+        look |= {"happened": len(line.happened), "pulled": line.pulled}
         if look != card.look:
             card.look = look
             card.looked += 1
@@ -236,7 +245,6 @@ class Bench:
         with self._acting():
             place, found = self._place(slot), self._card(card)
             if place.card == card:
-                found.port.put_back()
                 self._take_out(place)
             elif place.card is not None:
                 raise NotPossible("there is a card in the slot: pull it first")
@@ -280,8 +288,12 @@ class Bench:
             found = self._card(number)
             with self._out(found):
                 card = found.port.card
-                with card.environment.memory.transaction():
-                    card.state.change(operation)
+                card.power_on()
+                try:
+                    with card.environment.memory.transaction():
+                        card.state.change(operation)
+                finally:
+                    card.power_off()
             found.port.say("bench", said)
 
     def set_hazard(self, card: int, name: str, values: Mapping[str, object]) -> None:
@@ -382,6 +394,8 @@ class Bench:
                 raise NotPossible(str(error)) from None
             except MemoryFailureError as error:
                 raise NotPossible(f"the card cannot be written: {error}") from None
+            except PowerLoss:
+                raise NotPossible("the power went in the middle of it, as was to happen") from None
             finally:
                 self.moment += 1
 
@@ -419,7 +433,7 @@ class Bench:
 
     def _state(self, card: BenchCard) -> MemorySnapshot:
         with self._alone(card):
-            return card.port.card.snapshot()
+            return _settled(card.port.card).snapshot()
 
     @contextlib.contextmanager
     def _alone(self, card: BenchCard) -> Iterator[None]:
@@ -455,6 +469,14 @@ class Bench:
         if place.slot is not None:
             place.slot.insert(self._found(self._card(card).port))
         place.card = card
+
+
+def _settled(card: Card) -> Card:
+    """Start a card whose power went at a write, once: only then is it known what has landed."""
+    if card.environment.memory.is_interrupted and not card.powered:
+        card.power_on()
+        card.power_off()
+    return card
 
 
 def _restored(kept: MemorySnapshot, now: Card) -> Card:

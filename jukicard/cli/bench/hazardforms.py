@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -55,11 +54,10 @@ _READ: Final[dict[str, Callable[[object], object]]] = {
 
 
 def hazard_forms() -> list[dict[str, Any]]:
-    """Return every kind of hazard: its name, what it is, and its fields with type and default."""
+    """Return every kind of hazard: its name, and its fields with type and default."""
     return [
         {
             "name": name,
-            "is": (inspect.getdoc(kind) or "").splitlines()[0],
             "fields": [
                 {"name": field.name, "type": str(field.type), "default": _plain(field.default)}
                 for field in _fields(kind)

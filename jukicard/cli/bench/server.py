@@ -22,6 +22,7 @@ from jukicard.apdu.trace.html import to_html
 from jukicard.cli.bench.actions import Malformed, act
 from jukicard.cli.bench.bench import Bench, NotPossible
 from jukicard.cli.bench.guard import MAX_BODY, Guard
+from jukicard.cli.bench.pane import Pane
 from jukicard.cli.bench.stream import Stream
 from jukicard.environment import RandomSource
 from jukicard.transport.address import listen
@@ -57,12 +58,18 @@ def page_files() -> dict[str, tuple[bytes, str]]:
 class BenchServer:
     """The page of one bench on a port of this machine, in a thread of its own."""
 
-    def __init__(self, bench: Bench, random: RandomSource, port: int = 0) -> None:
-        """The token of the link is drawn from `random`; `port` 0 takes any free one."""
+    def __init__(
+        self, bench: Bench, random: RandomSource, port: int = 0, pane: Pane | None = None
+    ) -> None:
+        """The token of the link is drawn from `random`; `port` 0 takes any free one.
+
+        `pane` is the second view, where there is one; it is the caller's to begin and to end.
+        """
         self.port = port
         self._token = base64.urlsafe_b64encode(random.take(TOKEN_BYTES)).decode()
         self._boot = random.take(4).hex()
         self._bench = bench
+        self._pane = pane
         self._files = page_files()
         self._stream: Stream | None = None
         self._server: uvicorn.Server | None = None
@@ -103,6 +110,7 @@ class BenchServer:
             lifespan="off",
             limit_concurrency=MOST_CONNECTIONS,
             log_config=None,
+            log_level="error",  # what strangers send to the port is no matter of this program's
             loop="asyncio",
             date_header=False,
             proxy_headers=False,
@@ -131,7 +139,7 @@ class BenchServer:
     async def _serve(self) -> None:
         assert self._server is not None  # noqa: S101 - `start` has made it
         self._loop = asyncio.get_running_loop()
-        self._stream = Stream(self._bench, self._boot)
+        self._stream = Stream(self._bench, self._boot, self._pane)
         self._ready.set()
         await self._server.serve(sockets=[self._socket])
 

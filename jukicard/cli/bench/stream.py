@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from jukicard.cli.bench.bench import Bench
 from jukicard.cli.bench.hazardforms import hazard_forms
+from jukicard.cli.bench.pane import Pane
 
-TICK: Final = 0.04
+TICK: Final = 0.025
 """How often a page is told what is new, in seconds."""
 LOOK: Final = 0.1
 """How often cards are looked at, at most, in seconds."""
@@ -43,11 +44,13 @@ class Stream:
     """Tells pages of a bench; used by one event loop.
 
     boot: a word for this run, so that a page that was open before it starts anew.
+    pane: the second view, where there is one.
     """
 
-    def __init__(self, bench: Bench, boot: str) -> None:
+    def __init__(self, bench: Bench, boot: str, pane: Pane | None = None) -> None:
         self.bench = bench
         self.boot = boot
+        self.pane = pane
         self.pages = 0
         """How many pages are open."""
         self.ending = asyncio.Event()
@@ -66,10 +69,14 @@ class Stream:
     def _open(self) -> Iterator[None]:
         self.pages += 1
         self.bench.begin_looking()
+        if self.pane is not None:
+            self.pane.begin_looking()
         try:
             yield
         finally:
             self.pages -= 1
+            if self.pane is not None:
+                self.pane.end_looking()
             asyncio.get_running_loop().call_later(LINGER, self.bench.end_looking)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, last: str) -> None:
@@ -141,6 +148,7 @@ class _Page:
     def __init__(self, stream: Stream, last: str) -> None:
         self._stream = stream
         self._overview = ""
+        self._pane = ""
         self._looks: dict[int, int] = {}
         boot, _, text = last.partition("-")
         said = text.isascii() and text.isdecimal() and len(text) < 18
@@ -149,7 +157,8 @@ class _Page:
         self._number = number if self._again else 0
 
     def greeting(self) -> str:
-        hello = {"again": self._again, "hazards": hazard_forms()}
+        view = self._stream.pane is not None
+        hello = {"again": self._again, "hazards": hazard_forms(), "ledger": view}
         return f"retry: 1000\n{_event('hello', json.dumps(hello))}"
 
     def news(self) -> str:
@@ -162,6 +171,9 @@ class _Page:
             if self._looks.get(number) != count:
                 self._looks[number] = count
                 texts.append(_event("card", text))
+        if stream.pane is not None and stream.pane.text != self._pane:
+            self._pane = stream.pane.text
+            texts.append(_event("ledger", self._pane))
         exchanges = stream.bench.exchanges
         if exchanges.last != self._number:
             rows, gone, self._number = exchanges.since(self._number, MOST_ROWS)

@@ -137,8 +137,8 @@ class WatchedCard:
                 return
             self._watched = watched
             if watched and self.unseen:
-                text = f"{self.unseen} exchanges while nobody looked"
-                self._exchanges.add(self.number, notes=[Note("unseen", text)])
+                note = Note("unseen", f"{self.unseen} exchanges while nobody looked")
+                self._exchanges.add(self.number, notes=[note])
             self.unseen = 0
             self._listen()
 
@@ -188,7 +188,8 @@ class WatchedCard:
         """Have nothing more happen to the card; one that was pulled out is back."""
         with self._lock:
             self.changes += 1
-            self._take(self.card)
+            self.line.clear()
+            self._send = self.card.transmit
 
     def put_back(self) -> None:
         """Put the card back where a hazard pulled it out."""

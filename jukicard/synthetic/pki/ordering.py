@@ -165,7 +165,7 @@ class CertificateDesk:
 
     def authority(self, serial: int) -> bytes:
         """Return the certificate, in DER, of the authority that issued one. LookupError."""
-        with self._register.changing() as register:
+        with self._register.reading() as register:
             return _authority_of(_found(register, serial)).certificate
 
     def revoke(self, serial: int, reason: int, since: datetime.datetime) -> None:
@@ -198,7 +198,7 @@ class CertificateDesk:
 
     def revocation(self, serial: int) -> tuple[datetime.datetime, int] | None:
         """Return since when a certificate is revoked and for which reason; None. LookupError."""
-        with self._register.changing() as register:
+        with self._register.reading() as register:
             return _found(register, serial).revocation
 
     def crl(self, serial: int, at: datetime.datetime) -> bytes:
@@ -221,7 +221,7 @@ class CertificateDesk:
 
     def certificates(self, card_number: bytes) -> tuple[tuple[str, bytes], ...]:
         """Return what was issued for keys of a card, oldest first: the kind, and DER."""
-        with self._register.changing() as register:
+        with self._register.reading() as register:
             return tuple((entry.kind, entry.der) for entry in register.of_card(card_number))
 
     def _make(

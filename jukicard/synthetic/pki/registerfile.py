@@ -106,8 +106,19 @@ class RegisterFile:
     @contextmanager
     def changing(self) -> Iterator[Changing]:
         """Do what is inside as one change: all of it is kept, or nothing."""
+        with self._transaction("BEGIN IMMEDIATE") as changing:
+            yield changing
+
+    @contextmanager
+    def reading(self) -> Iterator[Changing]:
+        """See it as it is at one moment; changes nothing, and others need not wait."""
+        with self._transaction("BEGIN") as changing:
+            yield changing
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Changing]:
         with self._lock, self._told(), self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield Changing(connection)
             except BaseException:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,11 @@ except ImportError:  # no Unix: a line is refused when it is opened
 
 DRIVER: Final = Path("/usr/lib/pcsc/drivers/serial/libccidtwin.so")
 """libccid's driver of serial readers, where Debian puts it."""
+_PLAINLY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How the file of a claim is opened: no link is followed, no FIFO waited for."""
+_TRIES: Final = 20
+"""How often the file of a claim may go away while it is locked."""
+_OTHER: Final = "choose another name"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -33,6 +39,7 @@ class LinkedLine:
 
     def __init__(self, link: str) -> None:
         self.link = link
+        self._claim = Claim(link)
         self.master = -1
         self._slave = -1
         self._path = ""
@@ -44,10 +51,11 @@ class LinkedLine:
                 "a serial reader needs a pseudo-terminal, which this system has not; "
                 "serve the card over TCP or to vpcd instead"
             )
-        _free(self.link)
+        self._claim.take()
         try:
             self.master, self._slave = os.openpty()
         except OSError as error:
+            self._claim.leave()
             raise LineRefused(
                 f"no pseudo-terminal can be made ({error.strerror}): close terminals that are not "
                 "needed"
@@ -56,14 +64,11 @@ class LinkedLine:
         os.set_blocking(self.master, False)
         tty.setraw(self._slave)
         try:
-            os.symlink(self._path, self.link)
-        except OSError as error:
+            self._claim.link_to(self._path)
+        except LineRefused:
             self._path = ""
             self.close()
-            raise LineRefused(
-                f"{self.link} cannot be made: {error.strerror}; name a path in a folder that is "
-                "there and that you may write to, as --ccid /PATH/NAME"
-            ) from None
+            raise
 
     def drop_output(self) -> None:
         """Forget what was said to a driver that no longer reads."""
@@ -85,10 +90,11 @@ class LinkedLine:
                 termios.tcflush(self._slave, termios.TCIFLUSH)
 
     def unlink(self) -> None:
-        """Remove the link, if it is still the one that was made here."""
+        """Remove the link, if it is still the one that was made here, and free its name."""
         with contextlib.suppress(OSError):
             if self._path and os.readlink(self.link) == self._path:
                 os.unlink(self.link)
+        self._claim.leave()
 
     def close(self) -> None:
         """Remove the link and close the line; again does nothing."""
@@ -99,23 +105,103 @@ class LinkedLine:
             self.master = -1
 
 
-def _free(link: str) -> None:
-    """Make way for a link: one that leads nowhere is what a killed reader left. LineRefused."""
+class Claim:
+    """The name of a link, for one reader at a time: a locked file beside it says whose it is.
+
+    The lock goes with the process. Where the link leads does not tell whether its reader lives: a
+    terminal that is opened later gets the number of one that is gone.
+    """
+
+    def __init__(self, link: str) -> None:
+        self.link = link
+        folder, name = os.path.split(link)
+        self.path = os.path.join(folder, f".{name}.lock")
+        self._file = -1
+        self._leaving = threading.Lock()
+
+    def take(self) -> None:
+        """Claim the name; the link that a killed reader left is removed. LineRefused."""
+        self._file = self._locked()
+        try:
+            self._make_way()
+        except BaseException:
+            self.leave()
+            raise
+
+    def link_to(self, line: str) -> None:
+        """Make the link, and note where it leads for whoever comes after a kill. LineRefused."""
+        try:
+            os.pwrite(self._file, line.encode(), 0)
+            os.truncate(self._file, len(line.encode()))
+            os.symlink(line, self.link)
+        except OSError as error:
+            raise _not_made(self.link, error) from None
+
+    def leave(self) -> None:
+        """Free the name; again, and from another thread, does nothing."""
+        with self._leaving:
+            file, self._file = self._file, -1
+        if file >= 0:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+            os.close(file)
+
+    def _locked(self) -> int:
+        """Open the file beside the link, locked. LineRefused."""
+        from filelock import lock_descriptor  # not every system has locks; only a reader needs one
+
+        for _ in range(_TRIES):
+            try:
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT | _PLAINLY, 0o600)
+            except OSError as error:
+                raise _not_made(self.path, error) from None
+            free = lock_descriptor(file, blocking=False)
+            if free and _same(file, self.path):
+                return file
+            os.close(file)
+            if not free:
+                raise LineRefused(f"a reader of that name runs at {self.link}: {_OTHER}, or end it")
+        raise LineRefused(f"{self.path} is no file of a reader: {_OTHER}, or remove it")
+
+    def _make_way(self) -> None:
+        """Remove a link that leads nowhere, or where a reader that is gone led it. LineRefused."""
+        link = self.link
+        try:
+            leads = os.readlink(link) if stat.S_ISLNK(os.lstat(link).st_mode) else ""
+            left = os.pread(self._file, 4096, 0).decode(errors="replace")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _not_made(self.link, error) from None
+        if not leads:
+            raise LineRefused(f"{link} exists and is no link to a line: {_OTHER}")
+        if os.path.exists(link) and leads != left:
+            raise LineRefused(
+                f"{link} exists and leads to {leads}, where no reader led it: {_OTHER}, or "
+                f"rm {link}"
+            )
+        try:
+            os.unlink(link)
+        except OSError as error:
+            raise LineRefused(
+                f"{link} was left by a reader that is gone and cannot be removed: {error.strerror}"
+            ) from None
+
+
+def _not_made(path: str, error: OSError) -> LineRefused:
+    return LineRefused(
+        f"{path} cannot be made: {error.strerror}; name a path in a folder that is there and "
+        "that you may write to, as --ccid /PATH/NAME"
+    )
+
+
+def _same(file: int, path: str) -> bool:
+    """Tell whether an open file is the plain one that a path leads to."""
     try:
-        mode = os.lstat(link).st_mode
+        found, there = os.fstat(file), os.lstat(path)
     except OSError:
-        return
-    if not stat.S_ISLNK(mode):
-        raise LineRefused(f"{link} exists and is no link to a line: choose another name")
-    if os.path.exists(link):
-        raise LineRefused(
-            f"{link} exists and leads to {os.readlink(link)}: a reader of that name runs, or one "
-            f"was killed; choose another name, or end it and rm {link}"
-        )
-    try:
-        os.unlink(link)
-    except OSError as error:
-        raise LineRefused(f"{link} leads nowhere and cannot be removed: {error.strerror}") from None
+        return False
+    return stat.S_ISREG(found.st_mode) and os.path.samestat(found, there)
 
 
 def link_of(name: str) -> str:

@@ -10,9 +10,11 @@ from typing import Final, TypeAlias
 from zlib import crc32
 
 import pytest
-from playwright.sync_api import Browser, Page as Tab, sync_playwright
+from playwright.sync_api import Browser, Page as Tab, expect, sync_playwright
 
+from jukicard import issue_card
 from tests.support.interop.missing import require
+from tests.unit.bench.conftest import Page, open_page
 
 SWITCHES: Final = (
     "--no-sandbox",  # root has none
@@ -90,3 +92,18 @@ def open_tab(chromium: Browser) -> Opened:
 def _is_of_the_end(line: str) -> bool:
     """Whether it is what Chromium says of a refused request or of a server that has ended."""
     return line.startswith("Failed to load resource: ")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """The page of a bench with one Juki card."""
+    with open_page(issue_card("juki-v1", seed=1)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(page: Page, open_tab: Opened) -> Iterator[Tab]:
+    """A browser's tab with the page, once it shows the first card."""
+    with open_tab(page.server.link) as opened:
+        expect(opened.locator("#card-1 .chip")).to_have_text("activated")
+        yield opened

@@ -12,11 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page as Tab, expect
 
-from jukicard import issue_card
 from jukihost import TcpConnection
 from tests.interop.bench.conftest import Opened
+from tests.interop.bench.ledgers import open_office
 from tests.support.tree import ROOT
-from tests.unit.bench.conftest import Page, open_page
+from tests.unit.bench.conftest import Page
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 LARGEST: Final = 180_000
@@ -30,9 +30,10 @@ TELLS: Final = (
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with open_page(issue_card("juki-v1", seed=1), issue_card("mynumber", seed=1)) as opened:
-        yield opened
+def page(tmp_path: Path) -> Iterator[Page]:
+    with open_office(tmp_path) as office:
+        office.intent(0x2A02, "unblock_pin")
+        yield office.page
 
 
 def nothing(tab: Tab) -> None:
@@ -51,6 +52,7 @@ def files(tab: Tab) -> None:
     tab.locator("summary[data-key='card-1-D3921000310001010401-summary']").click()
     expect(tab.locator("details[data-key='card-1-D3921000310001010401'] table")).to_be_visible()
     tab.locator("#rows summary").first.click()
+    tab.locator("#card-1 .applications").evaluate("one => one.scrollIntoView()")
 
 
 def much(tab: Tab) -> None:
@@ -68,9 +70,19 @@ def comparison(tab: Tab) -> None:
     expect(tab.locator("#dialog tbody tr").first).to_be_visible()
 
 
+def ledger(tab: Tab) -> None:
+    tab.locator("#tab-ledger").click()
+    expect(tab.locator("[data-key='ledger-intents'] tbody tr")).to_have_count(1)
+
+
+def rules(tab: Tab) -> None:
+    tab.locator("#tab-rules").click()
+    expect(tab.locator("#rule-9000, #rule-6982")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
-@pytest.mark.parametrize("view", [nothing, files, rule, hazard, much, comparison])
+@pytest.mark.parametrize("view", [nothing, files, rule, hazard, much, comparison, ledger, rules])
 def test_the_checker_finds_nothing(
     page: Page, open_tab: Opened, view: Callable[[Tab], None], locale: str, scheme: str
 ) -> None:
@@ -84,7 +96,6 @@ def test_the_checker_finds_nothing(
 
 def test_the_checker_would_find_something(page: Page, open_tab: Opened) -> None:
     with open_tab(page.server.link) as tab:
-        tab.evaluate("() => document.querySelector('#search').closest('label').remove()")
         tab.evaluate("() => document.querySelector('#filter').append("
                      "document.createElement('input'))")  # fmt: skip
         assert Axe().run(tab).response["violations"]
@@ -111,6 +122,7 @@ def shown(page: Page, tab: Tab) -> None:
         ("bench", nothing, "en-GB", "light"),
         ("bench-rule", rule, "en-GB", "light"),
         ("bench-ja", files, "ja-JP", "dark"),
+        ("bench-ledger", ledger, "en-GB", "light"),
     ],
 )
 def test_the_pictures_of_the_manual_are_of_this_page(
@@ -146,5 +158,5 @@ def size(picture: bytes) -> tuple[int, int]:
 
 
 def test_every_picture_of_the_manual_is_made_here() -> None:
-    made = {"bench.png", "bench-rule.png", "bench-ja.png"}
+    made = {"bench.png", "bench-rule.png", "bench-ja.png", "bench-ledger.png"}
     assert {path.name for path in Path(PICTURES).iterdir()} == made

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator
-from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, Page as Tab, expect
 
-from jukicard import issue_card
+from jukicard.cli.bench.stream import MOST_PAGES
 from jukihost import TcpConnection
 from tests.interop.bench.conftest import Opened
-from tests.unit.bench.conftest import Page, open_page
-
-SELECT: Final = bytes.fromhex("00A4040C0AD3921000310001010401")
-WRONG: Final = bytes.fromhex("0020009C04") + b"9999"
-VERIFY: Final = bytes.fromhex("0020009C04") + b"1234"
-READ_CODE: Final = bytes.fromhex("00B2011400")
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with open_page(issue_card("juki-v1", seed=1)) as opened:
-        yield opened
-
-
-def said(page: Page, *commands: bytes) -> list[bytes]:
-    with TcpConnection("127.0.0.1", page.slots[0].port) as terminal:
-        return [terminal.transmit(command) for command in commands]
+from tests.support.ports import kept_port
+from tests.unit.bench.conftest import Page
+from tests.unit.bench.onbench import READ_CODE, SELECT, VERIFY, WRONG, said
+from tests.unit.bench.test_command import started
 
 
 def test_two_browsers_see_the_same_and_what_the_other_does(page: Page, open_tab: Opened) -> None:
@@ -61,12 +47,12 @@ def test_a_browser_that_is_closed_in_the_middle_stops_nobody(
         def talk() -> None:
             while not talking.is_set():
                 terminal.transmit(READ_CODE)
-                time.sleep(0.002)
+                time.sleep(0.01)
 
         talker = threading.Thread(target=talk)
         talker.start()
         try:
-            expect(leaves.locator("#rows > li.refused").first).to_be_visible()
+            expect(leaves.locator("#rows > li.refused").first).to_be_visible(timeout=20_000)
             context.close()
             time.sleep(0.3)
         finally:
@@ -82,7 +68,63 @@ def test_a_page_says_that_the_program_has_ended(page: Page, open_tab: Opened) ->
         page.server.close()
         expect(tab.locator("#connection")).to_have_class("ended")
         expect(tab.locator("#connection")).to_contain_text("start it again")
+        tab.locator("[data-key='card-1-snapshot']").click()
+        expect(tab.locator("#problem")).to_contain_text("does not answer: it may have ended")
     assert said(page, SELECT) == [b"\x90\x00"]
+
+
+@pytest.mark.parametrize("boot", ["", "another run"])
+def test_a_line_that_breaks_is_found_again_and_nothing_is_shown_twice(
+    page: Page, open_tab: Opened, boot: str
+) -> None:
+    with open_tab(page.server.link) as tab:
+        said(page, SELECT, WRONG)
+        expect(tab.locator("#rows > li")).to_have_count(3)
+        stream, server, loop = page.server._stream, page.server._server, page.server._loop
+        assert stream
+        assert server
+        assert loop
+        stream.boot = boot or stream.boot
+        tab.evaluate(
+            "() => { const line = document.getElementById('connection'); window.seen = [];"
+            " new MutationObserver(() => seen.push(line.className))"
+            ".observe(line, {attributes: true}) }"
+        )
+        for one in list(server.server_state.connections):
+            loop.call_soon_threadsafe(one.transport.abort)
+        tab.wait_for_function("() => seen.includes('lost') && seen.at(-1) === 'connected'")
+        said(page, SELECT)
+        expect(tab.locator("#rows > li", has_text="SELECT")).to_have_count(2)
+        expect(tab.locator("#rows > li")).to_have_count(5)
+
+
+def test_one_page_too_many_is_told_that_and_not_that_all_has_ended(
+    page: Page, open_tab: Opened, chromium: Browser
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_PAGES):
+            stack.enter_context(page.stream()).until("hello")
+        context = stack.enter_context(contextlib.closing(chromium.new_context()))
+        tab = context.new_page()
+        tab.goto(page.server.link)
+        expect(tab.locator("#connection")).to_have_class("full")
+        expect(tab.locator("#connection")).to_contain_text("close one")
+    with open_tab(page.server.link) as after:
+        expect(after.locator("#card-1 .chip")).to_be_visible()
+
+
+def test_a_page_of_a_program_that_was_killed_waits_and_then_asks_for_the_new_link(
+    chromium: Browser,
+) -> None:
+    with kept_port() as port, contextlib.closing(chromium.new_context()) as context:
+        options = "--tcp", "127.0.0.1", "--port", str(port), "juki-v1:1"
+        tab = context.new_page()
+        with started(*options) as (_, lines):
+            tab.goto(lines[-1].removeprefix("the page: "))
+            expect(tab.locator("#connection")).to_have_class("connected")
+        expect(tab.locator("#connection")).to_have_class("lost")
+        with started(*options):
+            expect(tab.locator("#connection")).to_have_class("ended", timeout=10_000)
 
 
 def heap(tab: Tab) -> dict[str, float]:

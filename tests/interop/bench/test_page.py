@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 from playwright.sync_api import Page as Tab, expect
@@ -15,11 +18,7 @@ from jukicard.testing import HAZARDS
 from jukihost import TcpConnection
 from tests.interop.bench.conftest import Opened
 from tests.unit.bench.conftest import Page, open_page
-
-SELECT: Final = bytes.fromhex("00A4040C0AD3921000310001010401")
-VERIFY: Final = bytes.fromhex("0020009C04") + b"1234"
-WRONG: Final = bytes.fromhex("0020009C04") + b"9999"
-READ_CODE: Final = bytes.fromhex("00B2011400")
+from tests.unit.bench.onbench import READ_CODE, SELECT, VERIFY, WRONG, said
 
 
 @pytest.fixture
@@ -28,21 +27,8 @@ def page() -> Iterator[Page]:
         yield opened
 
 
-@pytest.fixture
-def tab(page: Page, open_tab: Opened) -> Iterator[Tab]:
-    with open_tab(page.server.link) as opened:
-        expect(opened.locator("#card-1 .chip")).to_have_text("activated")
-        yield opened
-
-
 def terminal(page: Page) -> TcpConnection:
     return TcpConnection("127.0.0.1", page.slots[0].port)
-
-
-def said(page: Page, *commands: bytes) -> None:
-    with terminal(page) as connection:
-        for command in commands:
-            connection.transmit(command)
 
 
 def press(tab: Tab, where: str, name: str) -> None:
@@ -65,10 +51,44 @@ def test_a_newcomer_finds_why_and_what_to_send_instead(page: Page, tab: Tab) -> 
     dialog = tab.get_by_role("dialog")
     for sentence in ("something must be proven first", "GET CHALLENGE", "00 84 00 00 08",
                      "MUTUAL AUTHENTICATE", "81 RESIDENT_IDENTIFICATION", "9C for 001C",
-                     "class byte 0C", "docs/card.md"):  # fmt: skip
+                     "class byte 0C", "Any one of the rights", "Pages of the manual",
+                     "docs/card.md", "One of several conversations",
+                     "Lc says how many bytes"):  # fmt: skip
         expect(dialog).to_contain_text(sentence)
     tab.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_what_the_page_names_to_be_typed_reads_the_code(
+    page: Page, tab: Tab, tmp_path: Path
+) -> None:
+    """Each word of the page's commands is taken as it stands there; the address is the slot's."""
+    said(page, SELECT, READ_CODE)
+    tab.locator("#rows > li.refused").get_by_role("button").click()
+    commands = tab.get_by_role("dialog").locator("pre").inner_text().splitlines()
+    address = re.search(r"at (127\.0\.0\.1:\d+)", tab.locator("#slot-0 > .told").inner_text())
+    assert address
+    assert len(commands) == 2
+    printed = ""
+    for command in commands:
+        program, *words = command.replace("HOST:PORT", address[1]).split()
+        assert program == "jukihost"
+        words += ["--pin-file", "-"] if "--tcp" in words else []
+        done = subprocess.run(
+            [sys.executable, "-m", program, *words],
+            cwd=tmp_path,
+            input="1234\n",
+            capture_output=True,
+            text=True,
+            env={**os.environ, "JUKIHOST_PASSPHRASE": "correct horse battery"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        printed = done.stdout.strip()
+    assert re.fullmatch(r"\d{11}", printed)
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#rows")).to_contain_text("READ RECORD: record 1 [secure messaging]")
+    expect(tab.locator("#rows")).not_to_contain_text(printed)
 
 
 def test_tries_and_proofs_are_shown_as_they_change(page: Page, tab: Tab) -> None:

@@ -69,7 +69,7 @@ class Browser:
         """Type the PIN into the window that asks for it, and wait until that is gone."""
         self.press(window, "type", "--delay", "50", pin)
         self.press(window, "key", "Return")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while window in self.windows(PROMPT) and time.monotonic() < deadline:
             time.sleep(0.1)
 
@@ -106,7 +106,9 @@ def _make_certificate_store(desk: Desk) -> None:
 
 @contextmanager
 def _display(desk: Desk) -> Iterator[None]:
-    screen = ("-screen", "0", "1000x700x24", "-nolisten", "tcp")
+    # Without -noreset it throws out whoever is just connecting when its last client goes, and
+    # xdotool comes and goes before the browser is there.
+    screen = ("-screen", "0", "1000x700x24", "-nolisten", "tcp", "-noreset")
     server = desk.start(
         "Xvfb", "-displayfd", "1", *screen, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )

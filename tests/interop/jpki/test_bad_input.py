@@ -187,7 +187,7 @@ class PulledWhileSigning:
 
     def response(self, raw: bytes) -> None:
         if self.signing.is_set():
-            self.pulled.wait(20)
+            self.pulled.wait(60)
 
     def reset(self, atr: bytes) -> None:
         pass
@@ -202,7 +202,7 @@ def test_a_card_pulled_while_it_signs_is_an_error_and_the_card_is_intact(
         jpki = JpkiSession(build_channel(connection)).open()
         jpki.verify_pin(PIN)
         signature = threads.submit(jpki.sign, JpkiKey.AUTHENTICATION, INFO)
-        assert pulled.signing.wait(20)
+        assert pulled.signing.wait(60)
         removal = threads.submit(desk.pcscd.slots.slots[0].remove)
         try:
             # pcscd reports no failure, but an answer without a single byte

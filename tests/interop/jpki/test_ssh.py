@@ -53,7 +53,7 @@ def ssh_server(desk: Desk, authorized: Path) -> Iterator[SshServer]:
     shadow = desk.file("shadow", "root:*:19000:0:99999:7:::\n")
     command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh")
     with desk.running(*command, shadow, server.config, log=server.log) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "Server listening" not in server.said:
             assert process.poll() is None, server.said
             assert time.monotonic() < deadline, server.said

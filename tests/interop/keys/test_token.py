@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
@@ -183,6 +180,7 @@ def test_a_master_does_nothing_but_sign_and_never_comes_out(
             assert may == ["SIGN"]
             assert not one[pkcs11.Attribute.EXTRACTABLE]
             assert one[pkcs11.Attribute.SENSITIVE]
+            assert not one[pkcs11.Attribute.MODIFIABLE]
             with pytest.raises(pkcs11.PKCS11Error):
                 one[pkcs11.Attribute.EXTRACTABLE] = True
 
@@ -221,78 +219,6 @@ def test_of_several_masters_that_are_drawn_none_stays_when_one_fails(
         token.create(["FIRE", "WATER"])
     token.open()
     assert token.inventory() == ()
-
-
-# -- threads and processes -------------------------------------------------------------------------
-
-EIGHT = """
-import sys, threading
-from jukihost.keys import SoftwareCustody, TokenCustody
-from jukihost.keys.diversification import derive_card_keys
-
-key, address, pin = bytes.fromhex(sys.argv[1]), sys.argv[2], sys.argv[3]
-wrong = []
-with TokenCustody(address, lambda: pin) as token:
-    token.import_key("FIRE", 1, key)
-    def work(first):
-        for at in range(100):
-            number = bytes((first, at)) + bytes(6)
-            if token.derive_card_keys("FIRE", number, bytes(7), 1) != derive_card_keys(
-                "MA-AES128", key, number, bytes(7), 1
-            ):
-                wrong.append(number)
-    threads = [threading.Thread(target=work, args=(one,)) for one in range(8)]
-    for one in threads: one.start()
-    for one in threads: one.join()
-print("right" if not wrong else wrong)
-"""
-
-
-def test_eight_threads_use_one_token(address: str) -> None:
-    """Without one thread for all calls the library crashes: it is in a process of its own here."""
-    done = subprocess.run(
-        [sys.executable, "-c", EIGHT, master("MA-AES128").hex(), address, PIN],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'host'}"},
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr[-1000:]
-
-
-FORK = """
-import os, sys
-from jukihost.keys import TokenCustody
-from jukihost.keys.pkcs11 import TokenError
-
-address, pin = sys.argv[1:]
-with TokenCustody(address, lambda: pin) as token:
-    token.generate("FIRE")
-    child = os.fork()
-    if not child:
-        try:
-            token.inventory()
-        except TokenError as refused:
-            token.close()
-            os._exit(7 if "another process" in str(refused) else 1)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert len(token.inventory()) == 1
-print("right")
-"""
-
-
-def test_a_child_does_not_use_what_its_parent_opened(address: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK, address, PIN],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'host'}"},
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "right"), done.stderr[-1000:]
 
 
 # -- a key that signs ------------------------------------------------------------------------------

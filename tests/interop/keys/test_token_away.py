@@ -11,14 +11,15 @@ from jukicard.transport.inprocess import LocalReader
 from jukihost import JukiSession, Purpose, build_channel
 from jukihost.cli import main
 from jukihost.keys import TokenCustody, UnknownKey, published
-from jukihost.keys.pkcs11 import TokenFull, TokenNotFound, TokenPinRefused
+from jukihost.keys.pkcs11 import TokenFull, TokenNotFound, TokenPinRefused, TokenUnfit
 from jukihost.keys.tokensigner import TokenSigningKey
 from tests.support.interop.softhsm import PIN, SoftHsm
 
 NUMBER = bytes(range(1, 9))
 KEY = bytes.fromhex("8A135CF097E42B61D30F48BA76C51E92")
-MEMORY, REMOVED, DEVICE, PROTECTED = 0x31, 0x32, 0x30, 0xE2
-"""CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_TOKEN_WRITE_PROTECTED."""
+MEMORY, REMOVED, DEVICE, PROTECTED, MECHANISM = 0x31, 0x32, 0x30, 0xE2, 0x70
+"""CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_TOKEN_WRITE_PROTECTED,
+CKR_MECHANISM_INVALID."""
 
 
 @pytest.mark.parametrize("code", [MEMORY, PROTECTED])
@@ -44,6 +45,77 @@ def test_a_full_token_is_said_and_nothing_is_half_made(
     for _, make in makers[1:]:
         make()
     assert token.newest_version("FIRE") == 2
+
+
+def test_a_key_that_the_token_made_and_cannot_use_does_not_stay(
+    softhsm: SoftHsm, token: TokenCustody
+) -> None:
+    """What was drawn or brought is tried at once; a card is never given keys of another."""
+    makers: list[Callable[[], object]] = [
+        lambda: token.generate("WATER"),
+        lambda: token.import_key("WATER", 1, KEY),
+        lambda: TokenSigningKey.draw(token, "log"),
+    ]
+    for make in makers:
+        with softhsm.answering("C_SignInit", MECHANISM), pytest.raises(TokenUnfit):
+            make()
+        assert token.inventory() == ()
+        with pytest.raises(UnknownKey):
+            TokenSigningKey.of(token, "log")
+
+
+ATTRIBUTES = {
+    "TOKEN": (0x001, False), "PRIVATE": (0x002, False), "SENSITIVE": (0x103, False),
+    "ENCRYPT": (0x104, True), "DECRYPT": (0x105, True), "WRAP": (0x106, True),
+    "UNWRAP": (0x107, True), "SIGN": (0x108, False), "VERIFY": (0x10A, True),
+    "DERIVE": (0x10C, True), "EXTRACTABLE": (0x162, True), "MODIFIABLE": (0x170, True),
+    "SIGN_RECOVER": (0x109, True),
+}  # fmt: skip
+"""CKA_... (PKCS#11 2.40, pkcs11t.h), and what a key of ours never is."""
+MASTER = ATTRIBUTES.keys() - {"SIGN_RECOVER"}
+SIGNER = ATTRIBUTES.keys() - {"ENCRYPT", "WRAP", "VERIFY"}
+
+
+def everything(token: TokenCustody) -> list[object]:
+    return token.use(lambda opened: list(opened.get_objects()))
+
+
+def test_a_key_that_the_token_makes_as_it_likes_is_refused_and_does_not_stay(
+    softhsm: SoftHsm, token: TokenCustody
+) -> None:
+    """It says that all is well; what it made is read back."""
+    makers: list[tuple[str, Callable[[], object]]] = [
+        ("C_GenerateKey", lambda: token.generate("WATER")),
+        ("C_CreateObject", lambda: token.import_key("WATER", 1, KEY)),
+        ("C_GenerateKeyPair", lambda: TokenSigningKey.draw(token, "log")),
+    ]
+    for function, make in makers:
+        for name in sorted(SIGNER if function.endswith("Pair") else MASTER):
+            with softhsm.making(*ATTRIBUTES[name]) as made:
+                with pytest.raises(TokenUnfit, match=rf"does not heed {name}\)"):
+                    make()
+                assert made == [function]
+            assert everything(token) == []
+    for _, make in makers[1:]:
+        make()
+    assert len(everything(token)) == 3
+
+
+def test_a_key_that_is_refused_and_cannot_be_deleted_is_said(
+    softhsm: SoftHsm, token: TokenCustody
+) -> None:
+    makers: list[Callable[[], object]] = [
+        lambda: token.generate("WATER"),
+        lambda: TokenSigningKey.draw(token, "log"),
+    ]
+    for make in makers:
+        with (
+            softhsm.making(*ATTRIBUTES["EXTRACTABLE"]),
+            softhsm.answering("C_DestroyObject", PROTECTED) as asked,
+            pytest.raises(TokenUnfit, match="delete it with the token's own tools"),
+        ):
+            make()
+        assert asked == [1 if make is makers[0] else 2]
 
 
 def test_a_full_token_is_said_at_a_shell(

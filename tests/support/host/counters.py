@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final, Self
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 
 from jukicard import PROFILES, Card, LocalReader, Printed, issue_card
 from jukicard.runtime.boundary import raise_bug
@@ -35,12 +35,12 @@ from jukihost.ledger import (
     move_card,
     open_intents,
 )
-from jukihost.log import Use, create_log
-from jukihost.log.tables import queue
+from jukihost.log import Derivations, Use, create_log
+from jukihost.log.tables import entries, queue
 from jukihost.models import CardForm, CardState
 from jukihost.register import Resident, enter_resident
 from jukihost.workflows import CardAtDesk, Desk, Duty, Office, Paused, PinWanted, Question, Step
-from tests.support.host.custody import PublicMasters
+from tests.support.host.custody import CountingMasters
 from tests.support.host.ledgers import ALWAYS, FIRST, SECOND
 from tests.support.host.residents import RESIDENT, TOWN, another
 from tests.support.host.town import ORIGIN, PSEUDONYMS
@@ -49,6 +49,8 @@ PIN: Final = "4711"
 CLERK: Final = "clerk-1"
 SUPERVISOR: Final = "super-1"
 AUDITOR: Final = "auditor-1"
+
+_DERIVATIONS: Final = b"jukihost-derivations@"
 
 
 class Reader:
@@ -144,7 +146,8 @@ class Counter:
         **profile: Any,
     ) -> None:
         self.database, self.clock, self.town = database, clock, town
-        self.custody = CountedCustody(PublicMasters())
+        self.masters = CountingMasters()
+        self.custody = CountedCustody(self.masters)
         self.office = Office(town, database, self.custody, PSEUDONYMS)
         admin = By.at_terminal(database, FIRST.identifier)
         with database.begin() as connection:
@@ -173,15 +176,20 @@ class Counter:
         receipts: bool = True,
         profile: str = "juki-v2",
         form: CardForm = CardForm.WITH_PHOTO,
+        issued: date | None = None,
+        handed: bool = True,
     ) -> tuple[Card, bytes]:
-        """Make a card for a holder, and let the ledger say that it is theirs; its number too."""
+        """Make a card for a holder, and let the ledger say that it is theirs; its number too.
+
+        issued: the day on which it was, today where it is not said. handed: it does not wait.
+        """
         self._drawn += 1
         number = (
             bytes.fromhex("81392000")
             + int(self.town[:2]).to_bytes(1)
             + self._drawn.to_bytes(3, "big")
         )
-        issued = self.clock.now().astimezone(JAPAN).date()
+        issued = issued or self.clock.now().astimezone(JAPAN).date()
         card = issue_card(
             replace(PROFILES[profile], receipts=receipts),
             seed=self._drawn,
@@ -197,7 +205,8 @@ class Counter:
         new = NewCard(number, holder, form, self.town, issued, expires)
         with self.database.begin() as connection:
             entered = enter_card(connection, new, by)
-            move_card(connection, entered, CardAct.HAND_OVER, Reason.APPLICATION, by)
+            if handed:
+                move_card(connection, entered, CardAct.HAND_OVER, Reason.APPLICATION, by)
         return card, number
 
     def another_resident(self, seed: str, **wishes: Any) -> int:
@@ -236,6 +245,21 @@ class Counter:
     def told(self) -> list[tuple[str, str, str]]:
         """Purpose, outcome and reason of every use that the log was told of."""
         return [(use.purpose, use.outcome.value, use.reason) for use in self.uses()]
+
+    def uncounted(self) -> dict[tuple[str, int], int]:
+        """What the custody was asked for, and neither is in the log nor waits to be written there.
+
+        Ends the counting: for what is left at the end of a test.
+        """
+        found = union_all(select(queue.c.entry), select(entries.c.entry)).subquery()
+        with self.database.read() as connection:
+            rows = connection.execute(select(found.c.entry)).scalars().all()
+        left = self.masters.asked.copy()
+        for one in (Derivations.parse(row) for row in rows if row.startswith(_DERIVATIONS)):
+            left[one.system, one.version] -= one.count
+        with self.custody.taken() as waiting:
+            left.subtract(waiting)
+        return {key: count for key, count in left.items() if count > 0}
 
     def undecided(self) -> int:
         """How many intents are open."""

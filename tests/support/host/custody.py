@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from jukihost.keys import CardKeys, PublishedKeys
 from jukihost.keys.diversification import derive_card_keys
 from jukihost.keys.published import published_master
@@ -22,3 +24,17 @@ class PublicMasters(PublishedKeys):
         master = published_master(system, self._suite)
         other = bytes(a ^ b for a, b in zip(master, self._others, strict=True))
         return derive_card_keys(self._suite, other, card_number, aid, version)
+
+
+class CountingMasters(PublicMasters):
+    """Counts by itself what it is asked for, by system and version."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[tuple[str, int]] = Counter()
+
+    def derive_card_keys(
+        self, system: str, card_number: bytes, aid: bytes, version: int
+    ) -> CardKeys:
+        self.asked[system, version] += 1
+        return super().derive_card_keys(system, card_number, aid, version)

@@ -9,27 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, select
 
-from jukihost.database import Database
+from jukicard import Card
+from jukihost.database import Database, metadata
 from jukihost.database.errors import DatabaseAway
 from jukihost.errors import CardError
-from jukihost.ledger import By, lift_stop, stop
+from jukihost.ledger import By, Hours, change_operator, find_operator, lift_stop, stop
 from jukihost.workflows import CardAtDesk, Desk, Task, recover_card
-from tests.support.host.counters import Clerk, Counter
-from tests.support.host.ledgers import FIRST, SECOND
+from tests.support.host.counters import CLERK, Clerk, Counter
+from tests.support.host.ledgers import ALWAYS, FIRST, SECOND
 from tests.support.soak import ASKED
 
 _APART: Final = 13
 """In a short run, so many exchanges are between two that are cut."""
 _MOST: Final = 400
 """More exchanges or transactions than any procedure has."""
+OVER: Final = Hours(frozenset(range(7)), time(1), time(2))
+"""An operator's hours that are over, whatever the time of a test."""
 
 
 class Killed(BaseException):
@@ -59,6 +62,8 @@ CUTS: Final = [
     for cut in (Cut(acts), Cut(acts, puts_back=True), Cut(acts, killed=True))
 ]
 """Each way to cut at an exchange, for `parametrize`."""
+CUTS_FOR_GOOD: Final = [cut for cut in CUTS if "put back" not in str(cut.id)]
+"""Those after which the procedure does not go on: for what asks nobody to put a card back."""
 
 
 class Trouble(Enum):
@@ -68,6 +73,7 @@ class Trouble(Enum):
     BLINK = "the database is away for this transaction"
     STOP = "two operators turn the emergency stop"
     IDLE = "the terminal was left alone for too long"
+    HOURS = "the operator's hours end"
     BACKWARDS = "the clock goes back"
     KILLED = "the process ends"
 
@@ -84,6 +90,10 @@ class Cutting:
     procedure: the procedure itself, at a desk, with the card in its reader.
     check: asserts that card, ledger and log agree; told whether the procedure came to its end.
     secrets: what is typed, again in each run.
+    beside: gives another card that takes part, where one does; it is seen afterwards too.
+    silent: where nothing was to be done, there is no entry in the log.
+    reads: gives the card in the reader that is cut, where it is not the holder's: an operator's.
+    operator: whose hours end.
     """
 
     counter: Counter
@@ -92,6 +102,10 @@ class Cutting:
     procedure: Callable[[Desk, CardAtDesk], object]
     check: Callable[[bool], object]
     secrets: tuple[str, ...] = ()
+    beside: Callable[[], Card] | None = None
+    silent: bool = False
+    reads: Callable[[], Card | None] = lambda: None
+    operator: str = CLERK
 
     def at_every_exchange(self, cut: Cut) -> int:
         """Cut at every exchange; return how many there are, or a few more.
@@ -101,10 +115,10 @@ class Cutting:
         for at in self._places(cut):
             self.prepare()
             known = self._entries()
-            with self.counter.on_desk() as (hand, reader):
-                database = _Watched(self.counter.database)
+            with self.counter.on_desk(self.reads()) as (hand, reader):
+                database = Watched(self.counter.database)
 
-                def kill(database: _Watched = database) -> BaseException:
+                def kill(database: Watched = database) -> BaseException:
                     database.dead = True
                     return Killed()
 
@@ -122,7 +136,10 @@ class Cutting:
         for at in range(_MOST):
             self.prepare()
             known = self._entries()
-            with self.counter.on_desk() as (hand, _), self._trouble(trouble, at) as database:
+            with (
+                self.counter.on_desk(self.reads()) as (hand, _),
+                self._trouble(trouble, at) as database,
+            ):
                 done = self._run(database, hand, puts_back=True)
                 ended = database.begun <= at
             self._settled(known, done, may_lack=not done and trouble in _UNWRITTEN)
@@ -148,9 +165,13 @@ class Cutting:
     def _settled(self, known: int, done: bool, *, may_lack: bool) -> None:
         """Let another terminal see the card, and check what then is."""
         entries = self._entries() - known
+        may_lack = may_lack or self.silent
         assert entries == 1 or (may_lack and entries == 0), self.counter.told()[-3:]
         with self.counter.on_desk() as (hand, _):
             recover_card(self.counter.desk(), hand)
+        if self.beside is not None:
+            with self.counter.on_desk(self.beside()) as (hand, _):
+                recover_card(self.counter.desk(), hand)
         assert self.counter.undecided() == 0
         self.check(done)
 
@@ -158,13 +179,14 @@ class Cutting:
         return sum(purpose == self.task.value for purpose, _, _ in self.counter.told())
 
     @contextmanager
-    def _trouble(self, trouble: Trouble, at: int) -> Iterator[_Watched]:
+    def _trouble(self, trouble: Trouble, at: int) -> Iterator[Watched]:
         """Give a database that has trouble before its transaction `at`; all is well afterwards."""
         clock, stopped = self.counter.clock, False
         moved = timedelta()
+        kept: dict[str, list[Row[Any]]] = {}
 
-        def happen(database: _Watched) -> None:
-            nonlocal stopped, moved
+        def happen(database: Watched) -> None:
+            nonlocal stopped, moved, kept
             if trouble in (Trouble.AWAY, Trouble.BLINK):
                 database.away = trouble is Trouble.AWAY
                 raise DatabaseAway
@@ -172,34 +194,57 @@ class Cutting:
                 database.dead = True
                 raise Killed
             if trouble is Trouble.STOP:
-                self._turn(stop)
-                stopped = True
+                turn(self.counter, stop)
+                stopped, kept = True, self._rows()
+                return
+            if trouble is Trouble.HOURS:
+                self._work(OVER)
                 return
             moved = timedelta(minutes=20 if trouble is Trouble.IDLE else -20)
             clock.move(moved)
 
         try:
-            yield _Watched(self.counter.database, at, happen)
+            yield Watched(self.counter.database, at, happen)
+            assert not stopped or self._rows() == kept, "P22: it was written on, while stopped"
         finally:
             if moved < timedelta():
                 clock.move(-moved)
             if stopped:
-                self._turn(lift_stop)
+                turn(self.counter, lift_stop)
+            self._work(ALWAYS)
 
-    def _turn(self, turn: Callable[[Connection, By, str, str], None]) -> None:
+    def _rows(self) -> dict[str, list[Row[Any]]]:
+        """All that is in the database, but for the log."""
+        with self.counter.database.read() as connection:
+            return {
+                table.name: list(connection.execute(select(table)))
+                for table in metadata.sorted_tables
+                if not table.name.startswith("log_") and table.name != "database_clocks"
+            }
+
+    def _work(self, hours: Hours) -> None:
+        """Let the operator work at other hours."""
         with self.counter.database.begin() as connection:
+            found = find_operator(connection, self.operator)
             by = By.at_terminal(self.counter.database, FIRST.identifier)
-            turn(connection, by, SECOND.identifier, "a rehearsal")
+            change_operator(connection, found, replace(found, hours=hours), by)
 
 
-class _Watched(Database):
+def turn(counter: Counter, switch: Callable[[Connection, By, str, str], None]) -> None:
+    """Have two operators turn the emergency stop, on or off, at another desk."""
+    with counter.database.begin() as connection:
+        by = By.at_terminal(counter.database, FIRST.identifier)
+        switch(connection, by, SECOND.identifier, "a rehearsal")
+
+
+class Watched(Database):
     """A terminal's database in which something happens before one of its transactions."""
 
     def __init__(
         self,
         database: Database,
         at: int = _MOST,
-        happen: Callable[[_Watched], None] | None = None,
+        happen: Callable[[Watched], None] | None = None,
     ) -> None:
         super().__init__(database.engine, database.clock, database.terminal)
         self.begun = 0

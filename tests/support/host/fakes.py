@@ -294,6 +294,6 @@ def _thread(run: Callable[[], None], failures: list[BaseException]) -> Iterator[
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     yield
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive(), "the fake card did not end"
     assert not failures, failures

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from itertools import count
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from jukicard import PROFILES, Card, Printed, issue_card as make_card
 from jukicard.crypto.asymmetric import RsaPrivateKey
@@ -39,13 +42,29 @@ NEW, WORD = "2580", "ABC123"
 @pytest.fixture
 def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let cards take published keys for those they make, which takes seconds."""
+    monkeypatch.setattr("jukicard.crypto.rsa_generation.generate_rsa", quick_key())
+
+
+def quick_key() -> Callable[[int, object], RsaPrivateKey]:
+    """What gives one published key after the other, in the place of `generate_rsa`."""
     numbers = count()
 
     def take(bits: int, _: object) -> RsaPrivateKey:
         names = [name for n in range(40) if known(name := f"user-{bits}-{n}")]
         return RsaPrivateKey(published_key(names[next(numbers) % len(names)]).private_der)
 
-    monkeypatch.setattr("jukicard.crypto.rsa_generation.generate_rsa", take)
+    return take
+
+
+@pytest.fixture
+def fresh_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let OpenSSL make the keys of cards, quicker: no two are alike, as authorities ask."""
+
+    def make(bits: int, _: object) -> RsaPrivateKey:
+        key = rsa.generate_private_key(65537, bits)
+        return RsaPrivateKey(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+
+    monkeypatch.setattr("jukicard.crypto.rsa_generation.generate_rsa", make)
 
 
 def known(name: str) -> bool:
@@ -113,9 +132,9 @@ def issued(counter: Counter, desired: CardWish, **how: object) -> bytes:
         return issue_card(counter.desk(), hand, counter.holder, desired, PHOTO).card
 
 
-def taken(counter: Counter, presented: Presented = PHOTO, **how: int) -> None:
+def taken(counter: Counter, presented: Presented = PHOTO) -> None:
     with counter.on_desk() as (hand, _):
-        hand_over(counter.desk(talk=Clerk(NEW, WORD)), hand, presented, **how)
+        hand_over(counter.desk(talk=Clerk(NEW, WORD)), hand, presented)
 
 
 def code_read(counter: Counter) -> str:

@@ -97,9 +97,9 @@ def person(seed: int, town: str = TOWN) -> Person:
 class Staff:
     """Operators with cards in a town's counter, made when they are first asked for."""
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: Counter, seed: int = 0) -> None:
         self.counter = counter
-        self._seed = 0
+        self._seed = seed
 
     def hired(self, role: Role, hours: Hours = ALWAYS) -> Person:
         """Enter an operator and lend them a card."""
@@ -112,7 +112,7 @@ class Staff:
     def known(self, role: Role, hours: Hours = ALWAYS) -> Person:
         """Enter an operator whom no card is lent to yet."""
         self._seed += 1
-        one = person(self._seed)
+        one = person(self._seed, self.counter.town)
         by = By.at_terminal(self.counter.database, FIRST.identifier)
         with self.counter.database.begin() as connection:
             enter_operator(connection, one.operator(role, hours), by)

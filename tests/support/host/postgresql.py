@@ -20,7 +20,7 @@ from psycopg import sql
 from tests.support.interop.missing import require
 
 PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-WAIT: Final = 30.0
+WAIT: Final = 120.0
 USER: Final = "jukihost"
 
 
@@ -35,7 +35,7 @@ class Server:
 
     def connect(self, name: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            host=str(self.folder), user=USER, dbname=name, autocommit=True, connect_timeout=5
+            host=str(self.folder), user=USER, dbname=name, autocommit=True, connect_timeout=60
         )
 
     def make(self, name: str, template: str = "template0") -> str:

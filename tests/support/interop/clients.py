@@ -143,10 +143,10 @@ class Desk:
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
+                process.wait(60)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
 
     def free_port(self) -> int:
         """Return a TCP port of loopback that nobody listens on."""

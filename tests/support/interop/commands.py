@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from tests.support.rest import rest_of
 from tests.support.stalls import Stalls
 
 ROOT: Final = Path(__file__).parents[3]
@@ -21,7 +22,8 @@ if os.isatty(0):
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 seconds, package = float(sys.argv.pop(1)), sys.argv.pop(1)
-main = importlib.import_module(f"{package}.cli").main
+importlib.import_module(f"{package}.cli")
+main = importlib.import_module(f"{package}.start").main
 bounded = importlib.import_module("jukihost.cli.bounded")
 bounded.SECONDS = seconds
 print("ready", file=sys.stderr, flush=True)
@@ -90,10 +92,10 @@ class Command:
 
     def end(self, pressed: float = 0.0) -> Ended:
         """Wait for its end."""
-        output, said = self.process.communicate(timeout=60)
+        *output, said = rest_of(self.process)
         said, _, ended = said.rpartition("ended ")
         assert ended, said
-        return Ended(self.process.returncode, float(ended) - pressed, said, output or "")
+        return Ended(self.process.returncode, float(ended) - pressed, said, "".join(output))
 
     def interrupted(self, *, code: int = 130) -> Ended:
         """Press Ctrl-C and check that it ends at once, in words unless it is there to be ended."""

@@ -91,7 +91,7 @@ class PrivateNetwork:
 
     def run(self, work: Callable[[], T]) -> T:
         """Call `work` inside and return what it returns."""
-        return self._thread.submit(work).result(timeout=30)
+        return self._thread.submit(work).result(timeout=60)
 
     def close(self) -> None:
         """Let go of the network; it ends when the last one inside does."""
@@ -124,7 +124,7 @@ class Pcscd:
     def start(self) -> None:
         """Start pcscd and wait until the readers are there."""
         self._process = self.network.run(self._spawn)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while self._context is None or scard.SCardListReaders(self._context, [])[1] != [*READERS]:
             assert self._process.poll() is None, f"pcscd ended: {self._log.read_text()}"
             assert time.monotonic() < deadline, f"no readers: {self._log.read_text()}"
@@ -156,7 +156,7 @@ class Pcscd:
             self.slots.slots[slot].remove()
         self.wait_for_card(slot=slot, present=False)
 
-    def wait_for_card(self, slot: int = 0, *, present: bool = True, timeout: float = 10) -> float:
+    def wait_for_card(self, slot: int = 0, *, present: bool = True, timeout: float = 60) -> float:
         """Wait until the reader has, or has not, a card; return the seconds that took."""
         wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
         begun, known = time.monotonic(), scard.SCARD_STATE_UNAWARE

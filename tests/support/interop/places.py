@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
@@ -57,10 +56,8 @@ def _vpcd_card_listens(card: CardPort, _: pytest.FixtureRequest, timeout: float)
 
 @contextlib.contextmanager
 def _vpcd_card_dials(card: CardPort, _: pytest.FixtureRequest, timeout: float) -> Iterator[Place]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    connection = VpcdConnection("127.0.0.1", port, timeout=timeout)
-    connection.listen()
+    connection = VpcdConnection("127.0.0.1", 0, timeout=timeout)
+    port = connection.listen()[1]
     with VpcdServer([card], "127.0.0.1", port, on_status=_quiet) as server:
         yield Place(connection, server.slots[0].remove)
 

@@ -32,7 +32,7 @@ class Served:
 
     def end(self) -> tuple[int, str]:
         """Wait for the program's end; return its exit code and all it said."""
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output
 
     def kill(self) -> None:

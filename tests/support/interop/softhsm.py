@@ -6,14 +6,16 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, ClassVar, Final
 
 MODULE: Final = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN: Final = "87654321"
-TOKENS: Final = 24
+TOKENS: Final = 26
 """How many there are: the library sees only those that were there when it was loaded."""
 _FUNCTIONS: Final = 68
 """How many CK_FUNCTION_LIST has (PKCS#11 2.40, pkcs11f.h)."""
@@ -33,6 +35,44 @@ def missing_parts() -> list[str]:
         str(MODULE): MODULE.exists(),
     }
     return [name for name, there in found.items() if not there]
+
+
+_MAKERS: Final = {"C_GenerateKey": 2, "C_CreateObject": 1, "C_GenerateKeyPair": 4}
+"""What makes keys, and which of its arguments is the template of the one that is secret."""
+
+
+class _Attribute(ctypes.Structure):
+    """CK_ATTRIBUTE (PKCS#11 2.40, pkcs11t.h)."""
+
+    _fields_: ClassVar = [
+        ("kind", ctypes.c_ulong),
+        ("value", ctypes.c_void_p),
+        ("size", ctypes.c_ulong),
+    ]
+
+
+_CALL: Final = ctypes.CFUNCTYPE(ctypes.c_ulong, *[ctypes.c_void_p] * 8)
+"""A function of PKCS#11: no one has more arguments, and each fits into a pointer."""
+
+
+@contextmanager
+def _replaced(function: str, answer: Callable[..., int]) -> Iterator[None]:
+    """Have calls of a function go to `answer`, which is given the function itself first."""
+    library = ctypes.CDLL(str(MODULE))
+    table = ctypes.c_void_p()
+    assert library.C_GetFunctionList(ctypes.byref(table)) == 0
+    assert table.value is not None
+    # a version of two bytes, padded to the size of a pointer, stands before them
+    places = (ctypes.c_void_p * (1 + _FUNCTIONS)).from_address(table.value)
+    before = ctypes.cast(getattr(library, function), ctypes.c_void_p).value
+    assert before is not None
+    at = list(places).index(before)
+    made = _CALL(partial(answer, _CALL(before)))
+    places[at] = ctypes.cast(made, ctypes.c_void_p).value
+    try:
+        yield
+    finally:
+        places[at] = before
 
 
 class SoftHsm:
@@ -77,25 +117,53 @@ class SoftHsm:
         Its own table of functions is changed, which the binding calls through: so what is tested is
         everything behind the library's answer.
         """
-        library = ctypes.CDLL(str(MODULE))
-        table = ctypes.c_void_p()
-        assert library.C_GetFunctionList(ctypes.byref(table)) == 0
-        assert table.value is not None
-        # a version of two bytes, padded to the size of a pointer, stands before them
-        places = (ctypes.c_void_p * (1 + _FUNCTIONS)).from_address(table.value)
-        before = ctypes.cast(getattr(library, function), ctypes.c_void_p).value
-        at, asked = list(places).index(before), [0]
+        asked = [0]
 
-        def answer(*_: object) -> int:
+        def answer(_: Any, *rest: object) -> int:
             asked[0] += 1
             return code
 
-        made = ctypes.CFUNCTYPE(ctypes.c_ulong, *[ctypes.c_void_p] * 8)(answer)
-        places[at] = ctypes.cast(made, ctypes.c_void_p).value
-        try:
+        with _replaced(function, answer):
             yield asked
-        finally:
-            places[at] = before
+
+    @contextmanager
+    def making(self, attribute: int, value: bool) -> Iterator[list[str]]:
+        """Have the library make every key with one attribute as it likes, and say that all is well.
+
+        What it is asked for is left alone otherwise. Notes which functions made something so.
+        """
+        made: list[str] = []
+
+        def answer(name: str, at: int, before: Any, *arguments: int) -> int:
+            asked = (_Attribute * arguments[at + 1]).from_address(arguments[at])
+            own = (_Attribute * (len(asked) + 1))(*(one for one in asked if one.kind != attribute))
+            count = sum(one.kind != attribute for one in asked)
+            own[count] = _Attribute(attribute, ctypes.addressof(bool_), 1)
+            made.append(name)
+            changed = (ctypes.addressof(own), count + 1)
+            answered: int = before(*arguments[:at], *changed, *arguments[at + 2 :])
+            return answered
+
+        bool_ = ctypes.c_ubyte(value)
+        with ExitStack() as stack:
+            for name, at in _MAKERS.items():
+                stack.enter_context(_replaced(name, partial(answer, name, at)))
+            yield made
+
+    @contextmanager
+    def watched(self, *functions: str) -> Iterator[list[int]]:
+        """Note which thread calls these functions of the library, which answers as ever."""
+        threads: list[int] = []
+
+        def answer(before: Any, *arguments: object) -> int:
+            threads.append(threading.get_ident())
+            answered: int = before(*arguments)
+            return answered
+
+        with ExitStack() as stack:
+            for function in functions:
+                stack.enter_context(_replaced(function, answer))
+            yield threads
 
     def address(self) -> str:
         """Return the address of a token that nobody has used yet."""

@@ -18,13 +18,24 @@ def seconds_until_present(*arguments: str) -> float:
 
     A real driver sees the card at its next poll after that: at most 0.4 s later.
     """
+    serve = [sys.executable, "-m", "jukicard", "serve", *arguments, "--vpcd", "{host}:{port}"]
+    taken, code = seconds_until_atr(*serve)
+    if code != 0:
+        raise RuntimeError(f"`jukicard serve` ended with {code}")
+    return taken
+
+
+def seconds_until_atr(*command: str) -> tuple[float, int]:
+    """Start a card that dials the virtual reader's driver at `{host}` and `{port}`; time its ATR.
+
+    Return the exit code too, with which it ends when it is told to. RuntimeError without an ATR.
+    """
     with socket.create_server(("127.0.0.1", 0)) as driver:
         driver.settimeout(30)
-        command = [sys.executable, "-m", "jukicard", "serve", *arguments]
-        address = f"127.0.0.1:{driver.getsockname()[1]}"
+        host, port = driver.getsockname()[:2]
         begun = time.perf_counter()
         with subprocess.Popen(
-            [*command, "--vpcd", address],
+            [part.format(host=host, port=port) for part in command],
             cwd=_ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -38,9 +49,9 @@ def seconds_until_present(*arguments: str) -> float:
                 taken = time.perf_counter() - begun
             finally:
                 served.terminate()
-    if len(atr) < 4 or served.returncode != 0:
+    if len(atr) < 4:
         raise RuntimeError(f"no card: {len(atr)} bytes, exit code {served.returncode}")
-    return taken
+    return taken, served.returncode
 
 
 if __name__ == "__main__":

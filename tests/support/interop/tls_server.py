@@ -80,7 +80,7 @@ def tls_server(desk: Desk, authority: x509.Certificate) -> Iterator[TlsServer]:
     command += [desk.file("authority.pem", pem(authority)), "-nameopt", "RFC2253"]
     command += ["-tls1_2", "-client_sigalgs", "RSA+SHA256"]
     with desk.running(*command, log=server.log) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "ACCEPT" not in server.said:
             assert process.poll() is None, server.said
             assert time.monotonic() < deadline, server.said

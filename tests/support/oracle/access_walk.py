@@ -1,11 +1,12 @@
 """Exhaustive walks over the abstract states of a card: what `test_access_walk` sends, and how.
 
 Each walk takes a part of the rules with the commands that touch it and goes through all that can
-be reached: every command in every state, and directly after every way into a state every
-command again. A suspended card answers next to nothing and could hide what it has not forgotten:
-where a plan says how, it is resumed after every command, and everything is asked then. A card
-cannot be copied with what it holds in RAM, so a state is reached by playing the commands that lead
-there to a fresh copy of the card.
+be reached: every command in every state, and directly after every way into a state every command
+again; a third of them, in turns, where the long versions of tests do not run, and every two
+commands directly after each other there too. A suspended card answers next to nothing and could
+hide what it has not forgotten: where a plan says how, it is resumed after every command, and
+everything is asked then. A card cannot be copied with what it holds in RAM, so a state is reached
+by playing the commands that lead there to a fresh copy of the card.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 from jukicard.memory import MemorySnapshot
+from tests.support import soak
 from tests.support.oracle.conversation import Place, Run, Stage
 from tests.support.oracle.rules import (
     KEY_TRIES,
@@ -77,7 +79,10 @@ class Walk:
         return state._replace(channels=tuple(there))
 
     def _visit(self, state: State) -> Iterator[State]:
-        """Send every command in a state, and after every way out of it every command directly."""
+        """Send every command in a state, and after every way out of it every command directly.
+
+        Of the latter only a share where the long versions of tests do not run.
+        """
         path = self.paths[state]
         quiet = [command for command in self.commands if self._after(state, [command]) == state]
         # those that change nothing one after the other: each has to leave the card as it was
@@ -90,9 +95,9 @@ class Walk:
                 continue
             way = (command, self._proven(state), after)
             if way not in self._ways:
-                self._ways.add(way)
-                for then in self.commands:
+                for then in soak.share(self.commands, len(self._ways)):
                     self._play((*path, command), then)
+                self._ways.add(way)
             if after not in self.paths and self.within(after):
                 self.paths[after] = (*path, command)
                 yield after

@@ -2,8 +2,9 @@
 
 Each takes a part of the rules with the commands that touch it. Breadth first from the card as it is
 issued: every command in every state; and behind every way into a state, once for what was proven
-before, all that changes nothing there is asked. A card cannot be copied with what it holds in RAM,
-so a state is reached by playing its bytes to a fork.
+before, all that changes nothing there is asked (a third of it, in turns, where the long versions of
+tests do not run). A card cannot be copied with what it holds in RAM, so a state is reached by
+playing its bytes to a fork.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class Walk:
                 continue
             way = command, _proven(state), after
             looks = self._quiet(after) if way not in self._seen else []
-            looks = sorted(filter(_is_a_look, looks), key=_may_cover)
+            looks = soak.share(filter(_is_a_look, looks), len(self._seen))
+            looks.sort(key=_may_cover)
             self._play(here, [command, *looks])
             self._seen.add(way)
             if after not in self.paths and self.plan.within(after):

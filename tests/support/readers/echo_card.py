@@ -54,7 +54,7 @@ class EchoCard:
                 raise PowerCut(f"secret {command.hex()}")
             case 0x5C:
                 self.entered.set()
-                assert self.gate.wait(10)
+                assert self.gate.wait(60)
             case _:
                 pass
         return command + b"\x90\x00"

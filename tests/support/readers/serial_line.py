@@ -27,7 +27,7 @@ class Line:
     def write(self, data: bytes) -> None:
         os.write(self.fd, data)
 
-    def read(self, size: int, seconds: float = 5.0) -> str:
+    def read(self, size: int, seconds: float = 30.0) -> str:
         """Return what comes, `size` bytes at most, in hexadecimal."""
         got, until = b"", time.monotonic() + seconds
         while len(got) < size and time.monotonic() < until:

@@ -22,7 +22,7 @@ class Statuses:
     def count(self, state: SlotState) -> int:
         return sum(status.state is state for status in self.told)
 
-    def wait_for(self, state: SlotState, times: int = 1, timeout: float = 10) -> SlotStatus:
+    def wait_for(self, state: SlotState, times: int = 1, timeout: float = 60) -> SlotStatus:
         """Return the last report of this state once it came `times` times."""
         with self._news:
             seen = self._news.wait_for(lambda: self.count(state) >= times, timeout)

@@ -17,7 +17,7 @@ class Driver:
     """The reader's end of one connection, sending length and body apart as Debian's does."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
+        sock.settimeout(60)
         self.sock = sock
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class Bench:
         self, cards: list[EchoCard], watchdog: float | None = None, absence: float = 0
     ) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
+        self.listener.settimeout(60)
         self.statuses = Statuses()
         self.card = cards[0]
         self.server = VpcdServer(

@@ -85,7 +85,7 @@ class UsbReader:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), thread.name
 
     def _moved(self, _: int, present: bool) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from jukicard import Card, issue_card
 from jukicard.cli.bench.bench import Bench
+from jukicard.cli.bench.pane import Pane
 from jukicard.cli.bench.server import BenchServer
 from jukicard.environment import SeededRandom
 from jukicard.transport.tcp import TcpServer
@@ -48,7 +49,7 @@ class Page:
         **headers: Any,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Ask for something below the token, or for a `whole` path; a header None is left out."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         said: dict[str, str | None] = {"host": self.host}
         if method == "POST":
             said |= {
@@ -73,7 +74,7 @@ class Page:
 
     @contextlib.contextmanager
     def stream(self, last: str | None = None) -> Iterator[Events]:
-        sock = socket.create_connection(("127.0.0.1", self.server.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", self.server.port), timeout=60)
         with contextlib.closing(sock):
             again = "" if last is None else f"Last-Event-ID: {last}\r\n"
             sock.sendall(
@@ -126,7 +127,7 @@ class Events:
 
         Of bench and card, which say how things are, the last one that came before counts too.
         """
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         if wanted in {"bench", "card"} and wanted in self._latest and holds(self._latest[wanted]):
             return self._latest[wanted]
         for name, data in self._events:
@@ -138,16 +139,18 @@ class Events:
 
 
 @contextlib.contextmanager
-def open_page(*cards: Card, label: str = "card {}") -> Iterator[Page]:
+def open_page(
+    *cards: Card, label: str = "card {}", port: int = 0, pane: Pane | None = None
+) -> Iterator[Page]:
     """Serve a page for cards, each in a slot on TCP."""
     bench = Bench([(label.format(at), card) for at, card in enumerate(cards)])
     with contextlib.ExitStack() as stack:
         slots = [
-            stack.enter_context(TcpServer(port, index=at, on_status=bench.tell))
-            for at, port in enumerate(bench.ports)
+            stack.enter_context(TcpServer(card, index=at, on_status=bench.tell))
+            for at, card in enumerate(bench.ports)
         ]
         bench.serve(slots)
-        server = stack.enter_context(BenchServer(bench, SeededRandom(1)))
+        server = stack.enter_context(BenchServer(bench, SeededRandom(1), port, pane=pane))
         yield Page(bench, server, slots)
 
 

@@ -9,11 +9,19 @@ from jukicard import Card
 from jukicard.cli.bench.bench import Bench
 from jukicard.transport.slot import CardSlot
 from jukicard.transport.tcp import TcpServer
+from jukihost import TcpConnection
+from tests.unit.bench.conftest import Page
 
 SELECT = bytes.fromhex("00A4040C0AD3921000310001010401")
 VERIFY = bytes.fromhex("0020009C04") + b"1234"
 WRONG = bytes.fromhex("0020009C04") + b"9999"
 READ_CODE = bytes.fromhex("00B2011400")
+
+
+def said(page: Page, *commands: bytes) -> list[bytes]:
+    """What the card in the first slot of a page answers to a terminal on TCP."""
+    with TcpConnection("127.0.0.1", page.slots[0].port) as terminal:
+        return [terminal.transmit(command) for command in commands]
 
 
 class Slot(TcpServer):

@@ -10,12 +10,14 @@ from jukicard import Card, issue_card
 from jukicard.cli.bench.bench import MOST_CARDS, MOST_SNAPSHOTS, NotPossible
 from jukicard.environment import CardEnvironment
 from jukicard.memory import PersistentMemory, SqliteBackend, create_cards
+from jukicard.transport import CardFault
 from tests.unit.bench.onbench import (
     READ_CODE,
     SELECT,
     VERIFY,
     WRONG,
     bench_with,
+    look,
     pin,
     rows,
 )
@@ -85,6 +87,34 @@ def test_a_card_in_a_file_is_restored_in_its_file(tmp_path: Path) -> None:
     assert found.state.description == "suspended"
     other, _ = bench_with(found)
     assert pin(other)["left"] == 2
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_card_whose_power_went_at_a_write_is_seen_and_kept_as_it_landed(landed: bool) -> None:
+    for act in ("look", "snapshot", "fork", "suspend", "compare"):
+        bench, [slot] = bench_with(issue_card("juki-v1", seed=1))
+        bench.set_hazard(1, "PowerCut", {"landed": landed})
+        slot.card.power_on()
+        slot.card.transmit(SELECT)
+        with pytest.raises(CardFault):
+            slot.card.transmit(WRONG)
+        if act == "suspend":
+            bench.suspend(1)
+        number = bench.fork(snapshot=bench.snapshot(1)) if act == "snapshot" else 1
+        number = bench.fork(card=1) if act == "fork" else number
+        if act == "compare":
+            assert bench.compare({"card": 1}, {"card": 1}) == []
+        assert pin(bench, number)["left"] == (2 if landed else 3), act
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_power_that_goes_while_the_bench_itself_writes_is_told(landed: bool) -> None:
+    bench, _ = bench_with(issue_card("juki-v1", seed=1))
+    bench.set_hazard(1, "PowerCut", {"landed": landed})
+    with pytest.raises(NotPossible, match="the power went"):
+        bench.suspend(1)
+    assert look(bench)["state"] == ("deactivated" if landed else "activated")
+    assert look(bench)["hazards"] == []
 
 
 def test_forks_lie_on_the_bench_and_go_their_own_way() -> None:

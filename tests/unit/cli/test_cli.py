@@ -23,6 +23,8 @@ from jukicard.cli.cards import image_source
 from jukicard.kit.features.keys import Keys
 from jukicard.profiles import PROFILES
 from jukicard.securemessaging.suites import Suite
+from tests.support.ports import kept_port
+from tests.support.rest import rest_of
 
 JUKI: Final = bytes.fromhex("00A404000AD392100031000101040100")
 
@@ -76,7 +78,7 @@ class TestNew:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         run("new", "--profile", "none", str(tmp_path / "card.juki"), expect=2)
-        assert "no profile 'none'" in capsys.readouterr().err
+        assert "no profile of this name" in capsys.readouterr().err
         run("new", str(tmp_path / "missing" / "card.juki"), expect=1)
         assert capsys.readouterr().err.startswith("jukicard: ")
         assert list(tmp_path.iterdir()) == []
@@ -253,8 +255,8 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("arguments", "said", "expect"),
         [
-            (["juki-v9"], "no profile 'juki-v9'", 2),
-            (["--card", "x:1"], "no profile 'x'", 2),
+            (["juki-v9"], "no profile of this name", 2),
+            (["--card", "x:1"], "no profile of this name", 2),
             (["--image", "/nowhere/card"], "/nowhere/card does not exist", 1),
             (["--profile", "juki-v1", "juki-v1"], "--profile names the only card", 2),
             (["--profile", "juki-v1", "--image", "card.juki"], "--profile is for issuing", 2),
@@ -334,7 +336,7 @@ class Serving:
         self.process.stdin.flush()
 
     def end(self) -> tuple[int, str]:
-        _, error = self.process.communicate(timeout=20)
+        error = rest_of(self.process)[-1]
         return self.process.returncode, error
 
 
@@ -345,7 +347,7 @@ def serving() -> Iterator[list[Serving]]:
     for one in started:
         if one.process.poll() is None:
             one.process.kill()
-        one.process.communicate(timeout=20)
+        rest_of(one.process)
 
 
 def exchange(port: int, *frames: tuple[int, bytes]) -> list[bytes]:
@@ -399,16 +401,15 @@ def test_serve_over_tcp_with_control_and_trace(serving: list[Serving]) -> None:
 def test_serve_waits_for_a_reader_and_ends_on_a_signal(
     serving: list[Serving], number: signal.Signals
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    served = Serving("--vpcd", f"127.0.0.1:{port}")
-    serving.append(served)
-    assert served.line() == (
-        f"slot 0: no reader driver answers at 127.0.0.1:{port} (Connection refused); waiting "
-        "(is pcscd with vsmartcard-vpcd running?)"
-    )
-    served.process.send_signal(number)
-    assert served.end() == (0, "")
+    with kept_port() as port:
+        served = Serving("--vpcd", f"127.0.0.1:{port}")
+        serving.append(served)
+        assert served.line() == (
+            f"slot 0: no reader driver answers at 127.0.0.1:{port} (Connection refused); waiting "
+            "(is pcscd with vsmartcard-vpcd running?)"
+        )
+        served.process.send_signal(number)
+        assert served.end() == (0, "")
 
 
 def test_the_end_of_input_is_the_end(serving: list[Serving]) -> None:

@@ -18,6 +18,7 @@ from jukicard.cli import main
 from jukihost import CardRemoved, TcpConnection
 from jukihost.cli import main as host
 from tests.support.cards.blanks import make_model, personalise
+from tests.support.rest import rest_of
 
 MODEL = make_model("juki-v1")
 
@@ -41,7 +42,7 @@ class Feed:
 
     def rest(self) -> list[str]:
         self.program.send_signal(signal.SIGINT)
-        out, _ = self.program.communicate(timeout=20)
+        out = rest_of(self.program)[0]
         assert self.program.returncode == 0
         return out.splitlines()
 
@@ -103,7 +104,7 @@ def test_cards_are_fed_issued_and_served_and_it_goes_on_where_it_stopped(
     [
         (["--count", "0"], 2, "is no number of cards"),
         (["--count", "many"], 2, "is no number of cards"),
-        (["--count", "1", "--profile", "no-such"], 2, "there is no profile"),
+        (["--count", "1", "--profile", "no-such"], 2, "there is no profile of this name"),
         (["--count", "1", "--profile", "mynumber", "--compat"], 2, "My Number card has"),
         (["--count", "1", "--access-number", "12"], 2, "an access number has six digits"),
         (["--count", "1", "--issuer-key-file", "there is none"], 1, "cannot be read"),

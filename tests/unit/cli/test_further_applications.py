@@ -14,6 +14,7 @@ import pytest
 from jukicard.cli import main
 from jukihost import TcpConnection
 from tests.support.elsewhere import LOANS, install_distribution
+from tests.support.rest import rest_of
 
 AID = "F04C4F414E53"
 OPTION = "--application"
@@ -176,7 +177,7 @@ def test_it_is_served(loans: pytest.MonkeyPatch, image: Path, package: Path, iss
                 assert connection.transmit(bytes.fromhex(command)).hex().upper() == answer
             read = connection.transmit(bytes.fromhex("00B0810000"))
         assert read.startswith(read[:5] + b" red")
-        assert served.communicate("quit\n", timeout=20)
+        assert rest_of(served, "quit\n")
         assert served.returncode == 0
 
 
@@ -223,5 +224,5 @@ def test_a_package_that_fails_where_it_is_served_is_told_and_the_card_is_served(
                 ("00A4040C0AD3921000310001010401", "9000"),
             ):
                 assert connection.transmit(bytes.fromhex(command)).hex().upper() == answer
-        _, errors = served.communicate("quit\n", timeout=20)
+        errors = rest_of(served, "quit\n")[-1]
         assert (served.returncode, errors) == (0, "")

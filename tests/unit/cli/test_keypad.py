@@ -25,8 +25,9 @@ SECONDS = 10.0
 
 PROGRAM = dedent(
     """
-    import fcntl, os, sys, termios
+    import fcntl, os, socket, sys, termios
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    from jukicard.cli.ending import Ending
     from jukicard.cli.keypad import pad_at_terminal
     from jukicard.transport.ccid.messages import CcidError
     from jukicard.transport.ccid.pinpad import PinPad
@@ -47,7 +48,7 @@ PROGRAM = dedent(
             answer = f"error {error.code:02X}"
         said = [command[5:].hex() for command in sent]
         os.write(3, f"{answer} {' '.join(said)}\\n".encode())
-        for line in pad.lines():
+        for line in pad.lines(Ending(socket.socketpair()[0])):
             os.write(3, f"line {line}\\n".encode())
             break
         if "crash" in sys.argv:

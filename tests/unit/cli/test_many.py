@@ -45,7 +45,7 @@ def test_cards_are_made_served_and_asked(
         assert host(["status", "--tcp", where]) != 0
         assert "name" in capsys.readouterr().err
         program.send_signal(signal.SIGINT)
-        assert program.wait(10) == 0
+        assert program.wait(60) == 0
 
 
 def test_many_cards_of_one_seed_are_different_and_the_same_again(

@@ -17,6 +17,7 @@ import pytest
 
 from jukicard import issue_card
 from jukicard.cli import main
+from tests.support.rest import rest_of
 
 _POWER_ON: Final = b"\x01" + bytes(4)
 _SELECT: Final = "00A404000AD392100031000101040100"
@@ -37,7 +38,7 @@ class Served:
             text=True,
         )
         port = int(self.line().rpartition(":")[2])
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.sendall(b"JUKITCP1" + _POWER_ON)
         self._take(8)
         self._answer()
@@ -66,8 +67,7 @@ class Served:
     def end(self) -> str:
         """Take the card away; return what was said until then."""
         self.socket.close()
-        said, _ = self.process.communicate("quit\n", timeout=20)
-        return said
+        return rest_of(self.process, "quit\n")[0]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def served(path: Path) -> Iterator[Served]:
     served = Served(path)
     yield served
     served.process.send_signal(signal.SIGKILL)
-    served.process.communicate(timeout=20)
+    rest_of(served.process)
     served.socket.close()
 
 

@@ -15,6 +15,8 @@ from typing import Final
 import pytest
 
 from jukicard.cli import COMMANDS
+from tests.support.ports import kept_port
+from tests.support.rest import rest_of
 
 SECONDS: Final = 60
 RUNS: Final = {
@@ -207,9 +209,8 @@ def test_the_demo_and_its_terminal_understand_each_other_in_every_encoding(folde
 
 
 def test_cards_are_served_on_when_their_log_cannot_be_written(folder: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with (
+        kept_port() as port,
         open("/dev/full", "wb") as full,
         subprocess.Popen(
             started(["serve", "--vpcd-listen", f"127.0.0.1:{port}", "--control", "--trace"]),
@@ -229,7 +230,7 @@ def test_cards_are_served_on_when_their_log_cannot_be_written(folder: Path) -> N
                 assert reader.recv(2 + 9, socket.MSG_WAITALL).hex() == "00093be000ff8131fe4514"
                 reader.sendall(b"\x00\x01\x01" + b"\x00\x05" + bytes.fromhex("00A4000C00"))
                 assert reader.recv(4, socket.MSG_WAITALL)[:2] == b"\x00\x02"
-        _, more = served.communicate("status\nquit\n", timeout=SECONDS)
+        more = rest_of(served, "status\nquit\n")[-1]
     assert (served.returncode, more) == (1, "")
 
 
@@ -246,5 +247,5 @@ def test_an_interrupt_has_the_code_that_shells_give_it(folder: Path) -> None:
         while not told.stdout.readline().startswith("1. "):
             pass
         told.send_signal(signal.SIGINT)
-        _, error = told.communicate(timeout=SECONDS)
+        error = rest_of(told)[-1]
     assert (told.returncode, error) == (130, "jukicard: interrupted\n")

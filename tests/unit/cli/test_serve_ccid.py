@@ -18,6 +18,7 @@ from jukicard.cli import main, serve_ccid
 from jukicard.transport.ccid.models import MODELS
 from tests.support.readers.ccid_driver import message
 from tests.support.readers.serial_line import Line
+from tests.support.rest import rest_of
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_reader_a_card_stands_there_with_its_entry_and_obeys(tmp_path: Path, d
         process.stdin.flush()
         read_until(process, "slot 1 at")
         assert [asked(link + n, message(0x63))[7] for n in ("", "-1")] == [1, 2]
-        out, _ = process.communicate("insert 1\nstatus\nreset\nquit\n", timeout=20)
+        out = rest_of(process, "insert 1\nstatus\nreset\nquit\n")[0]
     assert "slot 1: mynumber:2 inserted" in out
     assert "slot 0: the card has no power, nothing to reset" in out
     assert process.returncode == 0
@@ -96,7 +97,7 @@ def test_a_signal_removes_link_and_entry(
         assert os.path.exists(link)
         assert (folder / "desk").exists()
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert walk(tmp_path) == [folder, Path(driver)]
 
 
@@ -119,7 +120,7 @@ def another_entry(link: Path) -> None:
 
 REFUSED: list[tuple[Callable[[Path], None], str, int, str]] = [
     (nothing, "--ccid-driver {link}.so", 1, "no reader driver at .*: install libccid"),
-    (in_use, "", 1, "a reader of that name runs, or one was killed; choose another name"),
+    (in_use, "", 1, "leads to /dev/null, where no reader led it: choose another name, or rm"),
     (a_file, "", 1, "exists and is no link to a line: choose another name"),
     (nothing, "--ccid {link}/desk", 1, "name a path in a folder that is there"),
     (nothing, "--ccid a:b", 2, "is no name for a reader"),
@@ -132,7 +133,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, int, str]] = [
     (nothing, "--tcp 127.0.0.1:0", 2, "not allowed with"),
     (nothing, "--keypad --model GemPCTwin", 2, "has no keys: leave --model out"),
     (nothing, "--keypad juki-v1:1 juki-v1:2", 2, "for one reader at a terminal: name one card"),
-    (nothing, "--model GemPCTwain", 2, "invalid choice"),
+    (nothing, "--model GemPCTwain", 2, "there is no such value"),
     (nothing, "--protocol 2", 2, "a protocol is 0 for T=0, 1 for T=1, or 0,1 for both"),
 ]  # fmt: skip
 

@@ -115,7 +115,7 @@ def test_without_a_terminal_a_window_is_refused_and_a_line_told_of(tmp_path: Pat
             start_new_session=True,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == code

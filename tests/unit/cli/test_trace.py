@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import stat
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from jukicard import TraceLevel, read_trace, write_trace
 from jukicard.apdu.trace.formats import MAX_BYTES
 from jukicard.apdu.trace.record import ApduTrace
 from jukicard.cli import main
+from jukicard.cli.ending import Ending
 from jukicard.testing import CardInTest, Hazard, Pulled, card_in, today_in
 from jukihost import CardError, JukiSession, PublishedKeys, Purpose, TcpConnection, build_channel
 from jukihost.connection import Connection
@@ -158,7 +160,7 @@ def test_replay_of_what_cannot_be_replayed(file: str, tmp_path: Path, run: Run) 
         (["--image", "card.juki", "--seed", "1"], "--seed is for issuing a card"),
         (["--tcp", "127.0.0.1:0", "--seed", "1"], "here the trace is the card"),
         (["--tcp", "127.0.0.1:0", "--image", "card.juki"], "here the trace is the card"),
-        (["--profile", "juki-v9"], "no profile 'juki-v9'"),
+        (["--profile", "juki-v9"], "no profile of this name"),
         (["--tcp", "127.0.0.1:x"], "no port"),
         (["--tcp", "127.0.0.1:0", "--vpcd", "localhost"], "usage:"),
     ],
@@ -214,7 +216,12 @@ class Playing:
         self.said: list[str] = []
         self.code: int | None = None
         monkeypatch.setattr("jukicard.cli.serve.say", self.hear)
-        monkeypatch.setattr("jukicard.cli.serve.ended_by_signals", contextlib.nullcontext)
+        # signals are the main thread's; this one ends when the session was played
+        self.noted = socket.socketpair()
+        monkeypatch.setattr(
+            "jukicard.cli.ending.ended_by_signals",
+            lambda: contextlib.nullcontext(Ending(self.noted[0])),
+        )
         self.arguments = ["trace", "replay", file, "--tcp", "127.0.0.1:0"]
         self.thread = threading.Thread(target=self.play)
 
@@ -227,12 +234,14 @@ class Playing:
 
     def __enter__(self) -> TcpConnection:
         self.thread.start()
-        assert self.address.wait(20)
+        assert self.address.wait(60)
         host, _, port = self.said[0].rpartition(" ")[2].rpartition(":")
-        return TcpConnection(host, int(port), timeout=20)
+        return TcpConnection(host, int(port), timeout=60)
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(20)
+        self.thread.join(60)
+        for end in self.noted:
+            end.close()
         assert not self.thread.is_alive()
 
 
@@ -281,7 +290,7 @@ def test_what_is_served_is_recorded_and_repeated(
         *more,
     ]
     until = threading.Event()
-    monkeypatch.setattr("jukicard.cli.serve._work", lambda *_, control: until.wait(20))
+    monkeypatch.setattr("jukicard.cli.serve._work", lambda *_, control: until.wait(60))
     with serving as connection:
         for _ in range(2):
             with connection:

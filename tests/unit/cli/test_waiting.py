@@ -81,11 +81,11 @@ def test_who_lets_go_in_time_is_waited_for(image: Path) -> None:
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
-    backend = SqliteBackend(image, "card", timeout=20)
+    assert held.wait(60)
+    backend = SqliteBackend(image, "card", timeout=60)
     PersistentMemory(backend).partition("one").put_now("x", b"1")
     backend.close()
-    holder.join(10)
+    holder.join(60)
 
 
 def test_waiting_for_a_file_is_told_once(
@@ -112,12 +112,12 @@ def test_cards_of_one_file_wait_for_each_other_so_long(
     def write() -> None:
         with file.transaction("IMMEDIATE"):
             begun.set()
-            over.wait(20)
+            over.wait(60)
 
     with ImageFile.open(image, timeout=BOUND) as file:
         thread = threading.Thread(target=write)
         thread.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         with (
             pytest.raises(MemoryFailureError, match="another card of this program"),
             Within(BOUND + 0.1),
@@ -125,7 +125,7 @@ def test_cards_of_one_file_wait_for_each_other_so_long(
         ):
             pass
         over.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_file_that_is_being_written_is_left_open_at_the_end(image: Path) -> None:
@@ -135,15 +135,15 @@ def test_a_file_that_is_being_written_is_left_open_at_the_end(image: Path) -> No
     def write() -> None:
         with file.transaction("IMMEDIATE"):
             begun.set()
-            over.wait(20)
+            over.wait(60)
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     with Within(0.05):
         file.release()
     over.set()
-    thread.join(10)
+    thread.join(60)
     with ImageFile.open(image, timeout=BOUND) as again:
         assert again is file
     with ImageFile.open(image, timeout=BOUND) as another:
@@ -176,7 +176,7 @@ def test_a_served_card_that_waits_for_its_file_does_not_hold_up_the_end(image: P
                 thread.start()
                 time.sleep(0.5)
                 command.interrupted(code=0)
-                thread.join(10)
+                thread.join(60)
 
 
 def _suppressed(connection: TcpConnection, command: bytes) -> None:

@@ -22,6 +22,7 @@ from tests.support.host.fakes import (
     dialling_card,
     listening_card,
 )
+from tests.support.ports import kept_port
 
 ROOT = Path(__file__).parents[3]
 READER = "ACS ACR39U [bold] 00 00"
@@ -404,20 +405,17 @@ def test_vpcd_listens_to_other_machines_only_when_asked(
 def test_vpcd_waits_for_the_card_to_call(
     card: FakeJukiCard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     said: list[str] = []
 
     def call_when_told(text: str) -> None:
         said.append(text)
         calling.__enter__()
 
-    calling = dialling_card(("127.0.0.1", port), lambda stream: vpcd(card, stream))
-    monkeypatch.setattr("jukihost.cli.output.say", call_when_told)
-    assert cli.main(["status", "--json", "--vpcd", f"127.0.0.1:{port}", "--wait", "5"]) == 0
-    calling.__exit__(None, None, None)
+    with kept_port() as port:
+        calling = dialling_card(("127.0.0.1", port), lambda stream: vpcd(card, stream))
+        monkeypatch.setattr("jukihost.cli.output.say", call_when_told)
+        assert cli.main(["status", "--json", "--vpcd", f"127.0.0.1:{port}", "--wait", "5"]) == 0
+        calling.__exit__(None, None, None)
     assert said == [f"waiting 5 s for a card to call 127.0.0.1:{port} ..."]
     assert '"pin_retries": 3' in capsys.readouterr().out
 

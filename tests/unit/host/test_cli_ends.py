@@ -28,6 +28,7 @@ from jukihost.errors import (
 from jukihost.keys import KeyCustodyError
 from jukihost.securemessaging import AnswerNotAuthentic
 from jukihost.signing.report import ExtraMissing
+from jukihost.workflows.bulk.processes import EndedElsewhere
 from tests.support.host.pki import Authority
 
 
@@ -49,6 +50,8 @@ def made(kind: type[CardError]) -> CardError:
         return kind(failed, 0xA4)
     if issubclass(kind, AnswerNotAuthentic):
         return kind("in words", failed)
+    if issubclass(kind, EndedElsewhere):
+        return kind("code", "in words", "counter")
     return kind("what", "why") if issubclass(kind, ForeignDataError) else kind("in words")
 
 

@@ -172,7 +172,10 @@ def test_a_pin_of_an_application_is_in_a_file_or_typed(
 def test_a_pin_that_is_typed_is_asked_for_twice(
     again: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = {"PIN of 0002: ": "1234", "PIN of 0002 again: ": again}
+    said = {
+        "holder: PIN of EF 0002: ": "1234",
+        "holder: PIN of EF 0002 (again): ": again,
+    }
     monkeypatch.setattr("sys.stdin", Typed("", terminal=True))
     monkeypatch.setattr("getpass.getpass", said.pop)
     assert run("personalise", AID, "--pin-of", "0002", "--test-keys") == code

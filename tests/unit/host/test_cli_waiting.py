@@ -20,6 +20,7 @@ import pytest
 from jukihost.keys import SoftwareCustody
 from jukihost.keys.files import one_writer
 from tests.support.interop.commands import Command
+from tests.support.ports import kept_port
 from tests.support.soak import times
 from tests.support.stalls import Within
 
@@ -50,7 +51,7 @@ def wait_for(wanted: str, person: int, command: Command) -> None:
     assert command.process.stderr is not None
     text = ""
     while wanted not in text:
-        ready, _, _ = select.select([person, command.process.stderr.fileno()], [], [], 20)
+        ready, _, _ = select.select([person, command.process.stderr.fileno()], [], [], 60)
         assert ready, text
         text += "".join(os.read(number, 4096).decode() for number in ready)
 
@@ -169,7 +170,7 @@ def test_ctrl_c_while_nobody_reads_the_result(tmp_path: Path) -> None:
     assert process.poll() is None
     with Within(0.5):
         process.send_signal(2)
-        process.wait(20)
+        process.wait(60)
     os.close(reading)
     os.close(writing)
     process.communicate()
@@ -185,10 +186,10 @@ def test_a_locked_key_store_is_told_and_ends_on_ctrl_c(store: Path) -> None:
 
 @pytest.mark.parametrize("where", ["--tcp", "--vpcd-dial", "--vpcd"])
 def test_a_silent_card_is_told_and_ends_on_ctrl_c(where: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        if where == "--vpcd":
-            server.close()
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(kept_port())
+        if where != "--vpcd":
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
         with Command("jukihost", "status", where, f"127.0.0.1:{port}") as command:
             awaited = (
                 f"a card to call 127.0.0.1:{port}" if where == "--vpcd" else "the card to answer"

@@ -69,6 +69,17 @@ READ = {
     "--since": ["log", "check", "{database}", "--log-key", "{log_key}", "--since", FILE],
     "--pseudonyms": [*DISCLOSE, "--code-file", "{code}", "--pseudonyms", FILE],
     "--code-file": [*DISCLOSE, "--pseudonyms", "{pseudonyms}", "--code-file", FILE],
+    "--photo": ["counter", "issue", "--holder", "1", "--photo", FILE, "--office", "{office}"],
+    "--application": [
+        *("counter", "install-application", "--application", FILE, "--office", "{office}"),
+    ],
+    "counter backup FILE": ["counter", "backup", FILE, "--office", "{office}"],
+    "counter sign FILE": ["counter", "sign", FILE, "--out", "-", "--office", "{office}"],
+    "--challenge": ["counter", "log-on", "--challenge", FILE, "--office", "{office}"],
+    "--from": ["issue", "--from", FILE],
+    "--tls-ca": ["issue", "--from", "{good}", "--tls-ca", FILE],
+    "--tls-cert": ["issue", "--from", "{good}", "--tls-cert", FILE],
+    "--tls-key": ["issue", "--from", "{good}", "--tls-key", FILE],
     "--office": ["counter", "recover", "--office", FILE],
     "--script": ["counter", "recover", "--office", "{office}", "--script", FILE],
     "--new-keys": [*PUT_KEY, "--new-keys", FILE],
@@ -76,7 +87,7 @@ READ = {
     "--certificate": [*VERIFY, "--form", "raw", "--content", "{good}", "--certificate", FILE],
 }
 WRITTEN = {"--out", "--record", "--request", "--pdf"}
-MADE = {"keys new FILE", "log key FILE", "backup FILE"}
+MADE = {"keys new FILE", "log key FILE", "backup FILE", "counter backup FILE"}
 """Where something new is made: there may be nothing yet."""
 PASSPHRASE = "correct horse"
 

@@ -43,7 +43,7 @@ def test_every_state_has_a_word() -> None:
         names = {RegistryEntry(part, PACKAGE, state).state_name for state in range(256)}
         known = {
             RegistryPart.DOMAIN: {"ready", "initialized", "secured", "locked", "ended"},
-            RegistryPart.APPLICATIONS: {"installed", "selectable", "locked"},
+            RegistryPart.APPLICATIONS: {"installed", "blank", "selectable", "locked"},
             RegistryPart.PACKAGES: {"loaded"},
         }[part]
         assert known <= names

@@ -19,6 +19,7 @@ from jukihost.transport.base import BaseConnection
 from jukihost.transport.tcp import GREETING, TcpConnection
 from jukihost.transport.vpcd import VpcdConnection
 from tests.support.interop.waiting import Waiter
+from tests.support.ports import kept_port
 from tests.support.readers.echo_card import EchoCard
 from tests.support.soak import times
 from tests.support.stalls import Stalls, Within
@@ -58,7 +59,7 @@ def saying(*pieces: bytes) -> Iterator[int]:
                     if number:
                         sock.recv(65_536)
                     sock.sendall(piece)
-                over.wait(20)
+                over.wait(60)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, args=(server,))
@@ -68,7 +69,7 @@ def saying(*pieces: bytes) -> Iterator[int]:
         finally:
             over.set()
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(20)
+            thread.join(60)
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_who_was_interrupted_waits_for_no_power_to_go_off(
         saying(*said) as port,
         pytest.raises(KeyboardInterrupt),
         Within(0),
-        connect(port, told, timeout=20),
+        connect(port, told, timeout=60),
     ):
         raise KeyboardInterrupt
     assert told == []
@@ -192,7 +193,7 @@ def test_a_name_that_nobody_resolves_has_a_bound(
 
     def hangs(host: str, port: int, type: int, flags: int = 0) -> object:
         if not flags:
-            stuck.wait(20)
+            stuck.wait(60)
         return look_up(host, 0, flags=flags)
 
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
@@ -242,9 +243,7 @@ def test_ctrl_c_ends_a_wait_for_the_card_at_once(where: str, operation: str) -> 
 
 
 def test_ctrl_c_ends_a_wait_for_a_virtual_card_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with Waiter(f"vpcd:{port}", "open") as waiter:
+    with kept_port() as port, Waiter(f"vpcd:{port}", "open") as waiter:
         waiter.begin()
         time.sleep(0.3)
         with Stalls() as stalls:

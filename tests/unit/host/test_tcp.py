@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +17,7 @@ from jukihost.errors import (
 )
 from jukihost.transport.tcp import GREETING, MAX_PAYLOAD, TcpConnection
 from tests.support.host.fakes import JUKI_ATR, Behaviour, ByteStream, listening_card
+from tests.support.ports import kept_port
 
 Log = list[tuple[int, bytes]]
 
@@ -60,7 +60,7 @@ def card(
     return behave
 
 
-def dial(address: tuple[str, int], timeout: float = 5.0) -> TcpConnection:
+def dial(address: tuple[str, int], timeout: float = 30.0) -> TcpConnection:
     return TcpConnection(*address, timeout=timeout)
 
 
@@ -188,10 +188,8 @@ def test_silence_has_a_limit_also_in_the_greeting() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-    with pytest.raises(Unreachable, match="nobody answers"):
-        dial(address).open()
+    with kept_port() as port, pytest.raises(Unreachable, match="nobody answers"):
+        dial(("127.0.0.1", port)).open()
 
 
 def test_reconnect_after_the_card_went_away() -> None:

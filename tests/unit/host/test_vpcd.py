@@ -27,6 +27,8 @@ from tests.support.host.fakes import (
     dialling_card,
     listening_card,
 )
+from tests.support.ports import kept_port
+from tests.support.stalls import Within
 
 
 def frame(message: bytes) -> bytes:
@@ -73,7 +75,7 @@ def after_atr(then: Callable[[ByteStream], None]) -> Behaviour:
     return behave
 
 
-def dial(address: tuple[str, int], timeout: float = 5.0) -> VpcdConnection:
+def dial(address: tuple[str, int], timeout: float = 30.0) -> VpcdConnection:
     return VpcdConnection(*address, listening=False, timeout=timeout)
 
 
@@ -90,7 +92,7 @@ def test_dial_a_card_that_listens(fragmented: bool) -> None:
 @pytest.mark.parametrize("fragmented", [False, True])
 def test_wait_for_a_card_that_dials(fragmented: bool) -> None:
     log: list[bytes] = []
-    reader = VpcdConnection("127.0.0.1", 0, timeout=5)
+    reader = VpcdConnection("127.0.0.1", 0, timeout=60)
     address = reader.listen()
     assert reader.listen() == address
     assert f":{address[1]}" in reader.description
@@ -165,14 +167,13 @@ def test_silence_has_a_limit(sent: bytes) -> None:
     def wait(stream: ByteStream) -> None:
         read(stream)
         stream.send(sent)
-        stream.socket.settimeout(5)
+        stream.socket.settimeout(60)
         assert stream.socket.recv(1) == b""  # hung up, nothing more is asked
 
     with listening_card(after_atr(wait)) as address, dial(address, timeout=0.2) as connection:
-        begun = time.monotonic()
-        with pytest.raises(AnswerTimeout, match="in time"):
+        with Within(0.2) as bound, pytest.raises(AnswerTimeout, match="in time"):
             connection.transmit(b"\0\xb0\0\0")
-        assert 0.1 < time.monotonic() - begun < 2
+        assert bound.took > 0.1
         with pytest.raises(ConnectionNotOpen):
             connection.transmit(b"\0\xb0\0\0")
 
@@ -185,14 +186,13 @@ def test_a_trickle_does_not_extend_the_limit() -> None:
             time.sleep(0.05)
             stream.socket.sendall(b"x")
 
-    begun = time.monotonic()
     with (
         listening_card(after_atr(trickle)) as address,
         dial(address, timeout=0.3) as connection,
+        Within(0.3),
         pytest.raises(AnswerTimeout),
     ):
         connection.transmit(b"\0\xb0\0\0")
-    assert time.monotonic() - begun < 3
 
 
 @pytest.mark.parametrize("atr", [b"\x3b", bytes(34)])
@@ -210,10 +210,8 @@ def test_card_without_atr_is_mute() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-    with pytest.raises(Unreachable, match="nobody answers"):
-        dial(address).open()
+    with kept_port() as port, pytest.raises(Unreachable, match="nobody answers"):
+        dial(("127.0.0.1", port)).open()
 
 
 def test_nobody_calls() -> None:
@@ -269,7 +267,7 @@ def test_other_machines_are_listened_to_when_asked() -> None:
 def test_next_card_may_call_after_the_first_left() -> None:
     first: list[bytes] = []
     second: list[bytes] = []
-    reader = VpcdConnection("127.0.0.1", 0, timeout=5, wait=5)
+    reader = VpcdConnection("127.0.0.1", 0, timeout=60, wait=60)
     address = reader.listen()
 
     def leave(stream: ByteStream) -> None:

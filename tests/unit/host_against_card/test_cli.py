@@ -132,13 +132,13 @@ def test_a_key_comes_in_under_the_control_of_two_operators(
 
     def typed(question: str, advice: str) -> str:
         asked.append(question)
-        return parts[question.split()[2].rstrip(",")]
+        return parts[question.split()[1].rstrip(":")]
 
     monkeypatch.setattr("jukihost.cli.prompts.hidden", typed)
     who = ["--operator", "admin-1", "--operator", "admin-2"]
     take = ["keys", "import", keys, "SEALS"]
     assert cli.main([*take, *who, "--json"]) == 0
-    assert asked == [f"component of {one}, in hexadecimal: " for one in parts]
+    assert asked == [f"operator {one}: component of the key, in hexadecimal: " for one in parts]
     [row] = as_json(capsys)
     assert row["brought_by"] == ["admin-1", "admin-2"]
     assert cli.main(["keys", "rotate", keys, "SEALS"]) == 0

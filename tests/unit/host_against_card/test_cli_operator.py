@@ -90,7 +90,7 @@ def test_a_password_is_typed(
 ) -> None:
     asked = typed(WORD)
     assert run("operator", "login", *ward, terminal=True) == 0
-    assert asked == ["password: "]
+    assert asked == ["operator: password: "]
     said(capsys)
 
 
@@ -118,7 +118,9 @@ def test_a_password_is_changed(
 ) -> None:
     asked = typed(WORD, NEW, NEW)
     assert run("operator", "change-password", *ward[:2], terminal=True) == 0
-    assert asked == ["present password: ", "new password: ", "new password again: "]
+    assert asked == [
+        f"operator: {one}: " for one in ("present password", "new password", "new password again")
+    ]
     assert "valid until" in said(capsys)
     assert login(run, ward, NEW) == 0
     typed(NEW, "changed-99", "changed-98")

@@ -456,6 +456,11 @@ def test_another_card_does_not_settle_it(juki: JukiSession) -> None:
     change = juki.begin_change(INTENT)
     with LocalReader(issued(seed=2)) as reader, pytest.raises(ReceiptElsewhere):
         as_counter(reader).settle(change, KEYS)
+    mine = juki.receipt(KEYS)
+    assert mine
+    another = dataclasses.replace(mine, card_number=bytes(len(mine.card_number)))
+    with pytest.raises(ReceiptElsewhere):
+        change.outcome(another)
 
 
 def test_an_issuer_that_gives_masters_gives_one_for_receipts() -> None:

@@ -33,7 +33,7 @@ from jukicard.kit.signing import SignatureScheme
 from jukicard.kit.verification import birth_digits, juki_number, number_b
 from jukicard.profiles.chipcertificate import CARD_TYPE
 from jukicard.profiles.masters import SUITES
-from jukicard.synthetic import codes
+from jukicard.synthetic import codes, eras as card_dates
 from jukicard.synthetic.people import draw_person
 from jukicard.synthetic.person import Sex
 from jukihost import models
@@ -49,6 +49,7 @@ from jukihost.conversation.secrets import (
     Secret,
     SignaturePassword,
     era_date,
+    written_date,
 )
 from jukihost.crypto import cardcertificate, cvc as host_cvc
 from jukihost.crypto.signatures import CertificateError
@@ -77,16 +78,25 @@ def test_every_day_has_the_same_six_digits_on_both_sides() -> None:
         assert BirthPin.of_date(day, foreign=True) == gregorian, day
 
 
+def test_every_day_is_written_alike_on_both_sides() -> None:
+    narrow = {ord("０") + digit: ord("0") + digit for digit in range(10)}
+    for day in days(DAY(1868, 10, 23), DAY(2117, 12, 31)):
+        assert written_date(day) == card_dates.written(day).translate(narrow), day
+        common = card_dates.written_gregorian(day).translate(narrow)
+        assert written_date(day, foreign=True) == common, day
+
+
 def test_no_day_before_the_first_era_has_any() -> None:
     for day in days(DAY(1867, 1, 1), DAY(1868, 10, 22)):
         with pytest.raises(ValueError, match="Meiji"):
             era_date(day)
+        assert written_date(day) == written_date(day, foreign=True)
         with pytest.raises(ValueError, match="no era"):
             birth_digits(day)
 
 
 def test_both_sides_have_the_same_eras() -> None:
-    assert [era.first for era in card_eras.ERAS] == list(secrets._ERAS)
+    assert {era.first: era.name for era in card_eras.ERAS} == secrets._ERAS
 
 
 @pytest.mark.parametrize("foreign", [False, True])

@@ -78,6 +78,7 @@ def test_to_another_machine_both_sides_prove_who_they_are() -> None:
     assert address.remote
     wanted = {"sslmode": "verify-full", "sslcert": "/t.crt", "sslkey": "/t.key"}
     assert address.arguments.items() >= {**wanted, "sslrootcert": "/ca.crt"}.items()
+    assert address.arguments["gssencmode"] == "disable", "which would take the place of TLS"
     default = read_address(f"postgresql://db.example/juki?{TLS}")
     assert default.arguments["sslrootcert"] == "system"
 

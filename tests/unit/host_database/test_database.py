@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sqlite3
-import subprocess
-import sys
-import tempfile
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import Executable, insert, select, text, update
+from sqlalchemy import Executable, event, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from jukihost.clock import Clock, ClockRanBackwards, ClocksDisagree, MovableClock
@@ -24,9 +21,7 @@ from jukihost.database import (
     AlreadyStored,
     Database,
     DatabaseAway,
-    DatabaseDamaged,
     DatabaseError,
-    DatabaseFull,
     DatabaseLocked,
     DatabaseReadOnly,
     NoSchema,
@@ -59,21 +54,20 @@ def delete_and_fail(database: Database) -> None:
         raise KeyError
 
 
-def fill(database: Database) -> None:
-    with database.begin() as connection:
-        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count={pages}"))
-        for number in range(10_000):
-            connection.execute(insert(clocks).values(terminal=f"t{number}" * 50, seen=NOON))
-
-
 def lose(database: Database, server: Server) -> None:
     with database.begin() as connection:
-        with server.connect() as boss:
-            boss.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'lost'"
-            )
+        end_all(server, "lost")
         connection.execute(ROW)
+
+
+def end_all(server: Server, name: str) -> None:
+    """Have the server end whoever is connected to a database, as when it starts again."""
+    with server.connect() as boss:
+        ended = boss.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
+        assert ended.fetchall()
 
 
 def names(database: Database) -> list[str]:
@@ -133,6 +127,19 @@ def test_commits_wait_for_the_disk_unless_told_otherwise(tmp_path: Path) -> None
                 assert connection.execute(text("PRAGMA synchronous")).scalar_one() == level
                 assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
                 assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+        with database.begin() as connection:
+            assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
+
+
+def test_nothing_but_sequencing_may_be_forgotten_after_a_power_cut() -> None:
+    """Whoever touches a card has written down before what is done to it, on the disk."""
+    host = Path(__file__).parents[3] / "host/jukihost"
+    said = {
+        str(path.relative_to(host))
+        for path in host.rglob("*.py")
+        if re.search(r"durable\s*=\s*(?!True)\w", path.read_text("utf-8"))
+    }
+    assert said == {"database/engine.py", "log/sequencing.py"}
 
 
 def add(address: str, terminal: str, times: int) -> None:
@@ -173,7 +180,7 @@ def test_threads_share_a_database(database: Database) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(names(database)) == 9
 
 
@@ -304,101 +311,6 @@ def test_a_terminal_without_a_name_is_refused(address: str, clock: MovableClock)
         open_database(address, clock=clock, terminal="")
 
 
-# -- a file that cannot be used --------------------------------------------------------------------
-
-
-def opened(path: Path) -> Database:
-    return open_database(path, clock=MovableClock(NOON), terminal="a")
-
-
-def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
-    upgrade_database(tmp_path / "a.db")
-    with opened(tmp_path / "a.db") as database, database.begin():
-        files = sorted(tmp_path.iterdir())
-        assert len(files) == 3, "the database, its log, and the log's index"
-        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-
-
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseAway, match="SQLITE_CANTOPEN"):
-        opened(tmp_path / "a.db")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("content", [b"hello " * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
-def test_a_file_that_is_no_database_is_said(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.db").write_bytes(content)
-    with pytest.raises(DatabaseDamaged, match="last backup"):
-        opened(tmp_path / "a.db")
-    with pytest.raises(DatabaseDamaged, match="last backup"):
-        upgrade_database(tmp_path / "a.db")
-    assert (tmp_path / "a.db").read_bytes() == content
-
-
-def test_a_full_disk_is_said_and_nothing_is_changed(tmp_path: Path) -> None:
-    upgrade_database(tmp_path / "a.db")
-    with opened(tmp_path / "a.db") as database:
-        with pytest.raises(DatabaseFull, match="make room"):
-            fill(database)
-        assert names(database) == ["a"]
-
-
-def test_a_file_that_another_program_holds_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jukihost.database.engine.WAIT", 0.1)
-    upgrade_database(tmp_path / "a.db")
-    with opened(tmp_path / "a.db") as database:
-        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DatabaseLocked, match="try again"), database.begin():
-            pytest.fail("it was let in")
-        assert names(database) == [], "others read all the same"
-        other.close()
-
-
-@pytest.mark.parametrize(
-    ("folder_mode", "file_mode", "said"),
-    [
-        (0o555, 0o444, "DatabaseReadOnly the database is read-only"),
-        (0o000, 0o444, "AddressError the database's file cannot be reached (Permission denied)"),
-    ],
-)
-def test_what_another_user_may_not_do_is_said(folder_mode: int, file_mode: int, said: str) -> None:
-    program = (
-        "import os, sys\n"
-        "os.umask(0)\n"
-        "from jukihost.clock import Clock\n"
-        "from jukihost.database import open_database, DatabaseError\n"
-        "if os.geteuid() == 0: os.setgid(65534), os.setuid(65534)\n"
-        "try:\n"
-        "    with open_database(sys.argv[1], clock=Clock(), terminal='a') as database:\n"
-        "        with database.begin(): pass\n"
-        "except DatabaseError as error: print(type(error).__name__, error)\n"
-    )
-    # Not below pytest's own folder, which is closed to others.
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        path = folder / "a.db"
-        upgrade_database(path)
-        with opened(path) as database:
-            database.engine.dispose()
-        path.chmod(file_mode)
-        folder.chmod(folder_mode)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", program, path],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-                env={"PYTHONPATH": os.pathsep.join(sys.path)},
-            )
-        finally:
-            folder.chmod(0o700)
-    assert done.stdout.startswith(said), done
-
-
 # -- a server that cannot be used ------------------------------------------------------------------
 
 
@@ -421,6 +333,53 @@ class TestServer:
             run(database, ROW)
             assert names(database) == ["a", "other"]
         postgresql_server.drop("lost")
+
+    def test_connections_that_died_while_they_were_kept_are_made_anew_unseen(
+        self, postgresql_server: Server
+    ) -> None:
+        """Each shows it when a transaction begins, before anything else is said."""
+        address = postgresql_server.make("kept", "jukihost_template")
+        with opened_at(address) as database:
+            for round_ in range(3):
+                with database.begin(), database.read(), database.read():
+                    pass
+                end_all(postgresql_server, "kept")
+                if round_ == 1:
+                    assert names(database) == ["a", "other"]
+                with database.begin() as connection:
+                    connection.execute(update(clocks).values(seen=NOON))
+                    if round_ == 0:
+                        connection.execute(ROW)
+            assert names(database) == ["a", "other"]
+        postgresql_server.drop("kept")
+
+    def test_a_server_that_does_not_come_back_is_away(self, postgresql_server: Server) -> None:
+        address = postgresql_server.make("gone", "jukihost_template")
+        with opened_at(address) as database:
+            with database.begin():
+                pass
+            postgresql_server.drop("gone")
+            for _ in range(2):
+                with pytest.raises(DatabaseError, match="knows this database, user"):
+                    run(database, ROW)
+
+    def test_what_a_transaction_says_to_the_server(self, postgresql_server: Server) -> None:
+        """No more than this: going there and back is what a short transaction takes."""
+        address = postgresql_server.make("said", "jukihost_template")
+        said: list[str] = []
+        with opened_at(address) as database:
+            run(database, ROW)
+            event.listen(database.engine, "before_cursor_execute", lambda *of: said.append(of[2]))
+            run(database, text("SELECT 1"))
+            with database.read() as connection:
+                connection.execute(text("SELECT 2"))
+                isolation = connection.execute(text("SHOW transaction_isolation")).scalar_one()
+                reads = connection.execute(text("SHOW transaction_read_only")).scalar_one()
+        assert said[:4] == [
+            "BEGIN", "SELECT 1", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SELECT 2",
+        ]  # fmt: skip
+        assert (isolation, reads) == ("repeatable read", "on")
+        postgresql_server.drop("said")
 
     def test_a_row_that_another_terminal_holds(self, postgresql_server: Server) -> None:
         address = postgresql_server.make("held", "jukihost_template")

@@ -46,7 +46,7 @@ def fed(path: Path, count: int) -> Iterator[FeedSource]:
             host, _, port = program.stdout.readline().strip().rsplit(" ", 1)[1].rpartition(":")
             yield FeedSource(host, int(port))
             program.send_signal(signal.SIGINT)
-            program.communicate(timeout=30)
+            program.communicate(timeout=60)
         finally:
             program.kill()
 

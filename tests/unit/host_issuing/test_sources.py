@@ -29,6 +29,7 @@ from jukihost.transport.pcsc.connection import PcscConnection
 from jukihost.transport.tcp import GREETING
 from tests.support.host.fake_scard import FakeReader, FakeScard
 from tests.support.host.fakes import JUKI_ATR
+from tests.support.ports import kept_port
 from tests.unit.host_issuing.cardorders import means, moment, order_of
 
 
@@ -87,20 +88,20 @@ def feeding(*cards: Card) -> Iterator[tuple[str, int]]:
         thread.start()
         yield server.getsockname()
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(60)
 
 
 def test_a_feed_gives_card_after_card_and_then_none() -> None:
     cards = [blank(1), blank(2)]
     seen = []
     with feeding(*cards) as address:
-        source: CardSource = FeedSource(*address, timeout=5)
+        source: CardSource = FeedSource(*address, timeout=60)
         while (card := source.next_card()) is not None:
             with card as connection:
                 standing = examine_card(connection, lambda _: ISSUER_TEST_KEYS)
                 assert standing.untouched
                 seen.append(standing.number)
-        again: ReturningSource = FeedSource(*address, timeout=5)
+        again: ReturningSource = FeedSource(*address, timeout=60)
         with again.connect(seen[0]) as connection:
             assert read_card_number(connection) == seen[0]
         with pytest.raises(NoCard), again.connect(b"12345678"):
@@ -109,10 +110,8 @@ def test_a_feed_gives_card_after_card_and_then_none() -> None:
 
 
 def test_a_feed_that_is_not_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-    with pytest.raises(Unreachable):
-        FeedSource(*address, timeout=0.5).next_card()
+    with kept_port() as port, pytest.raises(Unreachable):
+        FeedSource("127.0.0.1", port, timeout=0.5).next_card()
 
 
 # -- a reader -------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_calls_of_many_threads_are_made_one_after_the_other_from_the_first_on() 
         inside.pop()
 
     def ask() -> None:
-        together.wait(10)
+        together.wait(60)
         for _ in range(5):
             calls.run(work, 10)
 
@@ -107,7 +107,7 @@ def test_calls_of_many_threads_are_made_one_after_the_other_from_the_first_on() 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert most == 1
 
 

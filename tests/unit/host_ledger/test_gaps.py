@@ -92,7 +92,7 @@ def test_several_terminals_note_the_same_gap_once(database: Database) -> None:
     start = threading.Barrier(4)
 
     def note() -> None:
-        start.wait(20)
+        start.wait(60)
         found.append(noted(database))
 
     threads = [threading.Thread(target=note) for _ in range(4)]

@@ -43,7 +43,7 @@ def at_once(database: Database, what: str) -> list[str]:
 
     def one(number: int) -> str:
         by = replace(ADMIN, operator=f"admin-{number % 2 + 1}", terminal=f"office-{number}")
-        ready.wait(10)
+        ready.wait(60)
         try:
             with database.begin() as connection:
                 if what == "use":

@@ -66,6 +66,7 @@ ACTS: Final = (*PersonAct, *CardAct)
 WHY: Final = {
     "application": ("hand_over", "none", None),
     "pin": ("change", "none", None),
+    "certificate": ("change", "none", None),
     "municipal": ("change", "none", None),
     "missing": ("suspend", "hold", 6),
     "found": ("resume", "release", 8),

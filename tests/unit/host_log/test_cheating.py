@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,24 @@ from jukihost.log import (
     Use,
     have_witnessed,
     leaf_hash,
+    prune_log,
     publish_log,
     root_of,
     sequence_log,
 )
-from jukihost.log.stored import StoredNodes, TileWriter
-from jukihost.log.tables import checkpoints, entries, heads, tiles
+from jukihost.log.stored import StoredNodes, TileWriter, extend, head_of
+from jukihost.log.tables import checkpoints, entries, heads, queue, tiles
 from tests.support.host.storedtown import StoredTown
-from tests.support.host.town import CODES, LOG, LOG_KEY, ORIGIN, POLICY, WITNESS_KEY, salt
+from tests.support.host.town import (
+    CODES,
+    LOG,
+    LOG_KEY,
+    ORIGIN,
+    POLICY,
+    SEEN_BY,
+    WITNESS_KEY,
+    salt,
+)
 
 MINE = CODES[0]
 
@@ -61,7 +72,8 @@ def rebuild(town: StoredTown, new: Sequence[bytes]) -> None:
             writer.append(leaf_hash(entry))
             use = Use.parse(entry) if entry.startswith(b"jukihost-use") else None
             row = {"leaf_index": index, "entry": entry, "at": use and use.at}
-            connection.execute(insert(entries).values(**row, resident=use and use.resident))
+            whose = {"resident": use and use.resident, "number": (use and use.number) or None}
+            connection.execute(insert(entries).values(**row, **whose))
         writer.store()
         connection.execute(update(heads).values(size=writer.size))
 
@@ -108,12 +120,36 @@ def swapped(town: StoredTown) -> None:
             "entry 1 is filed under another resident",
         ),
         (
+            lambda town: town.spoil("UPDATE log_entries SET number = 3 WHERE leaf_index = 2"),
+            "entry 2 is filed under another number",
+        ),
+        (
+            lambda town: town.spoil("UPDATE log_entries SET number = NULL WHERE leaf_index = 2"),
+            "entry 2 is filed under another number",
+        ),
+        (
+            lambda town: town.spoil("UPDATE log_entries SET number = 1 WHERE leaf_index = 5"),
+            "entry 5 is filed under another number",
+        ),
+        (lambda town: hide(town, 2), "entry 2 is filed under another resident"),
+        (
             lambda town: town.spoil("UPDATE log_tiles SET hashes = substr(hashes, 1, 64)"),
             "the tree lacks hashes of entries 0 to 11",
         ),
         (
             lambda town: town.spoil("UPDATE log_checkpoints SET note = x'78' WHERE size = 8"),
             "the stored checkpoint of 8 entries does not hold",
+        ),
+        (
+            lambda town: town.spoil(
+                update(checkpoints).where(checkpoints.c.size == 8)
+                .values(note=bytes(Checkpoint(ORIGIN, 8, bytes(32)).signed(SEEN_BY)))
+            ),
+            "the stored checkpoint of 8 entries does not hold: the checkpoint is not signed by",
+        ),
+        (
+            lambda town: town.spoil("UPDATE log_checkpoints SET size = 9 WHERE size = 8"),
+            "the stored checkpoint of 9 entries is another's",
         ),
         (lambda town: change(town, 5, b"\xff"), "entry 5 cannot be read"),
     ],
@@ -123,6 +159,141 @@ def test_what_is_changed_in_a_table_is_named(
 ) -> None:
     cheat(town)
     assert any(one.startswith(said) for one in town.verify().problems), town.verify().problems
+
+
+def test_what_is_changed_in_the_tree_above_the_entries_is_named(in_file: StoredTown) -> None:
+    """Proofs would be made of it: the entries' own hashes are all as they were."""
+    in_file.use(*[MINE, CODES[1]] * 270)
+    in_file.publish()
+    assert in_file.verify().problems == ()
+    above = "UPDATE log_tiles SET hashes = zeroblob(64) WHERE level = 1"
+    in_file.spoil(above)
+    assert in_file.verify().problems == (
+        "the tree above entries 0 to 65535 is not what they hash to: it was changed",
+    )
+
+
+def test_two_uses_with_one_number_are_found(stored: StoredTown) -> None:
+    """A disclosure shows either: the town chooses which. Of each resident, pruned ones too."""
+    stored.use(*CODES, MINE)
+    stored.end_day()
+    stored.clock.put(datetime(2021, 6, 1, tzinfo=UTC))
+    real, _ = stored.use(MINE, CODES[1])
+    assert prune_log(stored.database)
+    stored.publish()
+    assert stored.verify().problems == ()
+    sham = replace(real, purpose="copy of the record, at the counter", salt=salt(98))
+    with stored.database.begin() as connection:
+        extend(connection, head_of(connection), [(bytes(sham), sham.resident, sham.at)])
+    stored.use(CODES[2])
+    stored.end_day()
+    [problem] = stored.verify().problems
+    assert problem.startswith("of the resident of entries 6 and 8 there are 2 entries, numbered")
+
+
+def test_a_use_that_has_no_number_is_told_and_stops_nothing(in_file: StoredTown) -> None:
+    """Hashed as it is, by a town that writes what no log would."""
+    [use] = in_file.use(MINE)
+    sequence_log(in_file.database)
+    odd = bytes(use).replace(b"\nnumber 1\n", b"\nnumber one\n")
+    with in_file.database.begin() as connection:
+        extend(connection, head_of(connection), [(odd, use.resident, use.at)])
+    in_file.publish()
+    [problem] = in_file.verify().problems
+    assert problem.startswith("entry 1 cannot be read: this is no entry of a use")
+
+
+KINDS = ["'text'", "7", "7.5"]
+"""What a file of SQLite takes where bytes belong."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("log_entries SET entry = {} WHERE leaf_index = 2", "entry 2 is kept as no bytes"),
+        ("log_entries SET resident = {} WHERE leaf_index = 2", "entry 2 is kept as no bytes"),
+        ("log_tiles SET hashes = {} WHERE level = 0", "the tree lacks hashes of entries 0"),
+        ("log_checkpoints SET note = {} WHERE size = 8", "the stored checkpoint of 8 entries"),
+    ],
+)
+def test_what_is_no_bytes_is_told_and_stops_nothing(
+    in_file: StoredTown, where: str, said: str, kind: str
+) -> None:
+    in_file.use(*CODES[:1] * 8)
+    sequence_log(in_file.database)
+    in_file.publish()
+    assert in_file.verify().problems == ()
+    in_file.spoil(f"UPDATE {where}".format(kind))
+    assert any(one.startswith(said) for one in in_file.verify().problems), in_file.verify()
+
+
+@pytest.mark.parametrize("resident", [CODES[1], None])
+def test_a_use_that_names_another_where_its_reason_stands_is_filed_under_its_own(
+    in_file: StoredTown, resident: ResidentCode | None
+) -> None:
+    """Filed under whom it names beside, it would be missing from what its own resident is told."""
+    mine, own = in_file.use(MINE, resident)
+    sequence_log(in_file.database)
+    assert mine.resident
+    other = mine.resident.hex()
+    for named in (replace(own, reason=other), replace(own, card=mine.resident)):
+        with in_file.database.begin() as connection:
+            extend(connection, head_of(connection), [(bytes(named), mine.resident, named.at)])
+    in_file.publish()
+    problems = in_file.verify().problems
+    assert [one.partition(" than ")[0] for one in problems] == [
+        "entry 2 is filed under another resident",
+        "entry 3 is filed under another resident",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([1, 1, 2, 3], "there are 4 entries, numbered as 3: two have one number"),
+        ([1, 2, 3, 3], "there are 4 entries, numbered as 3: two have one number"),
+        ([1, 2, 2, 4], "there are 4 entries, numbered as 4: but not in that order"),
+        ([1, 1, 4, 4], "there are 4 entries, numbered as 4: but not in that order"),
+        ([1, 3, 2, 4], "there are 4 entries, numbered as 4: but not in that order"),
+        ([2, 1, 3], "there are 3 entries, numbered as 2: two have one number"),
+        ([1, 3], "there are 2 entries, numbered as 3: two have one number, or one is missing"),
+        ([1, 2, 3], None),
+        ([2, 3], None),
+    ],
+)
+def test_whoever_is_not_numbered_one_after_the_other_is_told(
+    stored: StoredTown, numbers: list[int], said: str | None
+) -> None:
+    """Between uses of others that are right; the first left may stand behind pruned ones."""
+    [mine] = stored.use(MINE)
+    with stored.database.begin() as connection:
+        connection.execute(queue.delete())
+    for at, number in enumerate(numbers):
+        before = bytes(32) if number == 1 else bytes([number]) * 32
+        one = replace(mine, number=number, before=before, salt=salt(at))
+        with stored.database.begin() as connection:
+            extend(connection, head_of(connection), [(bytes(one), one.resident, one.at)])
+        stored.use(CODES[1], CODES[2], None)
+        sequence_log(stored.database)
+    stored.publish()
+    problems = stored.verify().problems
+    assert len(problems) == bool(said)
+    assert all(said and said in one for one in problems), problems
+
+
+def test_of_many_who_are_numbered_wrongly_the_first_twenty_are_told(in_file: StoredTown) -> None:
+    [mine] = in_file.use(MINE)
+    rows: list[tuple[bytes, bytes, datetime]] = []
+    for at in range(60):
+        one = replace(mine, resident=salt(at // 2), salt=salt(at))
+        rows.append((bytes(one), salt(at // 2), one.at))
+    with in_file.database.begin() as connection:
+        extend(connection, head_of(connection), rows)
+    in_file.publish()
+    problems = in_file.verify().problems
+    assert len(problems) == 20
+    assert len(set(problems)) == 20
 
 
 def without(town: StoredTown, index: int) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,20 @@ from jukihost.keys.envelope import ScryptCost
 from jukihost.ledger import (
     By,
     Operator,
+    Reason,
     Role,
     check_receipt,
     enter_card,
+    enter_certificate,
     enter_operator,
+    follow_card,
     gaps,
+    lift_stop,
     note_gap,
+    note_refused,
+    note_told,
+    stop,
+    untold_certificates,
 )
 from jukihost.log import (
     Disclosure,
@@ -39,7 +48,7 @@ from jukihost.log import (
 )
 from jukihost.log.entries import Use
 from tests.support.host.cli import PASSPHRASE
-from tests.support.host.ledgers import ALWAYS, AT, new_card, staffed
+from tests.support.host.ledgers import ADMIN, ALWAYS, AT, new_card, staffed
 from tests.support.host.town import CODES
 
 ORIGIN, WITNESS = "town.example/uses", "prefecture.example"
@@ -136,7 +145,7 @@ def test_a_gap_between_card_and_ledger_is_an_alarm(desk: Desk) -> None:
     assert said.startswith("gap 1: card 0000000000000007 carries change 3, of another procedure")
     assert "settled by a supervisor" in said
     told = json.loads(desk.run("status", desk.at("terminal.db"), "--json", code=1))
-    assert told == {"late": [], "gaps": [said.rstrip("\n")]}
+    assert told == {"late": [], "gaps": [said.rstrip("\n")], "untold": []}
     with open_database(desk.at("terminal.db"), clock=Clock(), terminal="office") as opened:
         staffed(opened)
         with opened.begin() as connection:
@@ -155,6 +164,40 @@ def test_a_gap_between_card_and_ledger_is_an_alarm(desk: Desk) -> None:
         [settled] = gaps(connection, settled=True)
         check_receipt(connection, new_card(7).number, 3, bytes(16))
     assert (settled.settled_by, settled.why, settled.accepted) == ("super-1", "a copied card", True)
+
+
+def test_what_an_authority_is_still_to_be_told_of_a_certificate_is_an_alarm(desk: Desk) -> None:
+    """Until it was told, with what it answered; also while everything is stopped."""
+    at, place = datetime(2014, 4, 1, 3, tzinfo=UTC), desk.at("terminal.db")
+    by, number = By("clerk-1", "counter-1", at), new_card(7).number
+    with open_database(place, clock=Clock(), terminal="counter-1") as opened:
+        staffed(opened)
+        with opened.begin() as connection:
+            enter_card(connection, new_card(7), by)
+            enter_certificate(connection, number, 4711, "signature", by)
+        assert desk.run("status", place) == "nothing is late\n"
+        with opened.begin() as connection:
+            follow_card(connection, number, Reason.NOT_FOUND, at)
+        said = (
+            "certificate 4711 on card 0000000000000007 is revoked since 2014-04-01 12:00:00 JST, "
+            "and its authority "
+        )
+        assert desk.run("status", place, code=1) == f"{said}has not been told\n"
+        with opened.begin() as connection:
+            [untold] = untold_certificates(connection)
+            note_refused(connection, untold, "certificate_unknown")
+            stop(connection, ADMIN, "admin-2", why="a leak")
+        told = json.loads(desk.run("status", place, "--json", code=1))
+        assert told == {
+            "late": [],
+            "gaps": [],
+            "untold": [f"{said}refused to hear it (certificate_unknown)"],
+        }
+        with opened.begin() as connection:
+            lift_stop(connection, ADMIN, "admin-2", why="checked")
+            [untold] = untold_certificates(connection)
+            note_told(connection, untold)
+        assert desk.run("status", place) == "nothing is late\n"
 
 
 @pytest.fixture
@@ -331,3 +374,15 @@ def test_the_command_line_asks_the_operators_right(witnessed: Desk) -> None:
     assert cli.main(["backup", desk.at("terminal.db"), desk.at("b"), "--operator", "export-1"]) == 0
     assert "has not the right" in desk.run("restore", desk.at("b"), desk.at("new.db"), code=2)
     assert not Path(desk.at("new.db")).exists()
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "0" * 20 + "9" * 23, "9" * 5000, "-1", "1.5", "１"])
+def test_a_number_that_counts_nothing_is_wrong_usage(desk: Desk, number: str) -> None:
+    for action in (
+        ["prove", "{}", number],
+        ["settle", "{}", number, "--operator", "a", "--why", "b"],
+        ["prune", "{}", "--yes", "--years", number],
+        ["publish", "{}", "--old", number],
+    ):
+        words = [desk.at("terminal.db") if one == "{}" else one for one in action]
+        assert cli.main(["log", *words]) == 2

@@ -48,6 +48,11 @@ def test_no_term_is_shorter_than_seven_years(in_file: StoredTown) -> None:
         prune_log(in_file.database, years=6)
 
 
+@pytest.mark.parametrize("years", [1000, 5000, 10**23])
+def test_a_term_longer_than_the_calendar_keeps_all(in_file: StoredTown, years: int) -> None:
+    assert prune_log(in_file.database, years=years) is None
+
+
 def files_of(stored: StoredTown, request: pytest.FixtureRequest) -> Iterator[bytes]:
     """Everything that the database keeps in files: for a server, those of the whole database."""
     if stored.database.dialect == "sqlite":
@@ -110,6 +115,38 @@ def test_what_is_pruned_is_gone_from_the_file_and_still_proven(
         "a later purpose",
     ]
     assert now.erased == 2
+
+
+def test_in_place_too_every_byte_of_it_is_overwritten(
+    in_file: StoredTown, request: pytest.FixtureRequest
+) -> None:
+    """Of what was queued and of what was sequenced, in the file and beside it."""
+    old = [in_file.use(*CODES, purpose=f"an old purpose {at}") for at in range(40)]
+    in_file.end_day()
+    in_file.database.close()
+    assert found(in_file, request, "an old purpose 7")
+    in_file.clock.put(datetime(2022, 1, 1, tzinfo=JAPAN))
+    made = prune_log(in_file.database, compact=False)
+    assert made
+    assert made.count == 40 * len(CODES)
+    for uses in old:
+        for word in ("an old purpose", *(use.salt.hex() for use in uses)):
+            assert not found(in_file, request, word)
+
+
+def test_of_many_pages_that_are_written_anew_no_byte_is_left(
+    stored: StoredTown, request: pytest.FixtureRequest
+) -> None:
+    """Also where what is kept stands behind it, so that no page falls off the end."""
+    for at in range(20):
+        stored.use(*CODES, purpose=f"an old purpose {at}")
+    stored.end_day()
+    stored.clock.put(datetime(2022, 1, 1, tzinfo=JAPAN))
+    stored.use(*CODES, purpose="a later purpose")
+    stored.publish()
+    assert prune_log(stored.database)
+    assert not found(stored, request, "an old purpose")
+    assert found(stored, request, "a later purpose")
 
 
 def test_a_file_gets_smaller_by_what_is_pruned(in_file: StoredTown) -> None:

@@ -35,6 +35,7 @@ from jukihost.log import (
     witness as witness_module,
 )
 from jukihost.log.tree import EMPTY
+from tests.support.rest import rest_of
 
 ORIGIN, NAME = "log.example/town", "prefecture.example"
 LOG = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -203,7 +204,7 @@ def test_two_at_once_never_roll_it_back(witness: Witness) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(served) == 1
     assert witness.latest(ORIGIN)[0] == served[0]
 
@@ -233,7 +234,7 @@ def test_killed_at_any_moment_it_has_what_it_signed(tmp_path: Path) -> None:
         assert child.stdout is not None
         signed = [child.stdout.readline() for _ in range(3 + 5 * number)]
         child.kill()
-        rest = child.communicate(timeout=30)[0]
+        [rest] = rest_of(child)
         last = int([line for line in (b"".join(signed) + rest).split(b"\n") if line][-1])
         remembered = json.loads(state.read_text())["logs"][ORIGIN]["size"]
         assert last <= remembered <= last + 1

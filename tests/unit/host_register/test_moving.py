@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -46,6 +48,7 @@ from jukihost.register import (
     LocalRegisters,
     NotAnnounced,
     ProvisionRefused,
+    Registers,
     ResidentExists,
     RestrictionKind,
     UnknownResident,
@@ -97,8 +100,15 @@ class Towns:
     noted: list[Used]
 
 
+def bytes_at(prefecture: Database) -> dict[str, bytes]:
+    """Every byte of the prefecture's database: its file, and what lies beside it."""
+    place = Path(str(prefecture.engine.url.database))
+    return {one.name: one.read_bytes() for one in place.parent.glob(f"{place.name}*")}
+
+
 @pytest.fixture(params=KINDS)
 def towns(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Towns]:
+    """Two towns; whatever they tell each other, no byte at the prefecture is another afterwards."""
     with ExitStack() as stack:
         here, there, prefecture = (
             stack.enter_context(
@@ -114,7 +124,20 @@ def towns(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Towns]:
         registers = LocalRegisters(
             {TOWN: here, OTHER_TOWN: there}, prefecture, lambda _, used: noted.append(used)
         )
+        stack.enter_context(prefecture.read())  # so that nobody tidies up meanwhile
+        before = bytes_at(prefecture)
         yield Towns(here, there, registers, noted)
+        assert bytes_at(prefecture) == before
+
+
+def test_all_that_goes_from_town_to_town_is_asked_beside_a_watched_prefecture() -> None:
+    """Here, but for what `test_registers` asks: copy and record, byte for byte."""
+    every = {name for name, _ in inspect.getmembers(Registers, inspect.isfunction)}
+    here = set(re.findall(r"registers\.(\w+)\(", Path(__file__).read_text("utf-8")))
+    assert {name for name in every if not name.startswith("_")} == here | {
+        *("copy_of_record", "moving_record"),
+        *("notify", "identity"),  # these are the prefecture's
+    }
 
 
 def family(towns: Towns) -> tuple[int, int, int]:

@@ -70,6 +70,35 @@ def test_what_was_entered_is_shown_to_the_last_code_point(database: Database) ->
     assert by_code == provided
 
 
+AS_SENT: Final = [
+    "\ufa19田",  # U+FA19, which NFC makes U+795E
+    "渡邉\U000e0101 渡邉\U000e0112",
+    "\U00020bb7野 \U0002f81a",
+    "か\u3099 が",  # a voiced kana in two ways, of which NFC makes one
+    "A\u030a Å \u212b",
+    "ﾜﾀﾅﾍﾞ Ｙａｍａ ㈱ ①",
+    "髙﨑 高崎",
+    " 二つ  の間 ",
+]
+"""Texts that a normal form, a trim or a codec would change."""
+
+
+def test_no_text_is_normalised_on_its_way_in_or_out(database: Database) -> None:
+    """Against the strings themselves: what both sides had made the same would look alike."""
+    for number, sent in enumerate(AS_SENT):
+        wishes = {item.value: AsReceived(sent) for item in (Item.NAME, Item.ADDRESS, Item.ALIAS)}
+        wishes |= {item.value: AsReceived(sent) for item in FAMILY}
+        resident = entered(database, **another(f"sent {number}", **wishes))
+        record = shown(database, resident)
+        for item in (Item.NAME, Item.ADDRESS, Item.ALIAS, *FAMILY):
+            value = record[item]
+            assert isinstance(value, AsReceived)
+            assert value.text.encode() == sent.encode(), (item, number)
+        with database.read() as connection:
+            kept = connection.execute(select(residents).where(residents.c.id == resident)).one()
+        assert [kept.name, kept.address, kept.alias] == [sent] * 3
+
+
 def test_who_has_no_alias_and_no_family_register_has_none(database: Database) -> None:
     provided = shown(database, entered(database, alias=None, domicile=None, family_head=None))
     assert [provided[item] for item in (Item.ALIAS, *FAMILY)] == [None, None, None]

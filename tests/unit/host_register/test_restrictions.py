@@ -37,11 +37,13 @@ from jukihost.register import (
     change_resident,
     close_record,
     code_of_record,
+    end_old_notices,
     end_restriction,
     enter_mover,
     enter_notice,
     enter_resident,
     find_notice,
+    find_open_inquiry,
     former_values,
     inquiries_of,
     known_by_code,
@@ -141,6 +143,10 @@ FUNCTIONS: Final[dict[str, Callable[[Connection, Provided, Asking], object]]] = 
     "show_resident": lambda c, one, asking: show_resident(c, one.resident, asking),
     "untold_arrivals": lambda c, _one, _: untold_arrivals(c),
     "send_inquiry": lambda c, one, _: send_inquiry(c, one.resident, "hand_over", BY),
+    "find_open_inquiry": lambda c, one, _: find_open_inquiry(
+        c, send_inquiry(c, one.resident, "hand_over", BY).number, one.resident, "hand_over", BY
+    ),
+    "end_old_notices": lambda c, _one, _: end_old_notices(c, DAY),
     "inquiries_of": lambda c, one, _: inquiries_of(c, one.resident),
     "answer_inquiry": lambda c, one, _: answer_inquiry(
         c, send_inquiry(c, one.resident, "hand_over", BY).number, one.resident, "hand_over", BY

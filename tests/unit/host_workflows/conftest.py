@@ -45,9 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def counter(database: Database, clock: MovableClock) -> Counter:
-    """A town's counter."""
-    return Counter(database, clock)
+def counter(database: Database, clock: MovableClock) -> Iterator[Counter]:
+    """A town's counter; whatever is done there, each derivation of a key is counted in the log."""
+    counter = Counter(database, clock)
+    yield counter
+    assert counter.uncounted() == {}
 
 
 @pytest.fixture(params=KINDS)

@@ -9,20 +9,42 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from jukihost.database import Database
 from jukihost.database.errors import AddressError, DatabaseAway
 from jukihost.errors import CardError
-from jukihost.ledger import By, OperatorRefused, Role, change_operator, find_operator
+from jukihost.ledger import (
+    By,
+    OperatorRefused,
+    Role,
+    Stopped,
+    cards_of,
+    change_operator,
+    find_operator,
+    lift_stop,
+    stop,
+)
 from jukihost.log import NotPublished, TooEarly, end_day, publish_log, sequence_log
-from jukihost.register import RestrictionKind, TextRefused, UnknownResident, restrictions_of
+from jukihost.register import (
+    RestrictionKind,
+    TextRefused,
+    UnknownNotice,
+    UnknownResident,
+    enter_notice,
+    find_notice,
+    note_call_back,
+    notices_of,
+    restrictions_of,
+)
+from jukihost.register.tables import callbacks
 from jukihost.workflows import (
     Impossible,
     Paper,
     Presented,
     PresentedBy,
     SupervisorDecides,
+    call_back,
     disclose_uses,
     end_old_uses,
     lift_restriction,
@@ -31,6 +53,7 @@ from jukihost.workflows import (
     suspend_by_telephone,
 )
 from tests.support.host.counters import AUDITOR, CLERK, SUPERVISOR, Counter
+from tests.support.host.cuts import Watched, turn
 from tests.support.host.ledgers import FIRST
 from tests.support.host.operators import Staff
 from tests.support.host.residents import CALLED
@@ -92,6 +115,56 @@ def test_old_uses_end_when_their_term_is_over(counter: Counter) -> None:
     pruned = end_old_uses(counter.desk(FIRST.identifier))
     assert pruned is not None
     assert pruned.count > 0
+    assert counter.told()[-1] == ("retention", "done", f"{pruned.count} uses")
+
+
+def test_old_notices_end_with_the_uses_but_of_cards_that_are_suspended(counter: Counter) -> None:
+    taken = suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
+    call_back(counter.desk(), taken.notice, answered=True)
+    later = counter.another_resident("later")
+    counter.issued_card(later, "00000000019")
+    with counter.database.begin() as connection:
+        card = cards_of(connection, later)[0]
+        gone = enter_notice(connection, later, card.number, CALLED, "holder", counter.desk().by())
+        note_call_back(connection, gone, False, counter.desk().by())
+    counter.clock.move(timedelta(days=366 * 7 - 9))
+    counter.database.accept_clock()
+    with counter.database.begin() as connection:
+        kept = enter_notice(connection, later, card.number, CALLED, "holder", counter.desk().by())
+    counter.clock.move(timedelta(days=30))
+    counter.database.accept_clock()
+    end_old_uses(counter.desk(FIRST.identifier))
+    assert counter.told()[-1] == ("retention", "done", "0 uses; 1 notices")
+    with counter.database.read() as connection:
+        assert find_notice(connection, taken.notice).back
+        assert [one.number for one in notices_of(connection, card.number)] == [kept]
+        with pytest.raises(UnknownNotice):
+            find_notice(connection, gone)
+        assert connection.execute(select(callbacks.c.notice)).scalars().all() == [taken.notice]
+
+
+def test_a_stop_in_the_middle_of_a_retention_finds_all_of_it_done_or_nothing(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspend_by_telephone(counter.desk(), counter.holder, Presented(), CALLED)
+    published(counter)
+    counter.clock.move(timedelta(days=366 * 8))
+    counter.database.accept_clock()
+    before = Watched(counter.database, 0, lambda _: turn(counter, stop))
+    desk = counter.desk(FIRST.identifier)
+    desk.office = replace(desk.office, database=before)
+    with pytest.raises(Stopped):
+        end_old_uses(desk)
+    assert counter.told()[-1] == ("retention", "refused", "stopped")
+    turn(counter, lift_stop)
+
+    def behind(*_: object, **__: object) -> None:
+        turn(counter, stop)
+
+    monkeypatch.setattr("jukihost.workflows.auditing.clean_removed", behind)
+    pruned = end_old_uses(counter.desk(FIRST.identifier))
+    assert pruned is not None
+    assert pruned.count > 0, "the refused one had removed nothing"
     assert counter.told()[-1] == ("retention", "done", f"{pruned.count} uses")
 
 

@@ -96,6 +96,19 @@ def test_p21_a_foreign_resident_is_on_the_copy_with_alias_and_stay(
     assert "在留期間の満了日\n2016年5月5日" in printed[0]
 
 
+def test_the_dates_of_a_japanese_resident_are_those_of_the_eras(
+    towns: Towns, printed: list[str]
+) -> None:
+    born, changed = date(1989, 1, 7), date(1989, 1, 8)
+    towns.here.another_resident(
+        "wife", relation="妻", residence_until=None, born=born, changed=changed
+    )
+    copied(towns, household=True)
+    assert "生年月日\n昭和64年1月7日" in printed[0]
+    assert "転入 平成元年1月8日" in printed[0]
+    assert "\n平成26年4月1日\n" in printed[0], "the day of the copy"
+
+
 def test_p12_a_copy_of_the_same_household_and_of_nobody_else(
     towns: Towns, printed: list[str]
 ) -> None:
@@ -208,8 +221,14 @@ def test_a_copy_cut_anywhere_changes_nothing(towns: Towns, printed: list[str], c
     there = towns.visited()
     before = towns.here.ledger()
 
+    in_log: list[int] = [0]
+
     def check(done: bool) -> None:
-        assert bool(printed) == done
+        """What was drawn is in the log, also where the program was killed as it left the card."""
+        in_log.append([one[:2] for one in there.told()].count((Task.WIDE_AREA.value, "done")))
+        drawn = in_log[-1] - in_log[-2]
+        assert drawn == len(printed)
+        assert drawn == done or (drawn and cut.killed)
         printed.clear()
         assert towns.here.ledger() == before
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jukicard import TcpServer
 from jukihost.cli import main
 from jukihost.cli.counter.conversing import Scripted
-from jukihost.cli.counter.settings import EXAMPLE, read_settings
+from jukihost.cli.counter.settings import EXAMPLE, TEST, read_settings
 from jukihost.cli.output import UsageError
 from jukihost.clock import Clock, machine_time
 from jukihost.database import open_database, upgrade_database
@@ -147,6 +149,7 @@ def test_a_shell_logs_in_once(
     assert [(one["procedure"], one["done"]) for one in results] == [
         ("suspend", True),
         ("resume", True),
+        ("shell", False),
     ]
 
 
@@ -165,6 +168,22 @@ def broken(change: Callable[[str], str]) -> str:
         (EXAMPLE + "key_floor = true\n", "key_floor"),
         (EXAMPLE.replace('["operators.pem"]', "[1]"), "anchors"),
         ("nonsense", "no TOML"),
+        (EXAMPLE + "[office.more]\n", "'more'"),
+        (EXAMPLE + "[town]\n", "one table"),
+        (EXAMPLE.replace("# rehearsal = 4000", "rehearsal = 99999999999"), "rehearsal"),
+        (EXAMPLE.replace("# rehearsal = 4000", "rehearsal = -1"), "rehearsal"),
+        (EXAMPLE.replace('# printer = ["lp"', 'printer = [1, "lp"'), "printer"),
+        (EXAMPLE + "[towns]\n27230 = 1\n", "towns.27230"),
+        (EXAMPLE + "[towns.2723]\n", "five digits"),
+        (EXAMPLE + "[towns.13101]\n", "other town"),
+        (EXAMPLE + '[towns.27230]\ndatabase = "a"\n', "database and pseudonyms"),
+        (EXAMPLE + '[towns.27230]\ndatabase = "a"\npseudonyms = 1\n', "text only"),
+        (EXAMPLE + '[towns.27230]\ndatabase = "a"\npseudonyms = "b"\n', "prefecture"),
+        (
+            'towns = 1\n[office]\nmunicipality = "13101"\ndatabase = "a"\nkeys = "b"\n'
+            'pseudonyms = "c"\n',
+            "are tables",
+        ),
     ],
 )
 def test_an_office_file_that_is_wrong_is_said_to_be(tmp_path: Path, text: str, why: str) -> None:
@@ -181,6 +200,20 @@ def test_places_are_beside_the_file_unless_they_are_addresses(tmp_path: Path) ->
     assert found.database == str(tmp_path / "terminal.db")
     path.write_text(EXAMPLE.replace('"terminal.db"', '"postgresql://u@h/n"'))
     assert read_settings(str(path)).database == "postgresql://u@h/n"
+
+
+def test_the_example_names_everything_that_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "office.toml"
+    path.write_text(re.sub(r"^# (?=\[|\w+ =)", "", EXAMPLE, flags=re.MULTILINE))
+    found = read_settings(str(path))
+    assert all(getattr(found, one.name) for one in fields(found))
+    assert found.issuer == str(tmp_path / "issuer.keys")
+    assert found.authority_register == str(tmp_path / "ca.db")
+    assert found.towns["27230"].database == str(tmp_path / "katano.db")
+    path.write_text(EXAMPLE.replace('# issuer = "issuer.keys"', 'issuer = "test"'))
+    assert read_settings(str(path)).issuer == TEST
+    with pytest.raises(UsageError, match="printer"):
+        read_settings(str(path)).need("issuer", "printer")
 
 
 @pytest.mark.parametrize(
@@ -204,12 +237,8 @@ def test_a_script_answers_what_is_asked_and_nothing_else() -> None:
     assert script.agree(Question.LAST_TRY)
     with pytest.raises(UsageError, match="line 3"):
         script.agree(Question.END_CARD)
-    script.finish()
     with pytest.raises(UsageError, match="ended"):
         script.secret(PinWanted(PinUse.JUKI, 3))
-    left = Scripted('{"paused": true}', lambda step: None)
-    with pytest.raises(UsageError, match="not asked for"):
-        left.finish()
 
 
 def test_an_office_file_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

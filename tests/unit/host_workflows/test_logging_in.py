@@ -75,7 +75,7 @@ def test_an_operator_logs_in_with_card_and_password_and_is_in_the_log(staff: Sta
     assert desk.duty is not None
     assert (desk.duty.operator, desk.duty.card) == (clerk.identifier, clerk.number)
     assert isinstance(desk.talk, Clerk)
-    assert desk.talk.asked == [PinWanted(PinUse.OPERATOR, 3)]
+    assert desk.talk.asked == [PinWanted(PinUse.OPERATOR, 3, clerk.identifier)]
     [use] = staff.counter.uses()
     assert (use.purpose, use.outcome.value, use.operator) == ("log_in", "done", clerk.identifier)
     assert use.card == staff.counter.office.pseudonyms.card(clerk.number)
@@ -91,7 +91,7 @@ def test_tries_are_shown_and_each_wrong_password_is_an_entry(staff: Staff) -> No
         assert desk.duty is None
         assert isinstance(desk.talk, Clerk)
         asked += desk.talk.asked
-    assert asked == [PinWanted(PinUse.OPERATOR, 3), PinWanted(PinUse.OPERATOR, 2)]
+    assert asked == [PinWanted(PinUse.OPERATOR, left, clerk.identifier) for left in (3, 2)]
     with pytest.raises(Cancelled):
         enter(staff, clerk, PASSWORD, agrees=False)
     assert clerk.tries() == 1, "the last try needs an express yes"
@@ -99,7 +99,9 @@ def test_tries_are_shown_and_each_wrong_password_is_an_entry(staff: Staff) -> No
     with staff.method(clerk) as method, pytest.raises(OperatorBlocked):
         log_in(desk, method)
     assert isinstance(desk.talk, Clerk)
-    assert desk.talk.asked == [Question.LAST_TRY, PinWanted(PinUse.OPERATOR, 1)]
+    assert desk.talk.asked == [
+        Question.LAST_TRY, PinWanted(PinUse.OPERATOR, 1, clerk.identifier)
+    ]  # fmt: skip
     with pytest.raises(OperatorBlocked, match="ADMIN"):
         enter(staff, clerk)
     assert staff.counter.told() == [

@@ -12,9 +12,11 @@ from jukicard import PROFILES, LocalReader, issue_card as make_card
 from jukicard.runtime.boundary import raise_bug
 from jukihost.clock import MovableClock
 from jukihost.database import Database
+from jukihost.database.errors import DatabaseAway
+from jukihost.errors import CardError
 from jukihost.issuing import NotBlank, examine_card
 from jukihost.keys.issuer import ISSUER_TEST_KEYS
-from jukihost.ledger import HasCard, LedgerState
+from jukihost.ledger import HasCard, IntentState, LedgerState, take_over_card
 from jukihost.register import AddressRestricted, UnknownResident
 from jukihost.workflows import (
     CardAtDesk,
@@ -31,8 +33,9 @@ from jukihost.workflows import (
     Task,
     hand_over,
     issue_card,
+    recover_card,
 )
-from tests.support.host.counters import SUPERVISOR, Counter
+from tests.support.host.counters import SUPERVISOR, Clerk, Counter
 from tests.support.host.cuts import CUTS, Cut, Cutting, Trouble
 from tests.support.host.issuing_office import (
     NAME_ONLY,
@@ -67,6 +70,34 @@ def test_nobody_has_two_cards(office: Office) -> None:
     issued(counter, NAME_ONLY)
     with pytest.raises(HasCard):
         taken(counter)
+    assert counter.undecided() == 0, "the card was not touched"
+    assert counter.ledger().state is LedgerState.ISSUING
+
+
+def test_a_hand_over_that_was_undecided_gives_nobody_two_cards(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder is given another while it is undecided: they bring one from another town."""
+    counter = office.counter
+    office.blank()
+    issued(counter, NAME_ONLY)
+    with counter.on_desk() as (hand, _), monkeypatch.context() as away:
+        away.setattr("jukihost.workflows.changing.settle_intent", broken)
+        with pytest.raises(DatabaseAway):
+            hand_over(counter.desk(talk=Clerk(NEW, WORD)), hand, PHOTO)
+    assert counter.undecided() == 1
+    brought = replace(counter.ledger(), number=bytes(8))
+    with counter.database.begin() as connection:
+        take_over_card(connection, brought, counter.desk().by())
+    with counter.on_desk() as (hand, _):
+        assert recover_card(counter.desk(), hand) is IntentState.FINISHED
+    assert counter.told()[-1] == ("recover", "done", "hand_over; holder has another card")
+    assert counter.ledger().state is LedgerState.ISSUING
+    assert counter.ledger(bytes(8)).state is LedgerState.MOVED_OUT
+
+
+def broken(*_: object) -> None:
+    raise DatabaseAway
 
 
 def test_a_card_that_is_not_blank_is_not_touched(office: Office, counter: Counter) -> None:
@@ -136,6 +167,37 @@ def test_a_card_that_is_not_made_whole_is_not_handed_over(office: Office, receip
     assert counter.ledger().state is LedgerState.ACTIVE
 
 
+def test_the_ledger_has_what_the_receipt_of_a_made_card_carries(office: Office) -> None:
+    counter = office.counter
+    office.blank()
+    issued(counter, NAME_ONLY)
+    with counter.on_desk() as (hand, _), hand.session(counter.desk()) as juki:
+        receipt = juki.receipt()
+    assert receipt is not None
+    assert receipt.number > 0
+    assert (counter.ledger().receipt, counter.ledger().intent) == (receipt.number, receipt.intent)
+
+
+@pytest.mark.parametrize("acts", [True, False])
+def test_a_card_that_is_gone_in_the_last_exchanges_and_put_back_is_made(
+    office: Office, acts: bool
+) -> None:
+    counter = office.counter
+    office.blank()
+    with counter.on_desk() as (hand, reader):
+        issue_card(counter.desk(), hand, counter.holder, NAME_ONLY, PHOTO)
+        exchanges = reader.exchanges
+    for before in range(2, 12):  # the last one forgets what was proven, and may fail
+        lose(counter)
+        office.blank()
+        with counter.on_desk() as (hand, reader):
+            reader.pull(exchanges - before, acts=acts)
+            desk = counter.desk(talk=Clerk(puts_back=True))
+            issue_card(desk, hand, counter.holder, NAME_ONLY, PHOTO)
+            assert reader.exchanges > exchanges
+        assert counter.told()[-1][:2] == ("issue", "done")
+
+
 @pytest.mark.parametrize("receipts", [True, False])
 @pytest.mark.parametrize("cut", CUTS)
 def test_an_issue_cut_at_any_exchange_goes_on_with_the_same_card(
@@ -187,6 +249,30 @@ def test_a_hand_over_cut_at_any_exchange_is_finished_or_done_again(
 @pytest.mark.parametrize("trouble", Trouble)
 def test_trouble_before_any_transaction_of_a_hand_over(office: Office, trouble: Trouble) -> None:
     assert handing(office).at_every_transaction(trouble) >= 2
+
+
+@pytest.mark.parametrize("receipts", [True, False])
+def test_a_card_whose_hand_over_was_cut_may_be_begun_again_from_the_issue(
+    office: Office, receipts: bool
+) -> None:
+    """Whoever sees it next may not know how far it was: nothing is lost, and it is handed over."""
+    counter = office.counter
+    states = set()
+    for at in range(30, 90, 4):
+        handing(office, receipts=receipts).prepare()
+        with counter.on_desk() as (hand, reader):
+            reader.pull(at, acts=True)
+            with suppress(CardError):
+                hand_over(counter.desk(talk=Clerk(NEW, WORD)), hand, PHOTO)
+        states.add((counter.ledger().state, counter.undecided()))
+        with suppress(Impossible):
+            issued(counter, NAME_ONLY)
+        assert counter.undecided() == 0
+        if counter.ledger().state is LedgerState.ISSUING:
+            taken(counter)
+        assert counter.ledger().state is LedgerState.ACTIVE
+        assert code_read(counter) == counter.code.reveal()
+    assert states >= {(LedgerState.ISSUING, 1), (LedgerState.ISSUING, 0)}
 
 
 def handing(office: Office, *, receipts: bool = True) -> Cutting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from jukihost.database import Database
 from jukihost.errors import CardError, CardRemoved, PinBlocked, PinFormatError, PinRejected
 from jukihost.ledger import IntentState, uncertain_purposes
 from jukihost.pinpad import PadNotUsable, PinPad
-from jukihost.register import AsReceived
+from jukihost.register import AsReceived, InquiryRefused
 from jukihost.sessions.common import CommonSession
 from jukihost.sessions.jpki import JpkiSession
 from jukihost.sessions.juki import JukiSession
@@ -25,6 +26,7 @@ from jukihost.workflows import (
     CardAtDesk,
     CutOff,
     Desk,
+    Duty,
     Impossible,
     Paper,
     PinSet,
@@ -37,10 +39,11 @@ from jukihost.workflows import (
     SupervisorDecides,
     Task,
     change_pin,
+    inquire,
     recover_card,
     unblock_pin,
 )
-from tests.support.host.counters import PIN, Clerk, Counter
+from tests.support.host.counters import PIN, SUPERVISOR, Clerk, Counter
 from tests.support.host.cuts import CUTS, Cut, Cutting, Trouble
 
 NEW = "2580"
@@ -167,7 +170,8 @@ def test_a_blocked_pin_serves_nothing_until_the_counter_sets_it_anew(counter: Co
     [
         (Presented(), Impossible),
         (Presented(papers=frozenset({Paper.OTHER})), Impossible),
-        (Presented(papers=frozenset({Paper.OTHER, Paper.ANSWER})), None),
+        (Presented(papers=frozenset({Paper.OTHER, Paper.ANSWER})), Impossible),
+        (Presented(papers=frozenset({Paper.OTHER, Paper.ANSWER}), inquiry=9), InquiryRefused),
         (Presented(PresentedBy.HOUSEHOLD, frozenset(Paper)), Impossible),
         (Presented(PresentedBy.PROXY, frozenset({Paper.PHOTO})), Impossible),
         (Presented(PresentedBy.PROXY, frozenset(Paper)), SupervisorDecides),
@@ -185,6 +189,39 @@ def test_who_may_have_a_pin_set_anew(
             with pytest.raises(error):
                 unblock_pin(desk, hand, presented)
     assert knows(counter.card, NEW) == (error is None)
+
+
+def test_the_answer_to_a_letter_for_this_procedure_serves_once(counter: Counter) -> None:
+    other = inquire(counter.desk(), counter.holder, Task.HAND_OVER)
+    letter = inquire(counter.desk(), counter.holder, Task.UNBLOCK_PIN)
+    papers = frozenset({Paper.OTHER, Paper.ANSWER})
+
+    def unblock(number: int, typed: str) -> None:
+        with counter.on_desk() as (hand, _):
+            presented = Presented(papers=papers, inquiry=number)
+            unblock_pin(counter.desk(talk=Clerk(typed)), hand, presented)
+
+    with pytest.raises(InquiryRefused):
+        unblock(other.number, NEW)
+    with pytest.raises(PinFormatError):  # nothing was touched: the answer is as good as before
+        unblock(letter.number, "25")
+    unblock(letter.number, NEW)
+    assert knows(counter.card, NEW)
+    with pytest.raises(InquiryRefused):
+        unblock(letter.number, "1379")
+    assert knows(counter.card, NEW)
+
+
+def test_whoever_is_sent_brings_the_answer_to_a_letter_too(counter: Counter) -> None:
+    letter = inquire(counter.desk(), counter.holder, Task.UNBLOCK_PIN)
+    sent = Presented(PresentedBy.PROXY, frozenset(Paper))
+    desk = counter.desk(talk=Clerk(NEW))
+    desk.supervisor = Duty(SUPERVISOR, counter.clock.now())
+    with counter.on_desk() as (hand, _), pytest.raises(Impossible, match="number of the letter"):
+        unblock_pin(desk, hand, sent)
+    with counter.on_desk() as (hand, _):
+        unblock_pin(desk, hand, replace(sent, inquiry=letter.number))
+    assert knows(counter.card, NEW)
 
 
 def test_a_child_comes_with_a_parent(database: Database, clock: MovableClock) -> None:

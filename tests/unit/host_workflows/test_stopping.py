@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import time
 
 import pytest
+from sqlalchemy import Connection
 
 from jukihost.errors import CardError
 from jukihost.ledger import (
@@ -15,16 +18,20 @@ from jukihost.ledger import (
     Role,
     Stopped,
     revoke_card,
+    stop,
     turns,
 )
 from jukihost.workflows import (
     NotApproved,
     Presented,
+    Procedure,
+    Task,
     lift_everything,
     stop_everything,
     suspend_by_telephone,
 )
 from tests.support.host.counters import Counter
+from tests.support.host.cuts import turn
 from tests.support.host.ledgers import FIRST
 from tests.support.host.operators import Staff
 from tests.support.host.residents import CALLED
@@ -91,6 +98,21 @@ def test_what_is_turned_already_is_said_to_be(staff: Staff) -> None:
         stop_everything(staff.on_duty(admin, supervisor), "rehearsal")
     with pytest.raises(CardError, match="say the reason"):
         lift_everything(staff.on_duty(admin, supervisor), " ")
+
+
+@pytest.mark.parametrize("give", [Procedure.step, Procedure.opening, Procedure.finish])
+def test_p22_a_stop_in_the_middle_keeps_every_transaction_behind_it_from_landing(
+    counter: Counter, give: Callable[[Procedure], AbstractContextManager[Connection]]
+) -> None:
+    def stopped_in_the_middle() -> None:
+        with Procedure(counter.desk(), Task.SUSPEND) as run:
+            turn(counter, stop)
+            with give(run):
+                pytest.fail("nothing is written any more")
+
+    with pytest.raises(Stopped):
+        stopped_in_the_middle()
+    assert counter.told() == [("suspend", "refused", "stopped")]
 
 
 def test_a_second_operator_whose_card_was_revoked_meanwhile_does_not_count(staff: Staff) -> None:

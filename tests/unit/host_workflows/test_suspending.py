@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from jukihost.clock import MovableClock
@@ -16,6 +18,7 @@ from jukihost.workflows import (
     Presented,
     Procedure,
     Task,
+    identify,
     resume_card,
     suspend_by_telephone,
 )
@@ -38,6 +41,14 @@ def see(counter: Counter, hand: CardAtDesk) -> None:
     desk = counter.desk()
     with Procedure(desk, Task.CHANGE_PIN) as run, hand.session(desk, allow_suspended=True) as juki:
         meet(run, hand, juki)
+
+
+def resume_it(counter: Counter, hand: CardAtDesk) -> None:
+    resume_card(counter.desk(), hand, IN_PERSON)
+
+
+def identify_it(counter: Counter, hand: CardAtDesk) -> None:
+    identify(counter.desk(), hand)
 
 
 def test_p7_a_card_suspended_by_telephone_is_suspended_itself_where_it_is_seen(
@@ -70,6 +81,20 @@ def test_a_card_that_was_found_is_what_it_was_before(counter: Counter, was_seen:
     assert counter.ledger().state is LedgerState.ACTIVE
     assert counter.card_state() is CardState.ACTIVE
     assert counter.told()[-1] == ("resume", "done", "")
+
+
+@pytest.mark.parametrize("procedure", [see, resume_it, identify_it])
+def test_a_card_that_is_suspended_though_the_ledger_does_not_say_so_is_kept(
+    database: Database, clock: MovableClock, procedure: Callable[[Counter, CardAtDesk], object]
+) -> None:
+    """A card without receipts, which would be an alarm."""
+    counter = Counter(database, clock, receipts=False)
+    with counter.on_desk() as (hand, _), hand.session(counter.desk()) as juki:
+        juki.suspend()
+    with counter.on_desk() as (hand, _), pytest.raises(CardStopped, match="does not say so"):
+        procedure(counter, hand)
+    assert counter.ledger().state is LedgerState.ACTIVE
+    assert counter.card_state() is CardState.SUSPENDED
 
 
 @pytest.mark.parametrize("receipts", [True, False])

@@ -39,7 +39,7 @@ def write_until_killed(path: str, card_id: str) -> None:
 
 def write_times(path: str, card_id: str, times: str) -> None:
     """Write a card that nobody else writes, in competition for the file."""
-    memory = PersistentMemory(SqliteBackend(path, card_id, timeout=30))
+    memory = PersistentMemory(SqliteBackend(path, card_id, timeout=60))
     for number in range(1, int(times) + 1):
         memory.partition("one").put_now("counter", b"%d" % number)
     memory.close()

@@ -281,7 +281,7 @@ def test_threads_with_cards_of_their_own_may_share_a_file(path: Path) -> None:
     create_cards(path, [(name, MemorySnapshot({})) for name in names])
 
     def write(name: str) -> None:
-        memory = opened(path, name, timeout=30)
+        memory = opened(path, name, timeout=60)
         for number in range(1, 51):
             memory.partition("one").put_now("counter", b"%d" % number)
         memory.close()

@@ -25,7 +25,9 @@ def _as_it_was() -> Iterator[None]:
     thresholds, enabled, callbacks = gc.get_threshold(), gc.isenabled(), list(gc.callbacks)
     gc.enable()
     gc.set_threshold(10, 10, 10)
+    gc.freeze()  # what all the other tests hold need not be looked through each time
     yield
+    gc.unfreeze()
     gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
     (gc.enable if enabled else gc.disable)()

@@ -178,14 +178,14 @@ def test_a_program_that_waits_for_something_else_is_told() -> None:
     def waits(reader: Connection) -> None:
         with reader:
             reader.transmit(SELECT.encode())
-            gate.wait(5)
+            gate.wait(60)
 
     with pytest.raises(ProgramHangs, match=r"waits did nothing for 0\.2 s"):
         interleave(card_in, waits, selects, seconds=0.2)
     gate.set()
     for thread in threading.enumerate():
         if thread.name.startswith("interleaved"):
-            thread.join(5)
+            thread.join(60)
 
 
 def test_a_program_that_catches_everything_ends_all_the_same() -> None:

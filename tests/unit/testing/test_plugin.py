@@ -202,6 +202,7 @@ def test_a_report_tells_everything_but_secrets(
         "  holder: resident",
     ):
         assert expected in told
+    assert "contextlib" not in told, "Python's own frames between the project's say nothing"
 
 
 def test_a_test_that_passes_or_has_no_card_gets_no_section(pytester: pytest.Pytester) -> None:

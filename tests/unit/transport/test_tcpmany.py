@@ -68,7 +68,7 @@ def server(cards: Cards, told: list[SlotStatus]) -> Iterator[ManyCardsServer]:
 
 def raw(server: ManyCardsServer) -> socket.socket:
     """A client that has not said anything yet."""
-    return socket.create_connection((server.host, server.port), timeout=5)
+    return socket.create_connection((server.host, server.port), timeout=60)
 
 
 def rest_of(sock: socket.socket) -> bytes:

@@ -15,6 +15,7 @@ from jukicard.transport import CardNotPresent, SlotState
 from jukicard.transport.address import AddressRefused
 from jukicard.transport.readerlink import ReaderLink
 from jukicard.transport.vpcd import VpcdServer
+from tests.support.ports import kept_port
 from tests.support.readers.echo_card import EchoCard
 from tests.support.readers.statuses import Statuses
 from tests.support.readers.vpcd_driver import ATR, GET_ATR, OFF, ON, RESET, Bench, Driver
@@ -100,15 +101,16 @@ def test_the_card_comes_back_after_the_driver_dropped_it(bench: Bench) -> None:
 
 
 def test_waiting_is_told_once_and_ends_when_a_driver_comes() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
     statuses = Statuses()
-    with VpcdServer([EchoCard()], "127.0.0.1", port, on_status=statuses):
+    with (
+        kept_port() as port,
+        VpcdServer([EchoCard()], "127.0.0.1", port, on_status=statuses),
+    ):
         told = statuses.wait_for(SlotState.WAITING)
         assert told.address == f"127.0.0.1:{port}"
         assert "refused" in told.detail
         with socket.create_server(("127.0.0.1", port)) as listener:
-            listener.settimeout(10)
+            listener.settimeout(60)
             Driver(listener.accept()[0]).power_on().sock.close()
     assert statuses.count(SlotState.WAITING) == 1
 
@@ -191,12 +193,12 @@ def test_a_card_removed_during_a_command_answers_nobody(bench: Bench) -> None:
     slot = bench.server.slots[0]
     with bench.driver().power_on() as driver:
         driver.send(b"\x5c\0\0\0")
-        assert bench.card.entered.wait(10)
+        assert bench.card.entered.wait(60)
         puller = threading.Thread(target=slot.remove)
         puller.start()
         assert driver.is_closed()
         bench.card.gate.set()
-        puller.join(10)
+        puller.join(60)
         assert not puller.is_alive()
     assert bench.card.journal == ["on", "off"]
     assert not slot.occupied
@@ -232,18 +234,18 @@ def test_a_callback_that_raises_does_not_end_the_slot() -> None:
         raise RuntimeError("the listener's own problem")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(60)
         with VpcdServer([EchoCard()], "127.0.0.1", listener.getsockname()[1], on_status=complain):
             Driver(listener.accept()[0]).power_on().sock.close()
 
 
 def test_several_slots_use_the_ports_that_follow() -> None:
     cards = [EchoCard(), None, EchoCard()]
-    with VpcdServer(cards, "127.0.0.1", 40_000) as server:
+    with VpcdServer(cards, "127.0.0.1", 4_000) as server:  # of which the system gives nobody any
         assert [slot.address for slot in server.slots] == [
-            "127.0.0.1:40000",
-            "127.0.0.1:40001",
-            "127.0.0.1:40002",
+            "127.0.0.1:4000",
+            "127.0.0.1:4001",
+            "127.0.0.1:4002",
         ]
         assert [slot.occupied for slot in server.slots] == [True, False, True]
 
@@ -295,7 +297,7 @@ class TestListening:
             with pytest.raises(TimeoutError):
                 second.sock.recv(1)
             first.sock.close()
-            second.sock.settimeout(10)
+            second.sock.settimeout(60)
             assert second.receive() == ATR
 
     def test_other_machines_are_refused(self) -> None:

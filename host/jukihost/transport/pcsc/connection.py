@@ -32,7 +32,7 @@ from jukihost.transport.pcsc.features import ReaderFeatures
 from jukihost.transport.pcsc.lane import Lane
 from jukihost.transport.pcsc.link import Link, wait_for_left
 from jukihost.transport.pcsc.pinstructures import fit, pin_structure
-from jukihost.transport.pcsc.readers import choose, to_bytes
+from jukihost.transport.pcsc.readers import choose, fitting_readers, to_bytes
 from jukihost.transport.pcsc.scard import Scard, expect_success, load_scard
 from jukihost.transport.pcsc.waits import (
     ANSWER,
@@ -148,6 +148,14 @@ class PcscConnection(BaseConnection):
 
     def _close_at_once(self) -> None:
         self._shut(_AT_ONCE)
+
+    def card_present(self) -> bool:
+        """Whether a card is in the reader, open or not; nothing reaches the card.
+
+        PcscUnavailable, NoReader where none fits.
+        """
+        fitting = fitting_readers(list_readers(self._scard, timeout=self._timeout), self._wanted)
+        return any(reader.card_present for reader in fitting)
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command of 2 to 65544 bytes and return the answer.

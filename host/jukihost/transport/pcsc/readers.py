@@ -34,13 +34,7 @@ def _reader(index: int, name: str, state: int, atr: Sequence[int]) -> Reader:
 
 def choose(readers: Sequence[Reader], wanted: int | str | None) -> str:
     """Return the name of the one reader to use. NoReader, AmbiguousReader, NoCard."""
-    fitting = _fitting(readers, wanted)
-    if not fitting:
-        raise NoReader(
-            "no reader is attached; plug one in"
-            if not readers
-            else f"no reader fits {wanted!r}; attached: {_names(readers)}"
-        )
+    fitting = fitting_readers(readers, wanted)
     if wanted is not None and len(fitting) > 1:
         raise AmbiguousReader(
             f"{wanted!r} fits several readers, name one exactly: {_names(fitting)}"
@@ -59,6 +53,18 @@ def choose(readers: Sequence[Reader], wanted: int | str | None) -> str:
             "but one of them"
         )
     return name
+
+
+def fitting_readers(readers: Sequence[Reader], wanted: int | str | None) -> list[Reader]:
+    """Return the readers that are meant, with a card or without, at least one. NoReader."""
+    fitting = _fitting(readers, wanted)
+    if not fitting:
+        raise NoReader(
+            "no reader is attached; plug one in"
+            if not readers
+            else f"no reader fits {wanted!r}; attached: {_names(readers)}"
+        )
+    return fitting
 
 
 def _fitting(readers: Sequence[Reader], wanted: int | str | None) -> list[Reader]:

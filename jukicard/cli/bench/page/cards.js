@@ -25,11 +25,13 @@ export function showBench(state, run, hazard) {
     ...cards.map((one) => [String(one.number), t("card", one.number, one.label)])], "all");
 }
 
-// Fills a list of choices, and keeps what was chosen as long as it is there.
+// Fills a list of choices, and keeps what was chosen as long as it is there; that it is not is told
+// as any other choice is.
 function choose(select, choices, first) {
   const chosen = select.value;
   fill(select, choices.map(([value, text]) => make("option", { value }, text)));
   select.value = choices.some(([value]) => value === chosen) ? chosen : first ?? "";
+  if (chosen !== "" && select.value !== chosen) select.dispatchEvent(new Event("change"));
 }
 
 function slot(one, outside, parts) {
@@ -39,6 +41,7 @@ function slot(one, outside, parts) {
     one.address && t("address", one.address),
     t(one.connected ? "reader.there" : "reader.none"),
     held && t(one.powered ? "power.on" : "power.off"),
+    parts.state.looks.get(one.card)?.pulled && t("pulled"),
     one.said,
   ].filter(Boolean).join(" · ");
   const press = (name, request, key) =>
@@ -78,7 +81,7 @@ function card(one, { state, run, hazard }) {
         ? press("resume", { do: "resume", ...of }, "suspend")
         : press("suspend", { do: "suspend", ...of }, "suspend"),
       button(t("hazard"), () => hazard(one.number), { "data-key": `${id}-hazard`, "aria-describedby": `${id}-title` }),
-      look?.hazards?.length ? press("hazard.clear", { do: "clear", ...of }, "clear") : null,
+      look && hazardous(look) ? press("hazard.clear", { do: "clear", ...of }, "clear") : null,
       press("snapshot", { do: "snapshot", ...of }, "snapshot"),
       press("fork", { do: "fork", ...of }, "fork"),
       one.fork ? press("away", { do: "take away", ...of }, "away") : null),
@@ -94,10 +97,13 @@ function summary(look) {
     look.failed ? make("strong", {}, ` ${look.failed}`) : null);
 }
 
+const hazardous = (look) => look.hazards.length + look.past.length > 0;
+
 function hazards(look) {
-  if (!look.hazards?.length) return null;
+  if (!hazardous(look)) return null;
   return make("ul", { class: "hazards" },
     look.hazards.map((one) => make("li", {}, t("hazard.coming", one))),
+    look.past.map((one) => make("li", {}, t("hazard.past", one))),
     look.happened ? make("li", {}, t("hazard.happened", look.happened)) : null);
 }
 
@@ -132,7 +138,7 @@ function application(one, id) {
   return make("details", { "data-key": id },
     make("summary", { "data-key": `${id}-summary` }, one.kind, " ", make("code", {}, one.aid),
       low.map((file) => make("span", { class: "low" },
-        ` · ${file.kind} ${file.fid}: ${left(file)}`))),
+        ` · ${word("kind", file.kind)} ${file.fid}: ${left(file)}`))),
     one.files.length ? make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": one.kind, "data-key": `${id}-wide` }, files(one)) : null,
     one.more.length ? make("dl", {}, one.more.map((more) =>
       [make("dt", {}, more.name), make("dd", {}, more.value)])) : null);
@@ -146,7 +152,7 @@ function files(one) {
     make("thead", {}, make("tr", {}, head.map((name) => make("th", { scope: "col" }, t(name))))),
     make("tbody", {}, one.files.map((file) => make("tr", { title: file.says },
       make("th", { scope: "row" }, make("code", {}, file.path)),
-      make("td", {}, file.kind),
+      make("td", {}, word("kind", file.kind)),
       make("td", {}, word("state", file.state)),
       make("td", {}, file.tries ? left(file) : ""),
       make("td", { class: "condition" }, file.read ?? ""),

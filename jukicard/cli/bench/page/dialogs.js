@@ -1,8 +1,12 @@
 // What opens over the page: a rule, a comparison, a hazard to be set, and what the page is.
 
-import { byId, make } from "./dom.js";
+import { byId, find, make } from "./dom.js";
+import { glossary } from "./glossary.js";
+import { happening } from "./hazardwords.js";
 import { act } from "./net.js";
+import { anchor, listed, manual, openNamed } from "./rulelist.js";
 import { rule, terms } from "./rules.js";
+import { said } from "./sentences.js";
 import { spoken, t } from "./words.js";
 
 const HEX = new Set(["ins", "status"]);
@@ -12,28 +16,50 @@ export function show(title, ...children) {
   byId("dialog-body").replaceChildren(...children);
   byId("dialog-close").textContent = t("close");
   const dialog = byId("dialog");
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return;
+  const opener = document.activeElement?.dataset.key;
+  dialog.showModal();
+  dialog.addEventListener("close", () => backTo(opener), { once: true });
+}
+
+// Gives the focus back to what has opened the dialog, also where that was drawn anew meanwhile.
+function backTo(key) {
+  const now = document.activeElement;
+  const lost = now === null || now === document.body || byId("dialog").contains(now);
+  if (key !== undefined && lost) find(document, key)?.focus();
 }
 
 export function showHelp() {
-  show(t("help.title"), ...[1, 2, 3, 4, 5].map((at) => make("p", {}, t(`help.${at}`))));
+  show(t("help.title"), ...[1, 2, 3, 4, 5, 6].map((at) => make("p", {}, t(`help.${at}`))));
 }
 
 // Shows the rule of a status word, and what the words of the card's reason mean.
 export function showRule(status, reasons) {
   const found = rule(status, spoken());
   if (found === null) return;
-  const said = reasons.join("\n");
-  const words = terms(said, spoken());
+  const why = reasons.join("\n");
+  const meant = terms(why, spoken());
+  const short = glossary([why, found.todo, ...meant.map((one) => one[1])].join("\n"), spoken());
   show(
     t("rule.title", status, found.title),
-    ...(said ? [make("h3", {}, t("rule.said")), make("p", { class: "reason", lang: "en" }, said)] : []),
+    ...(why ? [make("h3", {}, t("rule.said")), make("p", { class: "reason", lang: "en" }, why)] : []),
     make("h3", {}, t("rule.do")),
     make("p", { class: "todo" }, found.todo),
-    ...(words.length ? [make("h3", {}, t("rule.terms")), make("dl", {},
-      words.map(([name, meaning]) => [make("dt", {}, make("code", {}, name)), make("dd", {}, meaning)]))] : []),
-    make("p", { class: "manual" }, t("rule.manual", `docs/${found.manual}`)),
+    ...(meant.length ? [make("h3", {}, t("rule.terms")), listed(meant)] : []),
+    ...(short.length ? [make("h3", {}, t("rule.glossary")), listed(short)] : []),
+    make("p", {}, toList(found)),
+    make("p", { class: "manual" }, t("rule.manual", manual(found))),
   );
+}
+
+// A link to the rule's place in the list of all rules: it can be kept, and opened again.
+function toList(found) {
+  const made = make("a", { href: `#${anchor(found.key)}` }, t("rule.list", found.key));
+  made.addEventListener("click", () => {
+    byId("dialog").close();
+    if (location.hash === made.getAttribute("href")) openNamed(); // no other one: nobody tells
+  });
+  return made;
 }
 
 export function showDifferences(rows) {
@@ -46,19 +72,19 @@ export function showDifferences(rows) {
     make("table", {},
       make("thead", {}, make("tr", {}, head.map((one) => make("th", { scope: "col" }, t(one))))),
       make("tbody", {}, rows.map((row) => make("tr", {},
-        [row.place, row.what, row.before, row.after].map((one) => make("td", {}, one))))))));
+        [row.place, row.what, row.before, row.after].map((one) => make("td", {}, said(one)))))))));
 }
 
 // Asks what is to happen to a card; `done` is called when it was set.
 export function askHazard(card, forms, done, failed) {
   const kinds = make("select", { id: "hazard-kind", "data-key": "kind" },
     forms.map((form) => make("option", { value: form.name }, form.name)));
-  const about = make("p", { lang: "en", id: "hazard-about" });
+  const about = make("p", { id: "hazard-about" });
   const fields = make("div", { class: "fields" });
   const choose = () => {
     const form = forms.find((one) => one.name === kinds.value);
-    about.textContent = form.is;
-    fields.replaceChildren(...form.fields.map(field));
+    about.textContent = happening(form.name, spoken());
+    fields.replaceChildren(...form.fields.map((one) => field(one, form.name)));
   };
   kinds.addEventListener("change", choose);
   const asked = make("form", { id: "hazard" },
@@ -82,7 +108,7 @@ export function askHazard(card, forms, done, failed) {
   kinds.focus();
 }
 
-function field(one) {
+function field(one, of) {
   const id = `field-${one.name}`;
   const shown = HEX.has(one.name) && one.default !== null
     ? one.default.toString(16).toUpperCase() : one.default;
@@ -90,8 +116,11 @@ function field(one) {
     ? make("input", { type: "checkbox", id, checked: one.default === true })
     : make("input", { id, type: "text", value: shown ?? "", maxlength: 64 });
   return make("label", { class: one.type === "bool" ? "check" : "" }, input, " ",
-    make("span", {}, t(`field.${one.name}`)));
+    make("span", {}, fieldName(one.name, of)));
 }
+
+// A power cut counts writes, everything else exchanges.
+const fieldName = (name, of) => t(of === "PowerCut" && name === "at" ? "field.at.write" : `field.${name}`);
 
 function read(one, form) {
   const input = form.querySelector(`#field-${one.name}`);

@@ -3,11 +3,15 @@
 import { showBench } from "./cards.js";
 import { askHazard, showDifferences, showHelp } from "./dialogs.js";
 import { byId } from "./dom.js";
+import { showLedger } from "./ledger.js";
 import { act, listen } from "./net.js";
 import { Rows } from "./rows.js";
+import { openNamed, showRules } from "./rulelist.js";
+import { readRules } from "./rules.js";
+import { beginTabs, offer } from "./tabs.js";
 import { speak, spoken, t } from "./words.js";
 
-const state = { overview: null, looks: new Map(), hazards: [], line: "lost" };
+const state = { overview: null, looks: new Map(), hazards: [], line: "lost", ledger: null };
 const rows = new Rows();
 let last = 0; // when a refusal was spoken last
 
@@ -65,6 +69,8 @@ function language(name) {
   speak(name);
   label();
   bench();
+  showLedger(state.ledger);
+  showRules();
   rows.redraw();
   remember("language", name);
 }
@@ -121,10 +127,14 @@ function begin() {
     run({ do: "compare", before, after });
   });
   document.documentElement.dataset.lang = spoken();
+  beginTabs();
+  openNamed();
+  addEventListener("hashchange", openNamed);
   listen({
     hello(told) {
       state.hazards = told.hazards;
       state.looks.clear();
+      offer("ledger", told.ledger);
       if (!told.again) rows.clear();
     },
     bench(told) {
@@ -137,13 +147,19 @@ function begin() {
       state.looks.set(told.number, told.look);
       bench();
     },
+    ledger(told) {
+      state.ledger = told;
+      showLedger(told);
+    },
     rows(told) {
       rows.add(told);
       say(told.rows);
     },
     connected: (there) => connection(there ? "connected" : "lost"),
     ended: () => connection("ended"),
+    full: () => connection("full"),
   });
 }
 
+await readRules();
 begin();

@@ -6,7 +6,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from jukicard.transport import SlotState, slot
 from jukicard.transport.ccid import serial
 from jukicard.transport.ccid.models import GEMPC_PINPAD
 from jukicard.transport.ccid.place import (
+    Claim,
     LineRefused,
     LinkedLine,
     link_of,
@@ -66,7 +67,7 @@ PRESENT = "81000000000009010000"
 
 
 def wait_for(what: str, reached: object) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while not (reached() if callable(reached) else reached):
         assert time.monotonic() < until, what
         time.sleep(0.01)
@@ -85,7 +86,7 @@ def test_a_frame_is_echoed_and_answered(line: Line, told: Statuses) -> None:
 )
 def test_after_any_noise_a_driver_that_waits_is_answered(line: Line, noise: str) -> None:
     line.write(bytes.fromhex(noise))
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while line.read(3, 1.3) and time.monotonic() < until:
         pass
     assert exchange(line, POLL, 10) == PRESENT
@@ -173,7 +174,7 @@ class ResetAtLength(Echo):
 
     def reset(self) -> bytes:
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         return super().reset()
 
 
@@ -188,7 +189,7 @@ def test_a_driver_may_leave_while_the_card_is_reset_by_hand(
         exchange(line, message(0x62), 19)
         by_hand = threading.Thread(target=reader.slots[0].reset)
         by_hand.start()
-        assert card.entered.wait(5)
+        assert card.entered.wait(60)
         line.close()
         lost = lambda: SlotState.LOST in [status.state for status in told.told]  # noqa: E731
         wait_for("the driver is gone", lost)
@@ -197,7 +198,7 @@ def test_a_driver_may_leave_while_the_card_is_reset_by_hand(
             assert not os.path.lexists(reader.link)
         assert reader.slots[0].powered
         card.gate.set()
-        by_hand.join(5)
+        by_hand.join(60)
         wait_for("power off", lambda: not reader.slots[0].powered)
         if not closing:
             line = Line(reader.link)
@@ -242,6 +243,95 @@ def test_the_link_is_made_once_and_goes_with_the_reader(tmp_path: Path, card: Ca
     assert path.read_text() == "mine"
     with pytest.raises(LineRefused, match="a folder that is there"):
         SerialReader(None, str(tmp_path / "no" / "desk")).start()
+
+
+def killed(claim: Claim, line: str) -> None:
+    """Leave a link and the file beside it as a reader does that is killed."""
+    claim.take()
+    claim.link_to(line)
+    os.close(claim._file)
+
+
+def test_a_killed_readers_link_is_replaced_though_its_line_is_anothers_by_now(
+    tmp_path: Path,
+) -> None:
+    """A pseudo-terminal that is opened later gets the number of one that is gone."""
+    link = tmp_path / "desk"
+    others, slave = os.openpty()
+    killed(Claim(str(link)), os.ttyname(slave))
+    assert link.exists()
+    with SerialReader(None, str(link), on_status=Statuses()):
+        assert os.readlink(link) != os.ttyname(slave)
+    assert not list(tmp_path.iterdir())
+    os.close(others)
+    os.close(slave)
+
+
+def test_a_link_that_somebody_made_stays_also_beside_a_file_that_was_left(tmp_path: Path) -> None:
+    link = tmp_path / "desk"
+    killed(Claim(str(link)), "/dev/pts/1")
+    link.unlink()
+    link.symlink_to("/dev/null")
+    with pytest.raises(LineRefused, match="leads to /dev/null, where no reader led it"):
+        SerialReader(None, str(link)).start()
+    assert os.readlink(link) == "/dev/null"
+
+
+def test_of_readers_that_start_at_once_one_gets_the_name(tmp_path: Path) -> None:
+    claims = [Claim(str(tmp_path / "desk")) for _ in range(8)]
+    together = threading.Barrier(len(claims))
+    holders: list[int] = []
+    most: list[int] = []
+
+    def come_and_go(claim: Claim) -> None:
+        together.wait(60)
+        for _ in range(200):
+            try:
+                claim.take()
+            except LineRefused:
+                continue
+            holders.append(1)
+            most.append(len(holders))
+            claim.link_to("/dev/pts/1")
+            os.unlink(claim.link)
+            holders.pop()
+            claim.leave()
+
+    threads = [threading.Thread(target=come_and_go, args=(claim,)) for claim in claims]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most
+    assert set(most) == {1}
+    assert not list(tmp_path.iterdir())
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to(path.parent / "mine")
+
+
+@pytest.mark.parametrize("make", [a_link, os.mkfifo, Path.mkdir])
+def test_what_is_no_file_of_a_claim_is_refused_and_stays(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    link = tmp_path / "desk"
+    make(tmp_path / ".desk.lock")
+    with pytest.raises(LineRefused, match=r"\.desk\.lock (is no file of a reader|cannot be made)"):
+        SerialReader(None, str(link)).start()
+    assert [path.name for path in tmp_path.iterdir()] == [".desk.lock"]
+
+
+def test_a_claim_is_left_once_by_whatever_threads_leave_it(tmp_path: Path) -> None:
+    for _ in range(50):
+        claim = Claim(str(tmp_path / "desk"))
+        claim.take()
+        threads = [threading.Thread(target=claim.leave) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "a b", "/tmp/a:b/desk", "x" * 41, "/tmp/", 'a"b'])
