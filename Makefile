@@ -47,6 +47,7 @@ help: ## print this list
 
 # A stamp file stands for a finished installation, so that an interrupted one is done again.
 BASE := $(VENV)/.installed-base
+DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 PCSC := $(VENV)/.installed-pcsc
 FUZZ := $(VENV)/.installed-fuzz
@@ -59,6 +60,11 @@ $(BASE): pyproject.toml constraints.txt
 		exit 1; }
 	@$(PIP) install -c constraints.txt pip setuptools wheel
 	@$(PIP) install -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(DEMO): $(BASE)
+	@echo "Installing the terminal's database into $(VENV)"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[terminal]'
 	@touch $@
 
 $(DEV): $(BASE)
@@ -89,9 +95,11 @@ venv: $(BASE) ## make .venv with the base dependencies; nothing is compiled, no 
 
 # -- for everybody -------------------------------------------------------------------------------
 
+# Two acts: a card by itself, and a resident's life, for which the terminal keeps a database (SQLite).
 .PHONY: demo
-demo: $(BASE) ## show a card at work; needs Python only
+demo: $(DEMO) ## show a card at work, then a resident's life with one; needs Python only
 	@$(BIN)/jukicard demo
+	@$(BIN)/python examples/resident_life.py
 
 # All workers must collect the same tests in the same order, also where a set decides it: one seed
 # for all, another one for each run, so that whatever depends on it shows.
