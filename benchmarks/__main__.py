@@ -15,6 +15,7 @@ PARTS: Final = {
     "inprocess": "commands in one process, and on vicc",
     "reader": "commands over PC/SC, and on vicc and a bare card",
     "ccid": "commands through libccid and a serial reader, and how soon pcscd has one",
+    "comparison": "beside vicc and recorded mocks, what docs/comparison.md says",
     "startup": "process start, memory and time of a further card",
     "secure": "mutual authentication, protected reading, a whole transaction",
     "kept": "a card in a file: opening, power on, a write",

@@ -3,6 +3,8 @@
 A script of its own, because the emulator's modules expect to be imported by their own program:
 
     python benchmarks/vicc_card.py measure SECONDS    its four commands in this process, as JSON
+    python benchmarks/vicc_card.py further SECONDS    a further card in this process, as JSON
+    python benchmarks/vicc_card.py ask APDU ...       what it answers to commands in hexadecimal
     python benchmarks/vicc_card.py HOST PORT          as a card in the reader that listens there
 """
 
@@ -73,6 +75,26 @@ def measure(seconds: float) -> dict[str, float]:
     return {task.name: effort.best(task.start(card.execute)) for task in VICC}
 
 
+def further(seconds: float) -> dict[str, float]:
+    """Return the seconds that a further card takes in this process."""
+    module = _import()
+    from benchmarks.timing import Effort
+
+    def another() -> object:
+        return module.Iso7816OS(*module.CardGenerator("iso7816").getCard())
+
+    return {"card": Effort(seconds=seconds).best(another)}
+
+
+def ask(*commands: str) -> None:
+    """Print what a card answers to commands in hexadecimal, one after the other."""
+    module = _import()
+    mf, sam = module.CardGenerator("iso7816").getCard()
+    card = module.Iso7816OS(_with_file(mf), sam)
+    for command in commands:
+        print(command, card.execute(bytes.fromhex(command)).hex().upper())
+
+
 def serve(host: str, port: int) -> None:
     """Be a card in the reader at an address until it hangs up."""
     module = _import()
@@ -83,7 +105,10 @@ def serve(host: str, port: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.CRITICAL)  # as vicc does unless it is told to be verbose
-    if sys.argv[1] == "measure":
-        print(json.dumps(measure(float(sys.argv[2]))))
+    told = {"measure": measure, "further": further}.get(sys.argv[1])
+    if told is not None:
+        print(json.dumps(told(float(sys.argv[2]))))
+    elif sys.argv[1] == "ask":
+        ask(*sys.argv[2:])
     else:
         serve(sys.argv[1], int(sys.argv[2]))

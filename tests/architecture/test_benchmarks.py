@@ -162,6 +162,21 @@ def test_the_bare_card_answers_as_many_bytes_as_a_signature_has(
         assert card.wait(60) == 0
 
 
+def test_a_card_is_compared_with_a_recording() -> None:
+    """What of the comparison needs neither vicc nor the one pcscd of a machine."""
+    work = (
+        "import sys; sys.path[:0] = ['.', 'host']\n"
+        "from benchmarks import comparison\n"
+        "from benchmarks.timing import Effort\n"
+        "print(comparison.mock(Effort(rounds=1, seconds=0.01)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", work], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a session of three exchanges" in done.stdout
+
+
 def test_an_unknown_part_is_refused() -> None:
     done = run("no-such-part")
     assert done.returncode == 2
