@@ -1,4 +1,4 @@
-"""Makes tests of the Python blocks in README.md and docs/*.md, so that what the manual shows works.
+"""Makes tests of the Python blocks in the READMEs and docs/, so that what the manual shows works.
 
 It stands at the root because pytest looks for a conftest.py above the files it collects from. The
 blocks of one file share their names, from top to bottom. Every test gets a name that fits a line.
@@ -13,7 +13,7 @@ LONGEST_NAME = 80
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "README.ja.md", "docs/*.md", "docs/ja/*.md"],
 ).pytest()
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import apipages  # noqa: E402 - it stands beside this file
+import apipages  # noqa: E402 - they stand beside this file
+import searching  # noqa: E402
 
 apipages.write(HERE / "reference")
+searching.use()
 
 project = "jukicard"
 author = "the jukicard authors"
 release = version = installed_version("jukicard")
 
-extensions = ["myst_parser", "figures"]
+extensions = ["myst_parser", "figures", "languages"]
 myst_enable_extensions = ["deflist"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3

@@ -72,7 +72,9 @@ SMALL = {
 """How many classes and functions a face has at least that has not more than fifty."""
 IMPORTABLE = {*FACES, "jukicard.apdu"}
 """What the manual and the examples may import: the faces, and what both sides say on the wire."""
-PAGES = sorted(page for where in ("README*", "docs/*") for page in ROOT.glob(f"{where}.md"))
+PAGES = sorted(
+    page for where in ("README*", "docs/*", "docs/ja/*") for page in ROOT.glob(f"{where}.md")
+)
 FOR_DEVELOPERS = {"vectors.md"}
 """Pages for whoever works on the project, who has its tests too."""
 

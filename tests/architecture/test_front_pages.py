@@ -15,7 +15,7 @@ from jukicard import issue_card
 from jukicard.profiles import builder
 from tests.support.tree import ROOT, tracked
 
-PAGES: Final = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "NOTICE")
+PAGES: Final = ("README.md", "README.ja.md", "CONTRIBUTING.md", "SECURITY.md", "NOTICE")
 TOP: Final = r"LICENSE|Makefile|NOTICE|[A-Z]+\.md|constraints\.txt|pyproject\.toml"
 PATH: Final = re.compile(
     rf"(?<![\w./-])(?:(?:{TOP})(?![\w/])"

@@ -20,7 +20,15 @@ READERS: Final = [
     "For testers",
     "For authors of an application",
     "For whoever works on this",
+    "日本語",
 ]
+FIRST: Final = {
+    "For programmers of terminals": "start-terminal",
+    "For testers": "start-tester",
+    "For authors of an application": "start-application",
+    "For whoever works on this": "start-working",
+}
+"""The page of ten minutes with which each reader begins."""
 
 
 def groups() -> dict[str, list[str]]:
@@ -52,6 +60,16 @@ def test_the_first_page_leads_to_the_readme() -> None:
     """And has it in the manual: a link out of the manual would be none where only that is."""
     assert "Start with [the README](readme.md)" in INDEX
     assert groups()["For everybody"][0] == "readme"
+
+
+def test_each_reader_begins_with_ten_minutes_and_looks_things_up_last() -> None:
+    for caption, page in FIRST.items():
+        first, *rest = groups()[caption]
+        assert first == page
+        assert f"]({page}.md)" in INDEX.split("```{toctree}")[0], "the entrance leads there"
+        printed = [name.startswith("reference/") for name in rest]
+        assert printed == sorted(printed), f"{caption}: the reference comes last"
+    assert groups()["日本語"][1:] == [f"ja/{page}" for page in FIRST.values()]
 
 
 def test_every_face_has_a_page() -> None:
@@ -127,6 +145,7 @@ def test_pages_of_the_root_are_shown_as_they_are() -> None:
         ("security", "SECURITY"),
         ("contributing", "CONTRIBUTING"),
         ("changelog", "CHANGELOG"),
+        ("ja/readme", "README.ja"),
     ):
         text = (ROOT / f"docs/{page}.md").read_text("utf-8")
         up = "../" * (page.count("/") + 1)
