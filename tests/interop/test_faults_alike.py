@@ -210,11 +210,11 @@ def test_a_connection_that_is_not_open_says_so(make: Make, request: pytest.Fixtu
 def test_a_silent_card_is_a_timeout(make: Make, request: pytest.FixtureRequest) -> None:
     """In process the card has the terminal's own thread: while it is silent, nobody waits."""
     card = EchoCard()
-    with make(card, request, 0.5) as place, contextlib.closing(place.connection) as connection:
+    with make(card, request, 2) as place, contextlib.closing(place.connection) as connection:
         try:
             connection.open()
             channel = build_channel(connection)
-            with pytest.raises(AnswerTimeout) as caught, Within(0.5), channel.transaction():
+            with pytest.raises(AnswerTimeout) as caught, Within(2), channel.transaction():
                 channel.transmit(WAIT)
             assert not isinstance(caught.value, CardBusy)
             with pytest.raises(ConnectionNotOpen):
@@ -226,7 +226,7 @@ def test_a_silent_card_is_a_timeout(make: Make, request: pytest.FixtureRequest) 
 @everywhere(without=("in process", "vpcd, the card listens", "vpcd, the card dials"))
 def test_a_card_that_another_has_is_busy(make: Make, request: pytest.FixtureRequest) -> None:
     """A local reader and vpcd have one user by their nature."""
-    with make(issue_card("juki-v1", seed=1), request, 0.5) as place:
+    with make(issue_card("juki-v1", seed=1), request, 2) as place:
         first = place.connection
         first.open()
         with contextlib.closing(first), contextlib.ExitStack() as stack:
@@ -256,7 +256,7 @@ def _second(place: Place) -> Connection:
     if isinstance(first, TcpConnection):
         return TcpConnection(*first._address)
     assert isinstance(first, PcscConnection)
-    return PcscConnection(first._wanted, timeout=0.5)
+    return PcscConnection(first._wanted, timeout=2)
 
 
 class Interrupting(EchoCard):

@@ -170,7 +170,8 @@ def test_silence_has_a_limit(sent: bytes) -> None:
         stream.socket.settimeout(60)
         assert stream.socket.recv(1) == b""  # hung up, nothing more is asked
 
-    with listening_card(after_atr(wait)) as address, dial(address, timeout=0.2) as connection:
+    with listening_card(after_atr(wait)) as address, dial(address) as connection:
+        connection._timeout = 0.2
         with Within(0.2) as bound, pytest.raises(AnswerTimeout, match="in time"):
             connection.transmit(b"\0\xb0\0\0")
         assert bound.took > 0.1
@@ -186,13 +187,10 @@ def test_a_trickle_does_not_extend_the_limit() -> None:
             time.sleep(0.05)
             stream.socket.sendall(b"x")
 
-    with (
-        listening_card(after_atr(trickle)) as address,
-        dial(address, timeout=0.3) as connection,
-        Within(0.3),
-        pytest.raises(AnswerTimeout),
-    ):
-        connection.transmit(b"\0\xb0\0\0")
+    with listening_card(after_atr(trickle)) as address, dial(address) as connection:
+        connection._timeout = 0.3
+        with Within(0.3), pytest.raises(AnswerTimeout):
+            connection.transmit(b"\0\xb0\0\0")
 
 
 @pytest.mark.parametrize("atr", [b"\x3b", bytes(34)])
