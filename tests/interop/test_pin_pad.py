@@ -43,7 +43,7 @@ from jukihost.signing.raw import verify_raw
 from tests.support.host import operators, shops
 from tests.support.interop.ccid import CcidDaemon, missing_parts
 from tests.support.interop.missing import require
-from tests.support.interop.pad_holder import PAD, Holder, Step
+from tests.support.interop.pad_holder import HASTY, PAD, PATIENCE, Holder, Step
 
 pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("ccid")]
 GET_FEATURES = 0x42000000 + 3400
@@ -113,11 +113,11 @@ class Desk:
 
     def verify(self, *entries: Typing | str) -> str:
         self.types(*entries)
-        return self.ask(VERIFY, verification())
+        return self.ask(VERIFY, verification(_seconds(entries)))
 
     def modify(self, *entries: Typing | str) -> str:
         self.types(*entries)
-        return self.ask(MODIFY, modification())
+        return self.ask(MODIFY, modification(_seconds(entries)))
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -132,14 +132,19 @@ class Desk:
         )
 
 
-def verification(seconds: int = 1, least: int = 4) -> bytes:
+def _seconds(entries: tuple[Typing | str, ...]) -> int:
+    """How long the reader waits: a second only for a holder who types nothing."""
+    return 1 if "" in entries else PATIENCE
+
+
+def verification(seconds: int = PATIENCE, least: int = 4) -> bytes:
     """PIN_VERIFY_STRUCTURE (PC/SC part 10, 2.5.2): four digits as ASCII behind VERIFY."""
     apdu = bytes.fromhex("0020008000")
     head = struct.pack("<BBBBB", seconds, seconds, 0x82, 0, 0)
     return head + struct.pack("<BBBBHB3sI", 4, least, 2, 1, 0x0409, 0, b"", len(apdu)) + apdu
 
 
-def modification(seconds: int = 1) -> bytes:
+def modification(seconds: int) -> bytes:
     """PIN_MODIFY_STRUCTURE (2.5.3): a new PIN, entered twice, behind CHANGE REFERENCE DATA."""
     apdu = bytes.fromhex("0024018000")
     head = struct.pack("<BBBBBBB", seconds, seconds, 0x82, 0, 0, 0, 0)
@@ -177,6 +182,7 @@ def no_digit(desk: Desk, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
     yield
     Slow.waits, Slow.damaged = 0, False
+    desk.terminal.disconnect()
     desk.remove()
     assert TEMPLATE in desk.daemon.log, "the driver logs what it sends"
     host, card = "\n".join(desk.holder.trace), "\n".join(desk.card_trace)
@@ -225,7 +231,6 @@ def test_verify(desk: Desk, protocol: int) -> None:
     asked = len(desk.pad.prompts)
     assert desk.ask(VERIFY, verification(least=5)) == "6B80"
     assert len(desk.pad.prompts) == asked, "nobody is asked for what cannot be"
-    desk.terminal.disconnect()
 
 
 @pytest.mark.parametrize("protocol", [0, 1])
@@ -248,7 +253,6 @@ def test_modify(desk: Desk, protocol: int) -> None:
     for answer in ("63C2", "63C1", "63C0", "6984"):
         assert desk.verify("0000#") == answer
     assert desk.modify(new, new) == "6982"
-    desk.terminal.disconnect()
 
 
 def test_jukihost_verifies_changes_and_tells_what_went_wrong(desk: Desk) -> None:
@@ -271,7 +275,8 @@ def test_jukihost_verifies_changes_and_tells_what_went_wrong(desk: Desk) -> None
     ]
     for typed, *_ in steps:
         desk.types(*typed)
-    done = desk.holder.at(NAME, "JpkiSession", *((name, PAD) for _, name, *_ in steps))
+    calls = ((name, HASTY if typed == ("",) else PAD) for typed, name, *_ in steps)
+    done = desk.holder.at(NAME, "JpkiSession", *calls)
     assert [step.outcome for step in done] == [outcome for *_, outcome, _ in steps]
     for step, (*_, words) in zip(done, steps, strict=True):
         assert words in step.words
@@ -304,7 +309,7 @@ def test_a_block_that_is_asked_for_again_is_unknown_and_used_no_try(desk: Desk) 
 
 def test_a_card_that_is_pulled_ends_the_entry(desk: Desk) -> None:
     desk.insert(jpki())
-    desk.types(Typing(f"{PIN}#", after=0.8))
+    desk.types(Typing(f"{PIN}#", after=PATIENCE - 2))
     asked = len(desk.pad.prompts)
 
     def pull() -> None:

@@ -1,6 +1,7 @@
 """jukihost in a process of its own, at a reader of another pcscd: what it does there, and says.
 
-Steps are methods of a session; `PAD` in the place of a PIN is a `PinPad` that waits a second.
+Steps are methods of a session; in the place of a PIN `PAD` is a `PinPad` that waits long enough for
+a machine that is busy, and `HASTY` one that waits a second, for a holder who does nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final, NamedTuple
 
 PAD: Final = "<pad>"
+HASTY: Final = "<hasty pad>"
+PATIENCE: Final = 10
+"""Seconds that a holder has who types."""
 _SECONDS: Final = 60
 
 
@@ -78,14 +82,15 @@ def _work(
     reader: str | int, session: str, steps: Sequence[tuple[Any, ...]], wait: float
 ) -> tuple[list[Step], list[str]]:
     jukihost: Any = importlib.import_module("jukihost")
-    pad = importlib.import_module("jukihost.readers").PinPad(timeout=1)
+    pad_of = importlib.import_module("jukihost.readers").PinPad
+    pads = {PAD: pad_of(timeout=PATIENCE), HASTY: pad_of(timeout=1)}
     done, seen = [], _Seen()
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(jukihost.PcscConnection(reader, wait=wait))
         channel = jukihost.build_channel(connection, observer=seen)
         opened = stack.enter_context(getattr(jukihost, session)(channel))
         for name, *arguments in steps:
-            given = [pad if each == PAD else each for each in arguments]
+            given = [pads.get(each, each) for each in arguments]
             try:
                 result = getattr(opened, name)(*given)
             except jukihost.CardError as error:
