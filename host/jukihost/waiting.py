@@ -28,42 +28,59 @@ class Late(Exception):
     """The call did not return within its bound; it is left to itself."""
 
 
-class _Call(Generic[T]):
-    """One call: what to do, whether it is done, and what came of it."""
+class Left:
+    """Something to be done in a thread, once, and whether it is `done`.
 
-    def __init__(self, work: Callable[[], T]) -> None:
-        self._work: Callable[[], T] | None = work
-        self._running = threading.Lock()
+    Not `Thread.join` and `is_alive`: up to Python 3.12 a `join` that Ctrl-C breaks off takes the
+    thread for ended.
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work: Callable[[], object] | None = work
+        self.done = False
+        self._running = threading.Lock()  # who waits may be broken off and leave it locked
         self._running.acquire()
-        self._result: T
-        self._error: BaseException | None = None
 
     def __call__(self) -> None:
-        """Do it, once, in the thread that is there for it."""
+        """Do it, in the thread that is there for it."""
         work, self._work = self._work, None  # which may hold what holds this
         assert work is not None  # noqa: S101
         try:
-            self._result = work()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            self._error = error
+            self._do(work)
         finally:
             del work
+            self.done = True
             self._running.release()
 
-    @property
-    def done(self) -> bool:
-        """Whether it has returned."""
-        return not self._running.locked()
+    def _do(self, work: Callable[[], object]) -> None:
+        work()
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; tell whether it came."""
         left = max(seconds, 0.0)
-        while not self._running.acquire(timeout=min(left, _SLICE)):
+        while not self.done:
+            if self._running.acquire(timeout=min(left, _SLICE)):
+                self._running.release()
+                return True
             left -= _SLICE
             if left <= 0:
-                return False
-        self._running.release()
+                return self.done
         return True
+
+
+class _Call(Left, Generic[T]):
+    """One call that somebody waits for, and what came of it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        super().__init__(work)
+        self._result: T
+        self._error: BaseException | None = None
+
+    def _do(self, work: Callable[[], object]) -> None:
+        try:
+            self._result = work()  # type: ignore[assignment]  # what was given is of T
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
 
     def outcome(self) -> T:
         """Return what it returned, or raise what it raised."""
@@ -112,13 +129,14 @@ class Caller:
             raise
         return call.outcome()
 
-    def end(self, last: Callable[[], None]) -> threading.Thread | None:
-        """Have `last` done behind everything else, then let the thread end; return the thread."""
+    def end(self, last: Callable[[], None]) -> Left | None:
+        """Have `last` done behind everything else, then let the thread end; None without one."""
         if self.thread is None:
             return None
-        self._calls.put(last)
+        left = Left(last)
+        self._calls.put(left)
         self._calls.put(None)
-        return self.thread
+        return left
 
     def _begin(self, call: _Call[T]) -> None:
         if self.thread is None:

@@ -16,6 +16,8 @@ class BlockingScard(FakeScard):
     """`stuck(name)` keeps the calls of that name from returning, as another program would."""
 
     gates: dict[str, threading.Event] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    """The calls that are kept, or were."""
 
     @contextmanager
     def stuck(self, name: str) -> Iterator[None]:
@@ -29,5 +31,6 @@ class BlockingScard(FakeScard):
     def _result(self, name: str, *details: Any) -> int:
         gate = self.gates.get(name)
         if gate is not None:
+            self.kept.append(name)
             assert gate.wait(60)
         return super()._result(name, *details)

@@ -25,7 +25,7 @@ from jukihost.transport.pcsc.features import (
 from jukihost.transport.pcsc.lane import Lane, new_socket, open_sockets
 from jukihost.transport.pcsc.readers import look, to_bytes
 from jukihost.transport.pcsc.scard import Scard, code_of, expect_service, expect_success
-from jukihost.waiting import TELL_AFTER, Caller
+from jukihost.waiting import TELL_AFTER, Caller, Left
 
 T = TypeVar("T")
 Tell = Callable[[], None]
@@ -34,7 +34,7 @@ _EITHER: Final = pcsc.PROTOCOL_T0 | pcsc.PROTOCOL_T1
 _TURN: Final = 1.0  # seconds to wait for another thread's context; then without a direct lane
 _establishing = threading.Lock()
 _leaving = threading.Lock()
-_left: Final[dict[tuple[int, str], list[threading.Thread]]] = {}
+_left: Final[dict[tuple[int, str], list[Left]]] = {}
 
 
 class Link:
@@ -139,10 +139,10 @@ class Link:
             self.lane.rest()
         if self.busy and not self.used:
             disposition = pcsc.LEAVE_CARD  # later, and there is nothing that it has to forget
-        thread = self._caller.end(partial(self._release, disposition))
-        if thread is not None:
-            _leave(_key(self.scard, self.reader), thread)
-            _join([thread], seconds, tell)
+        left = self._caller.end(partial(self._release, disposition))
+        if left is not None:
+            _leave(_key(self.scard, self.reader), left)
+            _await([left], seconds, tell)
 
     def _release(self, disposition: int) -> None:
         cut = self.lane is not None and self.lane.cut
@@ -166,35 +166,35 @@ class Link:
 def wait_for_left(scard: Scard, reader: str, seconds: float, tell: Tell) -> bool:
     """Wait until what was left to itself with a reader is done; tell whether it is."""
     with _leaving:
-        threads = [thread for thread in _left.get(_key(scard, reader), ()) if thread.is_alive()]
-    return not threads or _join(threads, seconds, tell)
+        found = [left for left in _left.get(_key(scard, reader), ()) if not left.done]
+    return _await(found, seconds, tell)
 
 
 def _key(scard: Scard, reader: str) -> tuple[int, str]:
     return id(scard), reader  # what is still to be done keeps the module alive
 
 
-def _leave(key: tuple[int, str], thread: threading.Thread) -> None:
-    """Remember a thread that others are to wait for; forget those that are done."""
+def _leave(key: tuple[int, str], left: Left) -> None:
+    """Remember what others are to wait for; forget what is done."""
     with _leaving:
         for known in list(_left):
-            _left[known] = [one for one in _left[known] if one.is_alive()]
+            _left[known] = [one for one in _left[known] if not one.done]
             if not _left[known]:
                 del _left[known]
-        _left.setdefault(key, []).append(thread)
+        _left.setdefault(key, []).append(left)
 
 
-def _join(threads: Sequence[threading.Thread], seconds: float, tell: Tell) -> bool:
-    """Wait until the threads have ended, at most `seconds`; tell whether they have."""
+def _await(found: Sequence[Left], seconds: float, tell: Tell) -> bool:
+    """Wait until all of it is done, at most `seconds`; tell whether it is."""
     deadline = time.monotonic() + seconds
     told = False
-    for thread in threads:
-        thread.join(min(seconds, TELL_AFTER))
-        if thread.is_alive() and seconds > TELL_AFTER and not told:
-            told = True
-            tell()
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return not any(thread.is_alive() for thread in threads)
+    for left in found:
+        if not left.wait(min(seconds, TELL_AFTER)):
+            if seconds > TELL_AFTER and not told:
+                told = True
+                tell()
+            left.wait(deadline - time.monotonic())
+    return all(left.done for left in found)
 
 
 def _take_power(scard: Scard, reader: str) -> None:
