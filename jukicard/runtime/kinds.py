@@ -102,7 +102,8 @@ def offer_applet(offered: type[Applet[Any]], *, trusted: bool = False) -> type[A
     DeclarationError for a class that is no whole application.
 
     trusted: run it as one of the project's own, without a budget of steps, so that a debugger and
-        coverage see it; for an application that whoever runs the process wrote.
+        coverage see it, and without the guards on what it reports and keeps; for an application
+        that whoever runs the process wrote.
     """
     from jukicard.runtime.assembly import check_whole
 
