@@ -19,8 +19,8 @@ class Stalls:
     """A `with` block that notes how long whoever waits in it waited for a processor besides.
 
     The system says it of each thread of this process and of those that it started. Of others nobody
-    does: a thread sleeps in short steps, and the longest that it overslept stands for each of the
-    few turns they need.
+    does: a thread sleeps in short steps, and the longest that one took beyond its sleep and its own
+    work stands for each of the few turns they need.
     """
 
     def __init__(self) -> None:
@@ -56,11 +56,13 @@ class Stalls:
         return bound + SLACK + 3 * self._longest + self._queued
 
     def _look(self) -> None:
+        begun, worked = time.monotonic(), time.thread_time()
         while not self._over.is_set():
-            begun = time.monotonic()
             time.sleep(_STEP)
-            self._longest = max(self._longest, time.monotonic() - begun - _STEP)
             self._after |= _queued()  # before one that has been started is gone
+            now, work = time.monotonic(), time.thread_time()
+            self._longest = max(self._longest, now - begun - _STEP - (work - worked))
+            begun, worked = now, work
 
 
 def _queued() -> dict[str, float]:

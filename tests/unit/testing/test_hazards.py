@@ -99,8 +99,9 @@ def in_process(card: CardPort) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def over_tcp(card: CardPort) -> Iterator[Connection]:
+    waits = any(isinstance(one, Delayed | MoreTime) for one in getattr(card, "hazards", ()))
     with TcpServer(card, on_status=lambda status: None) as server:
-        yield TcpConnection(server.host, server.port, timeout=TIMEOUT)
+        yield TcpConnection(server.host, server.port, timeout=TIMEOUT if waits else 30)
 
 
 CONNECTIONS: Final = {"in process": in_process, "TCP": over_tcp}

@@ -39,6 +39,23 @@ def test_a_wait_for_a_processor_is_allowed_for(monkeypatch: pytest.MonkeyPatch) 
     assert noted.allowed(0.1) >= 0.1 + SLACK + 2.5
 
 
+def test_a_machine_that_stands_still_is_noticed_while_the_watch_looks_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = threading.Event()
+
+    def stands_still() -> dict[str, float]:
+        if threading.current_thread() is not threading.main_thread() and not looked.is_set():
+            time.sleep(0.3)
+            looked.set()
+        return {}
+
+    monkeypatch.setattr(stalls, "_queued", stands_still)
+    with Stalls() as noted:
+        assert looked.wait(60)
+    assert noted.allowed(0.0) >= 3 * 0.3
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who waits")
 def test_a_process_that_was_started_counts_also_when_it_is_gone() -> None:
     waits = [sys.executable, "-c", "import sys; sys.stdin.read()"]

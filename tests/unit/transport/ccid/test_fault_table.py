@@ -6,6 +6,7 @@ memory is the same, and a PIN still has the two tries that were left.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -402,6 +403,7 @@ def test_a_process_that_stands_still(served: subprocess.Popen[str], tmp_path: Pa
     line = Line(str(tmp_path / "desk"))
     use_a_try(line, "63C2")
     served.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, served.pid, os.WSTOPPED | os.WNOWAIT)
     sent = message(0x6F, TRIES)
     line.write(frame(sent))
     assert line.read(1, 1.0) == ""
