@@ -26,7 +26,7 @@ from tests.support.stalls import Stalls, Within
 
 ATR = bytes.fromhex("3BE000FF8131FE4514")
 COMMAND = b"\0\x84\0\0\x08"
-BOUND = 0.3
+BOUND = 1.0
 TELL_AFTER = 0.05
 
 

@@ -87,7 +87,7 @@ def test_a_frame_is_echoed_and_answered(line: Line, told: Statuses) -> None:
 def test_after_any_noise_a_driver_that_waits_is_answered(line: Line, noise: str) -> None:
     line.write(bytes.fromhex(noise))
     until = time.monotonic() + 60
-    while line.read(3, 1.3) and time.monotonic() < until:
+    while line.read(3, 2.5) and time.monotonic() < until:
         pass
     assert exchange(line, POLL, 10) == PRESENT
 
