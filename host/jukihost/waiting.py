@@ -8,8 +8,9 @@ cleaned up behind it is done in its thread when it returns.
 
 from __future__ import annotations
 
-import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
@@ -20,8 +21,15 @@ TELL_AFTER: Final = 1.0
 """Seconds after which a person is told what is waited for."""
 GRACE: Final = 0.05
 """Seconds that a running call gets to end by itself when the one that waits is interrupted."""
-# Windows does not interrupt a wait for a lock: there it is taken in slices, in seconds.
-_SLICE: Final = 0.05 if os.name == "nt" else threading.TIMEOUT_MAX
+_SLICE: Final = 0.05
+"""Seconds between two looks of who waits.
+
+Windows does not interrupt a wait for a lock. Elsewhere a signal may come just before the wait, or
+be given to another thread, and then does not interrupt it either.
+"""
+_ASKED_TO_END: Final = {
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+}
 
 
 class Late(Exception):
@@ -57,13 +65,13 @@ class Left:
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; tell whether it came."""
-        left = max(seconds, 0.0)
+        deadline = time.monotonic() + seconds
         while not self.done:
-            if self._running.acquire(timeout=min(left, _SLICE)):
+            left = deadline - time.monotonic()
+            if self._running.acquire(timeout=min(max(left, 0.0), _SLICE)):
                 self._running.release()
                 return True
-            left -= _SLICE
-            if left <= 0:
+            if left <= _SLICE:
                 return self.done
         return True
 
@@ -152,6 +160,7 @@ class Caller:
 
 def _run(calls: SimpleQueue[Callable[[], None] | None]) -> None:
     """Do what is asked for until the end; knows nothing of who asks, so that it can go away."""
+    leave_signals_to_others()
     while True:
         call = calls.get()
         if call is None:
@@ -169,6 +178,12 @@ def call_once(
         return caller.call(work, seconds, tell)
     finally:
         caller.end(_nothing)
+
+
+def leave_signals_to_others() -> None:
+    """Have this thread take no signal that asks a program to end: it interrupts who takes it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED_TO_END)
 
 
 def _nothing() -> None:

@@ -77,7 +77,7 @@ class Stream:
             try:
                 if left <= 0:
                     raise AnswerTimeout(too_late)
-                self._socket.settimeout(left if self._told else min(left, TELL_AFTER))
+                self._socket.settimeout(min(left, TELL_AFTER))
                 return work()
             except TimeoutError:
                 if not self._told and left > TELL_AFTER:

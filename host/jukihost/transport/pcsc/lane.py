@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from jukihost.waiting import GRACE, TELL_AFTER
+from jukihost.waiting import GRACE, TELL_AFTER, leave_signals_to_others
 
 T = TypeVar("T")
 
@@ -179,6 +179,7 @@ class _Watch:
                 signal.set_wakeup_fd(before)
 
     def _run(self) -> None:
+        leave_signals_to_others()
         selector = selectors.DefaultSelector()
         selector.register(self._far, selectors.EVENT_READ)
         while True:
