@@ -47,6 +47,11 @@ atexit.register(shutil.rmtree, SOCKET_DIRECTORY, ignore_errors=True)
 os.environ["PCSCLITE_CSOCK_NAME"] = str(SOCKET_DIRECTORY / "pcscd.comm")
 
 READERS: Final = ("Virtual PCD 00 00", "Virtual PCD 00 01")
+_LONG_GONE: Final = 5.0
+"""Seconds after which a card that was taken out is no longer there, whatever pcscd says.
+
+One that goes while pcscd powers it is called mute, and present, until another comes.
+"""
 _DRIVERS: Final = Path("/usr/lib/pcsc/drivers")
 _READER_FILE: Final = f"""\
 FRIENDLYNAME "Virtual PCD"
@@ -167,7 +172,8 @@ class Pcscd:
             if result not in (scard.SCARD_S_SUCCESS, scard.SCARD_E_TIMEOUT):
                 raise AssertionError(scard.SCardGetErrorMessage(result))
             known = states[0][1]
-            if known & wanted and not known & scard.SCARD_STATE_MUTE:
+            mute = bool(known & scard.SCARD_STATE_MUTE)
+            if (known & wanted and not mute) or (mute and not present and waited > _LONG_GONE):
                 return waited
         raise AssertionError(
             f"{READERS[slot]} has {'no' if present else 'a'} card: {known:#x}; "
