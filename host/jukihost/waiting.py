@@ -138,8 +138,11 @@ class Caller:
         return call.outcome()
 
     def end(self, last: Callable[[], None]) -> Left | None:
-        """Have `last` done behind everything else, then let the thread end; None without one."""
-        if self.thread is None:
+        """Have `last` done behind everything else, then let the thread end; None without one.
+
+        A forked process has none of its parent's threads, and lets its parent do what is last.
+        """
+        if self.thread is None or not self.thread.is_alive():
             return None
         left = Left(last)
         self._calls.put(left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -59,6 +60,20 @@ def test_the_threads_of_calls_take_no_signal_that_asks_a_program_to_end() -> Non
     masked = call_once("looks", lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()), PATIENCE)
     assert masked >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on
+def test_a_forked_process_waits_for_no_thread_of_its_parent() -> None:
+    caller = Caller("parent's")
+    caller.call(lambda: None, PATIENCE)
+    child = os.fork()
+    if not child:
+        os._exit(caller.end(lambda: None) is not None)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    left = caller.end(lambda: None)
+    assert left is not None
+    assert left.wait(PATIENCE)
 
 
 def test_a_bound_is_one_over_many_looks() -> None:
